@@ -1,0 +1,1 @@
+//! Gatewright's connections outward: pool, connector, client TLS and resolver

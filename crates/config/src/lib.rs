@@ -1,0 +1,1 @@
+//! Gatewright's YAML file: read, checked and assembled into a gateway

@@ -1,0 +1,341 @@
+//! Who the client is, after trusted hops.
+//!
+//! 1. The peer is who holds the other end of the connection. When it is no trusted proxy, it is the client.
+//! 2. When it is one, the hops that it names are read from the right, and the first that is no trusted proxy is the
+//!    client. What stands left of it was written by nobody we trust.
+//! 3. A hop that cannot be read ends the walk at the hop before it.
+//! 4. One header is believed, not both: a proxy that writes only one would let the client's own other one through.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Extensions, HeaderMap, Request};
+use ipnet::IpNet;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{ConnectionInfo, RequestRecord};
+
+/// Who the client is: its address after trusted hops, and whether the peer may speak for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientInfo {
+    address: IpAddr,
+    peer: SocketAddr,
+    trusted_peer: bool,
+    secure: bool,
+}
+
+impl ClientInfo {
+    /// The client's address. IPv4 mapped into IPv6 is given as IPv4.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The peer of the connection.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether the peer is a trusted proxy, whose forwarding headers are kept.
+    pub fn is_peer_trusted(&self) -> bool {
+        self.trusted_peer
+    }
+
+    /// Whether the client itself spoke TLS: to us, or to the trusted proxy that says so in `X-Forwarded-Proto`.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+}
+
+/// The header in which trusted proxies name their hops.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForwardedBy {
+    /// `X-Forwarded-For`, what most proxies write.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// A network in CIDR notation (`10.0.0.0/8`, `2001:db8::/32`), or a single address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpNetwork(IpNet);
+
+impl IpNetwork {
+    /// Whether it holds this address; IPv4 mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+/// The text is neither a network in CIDR notation nor an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotANetwork(());
+
+impl fmt::Display for NotANetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected a network such as 10.0.0.0/8, or an IP address")
+    }
+}
+
+impl std::error::Error for NotANetwork {}
+
+impl FromStr for IpNetwork {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        if let Ok(network) = text.parse::<IpNet>() {
+            return Ok(Self(network.trunc()));
+        }
+        let address = text.parse::<IpAddr>().map_err(|_| NotANetwork(()))?;
+        Ok(Self(IpNet::from(address.to_canonical())))
+    }
+}
+
+impl fmt::Display for IpNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+type PeerOf = Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>;
+
+/// Writes [`ClientInfo`] into the [`RequestRecord`] of each request.
+///
+/// The peer is what our own listener knows ([`ConnectionInfo`]); under another server say where it is found:
+///
+/// ```
+/// # #[derive(Clone)] struct ConnectInfo(std::net::SocketAddr);
+/// use gatewright_core::ClientInfoLayer;
+///
+/// // By default no peer is trusted.
+/// let layer = ClientInfoLayer::new();
+///
+/// // Under axum, whose `ConnectInfo` holds the peer, behind a load balancer in 10.0.0.0/8.
+/// let layer = ClientInfoLayer::new()
+///     .trust("10.0.0.0/8".parse().unwrap())
+///     .peer_from(|extensions| extensions.get::<ConnectInfo>().map(|info| info.0));
+/// ```
+#[derive(Clone, Default)]
+pub struct ClientInfoLayer(Settings);
+
+#[derive(Clone, Default)]
+struct Settings {
+    trusted: Arc<[IpNetwork]>,
+    header: ForwardedBy,
+    peer_of: Option<PeerOf>,
+}
+
+impl ClientInfoLayer {
+    /// Trusts no peer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts the proxies of one more network.
+    #[must_use]
+    pub fn trust(mut self, network: IpNetwork) -> Self {
+        self.0.trusted = self.0.trusted.iter().copied().chain([network]).collect();
+        self
+    }
+
+    /// Sets the header in which trusted proxies name their hops.
+    #[must_use]
+    pub fn forwarded_by(mut self, header: ForwardedBy) -> Self {
+        self.0.header = header;
+        self
+    }
+
+    /// Says where the peer is found when the server is not ours.
+    #[must_use]
+    pub fn peer_from(
+        mut self,
+        peer: impl Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.0.peer_of = Some(Arc::new(peer));
+        self
+    }
+}
+
+impl Settings {
+    fn read(&self, record: &RequestRecord, headers: &HeaderMap, extensions: &Extensions) -> Option<ClientInfo> {
+        let connection = record.connection().map(|connection| &**connection);
+        let peer = match (&self.peer_of, connection) {
+            (Some(peer_of), _) => peer_of(extensions)?,
+            (None, Some(connection)) => connection.peer(),
+            (None, None) => return None,
+        };
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let tls = connection.and_then(ConnectionInfo::tls).is_some();
+        let trusted_peer = self.trusts(peer.ip());
+        if !trusted_peer {
+            return Some(ClientInfo { address: peer.ip(), peer, trusted_peer, secure: tls });
+        }
+        let (address, secure) = match self.header {
+            ForwardedBy::XForwardedFor => {
+                let hops = values_from_the_right(headers, "x-forwarded-for");
+                (self.walk(peer.ip(), hops.map(hop)), last(headers, "x-forwarded-proto"))
+            }
+            ForwardedBy::Forwarded => {
+                let hops = values_from_the_right(headers, "forwarded");
+                let proto = values_from_the_right(headers, "forwarded")
+                    .next()
+                    .and_then(|element| parameter(element, "proto"));
+                (self.walk(peer.ip(), hops.map(|element| parameter(element, "for").and_then(hop))), proto)
+            }
+        };
+        let secure = secure.map_or(tls, |proto| proto.eq_ignore_ascii_case("https"));
+        Some(ClientInfo { address, peer, trusted_peer, secure })
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
+    }
+
+    /// The first hop from the right that is no trusted proxy, or the last one that can be read.
+    fn walk(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
+        let mut client = peer;
+        for hop in hops {
+            let Some(hop) = hop else { break };
+            client = hop;
+            if !self.trusts(hop) {
+                break;
+            }
+        }
+        client
+    }
+}
+
+/// The elements of a list header (RFC 9110, section 5.6.1), the last one first, over all its lines. Text that is
+/// not visible ASCII is given as an empty element, so that the walk ends there.
+fn values_from_the_right<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    // The values of one name come from the left only; there is nearly always one.
+    let lines: Vec<_> = headers.get_all(name).iter().collect();
+    lines.into_iter().rev().flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(str::trim))
+}
+
+fn last<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
+    values_from_the_right(headers, name).next()
+}
+
+/// The value of a parameter of one `Forwarded` element (RFC 7239, section 4).
+fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+    element.split(';').find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim_matches('"'))
+    })
+}
+
+/// One hop: an address, with a port or without, IPv6 in brackets or not.
+fn hop(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_canonical());
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(address.ip().to_canonical());
+    }
+    let bracketed = text.strip_prefix('[')?.strip_suffix(']')?;
+    bracketed.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+impl fmt::Debug for ClientInfoLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientInfoLayer")
+            .field("trusted", &self.0.trusted)
+            .field("header", &self.0.header)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Layer<S> for ClientInfoLayer {
+    type Service = ClientInfoService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClientInfoService { inner, settings: self.0.clone() }
+    }
+}
+
+/// The service that [`ClientInfoLayer`] makes.
+#[derive(Clone)]
+pub struct ClientInfoService<S> {
+    inner: S,
+    settings: Settings,
+}
+
+impl<S: fmt::Debug> fmt::Debug for ClientInfoService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientInfoService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Service<Request<B>> for ClientInfoService<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let record = RequestRecord::of_or_insert(request.extensions_mut());
+        let client = self.settings.read(&record, request.headers(), request.extensions());
+        record.with(|summary| summary.client = client);
+        self.inner.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(layer: &ClientInfoLayer, peer: &str, headers: &[(&'static str, &str)]) -> ClientInfo {
+        let peer: SocketAddr = format!("{peer}:1000").parse().expect("an address");
+        let record = RequestRecord::new(Some(Arc::new(ConnectionInfo::new(peer, peer))));
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().expect("a value"));
+        }
+        layer.0.read(&record, &map, &Extensions::new()).expect("the peer is known")
+    }
+
+    #[test]
+    fn the_client_is_the_rightmost_untrusted_hop() {
+        let layer = ClientInfoLayer::new().trust("10.0.0.0/8".parse().expect("a network"));
+        let client = |peer, headers: &[_]| read(&layer, peer, headers).address().to_string();
+        assert_eq!(client("192.0.2.1", &[("x-forwarded-for", "203.0.113.9")]), "192.0.2.1");
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "6.6.6.6, 203.0.113.9")]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "6.6.6.6, 203.0.113.9, 10.1.1.1")]), "203.0.113.9");
+        assert_eq!(
+            client("10.0.0.1", &[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "203.0.113.9:4711")]),
+            "203.0.113.9"
+        );
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "6.6.6.6, evil, 10.1.1.1")]), "10.1.1.1");
+        assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "[2001:db8::1]:80")]), "2001:db8::1");
+        assert_eq!(client("10.0.0.1", &[("forwarded", "for=6.6.6.6")]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn forwarded_is_read_when_it_is_the_one_believed() {
+        let layer = ClientInfoLayer::new()
+            .trust("::ffff:10.0.0.1".parse().expect("an address"))
+            .forwarded_by(ForwardedBy::Forwarded);
+        let headers = [
+            ("forwarded", "for=6.6.6.6, for=\"[2001:db8::7]:4711\";proto=https"),
+            ("x-forwarded-for", "6.6.6.6"),
+        ];
+        let client = read(&layer, "10.0.0.1", &headers);
+        assert_eq!(client.address().to_string(), "2001:db8::7");
+        assert!(client.is_secure() && client.is_peer_trusted());
+    }
+}

@@ -1,0 +1,78 @@
+//! What Gatewright's layers share.
+//!
+//! Layers never import each other; they meet in the types of this crate:
+//!
+//! 1. [`Body`] is the one concrete body, [`ResponseBody`] an inner body or a layer's own.
+//! 2. [`Policy`] looks at a request, lets it go on or refuses it, and may touch the response. [`PolicyLayer`]
+//!    makes a Tower layer of it.
+//! 3. A refusal is a response: [`Rejection`], answered as `application/problem+json` (RFC 9457).
+//! 4. A failure is an error: [`Error`], which knows its kind and which side failed. [`problem`] holds the one table
+//!    that turns it into a response.
+//! 5. [`RequestRecord`] is the common ground of one request: whoever knows something writes it there.
+//! 6. [`ConnectionInfo`] is what a listener knows, [`ClientInfo`] who the client is after trusted hops, [`Principal`]
+//!    who calls.
+//! 7. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
+//!
+//! # Example
+//!
+//! A policy that refuses, as a layer around any service:
+//!
+//! ```
+//! use gatewright_core::{Decision, Immediate, Policy, PolicyLayer, Rejection};
+//! use http::{StatusCode, request::Parts};
+//!
+//! struct ReadOnly;
+//!
+//! impl Policy for ReadOnly {
+//!     type Grant = ();
+//!     type Future = Immediate;
+//!
+//!     fn name(&self) -> &'static str {
+//!         "read-only"
+//!     }
+//!
+//!     fn decide(&self, request: &mut Parts) -> Decision<(), Immediate> {
+//!         if request.method.is_safe() {
+//!             Decision::Allow(())
+//!         } else {
+//!             Decision::Refuse(Rejection::new(StatusCode::FORBIDDEN, "read-only", "unsafe_method"))
+//!         }
+//!     }
+//! }
+//!
+//! let layer = PolicyLayer::new(ReadOnly);
+//! # let _ = layer;
+//! ```
+//!
+//! Customised: a failure of one's own, and the response it becomes.
+//!
+//! ```
+//! use gatewright_core::{Error, ErrorKind, problem};
+//!
+//! let error = Error::new(ErrorKind::Connect, "connection refused");
+//! let response = problem::from_error(&error, None);
+//! assert_eq!(response.status(), 502);
+//! ```
+
+mod body;
+mod client_info;
+mod connection;
+mod error;
+pub mod path;
+pub mod pattern;
+mod policy;
+mod principal;
+pub mod problem;
+mod record;
+mod rejection;
+mod response_body;
+
+pub use body::Body;
+pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
+pub use connection::{ConnectionInfo, InterimResponder, TlsInfo};
+pub use error::{BoxError, Error, ErrorKind, Side};
+pub use policy::{Decision, Immediate, Policy, PolicyFuture, PolicyLayer, PolicyService};
+pub use principal::{Principal, PrincipalBuilder};
+pub use record::{RequestRecord, Summary};
+pub use rejection::Rejection;
+pub use response_body::ResponseBody;

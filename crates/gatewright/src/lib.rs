@@ -1,0 +1,1 @@
+//! Composable Tower layers from which to stack an API gateway in Rust

@@ -1,0 +1,1 @@
+//! ProxyService: a streaming HTTP reverse proxy as a Tower service

@@ -1,0 +1,1 @@
+//! RewriteLayer: paths, hosts and headers rewritten, and redirects, for any Tower service

@@ -1,0 +1,1 @@
+//! RouterService: host, path, method, header and query to a stacked Tower service
