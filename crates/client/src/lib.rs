@@ -1,1 +1,53 @@
-//! Gatewright's connections outward: pool, connector, client TLS and resolver
+//! Gatewright's connections outward: a pool of HTTP connections to one endpoint, the connector that opens them,
+//! TLS towards the endpoint, and the one resolver of names.
+//!
+//! 1. A [`Pool`] holds the connections to one endpoint. There is no lookup by name on the way of a request.
+//! 2. Each thread has an idle list of its own, so that threads meet at no lock. In a work-stealing runtime a
+//!    thread that finds its list empty takes a connection from another's.
+//! 3. An HTTP/1 connection goes back when its response has been read to the end, and only then; a connection whose
+//!    response was left unread is closed.
+//! 4. Idle connections are closed before the endpoint would close them ([`PoolBuilder::keep_alive`]).
+//! 5. A request that never left is given back ([`SendError::into_parts`]), so that it can be sent again whatever
+//!    its method.
+//! 6. Names are resolved when a connection is opened, so that an endpoint that moved is found by itself.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use gatewright_client::{Pool, PoolBuilder, Require};
+//! use gatewright_core::Body;
+//!
+//! let pool: Pool<Body> = PoolBuilder::new("127.0.0.1:8080".parse()?).build();
+//! let connection = pool.checkout(Require::Any).await?;
+//! let request = http::Request::get("/").header("host", "localhost").body(Body::empty())?;
+//! let response = connection.send(request).await?;
+//! assert!(response.status().is_success());
+//! # Ok(()) }
+//! ```
+//!
+//! Customised: cleartext HTTP/2, at most four connections.
+//!
+//! ```
+//! use gatewright_client::{Pool, PoolBuilder, Protocol};
+//! use gatewright_core::Body;
+//!
+//! let pool: Pool<Body> = PoolBuilder::new("127.0.0.1:50051".parse().unwrap())
+//!     .protocol(Protocol::Http2)
+//!     .max_connections(4)
+//!     .build();
+//! # let _ = pool;
+//! ```
+
+mod connect;
+mod pool;
+mod resolver;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, SendError};
+pub use resolver::Resolver;
+pub use target::{InvalidTarget, Target};
+#[cfg(feature = "tls")]
+pub use tls::{ClientTls, ClientTlsBuilder, ClientTlsError};

@@ -14,12 +14,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Extensions, HeaderMap, Request};
+use http::{Extensions, HeaderMap, HeaderValue, Request, header};
 use ipnet::IpNet;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{ConnectionInfo, RequestRecord};
+use crate::{ConnectionInfo, RequestRecord, claims, hop_by_hop};
 
 /// Who the client is: its address after trusted hops, and whether the peer may speak for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,8 @@ impl fmt::Display for IpNetwork {
 
 type PeerOf = Arc<dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync>;
 
-/// Writes [`ClientInfo`] into the [`RequestRecord`] of each request.
+/// Writes [`ClientInfo`] into the [`RequestRecord`] of each request, and removes the [`claims`] that the peer
+/// may not make.
 ///
 /// The peer is what our own listener knows ([`ConnectionInfo`]); under another server say where it is found:
 ///
@@ -212,6 +213,14 @@ impl Settings {
     }
 }
 
+/// The host that the client asks for: an absolute target's authority, else the `Host` field.
+fn host<B>(request: &Request<B>) -> Option<HeaderValue> {
+    match request.uri().authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => request.headers().get(header::HOST).cloned(),
+    }
+}
+
 /// The elements of a list header (RFC 9110, section 5.6.1), the last one first, over all its lines. Text that is
 /// not visible ASCII is given as an empty element, so that the walk ends there.
 fn values_from_the_right<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
@@ -289,7 +298,13 @@ where
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         let record = RequestRecord::of_or_insert(request.extensions_mut());
         let client = self.settings.read(&record, request.headers(), request.extensions());
-        record.with(|summary| summary.client = client);
+        hop_by_hop::remove_nominated(request.headers_mut());
+        claims::remove(request.headers_mut(), client.is_some_and(|client| client.trusted_peer));
+        record.with(|summary| {
+            summary.client = client;
+            summary.host = host(&request);
+            summary.claims_removed = true;
+        });
         self.inner.call(request)
     }
 }

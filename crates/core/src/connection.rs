@@ -149,7 +149,9 @@ impl TlsInfo {
 ///
 /// It may be called only between the arrival of a request and the start of its final response.
 #[derive(Clone)]
-pub struct InterimResponder(Arc<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>);
+pub struct InterimResponder(Arc<SendInterim>);
+
+type SendInterim = dyn Fn(StatusCode, &HeaderMap) + Send + Sync;
 
 impl InterimResponder {
     /// Wraps the function that sends.

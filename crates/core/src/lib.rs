@@ -11,7 +11,9 @@
 //! 5. [`RequestRecord`] is the common ground of one request: whoever knows something writes it there.
 //! 6. [`ConnectionInfo`] is what a listener knows, [`ClientInfo`] who the client is after trusted hops, [`Principal`]
 //!    who calls.
-//! 7. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
+//! 7. [`claims`] are the header fields in which only the gateway may speak.
+//! 8. [`hop_by_hop`] fields are removed where a request comes in and where it goes out.
+//! 9. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
 //!
 //! # Example
 //!
@@ -55,9 +57,11 @@
 //! ```
 
 mod body;
+pub mod claims;
 mod client_info;
 mod connection;
 mod error;
+pub mod hop_by_hop;
 pub mod path;
 pub mod pattern;
 mod policy;

@@ -35,6 +35,10 @@ struct Inner {
 pub struct Summary {
     /// Who the client is, after trusted hops.
     pub client: Option<ClientInfo>,
+    /// The host that the client asked for, before any rewrite.
+    pub host: Option<HeaderValue>,
+    /// Whether [`claims`](crate::claims) that the client may not make have been removed from the request.
+    pub claims_removed: bool,
     /// The value of `x-request-id`.
     pub request_id: Option<HeaderValue>,
     /// The W3C trace id.

@@ -1,0 +1,84 @@
+//! Opens connections to one endpoint.
+
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use gatewright_core::{Error, ErrorKind};
+use tokio::net::TcpStream;
+
+#[cfg(feature = "tls")]
+use crate::ClientTls;
+use crate::{Protocol, Resolver, Target};
+
+/// How connections to one endpoint are opened.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    pub(crate) target: Target,
+    pub(crate) resolver: Resolver,
+    pub(crate) timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<ClientTls>,
+    /// Where the next connection starts among several addresses of the name.
+    pub(crate) turn: AtomicUsize,
+}
+
+/// An open connection, and whether HTTP/2 was agreed on.
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls {
+        stream: Box<tokio_rustls::client::TlsStream<TcpStream>>,
+        http2: bool,
+    },
+}
+
+impl Connector {
+    /// Opens a connection within the time limit. Under TLS, `protocol` says what is offered by ALPN.
+    pub(crate) async fn connect(&self, protocol: Protocol) -> Result<Stream, Error> {
+        match tokio::time::timeout(self.timeout, self.open(protocol)).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(
+                ErrorKind::ConnectTimeout,
+                format!("{}: not connected within {:?}", self.target, self.timeout),
+            )),
+        }
+    }
+
+    async fn open(&self, protocol: Protocol) -> Result<Stream, Error> {
+        let stream = self.open_tcp().await?;
+        let _ = protocol;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            let (stream, http2) = tls.handshake(&self.target, protocol, stream).await?;
+            return Ok(Stream::Tls { stream: Box::new(stream), http2 });
+        }
+        Ok(Stream::Plain(stream))
+    }
+
+    async fn open_tcp(&self) -> Result<TcpStream, Error> {
+        let mut addresses = self.resolver.resolve(&self.target).await.map_err(|error| {
+            Error::new(
+                ErrorKind::Resolve,
+                io::Error::new(error.kind(), format!("{}: {error}", self.target.host())),
+            )
+        })?;
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % addresses.len();
+        addresses.rotate_left(turn);
+        let mut failure = None;
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Small writes go out at once; heads and bodies are written together where they can be.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => failure = Some(io::Error::new(error.kind(), format!("{address}: {error}"))),
+            }
+        }
+        self.resolver.forget(self.target.host());
+        Err(Error::new(ErrorKind::Connect, failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())))
+    }
+}

@@ -1,0 +1,108 @@
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::{Inner, Pool, Protocol, Shard};
+#[cfg(feature = "tls")]
+use crate::ClientTls;
+use crate::{Resolver, Target, connect::Connector};
+
+/// Builds a [`Pool`].
+#[derive(Debug, Clone)]
+pub struct PoolBuilder {
+    target: Target,
+    protocol: Protocol,
+    #[cfg(feature = "tls")]
+    tls: Option<ClientTls>,
+    resolver: Resolver,
+    connect_timeout: Duration,
+    keep_alive: Duration,
+    max_connections: usize,
+}
+
+impl PoolBuilder {
+    /// Starts a pool of connections to this endpoint.
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            protocol: Protocol::Auto,
+            #[cfg(feature = "tls")]
+            tls: None,
+            resolver: Resolver::new(),
+            connect_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(4),
+            max_connections: usize::MAX,
+        }
+    }
+
+    /// The protocol to speak.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Speaks TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Shares a resolver with other pools.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Resolver) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// How long resolving, connecting and the TLS handshake may take together, and how long a request waits for a
+    /// connection when all are in use. 5 s unless set.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long an idle connection is kept. 4 s unless set: below the 5 s of the servers that close soonest, because
+    /// a request that meets the endpoint's close is lost.
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// How many connections may be open at once; without a bound unless set. Requests wait their turn beyond it.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections.max(1);
+        self
+    }
+
+    /// The pool.
+    pub fn build<B>(self) -> Pool<B> {
+        Pool {
+            inner: Arc::new(Inner {
+                connector: Connector {
+                    target: self.target,
+                    resolver: self.resolver,
+                    timeout: self.connect_timeout,
+                    #[cfg(feature = "tls")]
+                    tls: self.tls,
+                    turn: AtomicUsize::new(0),
+                },
+                protocol: self.protocol,
+                keep_alive: self.keep_alive,
+                max_connections: self.max_connections,
+                open: AtomicUsize::new(0),
+                waiting: AtomicUsize::new(0),
+                freed: Notify::new(),
+                shards: Shard::one_a_thread(),
+            }),
+        }
+    }
+}

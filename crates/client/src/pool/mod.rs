@@ -1,0 +1,96 @@
+//! The connections to one endpoint.
+
+mod body;
+mod builder;
+mod checkout;
+mod connection;
+mod error;
+mod shard;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+pub use body::PoolBody;
+pub use builder::PoolBuilder;
+pub use connection::Connection;
+pub use error::SendError;
+use shard::Shard;
+use tokio::sync::Notify;
+
+use crate::{Target, connect::Connector};
+
+/// The protocol spoken with an endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// What ALPN settles under TLS; HTTP/1.1 on cleartext.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; on cleartext by prior knowledge (RFC 9113, section 3.3).
+    Http2,
+}
+
+/// What a request needs of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Require {
+    /// Any protocol that the endpoint speaks.
+    Any,
+    /// HTTP/1.1, for an upgrade say. An endpoint that is told to speak HTTP/2 alone gives that.
+    Http1,
+}
+
+/// The connections to one endpoint. Clones share them.
+pub struct Pool<B> {
+    inner: Arc<Inner<B>>,
+}
+
+struct Inner<B> {
+    connector: Connector,
+    protocol: Protocol,
+    keep_alive: Duration,
+    max_connections: usize,
+    open: AtomicUsize,
+    waiting: AtomicUsize,
+    freed: Notify,
+    shards: Box<[Shard<B>]>,
+}
+
+impl<B> Pool<B> {
+    /// The endpoint.
+    pub fn target(&self) -> &Target {
+        &self.inner.connector.target
+    }
+
+    /// How many connections are open or being opened.
+    pub fn open_connections(&self) -> usize {
+        self.inner.open.load(Ordering::Relaxed)
+    }
+}
+
+impl<B> Clone for Pool<B> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<B> fmt::Debug for Pool<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("target", self.target())
+            .field("protocol", &self.inner.protocol)
+            .field("open", &self.open_connections())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! What only the gateway may say of a client: header fields in which it tells services who calls and from where.
+//!
+//! 1. Identity fields (`X-Forwarded-User`, `X-Forwarded-Client-Cert`, `X-User-Id`, …) are removed whoever sends them.
+//! 2. Forwarding fields (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, …) are removed unless a trusted proxy sends them.
+//! 3. `_` and `.` count as `-`, because CGI and its heirs read `X_User_Id` as `X-User-Id`.
+//! 4. Trailers are held to the same rules, whoever sends them.
+
+use http::{HeaderMap, HeaderName};
+
+/// What a header field claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Who calls.
+    Identity,
+    /// From where, over which hops.
+    Forwarding,
+}
+
+/// Removes the claims that the sender of these headers may not make.
+pub fn remove(headers: &mut HeaderMap, trusted: bool) {
+    remove_where(headers, |claim| claim == Claim::Identity || !trusted);
+}
+
+/// Removes every claim from a trailer section.
+pub fn remove_from_trailers(trailers: &mut HeaderMap) {
+    remove_where(trailers, |_| true);
+}
+
+fn remove_where(headers: &mut HeaderMap, forbidden: impl Fn(Claim) -> bool) {
+    let claimed = |name: &HeaderName| claim(name.as_str()).is_some_and(&forbidden);
+    // Nearly every request is clean, and then nothing is allocated.
+    if headers.keys().any(claimed) {
+        let names: Vec<HeaderName> = headers.keys().filter(|name| claimed(name)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+}
+
+const FORWARDING: &[&str] = &[
+    "cf-connecting-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "forwarded",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+const IDENTITY: &[&str] = &[
+    "remote-user",
+    "x-authenticated-groups",
+    "x-authenticated-scope",
+    "x-authenticated-user",
+    "x-authenticated-userid",
+    "x-email",
+    "x-forwarded-access-token",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-forwarded-user",
+    "x-groups",
+    "x-principal",
+    "x-remote-user",
+    "x-roles",
+    "x-scopes",
+    "x-user",
+    "x-user-email",
+    "x-user-groups",
+    "x-user-id",
+    "x-user-name",
+    "x-user-roles",
+    "x-username",
+];
+
+const IDENTITY_PREFIXES: &[&str] = &[
+    "ssl-client-",
+    "x-amzn-oidc-",
+    "x-auth-request-",
+    "x-client-cert",
+    "x-consumer-",
+    "x-forwarded-client-cert",
+    "x-forwarded-tls-client-cert",
+    "x-goog-authenticated-user-",
+    "x-goog-iap-",
+    "x-jwt-",
+    "x-ms-client-principal",
+    "x-ssl-client-",
+];
+
+const FORWARDING_PREFIX: &str = "x-forwarded-";
+
+/// The name is in lower case, as `http` keeps it.
+fn claim(name: &str) -> Option<Claim> {
+    let name = name.as_bytes();
+    if !matches!(name.first(), Some(b'c' | b'f' | b'r' | b's' | b't' | b'x')) {
+        return None;
+    }
+    if IDENTITY.iter().any(|known| known.len() == name.len() && starts_with(name, known))
+        || IDENTITY_PREFIXES.iter().any(|prefix| starts_with(name, prefix))
+    {
+        return Some(Claim::Identity);
+    }
+    if FORWARDING.iter().any(|known| known.len() == name.len() && starts_with(name, known))
+        || starts_with(name, FORWARDING_PREFIX)
+    {
+        return Some(Claim::Forwarding);
+    }
+    None
+}
+
+fn starts_with(name: &[u8], prefix: &str) -> bool {
+    let same = |(byte, known): (&u8, u8)| *byte == known || (known == b'-' && matches!(byte, b'_' | b'.'));
+    name.len() >= prefix.len() && name.iter().zip(prefix.bytes()).all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn left(names: &[&'static str], trusted: bool) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for name in names {
+            headers.append(*name, HeaderValue::from_static("v"));
+        }
+        remove(&mut headers, trusted);
+        headers.keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn claims_and_their_aliases_go() {
+        let names = [
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded_proto",
+            "forwarded",
+            "x.real.ip",
+            "x-user-id",
+            "x_user",
+            "x-forwarded-client-cert",
+            "ssl-client-verify",
+            "x-auth-request-email",
+        ];
+        assert!(left(&names, false).is_empty());
+        let kept = left(&names, true);
+        assert_eq!(kept, ["x-forwarded-for", "x_forwarded_for", "x-forwarded_proto", "forwarded", "x.real.ip"]);
+    }
+
+    #[test]
+    fn other_fields_stay() {
+        let names =
+            ["accept", "cookie", "x-api-key", "x-user-agent-hint", "x-userland", "user-agent", "x-request-id"];
+        assert_eq!(left(&names, false).len(), names.len());
+    }
+
+    #[test]
+    fn the_lists_are_sorted_and_in_lower_case() {
+        for list in [FORWARDING, IDENTITY, IDENTITY_PREFIXES] {
+            assert!(list.is_sorted());
+            assert!(list.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+        }
+    }
+}

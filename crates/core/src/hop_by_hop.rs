@@ -1,0 +1,91 @@
+//! Fields that belong to one connection and are not forwarded (RFC 9110, section 7.6.1).
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Fields that a `Connection` field may not take away: the target, and what layers before the proxy may have set.
+const KEPT: &[&str] = &["host", "traceparent", "tracestate", "x-request-id"];
+
+/// Removes the fields that `Connection` nominates, and leaves of `Connection` itself what an upgrade needs.
+///
+/// This is done where a request comes in, before any layer adds fields of its own: a client that nominates those
+/// would otherwise have them removed again.
+pub fn remove_nominated(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CONNECTION) {
+        return;
+    }
+    let mut upgrade = false;
+    let mut nominated: Vec<HeaderName> = Vec::new();
+    for value in headers.get_all(header::CONNECTION) {
+        for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"upgrade") {
+                upgrade = true;
+            } else if !option.eq_ignore_ascii_case(b"keep-alive")
+                && !option.eq_ignore_ascii_case(b"close")
+                && let Ok(name) = HeaderName::from_bytes(option)
+                && !KEPT.contains(&name.as_str())
+                && name != header::TE
+            {
+                nominated.push(name);
+            }
+        }
+    }
+    for name in nominated {
+        headers.remove(name);
+    }
+    if upgrade {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    } else {
+        headers.remove(header::CONNECTION);
+    }
+}
+
+/// Removes all fields that belong to one connection, those that `Connection` nominates among them.
+///
+/// `Trailer` stays: it describes the message, and without it HTTP/1 trailers are not sent on.
+pub fn remove(headers: &mut HeaderMap) {
+    remove_nominated(headers);
+    let is_one = |name: &HeaderName| {
+        matches!(
+            name.as_str(),
+            "connection"
+                | "http2-settings"
+                | "keep-alive"
+                | "proxy-authenticate"
+                | "proxy-authorization"
+                | "proxy-connection"
+                | "te"
+                | "transfer-encoding"
+                | "upgrade"
+        )
+    };
+    while let Some(name) = headers.keys().find(|name| is_one(name)) {
+        let name = name.clone();
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nominated_fields_go_and_an_upgrade_stays() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Secret"),
+            ("connection", "Upgrade,x-request-id, host"),
+            ("x-secret", "1"),
+            ("x-request-id", "2"),
+            ("host", "a"),
+            ("upgrade", "websocket"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        remove_nominated(&mut headers);
+        assert_eq!(headers["connection"], "upgrade");
+        assert!(!headers.contains_key("x-secret"));
+        assert_eq!(headers.len(), 4);
+        remove(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["host", "x-request-id"]);
+    }
+}

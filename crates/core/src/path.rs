@@ -1,1 +1,0 @@
-//! The one canonical form of a path.

@@ -1,0 +1,142 @@
+//! The one canonical form of a path.
+//!
+//! A path is made canonical once, where the request enters, and is then matched, authorised, rewritten and forwarded
+//! as that same string. The rules, in one pass over the path:
+//!
+//! 1. A path starts with `/`.
+//! 2. Repeated slashes are merged: `/a//b` is `/a/b`.
+//! 3. Escapes of unreserved characters are decoded (`%41` is `A`, `%2e` is `.`), all others are kept with upper-case
+//!    digits (RFC 3986, sections 6.2.2.1 and 6.2.2.2). Nothing is decoded twice: `%252f` stays as it is.
+//! 4. Dot segments are resolved after that (RFC 3986, section 5.2.4): `/a/../b` is `/b`. Above the root stays at the
+//!    root.
+//! 5. What a path may not hold as it is (RFC 3986, section 3.3), non-ASCII bytes among it, is percent-encoded.
+//! 6. A parameter (`;x`) is kept as part of its segment. `.` or `..` with a parameter is refused, since some servers
+//!    read it as a dot segment.
+//! 7. An encoded slash (`%2f`) is refused, or kept as `%2F` with [`EncodedSlash::Keep`]. Next to one, `.` and `..` are
+//!    refused, since a server that decodes it reads them as dot segments.
+//! 8. Refused are `\` and `%5c`, `#`, `?`, control characters raw or encoded, and a `%` without two hex digits.
+//!
+//! The canonical form of a canonical path is that path.
+//!
+//! ```
+//! use gatewright_core::path::{EncodedSlash, PathError, canonical};
+//!
+//! assert_eq!(canonical("/v1//orders/./%7Eme", EncodedSlash::Refuse)?, "/v1/orders/~me");
+//! assert_eq!(canonical("/files/a%2fb", EncodedSlash::Keep)?, "/files/a%2Fb");
+//! assert_eq!(canonical("/files/a%2fb", EncodedSlash::Refuse), Err(PathError::EncodedSlash));
+//! # Ok::<(), PathError>(())
+//! ```
+
+mod error;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::borrow::Cow;
+
+pub use error::PathError;
+use writer::Writer;
+
+/// What becomes of an encoded slash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodedSlash {
+    /// The path is refused.
+    #[default]
+    Refuse,
+    /// It is kept, as part of its segment.
+    Keep,
+}
+
+/// What becomes of a dot segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DotSegment {
+    Refuse,
+    Resolve,
+}
+
+/// The canonical form of `path`. One that is canonical already is given back without allocation.
+///
+/// # Errors
+///
+/// When the path is one that rules 1 and 6 to 8 of this module refuse.
+pub fn canonical(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathError> {
+    normalise(path, slash, DotSegment::Resolve)
+}
+
+/// The canonical form of a path that a rewrite has put together, in which a dot segment is refused: resolving it
+/// would let a client climb out of where the rewrite sends it.
+///
+/// # Errors
+///
+/// As for [`canonical`], and for a dot segment.
+pub fn rewritten(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathError> {
+    normalise(path, slash, DotSegment::Refuse)
+}
+
+fn normalise(path: &str, slash: EncodedSlash, dots: DotSegment) -> Result<Cow<'_, str>, PathError> {
+    let bytes = path.as_bytes();
+    if bytes.first() != Some(&b'/') {
+        return Err(PathError::NotAbsolute);
+    }
+    let mut out = Writer::new(path, dots);
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let plain = bytes[at..].iter().take_while(|byte| is_plain(**byte)).count();
+        if plain > 0 {
+            out.push(&path[at..at + plain]);
+            at += plain;
+            continue;
+        }
+        at += 1;
+        match byte {
+            b'/' => out.slash()?,
+            b'%' => {
+                let escaped = unescape(&bytes[at..]).ok_or(PathError::BadEscape)?;
+                at += 2;
+                match escaped {
+                    b'/' if slash == EncodedSlash::Keep => out.encoded_slash()?,
+                    b'/' => return Err(PathError::EncodedSlash),
+                    b'\\' => return Err(PathError::Backslash),
+                    0..=0x1f | 0x7f => return Err(PathError::Control),
+                    _ if is_unreserved(escaped) => out.push_byte(escaped),
+                    _ => out.push_escape(escaped),
+                }
+            }
+            b'\\' => return Err(PathError::Backslash),
+            b'#' => return Err(PathError::Fragment),
+            b'?' => return Err(PathError::Query),
+            0..=0x1f | 0x7f => return Err(PathError::Control),
+            _ => out.push_escape(byte),
+        }
+    }
+    out.finish()
+}
+
+/// The byte that two hex digits at the start of `digits` stand for.
+fn unescape(digits: &[u8]) -> Option<u8> {
+    let [high, low, ..] = digits else { return None };
+    let value = |digit: &u8| char::from(*digit).to_digit(16);
+    u8::try_from(value(high)? << 4 | value(low)?).ok()
+}
+
+/// `unreserved` of RFC 3986, section 2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// `pchar` of RFC 3986, section 3.3, save escapes.
+const fn is_plain(byte: u8) -> bool {
+    PLAIN[byte as usize]
+}
+
+static PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_unreserved(byte as u8)
+            || matches!(byte as u8, b'!' | b'$' | b'&'..=b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@');
+        byte += 1;
+    }
+    table
+};

@@ -1,0 +1,135 @@
+//! The bodies on their way through.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use gatewright_client::PoolBody;
+use gatewright_core::{Body, Error, ErrorKind, RequestRecord, claims};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use crate::deadline::Progress;
+
+/// A request's body: counts its bytes, tells the deadline that it moves, and cleans its trailers.
+pub(crate) struct RequestBody {
+    body: Body,
+    record: Option<RequestRecord>,
+    progress: Option<Arc<Progress>>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(body: Body, record: Option<RequestRecord>) -> Self {
+        let progress = (!body.is_end_stream()).then(Arc::default);
+        Self { body, record, progress }
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self { body: Body::empty(), record: None, progress: None }
+    }
+
+    /// How far it has come; `None` when it is empty.
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
+        self.progress.clone()
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        if let Some(progress) = &this.progress {
+            match &polled {
+                Poll::Pending => progress.starved(),
+                Poll::Ready(Some(Ok(_))) if !this.body.is_end_stream() => progress.moved(),
+                Poll::Ready(_) => progress.ended(),
+            }
+        }
+        polled.map_ok(|mut frame| {
+            if let Some(data) = frame.data_ref() {
+                if let Some(record) = &this.record {
+                    record.add_bytes_in(data.len() as u64);
+                }
+            } else if let Some(trailers) = frame.trailers_mut() {
+                claims::remove_from_trailers(trailers);
+            }
+            frame
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an upstream's response. It fails when the upstream is silent for too long or ends it early.
+pub struct ProxyBody {
+    body: Option<PoolBody<RequestBody>>,
+    idle_timeout: Duration,
+    // Armed when the body has to be waited for the first time; a short one never is.
+    idle: Option<Pin<Box<Sleep>>>,
+}
+
+impl ProxyBody {
+    pub(crate) fn new(body: PoolBody<RequestBody>, idle_timeout: Duration) -> Self {
+        Self { body: Some(body), idle_timeout, idle: None }
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self { body: None, idle_timeout: Duration::ZERO, idle: None }
+    }
+}
+
+impl HttpBody for ProxyBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        if let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
+            if let Some(idle) = &mut this.idle {
+                idle.as_mut().reset(Instant::now() + this.idle_timeout);
+            }
+            if matches!(frame, Some(Err(_))) {
+                this.body = None;
+            }
+            return Poll::Ready(frame);
+        }
+        let timeout = this.idle_timeout;
+        let idle = this.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        if idle.as_mut().poll(cx).is_ready() {
+            this.body = None;
+            let silence = format!("the response's body was silent for {timeout:?}");
+            return Poll::Ready(Some(Err(Error::new(ErrorKind::IdleTimeout, silence))));
+        }
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+    }
+}
+
+impl fmt::Debug for ProxyBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProxyBody").field(&self.body).finish()
+    }
+}

@@ -1,0 +1,124 @@
+//! Builds the service.
+
+use std::{fmt, time::Duration};
+
+use gatewright_client::InvalidTarget;
+
+use crate::{ProxyService, Retries, Upstream, service::Settings};
+
+/// Builds a [`ProxyService`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ProxyBuilder {
+    upstream: Option<Upstream>,
+    target: Option<String>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    idle_timeout: Duration,
+    retries: Retries,
+    preserve_host: bool,
+}
+
+impl ProxyBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            upstream: None,
+            target: None,
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(60),
+            retries: Retries::new(0),
+            preserve_host: true,
+        }
+    }
+
+    /// Sends to this one target, `host:port`, over cleartext HTTP/1.1.
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// Sends to the targets of this upstream.
+    pub fn upstream(mut self, upstream: Upstream) -> Self {
+        self.upstream = Some(upstream);
+        self
+    }
+
+    /// How long the response's head may take. 30 s unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long opening a connection to [`target`](Self::target) may take; an [`Upstream`] has its own. 5 s unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a body or an upgraded connection may be silent. 60 s unless set.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// When to send a request again that has left already. Never unless set.
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Whether the upstream sees the `Host` that the client asked for, or the target's own. The client's unless set.
+    pub fn preserve_host(mut self, preserve: bool) -> Self {
+        self.preserve_host = preserve;
+        self
+    }
+
+    /// The service.
+    ///
+    /// # Errors
+    ///
+    /// When there is neither upstream nor target, when there are both, or when the target is no `host:port`.
+    pub fn build(self) -> Result<ProxyService, ProxyError> {
+        let upstream = match (self.upstream, self.target) {
+            (Some(upstream), None) => upstream,
+            (None, Some(target)) => Upstream::builder(target.as_str())
+                .target(target)
+                .connect_timeout(self.connect_timeout)
+                .build()?,
+            (None, None) => return Err(ProxyError::new("a proxy needs an upstream or a target")),
+            (Some(_), Some(_)) => return Err(ProxyError::new("a proxy has an upstream or a target, not both")),
+        };
+        Ok(ProxyService::new(Settings {
+            upstream,
+            timeout: self.timeout,
+            idle_timeout: self.idle_timeout,
+            retries: self.retries,
+            preserve_host: self.preserve_host,
+        }))
+    }
+}
+
+/// A proxy or an upstream cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyError(String);
+
+impl ProxyError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ProxyError {}
+
+impl From<InvalidTarget> for ProxyError {
+    fn from(invalid: InvalidTarget) -> Self {
+        Self(invalid.to_string())
+    }
+}

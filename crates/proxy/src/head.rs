@@ -1,0 +1,209 @@
+//! The heads on their way through: what is taken away, what is added.
+
+use gatewright_core::{Error, ErrorKind, RequestRecord, claims, hop_by_hop};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{COOKIE, EXPECT, HOST, TE},
+    request, response,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Where a request is addressed to, as its client said it.
+pub(crate) struct Destination {
+    /// The authority that was routed; `None` when the client named none (HTTP/1.0).
+    host: Option<HeaderValue>,
+    /// Whether the client takes trailers, which gRPC demands of us too (RFC 9110, section 10.1.4).
+    trailers: bool,
+}
+
+/// Takes away what is not to be forwarded, and adds what only the gateway knows.
+pub(crate) fn prepare(
+    parts: &mut request::Parts,
+    record: Option<&RequestRecord>,
+) -> Result<Destination, Error> {
+    if parts.method == Method::CONNECT {
+        return Err(Error::new(ErrorKind::BadRequest, "CONNECT is not forwarded"));
+    }
+    let trailers = parts.headers.get_all(TE).iter().any(|value| value.as_bytes() == b"trailers");
+    let host = match parts.uri.authority() {
+        Some(authority) => Some(
+            HeaderValue::from_str(host_of(authority))
+                .map_err(|error| Error::new(ErrorKind::BadRequest, error))?,
+        ),
+        None => parts.headers.get(HOST).cloned(),
+    };
+    hop_by_hop::remove(&mut parts.headers);
+    // We answer `Expect` ourselves, by reading the body when the upstream takes it.
+    parts.headers.remove(EXPECT);
+    join_cookies(&mut parts.headers);
+    add_forwarded(&mut parts.headers, host.as_ref(), record);
+    Ok(Destination { host, trailers })
+}
+
+/// The authority without user information, which has no place in `Host` (RFC 9110, section 7.2).
+fn host_of(authority: &Authority) -> &str {
+    let text = authority.as_str();
+    text.rsplit_once('@').map_or(text, |(_, host)| host)
+}
+
+/// Cookies that HTTP/2 split are one field in HTTP/1 (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+fn add_forwarded(headers: &mut HeaderMap, host: Option<&HeaderValue>, record: Option<&RequestRecord>) {
+    let known = record
+        .map(|record| record.with(|summary| (summary.client, summary.host.clone(), summary.claims_removed)));
+    let (client, first_host, claims_removed) = known.unwrap_or_default();
+    // Without a layer that knows whom to trust, nobody is.
+    if !claims_removed {
+        claims::remove(headers, false);
+    }
+    let connection = record.and_then(RequestRecord::connection);
+    let peer = match (connection, client) {
+        (Some(connection), _) => Some(connection.peer_text().clone()),
+        (None, Some(client)) => HeaderValue::from_str(&client.peer().ip().to_string()).ok(),
+        (None, None) => None,
+    };
+    if let Some(peer) = peer {
+        let hops = match headers.contains_key(X_FORWARDED_FOR) {
+            false => Some(peer),
+            true => appended(headers, &peer),
+        };
+        if let Some(hops) = hops {
+            headers.insert(X_FORWARDED_FOR, hops);
+        }
+    }
+    let secure = match (client, connection) {
+        (Some(client), _) => client.is_secure(),
+        (None, Some(connection)) => connection.tls().is_some(),
+        (None, None) => false,
+    };
+    if record.is_some() && !headers.contains_key(X_FORWARDED_PROTO) {
+        let scheme = if secure { "https" } else { "http" };
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    }
+    if let Some(host) = first_host.as_ref().or(host)
+        && !headers.contains_key(X_FORWARDED_HOST)
+    {
+        headers.insert(X_FORWARDED_HOST, host.clone());
+    }
+}
+
+/// The hops that a trusted peer named, and the peer itself.
+fn appended(headers: &HeaderMap, peer: &HeaderValue) -> Option<HeaderValue> {
+    let hops = headers.get_all(X_FORWARDED_FOR).iter().chain([peer]).map(HeaderValue::as_bytes);
+    HeaderValue::from_bytes(&hops.collect::<Vec<_>>().join(&b", "[..])).ok()
+}
+
+impl Destination {
+    /// Writes the request's target and host as this version of HTTP wants them. `own` is the target's own host, in
+    /// the client's stead when it named none or when it is not to be passed on.
+    pub(crate) fn write<B>(
+        &self,
+        request: &mut Request<B>,
+        version: Version,
+        scheme: Scheme,
+        own: &HeaderValue,
+        preserve_host: bool,
+    ) -> Result<(), Error> {
+        *request.version_mut() = version;
+        let host = self.host.as_ref().filter(|_| preserve_host).unwrap_or(own);
+        if version == Version::HTTP_2 {
+            let authority = Authority::try_from(host.as_bytes())
+                .map_err(|error| Error::new(ErrorKind::BadRequest, error))?;
+            let path = path_of(request.uri());
+            let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
+            *request.uri_mut() = uri.map_err(|error| Error::new(ErrorKind::BadRequest, error))?;
+            request.headers_mut().remove(HOST);
+            if self.trailers {
+                request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+            }
+            return Ok(());
+        }
+        if request.uri().authority().is_some() {
+            *request.uri_mut() = Uri::from(path_of(request.uri()));
+        }
+        // Most often the field stands there already, as the client sent it.
+        if request.headers().get(HOST) != Some(host) || request.headers().get_all(HOST).iter().nth(1).is_some()
+        {
+            request.headers_mut().insert(HOST, host.clone());
+        }
+        request.headers_mut().remove(TE);
+        Ok(())
+    }
+}
+
+fn path_of(uri: &Uri) -> PathAndQuery {
+    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+/// Takes away from a response what is not to be forwarded.
+pub(crate) fn clean_response(parts: &mut response::Parts) {
+    hop_by_hop::remove(&mut parts.headers);
+    // What the upstream speaks says nothing about what we speak with the client.
+    parts.version = Version::HTTP_11;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(request: request::Builder) -> (Request<()>, Destination) {
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let destination = prepare(&mut parts, None).expect("is forwarded");
+        (Request::from_parts(parts, ()), destination)
+    }
+
+    #[test]
+    fn the_routed_authority_becomes_the_host() {
+        let own = HeaderValue::from_static("orders:8080");
+        for (uri, host, preserve, expected) in [
+            ("http://user@a.example:81/x?y=1", Some("evil"), true, "a.example:81"),
+            ("/x?y=1", Some("a.example"), true, "a.example"),
+            ("/x?y=1", Some("a.example"), false, "orders:8080"),
+            ("/x?y=1", None, true, "orders:8080"),
+        ] {
+            let mut builder = Request::get(uri);
+            if let Some(host) = host {
+                builder = builder.header(HOST, host);
+            }
+            let (mut request, destination) = prepared(builder);
+            destination.write(&mut request, Version::HTTP_11, Scheme::HTTP, &own, preserve).expect("writes");
+            assert_eq!(request.headers()[HOST], expected);
+            assert_eq!(request.uri(), "/x?y=1");
+            destination.write(&mut request, Version::HTTP_2, Scheme::HTTPS, &own, preserve).expect("writes");
+            assert_eq!(request.uri().to_string(), format!("https://{expected}/x?y=1"));
+            assert!(!request.headers().contains_key(HOST));
+        }
+    }
+
+    #[test]
+    fn split_cookies_are_joined() {
+        let (request, _) = prepared(Request::get("/").header(COOKIE, "a=1").header(COOKIE, "b=2"));
+        assert_eq!(request.headers().get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+
+    #[test]
+    fn without_a_record_no_claim_is_believed() {
+        let (request, _) = prepared(
+            Request::get("/")
+                .header(HOST, "a")
+                .header("x-forwarded-for", "6.6.6.6")
+                .header("x-user-id", "root"),
+        );
+        assert!(!request.headers().contains_key("x-forwarded-for"));
+        assert!(!request.headers().contains_key("x-user-id"));
+        assert_eq!(request.headers()["x-forwarded-host"], "a");
+    }
+}

@@ -1,0 +1,123 @@
+//! When a request that has left is sent again.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use gatewright_core::{Error, ErrorKind};
+use http::{Method, StatusCode};
+
+/// When a request that has left already is sent again, and how often.
+///
+/// It holds for idempotent methods (RFC 9110, section 9.2.2) with an empty body only, and within a budget: over all
+/// requests to an upstream, at most a fifth more than its clients sent.
+///
+/// A request of which no byte left is sent again in any case, whatever its method.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Retries {
+    attempts: u32,
+    reset: bool,
+    timeout: bool,
+    statuses: Vec<StatusCode>,
+}
+
+impl Retries {
+    /// Sends again at most so many times.
+    pub fn new(attempts: u32) -> Self {
+        Self { attempts, ..Self::default() }
+    }
+
+    /// When the connection broke before the response's head was there.
+    pub fn on_reset(mut self) -> Self {
+        self.reset = true;
+        self
+    }
+
+    /// When the response's head was not there in time.
+    pub fn on_timeout(mut self) -> Self {
+        self.timeout = true;
+        self
+    }
+
+    /// When the response has this status.
+    ///
+    /// # Panics
+    ///
+    /// When the status is not from 100 to 999.
+    pub fn on_status(mut self, status: u16) -> Self {
+        let status = StatusCode::from_u16(status).expect("a status is from 100 to 999");
+        self.statuses.push(status);
+        self
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(crate) fn cover_error(&self, error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Closed | ErrorKind::Protocol => self.reset,
+            ErrorKind::ResponseTimeout => self.timeout,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn cover_status(&self, status: StatusCode) -> bool {
+        self.statuses.contains(&status)
+    }
+}
+
+/// Whether a request of this method may be carried out twice.
+pub(crate) fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    )
+}
+
+/// What retries an upstream may cost: each request earns a fifth of one.
+#[derive(Debug)]
+pub(crate) struct Budget(AtomicI64);
+
+/// A retry's price, of which each request earns one part.
+const PRICE: i64 = 5;
+
+/// A quiet upstream can afford these few, a busy one saves no more of them than that.
+const RESERVE: i64 = 5 * PRICE;
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self(AtomicI64::new(RESERVE))
+    }
+
+    /// Earns one request's part.
+    pub(crate) fn earn(&self) {
+        if self.0.load(Ordering::Relaxed) < RESERVE {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Pays for one retry, if there is enough.
+    pub(crate) fn pay(&self) -> bool {
+        if self.0.fetch_sub(PRICE, Ordering::Relaxed) >= PRICE {
+            return true;
+        }
+        self.0.fetch_add(PRICE, Ordering::Relaxed);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_a_fifth_at_most() {
+        let budget = Budget::new();
+        let paid = (0..1000).filter(|_| {
+            budget.earn();
+            budget.pay()
+        });
+        let paid = paid.count();
+        assert!((200..=205).contains(&paid), "{paid}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The service, and its future.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError, Error};
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::{ProxyBody, ProxyBuilder, Retries, Upstream, forward::forward};
+
+/// Sends each request to one of the targets of an [`Upstream`], and answers with its response.
+///
+/// It is always ready: what it waits for, it waits for within the request's time limits. Clones share everything.
+#[derive(Clone)]
+pub struct ProxyService {
+    settings: Arc<Settings>,
+}
+
+/// What all requests of one service share.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) upstream: Upstream,
+    pub(crate) timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) retries: Retries,
+    pub(crate) preserve_host: bool,
+}
+
+impl ProxyService {
+    /// Starts a service.
+    pub fn builder() -> ProxyBuilder {
+        ProxyBuilder::new()
+    }
+
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings) }
+    }
+
+    /// Where it sends to.
+    pub fn upstream(&self) -> &Upstream {
+        &self.settings.upstream
+    }
+}
+
+impl<B> Service<Request<B>> for ProxyService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ProxyBody>;
+    type Error = Error;
+    type Future = ProxyFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ProxyFuture {
+        let settings = Arc::clone(&self.settings);
+        ProxyFuture { response: Box::pin(forward(settings, request.map(Body::new))) }
+    }
+}
+
+impl fmt::Debug for ProxyService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyService").field("settings", &self.settings).finish()
+    }
+}
+
+/// The future of [`ProxyService`]. Dropping it cancels the request upstream.
+pub struct ProxyFuture {
+    response: Pin<Box<dyn Future<Output = Result<Response<ProxyBody>, Error>> + Send>>,
+}
+
+impl Future for ProxyFuture {
+    type Output = Result<Response<ProxyBody>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.response.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for ProxyFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyFuture")
+    }
+}

@@ -1,0 +1,174 @@
+//! WebSocket upgrades, and the bytes that pass after them.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use gatewright_core::Body;
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{CONNECTION, UPGRADE},
+    request,
+};
+use http_body::Body as _;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+const UPGRADE_OPTION: HeaderValue = HeaderValue::from_static("upgrade");
+
+/// The client's side of an upgrade that it asked for.
+pub(crate) struct Upgrade(OnUpgrade);
+
+impl Upgrade {
+    /// Whether the client asks for a WebSocket, on a connection that can become one.
+    pub(crate) fn asked_for(parts: &mut request::Parts, body: &Body) -> Option<Self> {
+        let client = parts.extensions.remove::<OnUpgrade>()?;
+        let asked = parts.method == Method::GET && body.is_end_stream() && names_websocket(&parts.headers);
+        asked.then_some(Self(client))
+    }
+
+    /// Writes into a head what an upgrade needs, after the fields of the connection were removed.
+    pub(crate) fn write(headers: &mut HeaderMap) {
+        headers.insert(CONNECTION, UPGRADE_OPTION);
+        headers.insert(UPGRADE, WEBSOCKET);
+    }
+
+    /// Passes bytes both ways until both sides have ended, or neither sends any for the idle timeout.
+    pub(crate) fn tunnel(self, upstream: OnUpgrade, idle_timeout: Duration) {
+        tokio::spawn(async move {
+            let (client, upstream) = match tokio::try_join!(self.0, upstream) {
+                Ok(both) => both,
+                Err(error) => return tracing::debug!(%error, "an upgrade did not come about"),
+            };
+            let activity = Arc::new(Activity { start: Instant::now(), last: AtomicU64::new(0) });
+            let mut client = Watched { io: TokioIo::new(client), activity: Arc::clone(&activity) };
+            let mut upstream = Watched { io: TokioIo::new(upstream), activity: Arc::clone(&activity) };
+            tokio::select! {
+                ended = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "an upgraded connection broke");
+                    }
+                }
+                () = activity.silence(idle_timeout) => tracing::debug!("an upgraded connection was silent"),
+            }
+        });
+    }
+}
+
+/// Whether a head names `websocket`, and it alone, as the protocol to change to.
+pub(crate) fn names_websocket(headers: &HeaderMap) -> bool {
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    let named = protocols.next().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let option = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    };
+    named && protocols.next().is_none() && headers.get_all(CONNECTION).iter().any(option)
+}
+
+/// When bytes last came, from either side.
+struct Activity {
+    start: Instant,
+    last: AtomicU64,
+}
+
+impl Activity {
+    fn note(&self) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// Ends when nothing has come for so long.
+    async fn silence(&self, timeout: Duration) {
+        loop {
+            let due = self.start + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
+            if due <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(due).await;
+        }
+    }
+}
+
+/// One side of a tunnel, which notes when bytes come from it.
+struct Watched<T> {
+    io: T,
+    activity: Arc<Activity>,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if polled.is_ready() {
+            self.activity.note();
+        }
+        polled
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_websocket_upgrade_counts() {
+        let named = |fields: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            names_websocket(&headers)
+        };
+        assert!(named(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")]));
+        assert!(!named(&[("upgrade", "websocket")]));
+        assert!(!named(&[("connection", "upgrade"), ("upgrade", "h2c")]));
+        assert!(!named(&[("connection", "upgrade"), ("upgrade", "websocket, h2c")]));
+        assert!(!named(&[("connection", "upgrade"), ("upgrade", "websocket"), ("upgrade", "h2c")]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_counted_from_the_last_byte() {
+        let activity = Activity { start: Instant::now(), last: AtomicU64::new(0) };
+        let timeout = Duration::from_secs(60);
+        let talking = async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(50)).await;
+                activity.note();
+            }
+        };
+        tokio::join!(activity.silence(timeout), talking);
+        assert_eq!(activity.start.elapsed().as_secs(), 210);
+    }
+}
