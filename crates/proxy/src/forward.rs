@@ -135,7 +135,8 @@ impl Exchange<'_> {
             };
             let Some(copy) = copy else { return Err(error) };
             let met_a_close = stale && spent.resent == 0 && error.kind() == ErrorKind::Closed;
-            if !met_a_close && !(retries.cover_error(&error) && self.pays(&spent)) {
+            let resend = met_a_close || (retries.cover_error(&error) && self.pays(&spent));
+            if !resend {
                 return Err(error);
             }
             spent.resent += 1;
