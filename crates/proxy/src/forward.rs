@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gatewright_client::{Connection, PoolBody, Require, SendError};
-use gatewright_core::{Body, Error, ErrorKind, RequestRecord};
+use gatewright_core::{Body, Error, ErrorKind, RequestRecord, Side};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
@@ -96,6 +96,7 @@ impl Exchange<'_> {
             let connection = match endpoint.pool.checkout(require).await {
                 Ok(connection) => connection,
                 Err(error) => {
+                    endpoint.note_failure(&error);
                     spent.failed = Some(index);
                     spent.unconnected += 1;
                     // Every target is asked once, and the same ones again as often as retries allow.
@@ -111,6 +112,7 @@ impl Exchange<'_> {
             let copy = (stale || (may_resend && spent.resent < retries.attempts())).then(|| copy_of(&request));
             let error = match self.attempt(connection, request, endpoint).await? {
                 Outcome::Answered(response) => {
+                    endpoint.note_success();
                     self.note_time();
                     match copy {
                         Some(copy) if retries.cover_status(response.status()) && self.pays(&spent) => {
@@ -133,6 +135,9 @@ impl Exchange<'_> {
                 }
                 Outcome::Failed(error) => error,
             };
+            if error.side() == Side::Upstream {
+                endpoint.note_failure(&error);
+            }
             let Some(copy) = copy else { return Err(error) };
             let met_a_close = stale && spent.resent == 0 && error.kind() == ErrorKind::Closed;
             let resend = met_a_close || (retries.cover_error(&error) && self.pays(&spent));

@@ -1,13 +1,14 @@
 //! WebSocket upgrades, and the bytes that pass after them.
 
 use std::{
+    future::Future,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -48,21 +49,29 @@ impl Upgrade {
     /// Passes bytes both ways until both sides have ended, or neither sends any for the idle timeout.
     pub(crate) fn tunnel(self, upstream: OnUpgrade, idle_timeout: Duration) {
         tokio::spawn(async move {
-            let (client, upstream) = match tokio::try_join!(self.0, upstream) {
-                Ok(both) => both,
-                Err(error) => return tracing::debug!(%error, "an upgrade did not come about"),
+            let (client, upstream) = match (self.0.await, upstream.await) {
+                (Ok(client), Ok(upstream)) => (client, upstream),
+                (Err(error), _) | (_, Err(error)) => {
+                    return tracing::debug!(%error, "an upgrade did not come about");
+                }
             };
             let activity = Arc::new(Activity { start: Instant::now(), last: AtomicU64::new(0) });
             let mut client = Watched { io: TokioIo::new(client), activity: Arc::clone(&activity) };
             let mut upstream = Watched { io: TokioIo::new(upstream), activity: Arc::clone(&activity) };
-            tokio::select! {
-                ended = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {
-                    if let Err(error) = ended {
+            let mut passing = pin!(tokio::io::copy_bidirectional(&mut client, &mut upstream));
+            let mut silence = pin!(activity.silence(idle_timeout));
+            std::future::poll_fn(|cx| {
+                if let Poll::Ready(passed) = passing.as_mut().poll(cx) {
+                    if let Err(error) = passed {
                         tracing::debug!(%error, "an upgraded connection broke");
                     }
+                    return Poll::Ready(());
                 }
-                () = activity.silence(idle_timeout) => tracing::debug!("an upgraded connection was silent"),
-            }
+                ready!(silence.as_mut().poll(cx));
+                tracing::debug!("an upgraded connection was silent for too long");
+                Poll::Ready(())
+            })
+            .await;
         });
     }
 }

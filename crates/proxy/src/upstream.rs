@@ -1,10 +1,11 @@
 //! A service behind the gateway, and its targets.
 
 use std::{
+    error::Error as _,
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -12,6 +13,7 @@ use std::{
 #[cfg(feature = "tls")]
 use gatewright_client::ClientTls;
 use gatewright_client::{Pool, PoolBuilder, Protocol, Resolver, Target};
+use gatewright_core::Error;
 use http::{HeaderValue, uri::Scheme};
 
 use crate::{ProxyError, body::RequestBody, retries::Budget};
@@ -38,6 +40,23 @@ pub(crate) struct Endpoint {
     pub(crate) pool: Pool<RequestBody>,
     pub(crate) label: Arc<str>,
     pub(crate) host: HeaderValue,
+    /// Whether the last request failed, so that a failure is logged once and not for every request.
+    failing: AtomicBool,
+}
+
+impl Endpoint {
+    pub(crate) fn note_failure(&self, error: &Error) {
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(endpoint = %self.label, "{error}: {cause}");
+        }
+    }
+
+    pub(crate) fn note_success(&self) {
+        if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
+            tracing::warn!(endpoint = %self.label, "the endpoint answers again");
+        }
+    }
 }
 
 impl Upstream {
@@ -218,7 +237,7 @@ impl UpstreamBuilder {
         if let Some(connections) = self.max_connections {
             pool = pool.max_connections(connections);
         }
-        Ok(Endpoint { pool: pool.build(), label, host })
+        Ok(Endpoint { pool: pool.build(), label, host, failing: AtomicBool::new(false) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Finds a connection for a request, or opens one.
 
 use std::{
+    pin::pin,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
@@ -133,8 +134,7 @@ where
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(self);
         loop {
-            let freed = self.freed.notified();
-            tokio::pin!(freed);
+            let mut freed = pin!(self.freed.notified());
             // From here on no notification is missed.
             freed.as_mut().enable();
             if let Some(slot) = self.reserve() {
@@ -149,7 +149,7 @@ where
                 }
                 continue;
             }
-            freed.await;
+            freed.as_mut().await;
         }
     }
 

@@ -20,6 +20,8 @@ pub enum PathError {
     Query,
     /// It holds `.` or `..` with a parameter, or next to an encoded slash, or where a rewrite has put it.
     DotSegment,
+    /// It is longer than a URI may be.
+    TooLong,
 }
 
 impl PathError {
@@ -34,6 +36,7 @@ impl PathError {
             Self::Fragment => "path_fragment",
             Self::Query => "path_query",
             Self::DotSegment => "path_dot_segment",
+            Self::TooLong => "path_too_long",
         }
     }
 }
@@ -49,6 +52,7 @@ impl fmt::Display for PathError {
             Self::Fragment => "the path holds a `#`",
             Self::Query => "the path holds a `?`",
             Self::DotSegment => "the path holds a dot segment that must not be resolved",
+            Self::TooLong => "the path is too long",
         })
     }
 }

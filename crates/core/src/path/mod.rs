@@ -34,6 +34,9 @@ mod writer;
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+use http::{Uri, uri::PathAndQuery};
+
 pub use error::PathError;
 use writer::Writer;
 
@@ -72,6 +75,26 @@ pub fn canonical(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathEr
 /// As for [`canonical`], and for a dot segment.
 pub fn rewritten(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathError> {
     normalise(path, slash, DotSegment::Refuse)
+}
+
+/// Puts another path into a URI. The query stays as it is, byte for byte.
+///
+/// # Errors
+///
+/// When path and query are longer than a URI may be, or the URI is one in authority form, which has no path.
+pub fn replace(uri: &mut Uri, path: &str) -> Result<(), PathError> {
+    let query = uri.query();
+    let mut text = String::with_capacity(path.len() + query.map_or(0, |query| query.len() + 1));
+    text.push_str(path);
+    if let Some(query) = query {
+        text.push('?');
+        text.push_str(query);
+    }
+    let path_and_query = PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(|_| PathError::TooLong)?;
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query);
+    *uri = Uri::from_parts(parts).map_err(|_| PathError::NotAbsolute)?;
+    Ok(())
 }
 
 fn normalise(path: &str, slash: EncodedSlash, dots: DotSegment) -> Result<Cow<'_, str>, PathError> {

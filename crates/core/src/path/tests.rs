@@ -143,6 +143,27 @@ fn a_rewrite_must_not_make_a_dot_segment() {
     assert_eq!(rewritten("/a//b%2f..c", EncodedSlash::Keep).as_deref(), Ok("/a/b%2F..c"));
 }
 
+#[test]
+fn a_replaced_path_keeps_the_query_byte_for_byte() {
+    let table = [
+        ("/a", "/b"),
+        ("/a?", "/b?"),
+        ("/a?x=%2f&&y=//..?é", "/b?x=%2f&&y=//..?é"),
+        ("http://h.test:81/a?x", "http://h.test:81/b?x"),
+        ("*", "/b"),
+    ];
+    for (uri, expected) in table {
+        let mut uri: Uri = uri.parse().expect(uri);
+        assert_eq!(replace(&mut uri, "/b"), Ok(()));
+        assert_eq!(uri.to_string(), expected);
+    }
+    let mut authority: Uri = "h.test:443".parse().expect("authority form");
+    assert_eq!(replace(&mut authority, "/b"), Err(PathError::NotAbsolute));
+    let mut long: Uri = "/a?x".parse().expect("a URI");
+    assert_eq!(replace(&mut long, &format!("/{}", "a".repeat(70_000))), Err(PathError::TooLong));
+    assert_eq!((authority.to_string(), long.to_string()), ("h.test:443".to_owned(), "/a?x".to_owned()));
+}
+
 /// Paths made of the pieces that servers disagree about, and any text beside them.
 fn paths() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![

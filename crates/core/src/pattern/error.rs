@@ -13,6 +13,11 @@ impl PatternError {
         Self { text: text.into(), place, hint: hint.into() }
     }
 
+    /// The text, as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Where in the text, in bytes.
     pub fn place(&self) -> Range<usize> {
         self.place.clone()

@@ -1,0 +1,161 @@
+use gatewright_core::{PolicyLayer, PolicyService};
+use tower_layer::Layer;
+
+use crate::{
+    Redirect, Rewrite, RewriteError,
+    header_edit::{HeaderEdit, Side},
+    host::Host,
+    path_rule::PathRule,
+};
+
+/// Rewrites requests before they go on, and their responses after; or redirects them.
+///
+/// Texts that may be wrong are read when they are given, so these methods return a `Result`; a prefix and a full path
+/// are taken as they are, since every text stands for one path.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a layer does nothing until it is put around a service"]
+pub struct RewriteLayer(Rewrite);
+
+/// The service that [`RewriteLayer`] makes.
+pub type RewriteService<S> = PolicyService<Rewrite, S>;
+
+impl RewriteLayer {
+    /// Changes nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces a prefix of the path, by whole segments: `/v1` fits `/v1` and `/v1/x`, never `/v1x`. A slash at the
+    /// end of either is of no account, and what is replaced with `/` or with nothing still is a path: `/v1/x` becomes
+    /// `/x`, and `/v1` becomes `/`.
+    ///
+    /// Both texts are made canonical: a slash is put before, and what a path may not hold is percent-encoded.
+    pub fn replace_prefix(self, from: &str, to: &str) -> Self {
+        self.path_rule(PathRule::prefix(from, to))
+    }
+
+    /// Replaces the whole path. The text is made canonical, as in [`replace_prefix`](Self::replace_prefix).
+    pub fn replace_path(self, path: &str) -> Self {
+        self.path_rule(PathRule::whole(path))
+    }
+
+    /// Makes the path of what a [pattern](gatewright_core::pattern) captures:
+    /// `("/v1/users/{id}/avatar", "/internal/avatars/{id}")`.
+    ///
+    /// # Errors
+    ///
+    /// When the pattern or the template cannot be read, or the template names what the pattern does not capture.
+    pub fn path_pattern(self, pattern: &str, template: &str) -> Result<Self, RewriteError> {
+        Ok(self.path_rule(PathRule::pattern(pattern, template)?))
+    }
+
+    /// Makes the path of what a regex captures: `(r"/legacy/(\d+)", "/v1/orders/$1")`. The regex has to match the
+    /// whole path, whether `^` and `$` are written or not. A group is `$1`, `${1}` or `${name}`, a dollar sign `$$`.
+    ///
+    /// # Errors
+    ///
+    /// When the regex cannot be read, or the replacement names a group that it does not have.
+    pub fn replace_regex(self, regex: &str, replacement: &str) -> Result<Self, RewriteError> {
+        Ok(self.path_rule(PathRule::regex(regex, replacement)?))
+    }
+
+    fn path_rule(mut self, rule: PathRule) -> Self {
+        self.0.paths.push(rule);
+        self
+    }
+
+    /// Sends the request on for another host, with a port if any: in the URI's authority, where there is one, and in
+    /// the Host header.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no host.
+    pub fn host(mut self, host: &str) -> Result<Self, RewriteError> {
+        self.0.host = Some(Host::parse(host)?);
+        Ok(self)
+    }
+
+    /// Sets a header of the request, whatever values it had.
+    ///
+    /// # Errors
+    ///
+    /// When the name or the value is none, when the header frames the message (`Content-Length`, `Connection`), and for
+    /// `Host`, which [`host`](Self::host) sets.
+    pub fn set_request_header(self, name: &str, value: &str) -> Result<Self, RewriteError> {
+        Ok(self.request_header(HeaderEdit::set(Side::Request, name, value)?))
+    }
+
+    /// Adds a value to a header of the request.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_request_header`](Self::set_request_header).
+    pub fn add_request_header(self, name: &str, value: &str) -> Result<Self, RewriteError> {
+        Ok(self.request_header(HeaderEdit::add(Side::Request, name, value)?))
+    }
+
+    /// Removes a header of the request.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_request_header`](Self::set_request_header).
+    pub fn remove_request_header(self, name: &str) -> Result<Self, RewriteError> {
+        Ok(self.request_header(HeaderEdit::remove(Side::Request, name)?))
+    }
+
+    fn request_header(mut self, edit: HeaderEdit) -> Self {
+        self.0.request_headers.push(edit);
+        self
+    }
+
+    /// Sets a header of the response, whatever values it had.
+    ///
+    /// # Errors
+    ///
+    /// When the name or the value is none, and when the header frames the message.
+    pub fn set_response_header(self, name: &str, value: &str) -> Result<Self, RewriteError> {
+        Ok(self.response_header(HeaderEdit::set(Side::Response, name, value)?))
+    }
+
+    /// Adds a value to a header of the response.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_response_header`](Self::set_response_header).
+    pub fn add_response_header(self, name: &str, value: &str) -> Result<Self, RewriteError> {
+        Ok(self.response_header(HeaderEdit::add(Side::Response, name, value)?))
+    }
+
+    /// Removes a header of the response.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_response_header`](Self::set_response_header).
+    pub fn remove_response_header(self, name: &str) -> Result<Self, RewriteError> {
+        Ok(self.response_header(HeaderEdit::remove(Side::Response, name)?))
+    }
+
+    fn response_header(mut self, edit: HeaderEdit) -> Self {
+        self.0.response_headers.push(edit);
+        self
+    }
+
+    /// Answers with a redirect instead of sending the request on.
+    pub fn redirect(mut self, redirect: Redirect) -> Self {
+        self.0.redirect = Some(redirect);
+        self
+    }
+
+    /// The policy by itself, for stacks assembled of optional policies.
+    pub fn into_policy(self) -> Rewrite {
+        self.0
+    }
+}
+
+impl<S> Layer<S> for RewriteLayer {
+    type Service = RewriteService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PolicyLayer::new(self.0.clone()).layer(inner)
+    }
+}

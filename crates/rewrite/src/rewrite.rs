@@ -1,0 +1,81 @@
+use gatewright_core::{
+    Decision, Immediate, Policy, Rejection,
+    path::{self, EncodedSlash, PathError, canonical},
+};
+use http::{StatusCode, request, response};
+
+use crate::{Redirect, header_edit::HeaderEdit, host::Host, path_rule::PathRule, redirect::Unfit};
+
+/// All that a [`RewriteLayer`](crate::RewriteLayer) changes, as the policy that it is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Rewrite {
+    pub(crate) paths: Vec<PathRule>,
+    pub(crate) host: Option<Host>,
+    pub(crate) request_headers: Vec<HeaderEdit>,
+    pub(crate) response_headers: Vec<HeaderEdit>,
+    pub(crate) redirect: Option<Redirect>,
+}
+
+const POLICY: &str = "rewrite";
+
+impl Policy for Rewrite {
+    type Grant = ();
+    type Future = Immediate;
+
+    fn name(&self) -> &'static str {
+        POLICY
+    }
+
+    fn decide(&self, head: &mut request::Parts) -> Decision<(), Immediate> {
+        match self.redirect.as_ref().map(|redirect| redirect.answer(head)) {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(response))) => return Decision::Answer(response),
+            Some(Err(Unfit::Path(error))) => return Decision::Refuse(bad_path(error)),
+            Some(Err(Unfit::NoHost)) => return Decision::Refuse(no_host()),
+        }
+        if let Err(error) = self.rewrite_path(head) {
+            return Decision::Refuse(bad_path(error));
+        }
+        if let Some(host) = &self.host {
+            host.set(head);
+        }
+        for edit in &self.request_headers {
+            edit.apply(&mut head.headers);
+        }
+        Decision::Allow(())
+    }
+
+    fn respond(&self, (): (), response: &mut response::Parts) {
+        for edit in &self.response_headers {
+            edit.apply(&mut response.headers);
+        }
+    }
+}
+
+impl Rewrite {
+    fn rewrite_path(&self, head: &mut request::Parts) -> Result<(), PathError> {
+        if self.paths.is_empty() {
+            return Ok(());
+        }
+        // The router has done this already; under another one, the path is still as the client wrote it.
+        let before = canonical(head.uri.path(), EncodedSlash::Keep)?;
+        let after = match self.paths.iter().find_map(|rule| rule.apply(&before)) {
+            Some(after) => after?,
+            None => before,
+        };
+        if after != head.uri.path() {
+            let after = after.into_owned();
+            path::replace(&mut head.uri, &after)?;
+        }
+        Ok(())
+    }
+}
+
+fn bad_path(error: PathError) -> Rejection {
+    Rejection::new(StatusCode::BAD_REQUEST, POLICY, error.reason())
+        .detail(format!("The request is refused: {error}."))
+}
+
+fn no_host() -> Rejection {
+    Rejection::new(StatusCode::BAD_REQUEST, POLICY, "no_host").detail("The request does not say its host.")
+}

@@ -1,0 +1,95 @@
+use std::fmt;
+
+use bytes::Bytes;
+use gatewright_core::BoxError;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::{BuildError, Route, RouterService, compile::compile, erased::ErasedService};
+
+/// Gathers routes, each with the service that takes its requests.
+///
+/// The order of the calls does not matter.
+#[must_use = "a router is made by `build`"]
+pub struct RouterBuilder<ReqBody> {
+    routes: Vec<Route>,
+    services: Vec<Box<dyn ErasedService<ReqBody>>>,
+}
+
+impl<ReqBody> RouterBuilder<ReqBody> {
+    pub(crate) fn new() -> Self {
+        Self { routes: Vec::new(), services: Vec::new() }
+    }
+
+    /// Adds a route of one path, or of the paths of one pattern: see [`Route::path`].
+    pub fn path<S, ResBody>(self, path: impl Into<String>, service: S) -> Self
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        ReqBody: Send + 'static,
+        ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Into<BoxError>,
+    {
+        self.route(Route::path(path), service)
+    }
+
+    /// Adds a route of a path and all below it: see [`Route::path_prefix`].
+    pub fn path_prefix<S, ResBody>(self, prefix: impl Into<String>, service: S) -> Self
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        ReqBody: Send + 'static,
+        ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Into<BoxError>,
+    {
+        self.route(Route::path_prefix(prefix), service)
+    }
+
+    /// Adds a route of the paths that a regex matches: see [`Route::path_regex`].
+    pub fn path_regex<S, ResBody>(self, regex: impl Into<String>, service: S) -> Self
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        ReqBody: Send + 'static,
+        ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Into<BoxError>,
+    {
+        self.route(Route::path_regex(regex), service)
+    }
+
+    /// Adds a route. Each request calls a clone of `service`, once that is ready; so the clones of one that limits
+    /// itself have to share their limit.
+    pub fn route<S, ResBody>(mut self, route: Route, service: S) -> Self
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        ReqBody: Send + 'static,
+        ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Into<BoxError>,
+    {
+        self.routes.push(route);
+        self.services.push(Box::new(service));
+        self
+    }
+
+    /// Makes the router.
+    ///
+    /// # Errors
+    ///
+    /// When a route cannot be read, when two routes can take the same request and nothing ranks them, and when a route
+    /// can never match. The error holds all such problems and names the routes.
+    pub fn build(self) -> Result<RouterService<ReqBody>, BuildError> {
+        let table = compile(&self.routes)?;
+        Ok(RouterService::new(table, self.services.into()))
+    }
+}
+
+impl<ReqBody> fmt::Debug for RouterBuilder<ReqBody> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouterBuilder").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}

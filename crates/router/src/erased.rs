@@ -1,0 +1,65 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError, Error};
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+/// A route's service, whatever it is. It is erased here, once, and each request boxes one future.
+pub(crate) trait ErasedService<ReqBody>: Send + Sync {
+    fn call(&self, request: Request<ReqBody>) -> ErasedFuture;
+}
+
+pub(crate) type ErasedFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
+
+impl<S, ReqBody, ResBody> ErasedService<ReqBody> for S
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    ReqBody: Send + 'static,
+    ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+    ResBody::Error: Into<BoxError>,
+{
+    fn call(&self, request: Request<ReqBody>) -> ErasedFuture {
+        Box::pin(Call { service: self.clone(), request: Some(request), response: None })
+    }
+}
+
+pin_project! {
+    /// Waits until its clone of the service is ready, and calls that very one.
+    struct Call<S, ReqBody, F> {
+        service: S,
+        request: Option<Request<ReqBody>>,
+        #[pin]
+        response: Option<F>,
+    }
+}
+
+impl<S, ReqBody, ResBody> Future for Call<S, ReqBody, S::Future>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S::Error: Into<BoxError>,
+    ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+    ResBody::Error: Into<BoxError>,
+{
+    type Output = Result<Response<Body>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            if let Some(response) = this.response.as_mut().as_pin_mut() {
+                let response = ready!(response.poll(cx)).map_err(Error::from_service)?;
+                return Poll::Ready(Ok(response.map(Body::new)));
+            }
+            ready!(this.service.poll_ready(cx)).map_err(Error::from_service)?;
+            let request = this.request.take().expect("a request is sent once");
+            this.response.set(Some(this.service.call(request)));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+use std::{fmt, fmt::Write as _};
+
+use http::Method;
+
+/// Which requests a route takes, and what it is called.
+///
+/// A route has one path; all else narrows it. What is written wrong is found by
+/// [`RouterBuilder::build`](crate::RouterBuilder::build), which names all of it at once.
+#[derive(Debug, Clone)]
+#[must_use = "a route does nothing until it is given to `RouterBuilder::route`"]
+pub struct Route {
+    pub(crate) path: PathMatch,
+    pub(crate) name: Option<String>,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) headers: Vec<ValueMatch>,
+    pub(crate) query: Vec<ValueMatch>,
+    pub(crate) priority: i32,
+    pub(crate) encoded_slash: bool,
+}
+
+/// A path, as it was written.
+#[derive(Debug, Clone)]
+pub(crate) enum PathMatch {
+    Whole(String),
+    Prefix(String),
+    Regex(String),
+}
+
+/// A header or a query parameter, as it was written.
+#[derive(Debug, Clone)]
+pub(crate) struct ValueMatch {
+    pub(crate) name: String,
+    pub(crate) value: Value,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Exact(String),
+    Regex(String),
+}
+
+impl Route {
+    /// Takes one path (`/v1/orders`), or the paths of one pattern (`/v1/users/{id}/avatar`, `/files/{*rest}`).
+    pub fn path(path: impl Into<String>) -> Self {
+        Self::new(PathMatch::Whole(path.into()))
+    }
+
+    /// Takes a path and all below it: `/v2` takes `/v2`, `/v2/` and `/v2/x`, never `/v2example`. Segments may be
+    /// `{name}`.
+    pub fn path_prefix(prefix: impl Into<String>) -> Self {
+        Self::new(PathMatch::Prefix(prefix.into()))
+    }
+
+    /// Takes the paths that this regex matches as a whole, whether `^` and `$` are written or not.
+    pub fn path_regex(regex: impl Into<String>) -> Self {
+        Self::new(PathMatch::Regex(regex.into()))
+    }
+
+    fn new(path: PathMatch) -> Self {
+        Self {
+            path,
+            name: None,
+            hosts: Vec::new(),
+            methods: Vec::new(),
+            headers: Vec::new(),
+            query: Vec::new(),
+            priority: 0,
+            encoded_slash: false,
+        }
+    }
+
+    /// What the route is called in logs and metrics. Without a name it is called by its path.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Takes requests for this host only: `api.example.com`, or `*.example.com` for all names below it, with any
+    /// number of labels. Repeated calls add hosts.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// Takes requests with one of these methods only. Where GET is allowed, HEAD is.
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.methods.extend(methods);
+        self
+    }
+
+    /// Takes requests whose header has exactly this value. Several lines of one header count as one, joined by `, `
+    /// (RFC 9110, section 5.3).
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push(ValueMatch { name: name.into(), value: Value::Exact(value.into()) });
+        self
+    }
+
+    /// Takes requests whose header has a value that this regex matches as a whole.
+    pub fn header_regex(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
+        self.headers.push(ValueMatch { name: name.into(), value: Value::Regex(regex.into()) });
+        self
+    }
+
+    /// Takes requests whose query has this parameter, with exactly this value. Both are compared decoded; of several
+    /// parameters of one name the first counts.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push(ValueMatch { name: name.into(), value: Value::Exact(value.into()) });
+        self
+    }
+
+    /// Takes requests whose query has this parameter, with a decoded value that this regex matches as a whole.
+    pub fn query_regex(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
+        self.query.push(ValueMatch { name: name.into(), value: Value::Regex(regex.into()) });
+        self
+    }
+
+    /// Ranks routes that nothing else ranks; the higher goes first, and 0 is the default.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Takes paths with an encoded slash (`%2F`) too, which is kept as part of its segment. Other routes answer them
+    /// with 400.
+    pub fn allow_encoded_slash(mut self) -> Self {
+        self.encoded_slash = true;
+        self
+    }
+
+    pub(crate) fn label(&self) -> String {
+        let path = match &self.path {
+            PathMatch::Whole(text) | PathMatch::Prefix(text) | PathMatch::Regex(text) => text,
+        };
+        match (&self.name, &*self.hosts) {
+            (Some(name), _) => name.clone(),
+            (None, [host]) => format!("{host}{path}"),
+            (None, _) => path.clone(),
+        }
+    }
+}
+
+/// The route in the words of its configuration, for errors.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        if let Some(name) = &self.name {
+            write!(text, "{name}: ")?;
+        }
+        match &self.path {
+            PathMatch::Whole(path) => write!(text, "path {path}")?,
+            PathMatch::Prefix(path) => write!(text, "path_prefix {path}")?,
+            PathMatch::Regex(regex) => write!(text, "path_regex {regex}")?,
+        }
+        for host in &self.hosts {
+            write!(text, ", host {host}")?;
+        }
+        for (index, method) in self.methods.iter().enumerate() {
+            write!(text, "{}{method}", if index == 0 { ", methods " } else { " " })?;
+        }
+        for (kind, conditions) in [("header", &self.headers), ("query", &self.query)] {
+            for ValueMatch { name, value } in conditions {
+                match value {
+                    Value::Exact(value) => write!(text, ", {kind} {name}={value}")?,
+                    Value::Regex(regex) => write!(text, ", {kind} {name}~{regex}")?,
+                }
+            }
+        }
+        if self.priority != 0 {
+            write!(text, ", priority {}", self.priority)?;
+        }
+        f.write_str(&text)
+    }
+}

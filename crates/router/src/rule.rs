@@ -1,0 +1,66 @@
+use std::{cmp::Reverse, sync::Arc};
+
+use http::{Method, request};
+
+use crate::condition::{HeaderCondition, QueryCondition};
+
+/// What a route asks of a request beside its host and path.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: Arc<str>,
+    pub(crate) methods: Box<[Method]>,
+    pub(crate) headers: Box<[HeaderCondition]>,
+    pub(crate) query: Box<[QueryCondition]>,
+    pub(crate) priority: i32,
+    pub(crate) encoded_slash: bool,
+}
+
+/// Where a route stands among those that share its path; the smaller goes first.
+pub(crate) type Rank = Reverse<(bool, usize, usize, i32)>;
+
+impl Rule {
+    /// Method, then the number of headers, then of query parameters, then `priority`.
+    pub(crate) fn rank(&self) -> Rank {
+        Reverse((!self.methods.is_empty(), self.headers.len(), self.query.len(), self.priority))
+    }
+
+    /// The rank, and among equals the route that names HEAD before one that only implies it.
+    pub(crate) fn order(&self) -> (Rank, bool) {
+        (self.rank(), !self.methods.contains(&Method::HEAD))
+    }
+
+    /// Whether the method is allowed. HEAD is where GET is (RFC 9110, section 9.3.2).
+    pub(crate) fn allows(&self, method: &Method) -> bool {
+        let named = |method: &Method| self.methods.contains(method);
+        self.methods.is_empty() || named(method) || (*method == Method::HEAD && named(&Method::GET))
+    }
+
+    /// Whether the request has all the headers and query parameters.
+    pub(crate) fn fits(&self, head: &request::Parts) -> bool {
+        let query = || head.uri.query().unwrap_or_default();
+        self.headers.iter().all(|header| header.fits(&head.headers))
+            && self.query.iter().all(|parameter| parameter.fits(query()))
+    }
+
+    /// Whether there are requests that fit both, their paths left aside.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let methods = self.methods.is_empty()
+            || other.methods.is_empty()
+            || self.methods.iter().any(|method| other.methods.contains(method));
+        let excluded = self
+            .headers
+            .iter()
+            .any(|header| other.headers.iter().any(|theirs| header.excludes(theirs)))
+            || self.query.iter().any(|parameter| other.query.iter().any(|theirs| parameter.excludes(theirs)));
+        methods && !excluded
+    }
+
+    /// Whether every request that has `other`'s headers and query parameters has these.
+    pub(crate) fn follows_from(&self, other: &Self) -> bool {
+        self.headers.iter().all(|header| other.headers.iter().any(|theirs| header.follows_from(theirs)))
+            && self
+                .query
+                .iter()
+                .all(|parameter| other.query.iter().any(|theirs| parameter.follows_from(theirs)))
+    }
+}

@@ -1,0 +1,94 @@
+use std::ops::ControlFlow;
+
+use http::{Method, request};
+use smallvec::SmallVec;
+
+use crate::{host::Hosts, rule::Rule, tree::Tree};
+
+/// All routes, ready to be looked up. A route is its index in `rules`.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) rules: Box<[Rule]>,
+    pub(crate) hosts: Hosts<HostTable>,
+    /// Whether any route takes paths with an encoded slash.
+    pub(crate) encoded_slash: bool,
+}
+
+/// The routes of one host.
+#[derive(Debug, Default)]
+pub(crate) struct HostTable {
+    pub(crate) tree: Tree,
+    /// Those of them that are regexes.
+    pub(crate) regexes: Vec<u32>,
+}
+
+/// What a lookup finds.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Route(u32),
+    /// Routes that take all of the request but its method, and the methods that they do take, sorted.
+    MethodNotAllowed(Vec<Method>),
+    Nothing,
+}
+
+impl Table {
+    pub(crate) fn rule(&self, route: u32) -> &Rule {
+        &self.rules[route as usize]
+    }
+
+    /// Looks up the route of a request whose canonical path is `path`.
+    pub(crate) fn find(&self, head: &request::Parts, path: &str) -> Found {
+        let mut is_path_known = false;
+        let found = self.visit(head, path, |route| {
+            is_path_known = true;
+            let rule = self.rule(route);
+            if rule.allows(&head.method) && rule.fits(head) {
+                ControlFlow::Break(route)
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        match found {
+            ControlFlow::Break(route) => Found::Route(route),
+            ControlFlow::Continue(()) if is_path_known => self.allowed(head, path),
+            ControlFlow::Continue(()) => Found::Nothing,
+        }
+    }
+
+    fn allowed(&self, head: &request::Parts, path: &str) -> Found {
+        let mut methods = Vec::new();
+        let _: ControlFlow<()> = self.visit(head, path, |route| {
+            let rule = self.rule(route);
+            if rule.fits(head) {
+                methods.extend_from_slice(&rule.methods);
+            }
+            ControlFlow::Continue(())
+        });
+        if methods.is_empty() {
+            return Found::Nothing;
+        }
+        if methods.contains(&Method::GET) {
+            methods.push(Method::HEAD);
+        }
+        methods.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        methods.dedup();
+        Found::MethodNotAllowed(methods)
+    }
+
+    /// Visits the routes of this host and path in order of precedence.
+    fn visit<B>(
+        &self,
+        head: &request::Parts,
+        path: &str,
+        mut visit: impl FnMut(u32) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.hosts.visit(head, |host| {
+            let walk = host.tree.walk(path);
+            walk.visit(|_, routes| routes.iter().copied().try_for_each(&mut visit))?;
+            let mut regexes: SmallVec<[u32; 8]> =
+                walk.regexes().flat_map(|group| group.matching(path)).collect();
+            regexes.sort_unstable_by_key(|route| (self.rule(*route).order(), *route));
+            regexes.into_iter().try_for_each(&mut visit)
+        })
+    }
+}

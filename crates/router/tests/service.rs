@@ -1,0 +1,213 @@
+//! How the router treats the services of its routes.
+
+use std::{
+    convert::Infallible,
+    future::{Future, Ready, ready},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError, Error, ErrorKind, Rejection, RequestRecord};
+use gatewright_router::{Route, RouterService};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower::{Service, ServiceExt, service_fn};
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).expect("a request")
+}
+
+async fn send(router: &RouterService, request: Request<Body>) -> Response<Body> {
+    router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+fn recorded(path: &str) -> (Request<Body>, RequestRecord) {
+    let record = RequestRecord::new(None);
+    record.with(|summary| summary.request_id = Some(HeaderValue::from_static("id-1")));
+    let mut request = get(path);
+    request.extensions_mut().insert(record.clone());
+    (request, record)
+}
+
+/// Panics when it is called without having been polled ready.
+#[derive(Debug, Default)]
+struct Strict {
+    polls: u32,
+    ready: bool,
+}
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Service<Request<Body>> for Strict {
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = Ready<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.polls += 1;
+        if self.polls < 3 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        assert!(std::mem::take(&mut self.ready), "called while not ready");
+        ready(Ok(Response::new(Full::from("strict"))))
+    }
+}
+
+#[tokio::test]
+async fn a_route_is_called_only_once_it_is_ready() {
+    let router = RouterService::builder().path("/x", Strict::default()).build().expect("routes");
+    for _ in 0..2 {
+        let body = send(&router, get("/x")).await.into_body().collect().await.expect("a body");
+        assert_eq!(body.to_bytes(), "strict");
+    }
+}
+
+#[tokio::test]
+async fn the_router_is_ready_while_a_route_is_not() {
+    let (slow, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+    handle.allow(0);
+    let quick = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+    let router = RouterService::builder().path("/slow", slow).path("/quick", quick).build().expect("routes");
+
+    let mut waiting = pin!(router.clone().oneshot(get("/slow")));
+    assert!(poll(waiting.as_mut()).is_pending(), "its route is not ready");
+    assert!(handle.poll_request().is_pending(), "nothing is sent to a service that is not ready");
+    assert_eq!(send(&router, get("/quick")).await.status(), StatusCode::OK);
+
+    handle.allow(1);
+    assert!(poll(waiting.as_mut()).is_pending(), "its response is not there");
+    let (_, respond) = handle.next_request().await.expect("the request");
+    respond.send_response(Response::new(Body::empty()));
+    assert!(poll(waiting.as_mut()).is_ready());
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn a_failure_becomes_a_response_that_hides_its_cause() {
+    let timeout = service_fn(|_: Request<Body>| async {
+        Err::<Response<Body>, _>(Error::new(ErrorKind::ResponseTimeout, "10.0.0.7 was slow"))
+    });
+    let other = service_fn(|_: Request<Body>| async { Err::<Response<Body>, BoxError>("secret".into()) });
+    let router =
+        RouterService::builder().path("/timeout", timeout).path("/other", other).build().expect("routes");
+    for (path, status, kind) in [
+        ("/timeout", StatusCode::GATEWAY_TIMEOUT, ErrorKind::ResponseTimeout),
+        ("/other", StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal),
+    ] {
+        let (request, record) = recorded(path);
+        let response = send(&router, request).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["x-request-id"], "id-1");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        assert!(!text.contains("10.0.0.7") && !text.contains("secret"), "{text}");
+        record.with(|summary| {
+            assert_eq!(summary.error, Some(kind));
+            assert_eq!(summary.route.as_deref(), Some(path));
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_fails_to_become_ready_is_a_failure_too() {
+    #[derive(Clone)]
+    struct Broken;
+    impl Service<Request<Body>> for Broken {
+        type Response = Response<Body>;
+        type Error = Error;
+        type Future = Ready<Result<Response<Body>, Error>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Err(Error::new(ErrorKind::Overloaded, "full")))
+        }
+        fn call(&mut self, _: Request<Body>) -> Self::Future {
+            panic!("called though it failed");
+        }
+    }
+    let router = RouterService::builder().path("/x", Broken).build().expect("routes");
+    assert_eq!(send(&router, get("/x")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_problem_document_and_is_recorded() {
+    let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+    let route = Route::path("/x").methods([Method::POST]);
+    let router = RouterService::builder().route(route, service).build().expect("routes");
+    for (path, status, reason) in [
+        ("/nothing", StatusCode::NOT_FOUND, "no_route"),
+        ("/x", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        ("/x%2f", StatusCode::BAD_REQUEST, "path_encoded_slash"),
+        ("/x\\", StatusCode::BAD_REQUEST, "path_backslash"),
+    ] {
+        let (request, record) = recorded(path);
+        let response = send(&router, request).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["x-request-id"], "id-1");
+        let rejection = response.extensions().get::<Rejection>().expect("the rejection");
+        assert_eq!((rejection.policy(), rejection.reason()), ("router", reason));
+        record.with(|summary| {
+            assert_eq!(summary.rejection.as_ref().map(Rejection::reason), Some(reason));
+            assert_eq!(summary.route, None);
+        });
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_a_route_is_made_once() {
+    let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+    let route = Route::path_prefix("/x").name("orders");
+    let router = RouterService::builder().route(route, service).build().expect("routes");
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let (request, record) = recorded("/x/1");
+        send(&router, request).await;
+        names.extend(record.with(|summary| summary.route.clone()));
+    }
+    assert_eq!(&*names[0], "orders");
+    assert!(Arc::ptr_eq(&names[0], &names[1]));
+}
+
+#[tokio::test]
+async fn any_request_body_and_any_response_body_will_do() {
+    let echo = service_fn(|request: Request<Full<Bytes>>| async {
+        Ok::<_, Infallible>(Response::new(request.into_body()))
+    });
+    let router: RouterService<Full<Bytes>> = RouterService::builder().path("/", echo).build().expect("routes");
+    let request = Request::post("/").body(Full::from("hello")).expect("a request");
+    let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    assert_eq!(response.into_body().collect().await.expect("a body").to_bytes(), "hello");
+}
+
+#[tokio::test]
+async fn ten_thousand_routes_of_each_kind_stand_together() {
+    let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+    let builder = (0..10_000).fold(RouterService::builder(), |builder, n| {
+        let builder = builder
+            .path(format!("/exact/{n}"), service)
+            .path_prefix(format!("/prefix/{n}"), service)
+            .path(format!("/pattern/{n}/{{id}}"), service)
+            .route(Route::path("/").host(format!("h{n}.test")), service);
+        if n < 500 { builder.path_regex(format!(r"/regex/{n}/\d+"), service) } else { builder }
+    });
+    let router = builder.build().expect("routes");
+    for path in ["/exact/9999", "/prefix/0/x", "/pattern/5000/x", "/regex/499/12", "http://h77.test/"] {
+        assert_eq!(send(&router, get(path)).await.status(), StatusCode::OK, "{path}");
+    }
+    assert_eq!(send(&router, get("/exact/10000")).await.status(), StatusCode::NOT_FOUND);
+}

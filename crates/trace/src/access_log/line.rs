@@ -1,0 +1,163 @@
+//! One line of the log, and the JSON of it.
+
+use std::{borrow::Cow, fmt, io, net::IpAddr, time::Duration};
+
+use serde::{Serialize, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter};
+
+use super::timestamp::Timestamp;
+use crate::hex::Hex;
+
+/// The fields of a line. All is borrowed, so that a line costs no allocation.
+#[derive(Serialize, Default)]
+pub(crate) struct Line<'a> {
+    pub(crate) ts: Ago,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hex")]
+    pub(crate) trace_id: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) route: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) upstream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_in: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_out: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
+    pub(crate) duration_ms: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
+    pub(crate) upstream_ms: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) principal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rejection: Option<Label<'a>>,
+}
+
+impl Line<'_> {
+    /// Appends the line and its newline.
+    pub(super) fn append_to(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut *buffer, Printable))?;
+        buffer.push(b'\n');
+        Ok(())
+    }
+}
+
+/// How long ago the request began.
+#[derive(Default)]
+pub(crate) struct Ago(pub(crate) Duration);
+
+impl Serialize for Ago {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Timestamp::of(self.0).serialize(serializer)
+    }
+}
+
+/// What was in the way of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Label<'a> {
+    pub(crate) by: &'a str,
+    pub(crate) reason: &'a str,
+}
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.by, self.reason)
+    }
+}
+
+impl Serialize for Label<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn hex<S: Serializer>(id: &Option<u128>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(Hex::<32>::new(id.unwrap_or_default()).as_str())
+}
+
+/// Milliseconds with microseconds behind the point.
+fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.unwrap_or_default().as_micros() as f64 / 1000.0)
+}
+
+/// JSON without any control character. JSON lets DEL, the C1 controls and the Unicode line separators stand in a
+/// string as they are, but terminals obey some of them and some tools end a line at others.
+struct Printable;
+
+impl Formatter for Printable {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| byte < 0x7f) {
+            return CompactFormatter.write_string_fragment(writer, fragment);
+        }
+        let mut rest = fragment;
+        while let Some(at) = rest.find(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+            let (plain, from) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut following = from.chars();
+            if let Some(control) = following.next() {
+                write!(writer, "\\u{:04x}", u32::from(control))?;
+            }
+            rest = following.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_values_are_left_out() {
+        let mut text = Vec::new();
+        Line { status: Some(204), ..Line::default() }.append_to(&mut text).expect("written");
+        let line: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        assert_eq!(line.as_object().expect("an object").keys().collect::<Vec<_>>(), ["status", "ts"]);
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_printable_text_and_says_what_was_sent() {
+        let paths = [
+            "/a\nb\r{\"status\":200}",
+            "/\u{0}\u{1b}[31m\u{7f}",
+            "/c1\u{9b}31m\u{85}next",
+            "/\u{2028}\u{2029}",
+            "/\"\\/",
+            "/\u{202e}\u{fffd}\u{1f980}é",
+        ];
+        for path in paths {
+            let mut text = Vec::new();
+            Line { path: Some(path), ..Line::default() }.append_to(&mut text).expect("written");
+            let text = String::from_utf8(text).expect("UTF-8");
+            let line = text.strip_suffix('\n').expect("a newline ends it");
+            assert!(!line.contains(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}'), "{line:?}");
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(line["path"], path);
+        }
+    }
+
+    #[test]
+    fn times_are_milliseconds_with_a_fraction() {
+        let mut text = Vec::new();
+        let duration_ms = Some(Duration::from_nanos(1_234_999));
+        Line { duration_ms, ..Line::default() }.append_to(&mut text).expect("written");
+        assert!(String::from_utf8_lossy(&text).contains("\"duration_ms\":1.234"));
+    }
+}

@@ -1,0 +1,202 @@
+//! The access log: lines into a buffer, a thread that writes them.
+
+mod buffers;
+mod line;
+mod target;
+mod timestamp;
+mod trouble;
+mod writer;
+
+use std::{
+    fmt,
+    io::{self, Write},
+    net::IpAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use http::StatusCode;
+
+pub use trouble::LogTrouble;
+
+pub(crate) use line::{Ago, Label, Line};
+
+use buffers::Appended;
+use target::Target;
+use trouble::Report;
+use writer::{Shared, Writer};
+
+/// How long a flush, and the end of the log, wait for the target.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
+/// The access log: one JSON object a line, written by a thread of its own.
+///
+/// Clones share the log. A request never waits for it: lines go into bounded buffers, one for each thread that serves, and
+/// what finds its buffer full is counted ([`AccessLog::lost`]) and reported. A target that fails (a full disk, a
+/// closed pipe) loses lines, but it neither stops the program nor leaves half a line behind.
+///
+/// The last clone writes what is left when it is dropped, and waits for that up to 5 seconds.
+#[derive(Clone)]
+pub struct AccessLog(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+    writer: Thread,
+}
+
+impl AccessLog {
+    /// A log on the standard output.
+    ///
+    /// # Errors
+    ///
+    /// When its thread cannot be started.
+    pub fn stdout() -> io::Result<Self> {
+        Self::builder().stdout()
+    }
+
+    /// A log in a file, which is made when absent and appended to when not.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened, or the log's thread cannot be started.
+    pub fn file(path: impl Into<PathBuf>) -> io::Result<Self> {
+        Self::builder().file(path)
+    }
+
+    /// A log with settings of one's own.
+    pub fn builder() -> AccessLogBuilder {
+        AccessLogBuilder { capacity: 1 << 20, report: trouble::report_on_stderr() }
+    }
+
+    /// Writes the line of a request that was refused before it reached any layer, since its framing is not valid
+    /// HTTP: `policy` and `reason` as in the line's `rejection`.
+    pub fn refused(&self, client: IpAddr, status: StatusCode, policy: &str, reason: &str) {
+        self.append(&Line {
+            client: Some(client),
+            status: Some(status.as_u16()),
+            rejection: Some(Label { by: policy, reason }),
+            ..Line::default()
+        });
+    }
+
+    pub(crate) fn append(&self, line: &Line<'_>) {
+        let shared = &self.0.shared;
+        match shared.buffers.append(line) {
+            Appended::First if shared.takes_from_idle() => self.0.writer.unpark(),
+            Appended::HalfFull => self.0.writer.unpark(),
+            Appended::First | Appended::Done => {}
+            Appended::Dropped => {
+                shared.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Writes out what has been logged so far. It blocks until that is done, or for 5 seconds; false when that was not
+    /// enough.
+    pub fn flush(&self) -> bool {
+        self.0.flush()
+    }
+
+    /// Opens the file anew under its path, once what has been logged so far is written: call it after the file was
+    /// moved away. A target that is no file goes on as it is.
+    pub fn reopen(&self) {
+        self.0.shared.ask_to_reopen();
+        self.0.writer.unpark();
+    }
+
+    /// The lines that were lost since the log began, for want of room or because the target failed.
+    pub fn lost(&self) -> u64 {
+        self.0.shared.lost()
+    }
+}
+
+impl Handle {
+    fn flush(&self) -> bool {
+        let asked = self.shared.ask_to_flush();
+        self.writer.unpark();
+        self.shared.wait(asked, FLUSH_LIMIT)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.ask_to_close();
+        self.flush();
+    }
+}
+
+impl fmt::Debug for AccessLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessLog").field("lost", &self.lost()).finish_non_exhaustive()
+    }
+}
+
+/// Builds an [`AccessLog`].
+pub struct AccessLogBuilder {
+    capacity: usize,
+    report: Report,
+}
+
+impl AccessLogBuilder {
+    /// Sets the most bytes that wait to be written, for each core; 1 MiB by default. The log may hold twice that
+    /// while it writes.
+    #[must_use]
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = bytes;
+        self
+    }
+
+    /// Sets what is called when lines were lost, on the log's own thread and at most every 10 seconds. By default a
+    /// sentence goes to stderr.
+    #[must_use]
+    pub fn on_trouble(mut self, report: impl Fn(&LogTrouble) + Send + Sync + 'static) -> Self {
+        self.report = Arc::new(report);
+        self
+    }
+
+    /// Starts a log on the standard output.
+    ///
+    /// # Errors
+    ///
+    /// When its thread cannot be started.
+    pub fn stdout(self) -> io::Result<AccessLog> {
+        self.writer(io::stdout())
+    }
+
+    /// Starts a log in a file, which is made when absent and appended to when not.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened, or the log's thread cannot be started.
+    pub fn file(self, path: impl Into<PathBuf>) -> io::Result<AccessLog> {
+        let target = Target::file(path.into())?;
+        self.start(target)
+    }
+
+    /// Starts a log on any writer, which is flushed after each batch of lines.
+    ///
+    /// # Errors
+    ///
+    /// When the log's thread cannot be started.
+    pub fn writer(self, writer: impl Write + Send + 'static) -> io::Result<AccessLog> {
+        self.start(Target::stream(writer))
+    }
+
+    fn start(self, target: Target) -> io::Result<AccessLog> {
+        let shared = Arc::new(Shared::new(self.capacity));
+        let writer = Writer::new(Arc::clone(&shared), target, self.report);
+        let thread = thread::Builder::new().name("access-log".into()).spawn(|| writer.run())?;
+        Ok(AccessLog(Arc::new(Handle { shared, writer: thread.thread().clone() })))
+    }
+}
+
+impl fmt::Debug for AccessLogBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessLogBuilder").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

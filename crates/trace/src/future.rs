@@ -1,0 +1,90 @@
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use gatewright_core::{Error, ErrorKind, Rejection, RequestRecord, problem::REQUEST_ID};
+use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
+use pin_project_lite::pin_project;
+
+use crate::{TraceBody, account::Account};
+
+pin_project! {
+    /// The future of [`TraceService`](crate::TraceService).
+    pub struct TraceFuture<F> {
+        #[pin]
+        inner: F,
+        record: RequestRecord,
+        request_id: Option<HeaderValue>,
+        // Dropped with the future when the client goes away, and that writes the line.
+        account: Option<Account>,
+    }
+}
+
+impl<F> TraceFuture<F> {
+    pub(crate) fn new(
+        inner: F,
+        record: RequestRecord,
+        request_id: HeaderValue,
+        account: Option<Account>,
+    ) -> Self {
+        Self { inner, record, request_id: Some(request_id), account }
+    }
+}
+
+impl<F, B, E> Future for TraceFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    E: 'static,
+    B: http_body::Body,
+    B::Error: 'static,
+{
+    type Output = Result<Response<TraceBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let outcome = ready!(this.inner.poll(cx));
+        let mut account = this.account.take();
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(error) => {
+                if let Some(account) = &mut account {
+                    account.fail(kind_of(&error));
+                }
+                return Poll::Ready(Err(error));
+            }
+        };
+        if let Some(id) = this.request_id.take() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if let Some(account) = &mut account {
+            account.response_begins(response.status());
+            // A refusal by somebody who knows no record rides in the response only.
+            if let Some(rejection) = response.extensions().get::<Rejection>() {
+                this.record.with(|known| {
+                    known.rejection.get_or_insert_with(|| rejection.clone());
+                });
+            }
+        }
+        let declared = content_length(response.headers());
+        Poll::Ready(Ok(response.map(|body| TraceBody::new(body, declared, account))))
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The kind of an error of ours; any other is the gateway's own fault as far as we can tell.
+pub(crate) fn kind_of(error: &dyn Any) -> ErrorKind {
+    error.downcast_ref::<Error>().map_or(ErrorKind::Internal, Error::kind)
+}
+
+impl<F> fmt::Debug for TraceFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceFuture").finish_non_exhaustive()
+    }
+}

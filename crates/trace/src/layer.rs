@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use gatewright_core::ClientInfo;
+use tower_layer::Layer;
+
+use crate::{AccessLog, TraceService};
+
+/// Whose headers are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// Nobody's.
+    Nobody,
+    /// Those of peers that are trusted proxies, as [`ClientInfo::is_peer_trusted`] says. Where nothing has settled who the
+    /// client is, no peer is.
+    Proxies,
+    /// Anyone's.
+    Anyone,
+}
+
+impl Trust {
+    pub(crate) fn covers(self, client: Option<ClientInfo>) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Proxies => client.is_some_and(|client| client.is_peer_trusted()),
+            Self::Anyone => true,
+        }
+    }
+}
+
+/// Gives each request its ids, and the access log its line. The rules are in the [crate's documentation](crate).
+#[derive(Debug, Clone, Default)]
+pub struct TraceLayer {
+    settings: Arc<Settings>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) log: Option<AccessLog>,
+    pub(crate) request_ids: Trust,
+    pub(crate) traces: Trust,
+    /// Of new traces.
+    pub(crate) sampled: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { log: None, request_ids: Trust::Proxies, traces: Trust::Anyone, sampled: 1.0 }
+    }
+}
+
+impl TraceLayer {
+    /// Keeps request ids of trusted proxies, continues anyone's trace, and writes no access log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes a line for each request to this log.
+    #[must_use]
+    pub fn access_log(self, log: AccessLog) -> Self {
+        self.set(|settings| settings.log = Some(log))
+    }
+
+    /// Sets whose `x-request-id` is kept; [`Trust::Proxies`] by default.
+    #[must_use]
+    pub fn trust_request_ids(self, trust: Trust) -> Self {
+        self.set(|settings| settings.request_ids = trust)
+    }
+
+    /// Sets whose `traceparent` is continued; [`Trust::Anyone`] by default. Narrow it where strangers must not choose
+    /// trace ids, or decide by the sampled flag what is recorded.
+    #[must_use]
+    pub fn trust_traces(self, trust: Trust) -> Self {
+        self.set(|settings| settings.traces = trust)
+    }
+
+    /// Sets which share of the traces that begin here is marked as sampled, from 0 to 1; all by default. Services that
+    /// follow their caller's decision, as most do, then record these and no others. A continued trace keeps its mark.
+    #[must_use]
+    pub fn sample(self, share: f64) -> Self {
+        self.set(|settings| settings.sampled = share)
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+}
+
+impl<S> Layer<S> for TraceLayer {
+    type Service = TraceService<S>;
+
+    fn layer(&self, inner: S) -> TraceService<S> {
+        TraceService::new(Arc::clone(&self.settings), inner)
+    }
+}

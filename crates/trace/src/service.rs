@@ -1,0 +1,55 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use gatewright_core::RequestRecord;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::{TraceBody, TraceFuture, account::Account, layer::Settings, random, request_id, traceparent};
+
+/// The service that [`TraceLayer`](crate::TraceLayer) makes.
+#[derive(Debug, Clone)]
+pub struct TraceService<S> {
+    settings: Arc<Settings>,
+    inner: S,
+}
+
+impl<S> TraceService<S> {
+    pub(crate) fn new(settings: Arc<Settings>, inner: S) -> Self {
+        Self { settings, inner }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for TraceService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S::Error: 'static,
+    ResBody: http_body::Body,
+    ResBody::Error: 'static,
+{
+    type Response = Response<TraceBody<ResBody>>;
+    type Error = S::Error;
+    type Future = TraceFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let Settings { log, request_ids, traces, sampled } = &*self.settings;
+        let record = RequestRecord::of_or_insert(request.extensions_mut());
+        let client = record.with(|known| known.client);
+        // What the log shows of the request is what the client wrote, so it is taken before the headers change.
+        let account = log.as_ref().map(|log| Account::open(log.clone(), record.clone(), &request));
+        let request_id = request_id::settle(request.headers_mut(), request_ids.covers(client));
+        let sample = || random::share(*sampled);
+        let trace_id = traceparent::settle(request.headers_mut(), traces.covers(client), sample);
+        record.with(|known| {
+            known.request_id = Some(request_id.clone());
+            known.trace_id = Some(trace_id);
+        });
+        TraceFuture::new(self.inner.call(request), record, request_id, account)
+    }
+}
