@@ -1,1 +1,62 @@
-fn main() {}
+//! The project's tasks, run as `cargo xtask`.
+//!
+//! `cargo xtask test` is all that CI runs, `cargo xtask soak` the acceptance tests at their whole size.
+
+mod arguments;
+mod command;
+mod fuzz;
+mod links;
+mod prerequisites;
+mod soak;
+mod step;
+mod test;
+mod tree;
+
+#[cfg(test)]
+mod layering;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use arguments::{Arguments, Task, USAGE};
+
+/// Where the tasks work, and how they were asked to.
+struct Context {
+    /// The workspace's root.
+    root: PathBuf,
+    /// Cargo's target folder.
+    target: PathBuf,
+    arguments: Arguments,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(problem) => {
+            eprintln!("{problem}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let root = root();
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
+    let context = Context { root, target, arguments };
+    let passed = match context.arguments.task {
+        Task::Help => {
+            println!("{USAGE}");
+            true
+        }
+        Task::Test => step::run_all(&context, test::STEPS),
+        Task::Soak => step::run_all(&context, soak::STEPS),
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The workspace's root, two folders above this crate's manifest.
+fn root() -> PathBuf {
+    let manifest =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    manifest.ancestors().nth(2).map_or_else(|| PathBuf::from("."), Path::to_owned)
+}

@@ -1,0 +1,35 @@
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use gatewright_core::{Body, Rejection, RequestRecord};
+use http::{Request, Response, StatusCode};
+use tower_service::Service;
+
+/// What stands behind a redirect: a request comes here only when it already is where it would be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nowhere;
+
+impl Service<Request<Body>> for Nowhere {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let rejection = Rejection::new(StatusCode::NOT_FOUND, "redirect", "leads_nowhere")
+            .detail("This is where the redirect leads, and nothing is here.");
+        let id = RequestRecord::of(request.extensions()).and_then(|record| {
+            record.with(|summary| {
+                summary.rejection = Some(rejection.clone());
+                summary.request_id.clone()
+            })
+        });
+        ready(Ok(rejection.into_response(id.as_ref()).map(Body::once)))
+    }
+}

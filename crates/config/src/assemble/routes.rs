@@ -1,0 +1,166 @@
+//! Routes, each with the stack that is its own.
+
+use std::time::Duration;
+
+use gatewright_core::Body;
+use gatewright_proxy::{ProxyService, Retries};
+use gatewright_router::{BuildError, ProblemKind, Route, RouterBuilder, RouterService};
+use tower::ServiceBuilder;
+
+use super::{nowhere::Nowhere, rewriting, upstreams::Upstreams};
+use crate::{
+    diagnostics::{Span, Spanned},
+    read::Reader,
+    settings::{self, Action, Forwarding, Limit, PathMatch, RetryOn, Settings, ValueMatch},
+    syntax::shorten,
+};
+
+/// What stands for no time limit: no connection lives that long.
+const NEVER: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Builds every route's stack, and the router over them.
+pub(super) fn build(settings: &Settings, reader: &mut Reader<'_>) -> Option<RouterService<Body>> {
+    let defaults = &settings.defaults;
+    let mut upstreams = Upstreams::build(&settings.upstreams, defaults.connect_timeout, reader);
+    let mut router = RouterService::builder();
+    for route in &settings.routes {
+        router = add(router, route, &defaults.forwarding, &mut upstreams, reader);
+    }
+    match router.build() {
+        Ok(router) => Some(router),
+        Err(error) => {
+            report(&error, &settings.routes, reader);
+            None
+        }
+    }
+}
+
+/// Adds one route. Also one whose stack cannot be built takes its place, so that conflicts with it are found.
+fn add(
+    router: RouterBuilder<Body>,
+    route: &settings::Route,
+    defaults: &Forwarding,
+    upstreams: &mut Upstreams,
+    reader: &mut Reader<'_>,
+) -> RouterBuilder<Body> {
+    let matched = matched(route);
+    match &route.action {
+        Action::Redirect(redirect) => {
+            let layer = rewriting::redirect(redirect, &route.matcher, reader);
+            router.route(matched, ServiceBuilder::new().layer(layer).service(Nowhere))
+        }
+        Action::Forward { upstream, rewrite, forwarding, preserve_host } => {
+            let rewrite = rewriting::layer(rewrite.as_ref(), &route.matcher, reader);
+            let upstream = upstreams.of(upstream, reader);
+            let proxy = upstream.and_then(|upstream| {
+                let proxy = proxy(&forwarding.or(defaults)).upstream(upstream);
+                let proxy = proxy.preserve_host(preserve_host.unwrap_or(true));
+                proxy.build().map_err(|error| reader.error(route.span, error.to_string())).ok()
+            });
+            match proxy {
+                // The rewrite stands next to the proxy, so that all before it see the request as the client sent it.
+                Some(proxy) => router.route(matched, ServiceBuilder::new().layer(rewrite).service(proxy)),
+                None => router.route(matched, Nowhere),
+            }
+        }
+    }
+}
+
+/// Which requests the route takes, in the router's terms.
+fn matched(route: &settings::Route) -> Route {
+    let matcher = &route.matcher;
+    let mut matched = match &matcher.path.value {
+        PathMatch::Exact(path) => Route::path(path),
+        PathMatch::Prefix(prefix) => Route::path_prefix(prefix),
+        PathMatch::Regex(regex) => Route::path_regex(regex),
+    };
+    if let Some(name) = &route.name {
+        matched = matched.name(&name.value);
+    }
+    for host in &matcher.hosts {
+        matched = matched.host(&host.value);
+    }
+    for (name, value) in &matcher.headers {
+        matched = match value {
+            ValueMatch::Exact(value) => matched.header(name.as_str(), value),
+            ValueMatch::Regex(regex) => matched.header_regex(name.as_str(), regex),
+        };
+    }
+    for (name, value) in &matcher.query {
+        matched = match value {
+            ValueMatch::Exact(value) => matched.query(name, value),
+            ValueMatch::Regex(regex) => matched.query_regex(name, regex),
+        };
+    }
+    if let Some(priority) = route.priority {
+        matched = matched.priority(priority);
+    }
+    if route.allow_encoded_slash {
+        matched = matched.allow_encoded_slash();
+    }
+    matched.methods(matcher.methods.iter().map(|method| method.value.clone()))
+}
+
+/// A proxy with a route's limits.
+fn proxy(forwarding: &Forwarding) -> gatewright_proxy::ProxyBuilder {
+    let limit = |limit: Limit| match limit {
+        Limit::Off => NEVER,
+        Limit::After(duration) => duration,
+    };
+    let mut proxy = ProxyService::builder();
+    if let Some(timeout) = forwarding.timeout {
+        proxy = proxy.timeout(limit(timeout));
+    }
+    if let Some(timeout) = forwarding.idle_timeout {
+        proxy = proxy.idle_timeout(limit(timeout));
+    }
+    if let Some(retries) = &forwarding.retries {
+        proxy = proxy.retries(on(retries));
+    }
+    proxy
+}
+
+fn on(retries: &settings::Retries) -> Retries {
+    retries.on.iter().fold(Retries::new(retries.attempts), |retries, on| match on {
+        // What never left is sent again in any case.
+        RetryOn::Connect => retries,
+        RetryOn::Reset => retries.on_reset(),
+        RetryOn::Timeout => retries.on_timeout(),
+        RetryOn::Status(status) => retries.on_status(*status),
+    })
+}
+
+/// Reports what the router found, at the places of the routes.
+fn report(error: &BuildError, routes: &[settings::Route], reader: &mut Reader<'_>) {
+    let place = |index: usize| routes.get(index).map(|route: &settings::Route| route.matcher.path.span);
+    for problem in error.problems() {
+        let text = problem.to_string();
+        let route = routes.get(problem.route_index());
+        if let Some((host, help)) = route.and_then(|route| bad_host(route, &text)) {
+            reader.error(host.span, format!("`{}` is not a host", shorten(&host.value))).help(help);
+            continue;
+        }
+        let span = place(problem.route_index()).unwrap_or(Span::new(0, 0));
+        let other = problem.other_index().and_then(place).map(|span| reader.place(span));
+        // Its last part says how to mend it.
+        let (message, help) = match problem.kind() {
+            ProblemKind::Conflict | ProblemKind::Unreachable => text.rsplit_once(": ").unwrap_or((&text, "")),
+            _ => (text.as_str(), ""),
+        };
+        let report = reader.error(span, message);
+        if let Some(other) = other {
+            report.related(other, "the other route is here");
+        }
+        if !help.is_empty() {
+            report.help(help);
+        }
+    }
+}
+
+/// The host that a problem of a route is about, and how to mend it.
+fn bad_host<'a>(route: &'a settings::Route, text: &'a str) -> Option<(&'a Spanned<String>, &'a str)> {
+    route.matcher.hosts.iter().find_map(|host| {
+        let (_, help) = text.split_once(&format!("host `{}`: ", host.value))?;
+        Some((host, help))
+    })
+}

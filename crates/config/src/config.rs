@@ -1,0 +1,124 @@
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics, Severity, Source},
+    read::Reader,
+    settings::Settings,
+    syntax,
+};
+
+/// A configuration file that was read and found right.
+pub struct Config {
+    source: Arc<Source>,
+    settings: Settings,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Config {
+    /// Reads and checks a file, and the files that it names.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, in the order of its lines; there is at least one error among them.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
+        let path = path.as_ref();
+        match read(path) {
+            Ok(text) => Self::parse(path, text),
+            Err(error) => {
+                let mut problem = Diagnostic::error(None, format!("cannot be read: {}", reason(&error)));
+                if error.kind() == io::ErrorKind::NotFound {
+                    problem.help("check the path; it is relative to where the command is run");
+                }
+                Err(Diagnostics::new(Arc::new(Source::new(path, String::new())), vec![problem]))
+            }
+        }
+    }
+
+    /// Reads and checks a text as if it were the contents of the file at `path`: errors name that file, and paths
+    /// in the text are relative to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(path: impl AsRef<Path>, text: impl Into<String>) -> Result<Self, Diagnostics> {
+        let source = Arc::new(Source::new(path.as_ref(), text.into()));
+        let mut reader = Reader::new(&source);
+        let settings =
+            syntax::parse(&source, reader.problems()).and_then(|root| Settings::read(&root, &mut reader));
+        if let Some(settings) = &settings {
+            crate::assemble::check(settings, &mut reader);
+        }
+        let problems = reader.into_problems();
+        let wrong = problems.iter().any(|problem| problem.severity() == Severity::Error);
+        match settings {
+            Some(settings) if !wrong => Ok(Self { source, settings, warnings: problems }),
+            _ => Err(Diagnostics::new(source, problems)),
+        }
+    }
+
+    /// What may not be meant, though it can be used.
+    pub fn warnings(&self) -> Diagnostics {
+        Diagnostics::new(Arc::clone(&self.source), self.warnings.clone())
+    }
+
+    /// The targets whose names do not resolve now, as warnings: their routes answer 502 until they do. It blocks
+    /// until every name was looked up.
+    pub fn unresolved(&self) -> Diagnostics {
+        let mut reader = Reader::new(&self.source);
+        crate::unresolved::report(&self.settings, &mut reader);
+        Diagnostics::new(Arc::clone(&self.source), reader.into_problems())
+    }
+
+    /// How many runtimes are to serve; `None` when the file leaves it open: one a core then.
+    pub fn workers(&self) -> Option<usize> {
+        self.settings.workers.map(Into::into)
+    }
+
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("file", &self.source.path())
+            .field("listeners", &self.settings.listeners.len())
+            .field("routes", &self.settings.routes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a text file of a bounded size.
+fn read(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(syntax::SIZE as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > syntax::SIZE {
+        return Err(io::Error::other(format!("it is larger than {} MiB", syntax::SIZE >> 20)));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        io::Error::other(format!("it is not UTF-8 text (line {line})"))
+    })
+}
+
+/// What went wrong with a file, as people say it.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,146 @@
+//! What is wrong with a file, where, and how to mend it.
+
+mod render;
+mod source;
+
+use std::{fmt, path::Path, sync::Arc};
+
+pub use source::Place;
+pub(crate) use source::{Source, Span, Spanned};
+
+/// All that is wrong with one configuration file, in the order of its lines.
+///
+/// `Display` prints each one with its place, the line it is about and, where there is one, the way to mend it.
+pub struct Diagnostics {
+    source: Arc<Source>,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    pub(crate) fn new(source: Arc<Source>, mut list: Vec<Diagnostic>) -> Self {
+        list.sort_by_key(|diagnostic| diagnostic.place);
+        Self { source, list }
+    }
+
+    /// The file that they are about.
+    pub fn file(&self) -> &Path {
+        self.source.path()
+    }
+
+    /// The text of that file; empty when it could not be read.
+    pub fn text(&self) -> &str {
+        self.source.text()
+    }
+
+    /// Each one, in the order of the lines.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.list.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            render::render(f, &self.source, diagnostic)?;
+        }
+        Ok(())
+    }
+}
+
+/// As they are printed: a test that fails on them is to be read.
+impl fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// One thing that is wrong, or doubtful.
+#[derive(Debug, Clone)]
+pub struct Diagnostic {
+    severity: Severity,
+    message: String,
+    place: Option<Place>,
+    related: Vec<(Place, String)>,
+    help: Option<String>,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// The file can be used, but may not do what was meant.
+    Warning,
+}
+
+impl Diagnostic {
+    pub(crate) fn error(place: Option<Place>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, message: message.into(), place, related: Vec::new(), help: None }
+    }
+
+    pub(crate) fn warning(place: Option<Place>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(place, message) }
+    }
+
+    /// Says how to mend it.
+    pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Names another place that has to do with it.
+    pub(crate) fn related(&mut self, place: Place, note: impl Into<String>) -> &mut Self {
+        self.related.push((place, note.into()));
+        self
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// What is wrong, in a sentence without a full stop.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Where; `None` when it is about the file as a whole.
+    pub fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// The other places that have to do with it, each with what it is.
+    pub fn related_places(&self) -> impl Iterator<Item = (Place, &str)> {
+        self.related.iter().map(|(place, note)| (*place, note.as_str()))
+    }
+
+    /// How to mend it.
+    pub fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Diagnostics as plain text.
+
+use std::fmt::{self, Write};
+
+use super::{Diagnostic, Place, Source};
+
+/// The most characters of a line that are shown.
+const WIDTH: usize = 120;
+
+/// ```text
+/// gateway.yaml:3:3: error: unknown key `path_prefx` in a route
+///     - path_prefx: /v1/orders
+///       ^^^^^^^^^^
+///   help: did you mean `path_prefix`?
+/// ```
+pub(super) fn render(f: &mut fmt::Formatter<'_>, source: &Source, diagnostic: &Diagnostic) -> fmt::Result {
+    let file = source.path().display();
+    match diagnostic.place {
+        Some(place) => write!(f, "{file}:{}:{}: ", place.line(), place.column())?,
+        None => write!(f, "{file}: ")?,
+    }
+    writeln!(f, "{}: {}", diagnostic.severity, diagnostic.message)?;
+    if let Some(place) = diagnostic.place {
+        snippet(f, source, place)?;
+    }
+    for (place, note) in &diagnostic.related {
+        writeln!(f, "  {file}:{}:{}: {note}", place.line(), place.column())?;
+        snippet(f, source, *place)?;
+    }
+    if let Some(help) = &diagnostic.help {
+        writeln!(f, "  help: {help}")?;
+    }
+    Ok(())
+}
+
+/// The line of a place, with carets below what is meant.
+fn snippet(f: &mut fmt::Formatter<'_>, source: &Source, place: Place) -> fmt::Result {
+    let line = source.line(place.line()).trim_start_matches('\u{feff}');
+    if line.trim().is_empty() {
+        return Ok(());
+    }
+    let before = place.column() - 1;
+    let length = line.chars().count();
+    let meant = source.slice(super::Span::new(place.bytes().start, place.bytes().end));
+    let meant = meant.lines().next().unwrap_or_default().chars().count();
+    let meant = meant.clamp(1, length.saturating_sub(before).max(1));
+
+    // A line that is too long is cut so that what is meant stays in sight.
+    let skipped = if before + meant > WIDTH { before.saturating_sub(WIDTH / 4) } else { 0 };
+    let shown = line.chars().skip(skipped).take(WIDTH);
+    f.write_str("    ")?;
+    for character in shown {
+        f.write_char(if character.is_control() { ' ' } else { character })?;
+    }
+    let before = before - skipped;
+    let meant = meant.min(WIDTH.saturating_sub(before).max(1));
+    writeln!(f, "\n    {}{}", " ".repeat(before), "^".repeat(meant))
+}

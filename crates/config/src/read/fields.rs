@@ -1,0 +1,135 @@
+use super::{Reader, listed, nearest};
+use crate::{
+    diagnostics::Span,
+    syntax::{Entry, Kind, Node, shorten},
+};
+
+/// What a map of the file may hold.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// What the map is, with its article, as errors name it.
+    pub(crate) title: &'static str,
+    /// The keys that are read.
+    pub(crate) keys: &'static [&'static str],
+    /// The keys of the file's vocabulary that this version does not support.
+    pub(crate) later: &'static [&'static str],
+    /// What others call a key, and what it is called here.
+    pub(crate) aliases: &'static [(&'static str, &'static str)],
+}
+
+/// Where a key belongs that is often looked for elsewhere.
+const HOMES: &[(&str, &str)] = &[
+    ("connect_timeout", "an upstream, or to `defaults`"),
+    ("idle_timeout", "a route, or to `defaults`"),
+    ("keep_alive", "an upstream"),
+    ("listen", "the top of the file"),
+    ("listeners", "the top of the file"),
+    ("max_connections", "an upstream"),
+    ("path", "a route"),
+    ("path_prefix", "a route"),
+    ("proxy_protocol", "a listener"),
+    ("redirect", "a route"),
+    ("request_headers", "the `rewrite` of a route"),
+    ("response_headers", "the `rewrite` of a route"),
+    ("retries", "a route, or to `defaults`"),
+    ("rewrite", "a route"),
+    ("targets", "an upstream"),
+    ("timeout", "a route, or to `defaults`"),
+    ("tls", "a listener, or to an upstream"),
+    ("upstream", "a route"),
+    ("upstreams", "the top of the file"),
+    ("workers", "the top of the file"),
+];
+
+/// The map of a section, checked for keys that are not its own.
+pub(crate) struct Fields<'a> {
+    section: &'static Section,
+    span: Span,
+    entries: &'a [Entry],
+    /// What unknown keys were probably meant to be.
+    meant: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes a node as the map of a section. Each key that cannot be read is reported.
+    pub(crate) fn read(node: &'a Node, section: &'static Section, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Map(entries) => {
+                let meant = entries.iter().filter_map(|entry| check_key(entry, section, reader)).collect();
+                Some(Self { section, span: node.span, entries, meant })
+            }
+            Kind::Invalid => None,
+            _ => {
+                reader
+                    .error(
+                        node.span,
+                        format!("expected a map for {}, found {}", section.title, node.describe()),
+                    )
+                    .help(format!("its keys are {}", listed(section.keys.iter().copied())));
+                None
+            }
+        }
+    }
+
+    /// Where the map begins.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The value of a key, when it was written.
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Node> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// A key with its value, when it was written.
+    pub(crate) fn entry(&self, key: &str) -> Option<&'a Entry> {
+        debug_assert!(self.section.keys.contains(&key), "`{key}` is no key of {}", self.section.title);
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// Whether an unknown key, which was reported, was probably meant to be one of these: then their absence is no
+    /// error of its own.
+    pub(crate) fn is_meant(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.meant.contains(key))
+    }
+
+    /// The value of a key that has to be there.
+    pub(crate) fn required(&self, key: &str, reader: &mut Reader<'_>) -> Option<&'a Node> {
+        let value = self.get(key);
+        if value.is_none() && !self.is_meant(&[key]) {
+            reader.error(self.span, format!("{} needs `{key}`", self.section.title));
+        }
+        value
+    }
+}
+
+/// Reports a key that cannot be read, and gives the one that was probably meant.
+fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) -> Option<&'static str> {
+    let key = entry.key.as_str();
+    if section.keys.contains(&key) {
+        return None;
+    }
+    let shown = shorten(key);
+    if section.later.contains(&key) {
+        reader
+            .error(entry.key_span, format!("`{key}` is not supported by this version of gatewright"))
+            .help("remove it: what is not supported is refused, never ignored");
+        return None;
+    }
+    let problem = reader.error(entry.key_span, format!("unknown key `{shown}` in {}", section.title));
+    let alias = section.aliases.iter().find(|(alias, _)| *alias == key).map(|(_, name)| *name);
+    let known = section.keys.iter().chain(section.later).copied();
+    if let (Some((name, value)), Kind::Null) = (key.split_once(':'), &entry.value.kind) {
+        problem.help(format!("put a space after the colon: `{}: {}`", shorten(name), shorten(value)));
+        section.keys.iter().copied().find(|known| *known == name)
+    } else if let Some((_, home)) = HOMES.iter().find(|(name, _)| *name == key && alias.is_none()) {
+        problem.help(format!("`{key}` belongs to {home}"));
+        None
+    } else if let Some(name) = alias.or_else(|| nearest(key, known)) {
+        problem.help(format!("did you mean `{name}`?"));
+        Some(name)
+    } else {
+        problem.help(format!("the keys here are {}", listed(section.keys.iter().copied())));
+        None
+    }
+}

@@ -1,0 +1,130 @@
+//! From the tree to values: what the sections of the file have in common.
+//!
+//! 1. A reader never stops at an error. It reports it and gives `None`, so that one pass finds all of them.
+//! 2. Every map is read through its [`Section`], which knows the map's keys: a key that is unknown, or that this
+//!    version does not support, is an error. Nothing that was written is ignored.
+//! 3. A value has a short form (text) where one is enough, and a long form (a map) where it is not.
+
+mod fields;
+mod network;
+mod scalar;
+mod secret;
+mod units;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use fields::{Fields, Section};
+pub(crate) use network::Target;
+pub(crate) use secret::Secret;
+
+use crate::diagnostics::{Diagnostic, Place, Source, Span};
+
+/// What a reading of one file collects.
+pub(crate) struct Reader<'a> {
+    source: &'a Source,
+    problems: Vec<Diagnostic>,
+    upstreams: BTreeMap<String, Known>,
+}
+
+/// An upstream that a route may name.
+struct Known {
+    span: Span,
+    used: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(source: &'a Source) -> Self {
+        Self { source, problems: Vec::new(), upstreams: BTreeMap::new() }
+    }
+
+    pub(crate) fn source(&self) -> &'a Source {
+        self.source
+    }
+
+    pub(crate) fn place(&self, span: Span) -> Place {
+        self.source.place(span)
+    }
+
+    pub(crate) fn problems(&mut self) -> &mut Vec<Diagnostic> {
+        &mut self.problems
+    }
+
+    pub(crate) fn into_problems(self) -> Vec<Diagnostic> {
+        self.problems
+    }
+
+    /// Reports an error at a place.
+    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.report(Diagnostic::error(Some(self.source.place(span)), message))
+    }
+
+    pub(crate) fn report(&mut self, problem: Diagnostic) -> &mut Diagnostic {
+        self.problems.push(problem);
+        let last = self.problems.len() - 1;
+        &mut self.problems[last]
+    }
+
+    /// Notes the name of an upstream, also of one that cannot be read, so that its routes are not wrong as well.
+    pub(crate) fn know_upstream(&mut self, name: &str, span: Span) {
+        self.upstreams.insert(name.to_owned(), Known { span, used: false });
+    }
+
+    /// Notes that a route names an upstream, and reports a name that is none.
+    pub(crate) fn use_upstream(&mut self, name: &str, span: Span) {
+        if let Some(known) = self.upstreams.get_mut(name) {
+            known.used = true;
+            return;
+        }
+        let address = format!("an address is written with its port: `{name}:8080`");
+        let names = || self.upstreams.keys().map(String::as_str);
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`? Or else {address}"),
+            None if self.upstreams.is_empty() => format!("{address}; a name has to stand under `upstreams:`"),
+            None => format!("the upstreams are {}; {address}", listed(names().take(12))),
+        };
+        self.error(span, format!("there is no upstream `{name}`")).help(help);
+    }
+
+    /// Warns of upstreams that no route uses; but not when the routes are not all known.
+    pub(crate) fn warn_of_unused_upstreams(&mut self) {
+        if !self.problems.is_empty() {
+            return;
+        }
+        let unused: Vec<_> = self.upstreams.iter().filter(|(_, known)| !known.used).collect();
+        let unused: Vec<_> = unused.into_iter().map(|(name, known)| (name.clone(), known.span)).collect();
+        for (name, span) in unused {
+            let place = Some(self.place(span));
+            self.report(Diagnostic::warning(place, format!("no route uses the upstream `{name}`")));
+        }
+    }
+
+    /// A path as the file means it: relative to the file.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.source.path().parent().unwrap_or(Path::new("")).join(path)
+    }
+}
+
+/// The name that comes nearest to what was written, when one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A number that is near another one is still a different number.
+    if written.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let written = written.to_lowercase();
+    let allowed = (written.chars().count() / 3).clamp(1, 3);
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&written, &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Names as a sentence lists them.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}

@@ -1,0 +1,169 @@
+//! Values that are one word or one number.
+
+use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, time::Duration};
+
+use super::{Reader, listed, nearest, units};
+use crate::{
+    diagnostics::{Span, Spanned},
+    syntax::{Kind, Node, shorten},
+};
+
+impl<'a> Reader<'a> {
+    /// A text. `what` says what it is, for errors: "a host name".
+    pub(crate) fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        match &node.kind {
+            Kind::Scalar(text) => Some(text),
+            Kind::Invalid => None,
+            Kind::Map(entries) if entries.len() == 1 && matches!(entries[0].value.kind, Kind::Null) => {
+                // `{x: {id}}` is a map in a map to YAML.
+                let text = shorten(self.source().slice(node.span)).replace('"', "'");
+                self.error(node.span, format!("expected {what}, found a map"))
+                    .help(format!("quote the value if its braces are meant: `\"{text}\"`"));
+                None
+            }
+            _ => {
+                self.error(node.span, format!("expected {what}, found {}", node.describe()));
+                None
+            }
+        }
+    }
+
+    /// The same, with its place.
+    pub(crate) fn spanned_text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        self.text(node, what).map(|text| Spanned::new(text.to_owned(), node.span))
+    }
+
+    /// A list; one value that is no list stands for a list of it.
+    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+        match &node.kind {
+            Kind::List(nodes) => {
+                if nodes.is_empty() {
+                    self.error(node.span, format!("expected {what}, found an empty list"));
+                }
+                nodes
+            }
+            Kind::Invalid => &[],
+            Kind::Null => {
+                self.error(node.span, format!("expected {what}, found nothing"));
+                &[]
+            }
+            Kind::Scalar(_) | Kind::Map(_) => std::slice::from_ref(node),
+        }
+    }
+
+    /// One word of a few.
+    pub(crate) fn choice<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(node, what)?;
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
+            return Some(*value);
+        }
+        // A few are listed; of many the nearest is named.
+        let near = nearest(text, choices.iter().map(|(name, _)| *name)).filter(|_| choices.len() > 4);
+        let help = match near {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("it is one of {}", listed(choices.iter().map(|(name, _)| *name))),
+        };
+        self.error(node.span, format!("`{}` is not {what}", shorten(text))).help(help);
+        None
+    }
+
+    /// `true`, `yes`, `on`, or `false`, `no`, `off`.
+    pub(crate) fn flag(&mut self, node: &Node) -> Option<bool> {
+        const WORDS: &[(&str, bool)] =
+            &[("true", true), ("false", false), ("yes", true), ("no", false), ("on", true), ("off", false)];
+        self.choice(node, "`true` or `false`", WORDS)
+    }
+
+    /// Whether the value says that the thing is not wanted.
+    pub(crate) fn is_off(node: &Node) -> bool {
+        matches!(&node.kind, Kind::Scalar(text) if matches!(text.as_str(), "off" | "no" | "false"))
+    }
+
+    /// Whether the value says that the thing is wanted, and nothing more.
+    pub(crate) fn is_on(node: &Node) -> bool {
+        matches!(&node.kind, Kind::Scalar(text) if matches!(text.as_str(), "on" | "yes" | "true"))
+    }
+
+    /// A whole number.
+    pub(crate) fn number(&mut self, node: &Node, range: RangeInclusive<i64>) -> Option<i64> {
+        let text = self.text(node, "a whole number")?;
+        match text.parse::<i64>() {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => {
+                let (least, most) = (range.start(), range.end());
+                self.error(
+                    node.span,
+                    format!("`{}` is not a whole number from {least} to {most}", shorten(text)),
+                );
+                None
+            }
+        }
+    }
+
+    /// How many of something, at least one.
+    pub(crate) fn count(&mut self, node: &Node, most: usize) -> Option<NonZeroUsize> {
+        let number = self.number(node, 1..=i64::try_from(most).unwrap_or(i64::MAX))?;
+        usize::try_from(number).ok().and_then(NonZeroUsize::new)
+    }
+
+    /// A duration of more than nothing.
+    pub(crate) fn duration(&mut self, node: &Node) -> Option<Duration> {
+        let text = self.text(node, "a duration such as `10s`")?;
+        match units::duration(text) {
+            Ok(duration) if !duration.is_zero() => Some(duration),
+            Ok(_) => {
+                self.error(node.span, "a duration of nothing").help("write how long, `10s` say");
+                None
+            }
+            Err(bad) => {
+                self.error(node.span, format!("`{}` {}", shorten(text), bad.message)).help(bad.help);
+                None
+            }
+        }
+    }
+
+    /// A size in bytes, of more than nothing.
+    pub(crate) fn size(&mut self, node: &Node) -> Option<usize> {
+        let text = self.text(node, "a size such as `64KiB`")?;
+        let problem = match units::size(text) {
+            Ok(0) => {
+                units::BadQuantity { message: "is nothing", help: "write how much, `64KiB` say".to_owned() }
+            }
+            Ok(bytes) => match usize::try_from(bytes) {
+                Ok(bytes) => return Some(bytes),
+                Err(_) => {
+                    units::BadQuantity { message: "is too large", help: "write a smaller size".to_owned() }
+                }
+            },
+            Err(bad) => bad,
+        };
+        self.error(node.span, format!("`{}` {}", shorten(text), problem.message)).help(problem.help);
+        None
+    }
+
+    /// The path of a file, relative to the file that names it.
+    pub(crate) fn file(&mut self, node: &Node) -> Option<Spanned<PathBuf>> {
+        let text = self.text(node, "the path of a file")?;
+        if text.is_empty() {
+            self.error(node.span, "expected the path of a file, found nothing");
+            return None;
+        }
+        Some(Spanned::new(self.resolve(text), node.span))
+    }
+
+    /// Reads what a path names.
+    pub(crate) fn contents(&mut self, path: &Spanned<PathBuf>) -> Option<Vec<u8>> {
+        match std::fs::read(&path.value) {
+            Ok(contents) => Some(contents),
+            Err(error) => {
+                self.unreadable(path.span, &path.value.display().to_string(), &error);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn unreadable(&mut self, span: Span, path: &str, error: &std::io::Error) {
+        self.error(span, format!("cannot read `{path}`: {}", crate::config::reason(error)))
+            .help("paths are relative to the file that names them");
+    }
+}

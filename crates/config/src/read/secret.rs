@@ -1,0 +1,87 @@
+use std::fmt;
+
+use super::Reader;
+use crate::syntax::{Node, shorten};
+
+/// A value that is not to be seen: it is redacted wherever it is printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// The value itself, for the one who uses it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Reader<'_> {
+    /// A value that may be a secret: a text, `file:PATH`, or a text with `${env:NAME}` in it.
+    pub(crate) fn secret(&mut self, node: &Node, what: &str) -> Option<Secret> {
+        let text = self.text(node, what)?;
+        if let Some(path) = text.strip_prefix("file:") {
+            let path = self.resolve(path);
+            return match std::fs::read_to_string(&path) {
+                // Whoever writes a secret into a file ends its line.
+                Ok(secret) => Some(Secret(secret.trim_end_matches(['\r', '\n']).to_owned())),
+                Err(error) => {
+                    self.unreadable(node.span, &path.display().to_string(), &error);
+                    None
+                }
+            };
+        }
+        let mut secret = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, from)) = rest.split_once("${") {
+            secret.push_str(before);
+            let name =
+                from.split_once('}').and_then(|(inside, after)| Some((inside.strip_prefix("env:")?, after)));
+            let Some((name, after)) = name else {
+                let name = from.split('}').next().unwrap_or_default();
+                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let name = if !name.is_empty() && name.chars().all(plain) { name } else { "NAME" };
+                self.error(node.span, format!("`{}` does not say what it stands for", shorten(text)))
+                    .help(format!("an environment variable is written `\"${{env:{name}}}\"`"));
+                return None;
+            };
+            match std::env::var(name) {
+                Ok(value) => secret.push_str(&value),
+                Err(std::env::VarError::NotPresent) => {
+                    self.error(node.span, format!("the environment variable `{}` is not set", shorten(name)))
+                        .help("set it for the gateway's process, or read the secret from a file: `file:PATH`");
+                    return None;
+                }
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    self.error(node.span, format!("the environment variable `{}` is not text", shorten(name)));
+                    return None;
+                }
+            }
+            rest = after;
+        }
+        secret.push_str(rest);
+        Some(Secret(secret))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let secret = Secret("hunter2".to_owned());
+        assert_eq!(format!("{secret} {secret:?}"), "[redacted] [redacted]");
+        assert_eq!(secret.expose(), "hunter2");
+    }
+}

@@ -1,0 +1,100 @@
+//! Durations and sizes, as text with a unit.
+
+use std::time::Duration;
+
+/// The longest duration that is taken: beyond it lies a slip of the pen.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+const DURATION_UNITS: &[(&str, f64)] =
+    &[("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 24.0 * 3600.0)];
+
+const SIZE_UNITS: &[(&str, f64)] = &[
+    ("B", 1.0),
+    ("KiB", 1024.0),
+    ("MiB", 1024.0 * 1024.0),
+    ("GiB", 1024.0 * 1024.0 * 1024.0),
+    ("KB", 1e3),
+    ("kB", 1e3),
+    ("MB", 1e6),
+    ("GB", 1e9),
+];
+
+/// Why a text is no quantity: what is wrong, and how to mend it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadQuantity {
+    pub(super) message: &'static str,
+    pub(super) help: String,
+}
+
+/// `250ms`, `10s`, `1.5m`, `2h`, `1d`.
+pub(super) fn duration(text: &str) -> Result<Duration, BadQuantity> {
+    let examples = "write `500ms`, `10s`, `5m` or `1h`";
+    let seconds = quantity(text, DURATION_UNITS, "s", examples)?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        _ => Err(BadQuantity { message: "is longer than a year", help: examples.to_owned() }),
+    }
+}
+
+/// `512B`, `64KiB`, `1MiB`, `10MB`, in bytes.
+pub(super) fn size(text: &str) -> Result<u64, BadQuantity> {
+    let examples = "write `512B`, `64KiB` or `10MiB`";
+    let bytes = quantity(text, SIZE_UNITS, "KiB", examples)?;
+    // A float holds whole numbers up to 2^53 exactly.
+    if bytes.fract() != 0.0 || bytes > 9e15 {
+        return Err(BadQuantity { message: "is not a whole number of bytes", help: examples.to_owned() });
+    }
+    Ok(bytes as u64)
+}
+
+fn quantity(text: &str, units: &[(&str, f64)], usual: &str, examples: &str) -> Result<f64, BadQuantity> {
+    let bad = |message, help: String| Err(BadQuantity { message, help });
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let whole =
+        number.starts_with(|c: char| c.is_ascii_digit()) && number.ends_with(|c: char| c.is_ascii_digit());
+    let number = match number.parse::<f64>() {
+        Ok(value) if whole => value,
+        _ => return bad("is not a number with a unit", examples.to_owned()),
+    };
+    if unit.is_empty() {
+        return bad("has no unit", format!("is it `{text}{usual}`? {examples}"));
+    }
+    match units.iter().find(|(name, _)| *name == unit) {
+        Some((_, factor)) => Ok(number * factor),
+        None => {
+            let names: Vec<_> = units.iter().map(|(name, _)| *name).collect();
+            bad("has a unit that is not known", format!("the units are {}; {examples}", names.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_carry_units() {
+        for (text, millis) in [("250ms", 250), ("10s", 10_000), ("1.5m", 90_000), ("2h", 7_200_000), ("0s", 0)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in
+            ["", "10", "s", "10 s", "10sec", "-1s", "1e3s", "1.s", ".5s", "1..2s", "400d", "1m30s", "∞s"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_carry_units() {
+        for (text, bytes) in
+            [("512B", 512), ("64KiB", 65_536), ("1.5KiB", 1536), ("1MB", 1_000_000), ("1GiB", 1 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["64", "64K", "0.5B", "-1B", "99999999999999GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use std::time::Duration;
+
+use super::optional;
+use crate::{
+    read::{Fields, Reader, Section},
+    syntax::{Kind, Node},
+};
+
+/// How a request is sent to its upstream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Forwarding {
+    /// Until the response's head.
+    pub(crate) timeout: Option<Limit>,
+    /// Between bytes.
+    pub(crate) idle_timeout: Option<Limit>,
+    pub(crate) retries: Option<Retries>,
+}
+
+/// What `defaults:` says: it holds where a route or an upstream says nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Defaults {
+    pub(crate) forwarding: Forwarding,
+    /// Until there is a connection.
+    pub(crate) connect_timeout: Option<Duration>,
+}
+
+/// A time limit, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Off,
+    After(Duration),
+}
+
+/// When a request is sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Retries {
+    /// How many times beyond the first; 0 for never.
+    pub(crate) attempts: u32,
+    pub(crate) on: Vec<RetryOn>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetryOn {
+    /// There was no connection. A request that never left is sent again in any case.
+    Connect,
+    /// The connection closed before a response.
+    Reset,
+    /// The response's head did not come in time.
+    Timeout,
+    /// The upstream answered with this status.
+    Status(u16),
+}
+
+const DEFAULTS: Section = Section {
+    title: "`defaults`",
+    keys: &["timeout", "idle_timeout", "connect_timeout", "retries"],
+    later: &["auth", "limit", "cors", "waf", "bots", "allow_ips", "deny_ips"],
+    aliases: &[],
+};
+
+const RETRIES: Section = Section {
+    title: "`retries`",
+    keys: &["attempts", "on"],
+    later: &["budget", "backoff"],
+    aliases: &[("count", "attempts"), ("num_retries", "attempts"), ("retry_on", "on")],
+};
+
+/// The most times that one request is sent again.
+const MOST_ATTEMPTS: i64 = 10;
+
+/// When `on` is left out.
+const USUAL: [RetryOn; 2] = [RetryOn::Connect, RetryOn::Reset];
+
+impl Defaults {
+    pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let fields = Fields::read(node, &DEFAULTS, reader)?;
+        let forwarding = Forwarding::read(&fields, reader);
+        let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
+        Some(Self { forwarding: forwarding?, connect_timeout: optional(connect_timeout)? })
+    }
+}
+
+impl Forwarding {
+    /// Reads the keys that a route and `defaults` share.
+    pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let timeout = fields.get("timeout").map(|node| Limit::read(node, reader));
+        let idle_timeout = fields.get("idle_timeout").map(|node| Limit::read(node, reader));
+        let retries = fields.get("retries").map(|node| Retries::read(node, reader));
+        Some(Self {
+            timeout: optional(timeout)?,
+            idle_timeout: optional(idle_timeout)?,
+            retries: optional(retries)?,
+        })
+    }
+
+    /// What is left out here, as `defaults` has it.
+    pub(crate) fn or(&self, defaults: &Self) -> Self {
+        Self {
+            timeout: self.timeout.or(defaults.timeout),
+            idle_timeout: self.idle_timeout.or(defaults.idle_timeout),
+            retries: self.retries.clone().or_else(|| defaults.retries.clone()),
+        }
+    }
+}
+
+impl Limit {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if Reader::is_off(node) { Some(Self::Off) } else { reader.duration(node).map(Self::After) }
+    }
+}
+
+impl Retries {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if Reader::is_off(node) {
+            return Some(Self { attempts: 0, on: Vec::new() });
+        }
+        let (attempts, on) = match &node.kind {
+            // The short form: how many.
+            Kind::Scalar(_) => (attempts(node, reader), Some(USUAL.to_vec())),
+            _ => {
+                let fields = Fields::read(node, &RETRIES, reader)?;
+                let attempts = fields.get("attempts").map_or(Some(1), |node| attempts(node, reader));
+                let on = fields.get("on").map_or(Some(USUAL.to_vec()), |node| conditions(node, reader));
+                (attempts, on)
+            }
+        };
+        Some(Self { attempts: attempts?, on: on? })
+    }
+}
+
+fn attempts(node: &Node, reader: &mut Reader<'_>) -> Option<u32> {
+    reader.number(node, 0..=MOST_ATTEMPTS).and_then(|number| u32::try_from(number).ok())
+}
+
+fn conditions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<RetryOn>> {
+    const WORDS: &[(&str, RetryOn)] = &[
+        ("connect", RetryOn::Connect),
+        ("reset", RetryOn::Reset),
+        ("timeout", RetryOn::Timeout),
+        ("502", RetryOn::Status(502)),
+        ("503", RetryOn::Status(503)),
+        ("504", RetryOn::Status(504)),
+        ("429", RetryOn::Status(429)),
+    ];
+    let nodes = reader.list(node, "a list of reasons to retry");
+    let read: Vec<_> = nodes.iter().map(|node| reader.choice(node, "a reason to retry", WORDS)).collect();
+    read.into_iter().collect()
+}

@@ -1,0 +1,89 @@
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    diagnostics::{Span, Spanned},
+    read::{Fields, Reader, Secret, Section},
+    syntax::{Kind, Node, shorten},
+};
+
+/// What is done to the headers of a message, in the order remove, set, add.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderEdits {
+    pub(crate) set: Vec<(Spanned<HeaderName>, Secret)>,
+    pub(crate) add: Vec<(Spanned<HeaderName>, Secret)>,
+    pub(crate) remove: Vec<Spanned<HeaderName>>,
+}
+
+const HEADERS: Section = Section {
+    title: "an edit of headers",
+    keys: &["set", "add", "remove"],
+    later: &[],
+    aliases: &[("append", "add"), ("delete", "remove"), ("replace", "set")],
+};
+
+impl HeaderEdits {
+    pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let fields = Fields::read(node, &HEADERS, reader)?;
+        Some(Self {
+            set: fields.get("set").map(|node| lines(node, reader)).unwrap_or_default(),
+            add: fields.get("add").map(|node| lines(node, reader)).unwrap_or_default(),
+            remove: fields.get("remove").map(|node| names(node, reader)).unwrap_or_default(),
+        })
+    }
+}
+
+/// A map from header names to values.
+fn lines(node: &Node, reader: &mut Reader<'_>) -> Vec<(Spanned<HeaderName>, Secret)> {
+    let entries = match &node.kind {
+        Kind::Map(entries) => entries.as_slice(),
+        Kind::Invalid => &[],
+        _ => {
+            reader
+                .error(node.span, format!("expected headers with their values, found {}", node.describe()))
+                .help("write a map: `{x-via: gateway}`");
+            &[]
+        }
+    };
+    let mut lines = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = name(&entry.key, entry.key_span, reader);
+        let value = value(&entry.value, reader);
+        lines.extend(name.map(|name| Spanned::new(name, entry.key_span)).zip(value));
+    }
+    lines
+}
+
+fn names(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<HeaderName>> {
+    let mut names = Vec::new();
+    for node in reader.list(node, "a list of header names") {
+        let Some(text) = reader.text(node, "the name of a header") else { continue };
+        names.extend(name(text, node.span, reader).map(|name| Spanned::new(name, node.span)));
+    }
+    names
+}
+
+/// The name of a header, as RFC 9110 allows it (section 5.1).
+pub(super) fn name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<HeaderName> {
+    match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(name) => Some(name),
+        Err(_) => {
+            reader
+                .error(span, format!("`{}` is not the name of a header", shorten(text)))
+                .help("a name is made of letters, digits and dashes: `x-request-source`");
+            None
+        }
+    }
+}
+
+/// A value, which may stand for a secret.
+fn value(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
+    let value = reader.secret(node, "the value of a header")?;
+    if HeaderValue::from_str(value.expose()).is_ok() {
+        return Some(value);
+    }
+    // Which character it is stays untold: the value may be a secret.
+    reader
+        .error(node.span, "the value of a header holds a character that it may not")
+        .help("a value is visible ASCII text on one line");
+    None
+}

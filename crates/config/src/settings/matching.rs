@@ -1,0 +1,213 @@
+use gatewright_core::pattern::PathPattern;
+use http::{HeaderName, Method};
+
+use super::headers;
+use crate::{
+    diagnostics::{Span, Spanned},
+    read::{Fields, Reader, Section},
+    syntax::{Kind, Node, shorten},
+};
+
+/// Which requests a route takes.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    pub(crate) path: Spanned<PathMatch>,
+    pub(crate) hosts: Vec<Spanned<String>>,
+    pub(crate) methods: Vec<Spanned<Method>>,
+    pub(crate) headers: Vec<(HeaderName, ValueMatch)>,
+    pub(crate) query: Vec<(String, ValueMatch)>,
+}
+
+/// A header's or a query parameter's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ValueMatch {
+    Exact(String),
+    /// A regular expression for the whole value.
+    Regex(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PathMatch {
+    /// This path, which may hold parameters: `/v1/users/{id}`.
+    Exact(String),
+    /// This path and all below it.
+    Prefix(String),
+    /// A regular expression over the path.
+    Regex(String),
+}
+
+const MATCH: Section = Section {
+    title: "`match`",
+    keys: &["headers", "query"],
+    later: &["cookies"],
+    aliases: &[("header", "headers"), ("query_params", "query"), ("queries", "query")],
+};
+
+const VALUE: Section = Section {
+    title: "a value to match",
+    keys: &["exact", "regex"],
+    later: &[],
+    aliases: &[("value", "exact"), ("is", "exact")],
+};
+
+/// The three keys of which a route has one.
+const PATH_KEYS: [&str; 3] = ["path", "path_prefix", "path_regex"];
+
+impl Matcher {
+    /// Reads the matching keys of a route.
+    pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let path = path(fields, reader);
+        let hosts = fields.get("host").map(|node| hosts(node, reader)).unwrap_or_default();
+        let methods = fields.get("methods").map(|node| methods(node, reader)).unwrap_or_default();
+        let (mut headers, mut query) = (Vec::new(), Vec::new());
+        if let Some(fields) = fields.get("match").and_then(|node| Fields::read(node, &MATCH, reader)) {
+            for (name, value, span) in fields.get("headers").map(|node| pairs(node, reader)).unwrap_or_default()
+            {
+                let name = headers::name(&name, span, reader);
+                headers.extend(name.map(|name| (name, value)));
+            }
+            for (name, value, _) in fields.get("query").map(|node| pairs(node, reader)).unwrap_or_default() {
+                query.push((name, value));
+            }
+        }
+        Some(Self { path: path?, hosts, methods, headers, query })
+    }
+}
+
+fn path(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Spanned<PathMatch>> {
+    let mut written = PATH_KEYS.iter().filter_map(|key| fields.entry(key));
+    let Some(entry) = written.next() else {
+        if fields.is_meant(&PATH_KEYS) {
+            return None;
+        }
+        reader
+            .error(fields.span(), "a route without a path")
+            .help("add `path_prefix: /v1/orders`, `path: /healthz` or `path_regex: '^/v(\\d+)$'`; `path_prefix: /` takes all");
+        return None;
+    };
+    if let Some(second) = written.next() {
+        let first = reader.place(entry.key_span);
+        reader
+            .error(second.key_span, format!("`{}` and `{}` in one route", entry.key, second.key))
+            .related(first, format!("`{}` is here", entry.key))
+            .help("a route has one of `path`, `path_prefix` and `path_regex`; make two routes of it");
+        return None;
+    }
+    let text = reader.text(&entry.value, "a path")?.to_owned();
+    let span = entry.value.span;
+    if entry.key == "path_regex" {
+        check_regex(&text, span, reader)?;
+        return Some(Spanned::new(PathMatch::Regex(text), span));
+    }
+    if !text.starts_with('/') {
+        let problem = reader.error(span, format!("the path `{}` does not begin with `/`", shorten(&text)));
+        match text.split_once("://") {
+            Some(_) => problem.help("write the path alone; the host goes into `host:`"),
+            None => problem.help(format!("write `/{}`", shorten(&text))),
+        };
+        return None;
+    }
+    if let Some(bad) = text.chars().find(|c| matches!(c, '?' | '#') || c.is_whitespace() || c.is_control()) {
+        let problem =
+            reader.error(span, format!("the path `{}` holds `{}`", shorten(&text), bad.escape_default()));
+        match bad {
+            '?' => problem.help("what is to match in the query goes into `match: {query: {name: value}}`"),
+            _ => problem.help(format!("write it as `%{:02X}`, if it is meant", u32::from(bad))),
+        };
+        return None;
+    }
+    if let Err(error) = PathPattern::parse(&text) {
+        let part = text.get(error.place()).filter(|part| !part.is_empty()).unwrap_or(&text);
+        reader.error(span, format!("the path holds `{}`", shorten(part))).help(error.hint());
+        return None;
+    }
+    let path = if entry.key == "path" { PathMatch::Exact(text) } else { PathMatch::Prefix(text) };
+    Some(Spanned::new(path, span))
+}
+
+/// Whether a text is a regular expression; what is wrong with it is reported.
+pub(super) fn check_regex(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<()> {
+    let regex = regex::bytes::RegexBuilder::new(text).unicode(false).build();
+    let Err(error) = regex else { return Some(()) };
+    let error = error.to_string();
+    // The last line says what is wrong; those above it show where.
+    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    reader.error(span, format!("`{}` is not a regular expression: {reason}", shorten(text)));
+    None
+}
+
+fn hosts(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
+    let nodes = reader.list(node, "a host name");
+    nodes.iter().filter_map(|node| reader.spanned_text(node, "a host name such as `api.example.com`")).collect()
+}
+
+fn methods(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<Method>> {
+    let mut methods = Vec::new();
+    for node in reader.list(node, "a list of methods") {
+        let Some(text) = reader.text(node, "a method such as `GET`") else { continue };
+        match Method::from_bytes(text.as_bytes()) {
+            Ok(method) if !text.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+                methods.push(Spanned::new(method, node.span));
+            }
+            Ok(_) => {
+                reader
+                    .error(node.span, format!("the method `{}` is written in lower case", shorten(text)))
+                    .help(format!("methods tell cases apart: write `{}`", shorten(&text.to_uppercase())));
+            }
+            Err(_) => {
+                reader
+                    .error(node.span, format!("`{}` is not a method", shorten(text)))
+                    .help("write a list of methods: `[GET, POST]`");
+            }
+        }
+    }
+    methods
+}
+
+/// A map from names to values, as `match` holds them.
+fn pairs(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, ValueMatch, Span)> {
+    let entries = match &node.kind {
+        Kind::Map(entries) => entries.as_slice(),
+        Kind::Invalid => &[],
+        _ => {
+            reader
+                .error(node.span, format!("expected names with their values, found {}", node.describe()))
+                .help("write a map: `{x-api-version: \"2\"}`");
+            &[]
+        }
+    };
+    let mut pairs = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let value = ValueMatch::read(&entry.value, reader);
+        pairs.extend(value.map(|value| (entry.key.clone(), value, entry.key_span)));
+    }
+    pairs
+}
+
+impl ValueMatch {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Kind::Map(_) = node.kind else {
+            return reader
+                .text(node, "the value that has to be there")
+                .map(|text| Self::Exact(text.to_owned()));
+        };
+        let fields = Fields::read(node, &VALUE, reader)?;
+        match (fields.get("exact"), fields.get("regex")) {
+            (Some(exact), None) => {
+                reader.text(exact, "the whole value").map(|text| Self::Exact(text.to_owned()))
+            }
+            (None, Some(regex)) => {
+                let text = reader.text(regex, "a regular expression")?;
+                check_regex(text, regex.span, reader)?;
+                Some(Self::Regex(text.to_owned()))
+            }
+            _ if fields.is_meant(&["exact", "regex"]) => None,
+            _ => {
+                reader
+                    .error(fields.span(), "a value is matched by `exact` or by `regex`")
+                    .help("write the value itself, or `{regex: '^v[12]$'}`");
+                None
+            }
+        }
+    }
+}

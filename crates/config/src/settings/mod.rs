@@ -1,0 +1,210 @@
+//! The sections of the file, each a type with its own reading.
+//!
+//! A setting is what was written, with its place where a later step can still find it wrong: files are read,
+//! patterns compiled and names resolved by `assemble`.
+
+mod forwarding;
+mod headers;
+mod listener;
+mod matching;
+mod rewriting;
+mod route;
+mod serving;
+mod upstream;
+
+use std::num::NonZeroUsize;
+
+use gatewright_core::IpNetwork;
+
+pub(crate) use forwarding::{Defaults, Forwarding, Limit, Retries, RetryOn};
+pub(crate) use headers::HeaderEdits;
+pub(crate) use listener::{Certificate, ClientAuth, Listener, ListenerTls};
+pub(crate) use matching::{Matcher, PathMatch, ValueMatch};
+pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
+pub(crate) use route::{Action, Route};
+pub(crate) use serving::{AccessLog, ClientLimits, Timeouts};
+pub(crate) use upstream::{Protocol, Upstream, UpstreamRef, UpstreamTls, WeightedTarget};
+
+use crate::{
+    diagnostics::{Diagnostic, Spanned},
+    read::{Fields, Reader, Section},
+    syntax::{Kind, Node, shorten},
+};
+
+/// All that a file says.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) workers: Option<NonZeroUsize>,
+    pub(crate) trusted_proxies: Vec<IpNetwork>,
+    pub(crate) access_log: AccessLog,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) client_limits: ClientLimits,
+    pub(crate) upstreams: Vec<Upstream>,
+    pub(crate) defaults: Defaults,
+    pub(crate) routes: Vec<Route>,
+}
+
+const GATEWAY: Section = Section {
+    title: "the file",
+    keys: &[
+        "listen",
+        "listeners",
+        "workers",
+        "trusted_proxies",
+        "access_log",
+        "timeouts",
+        "client_limits",
+        "upstreams",
+        "defaults",
+        "routes",
+    ],
+    later: &["admin", "audit", "telemetry", "auth", "limits", "tests"],
+    aliases: &[
+        ("port", "listen"),
+        ("bind", "listen"),
+        ("services", "upstreams"),
+        ("backends", "upstreams"),
+        ("clusters", "upstreams"),
+        ("servers", "upstreams"),
+        ("rules", "routes"),
+        ("log", "access_log"),
+    ],
+};
+
+/// Where a gateway listens when its file does not say: on this machine alone.
+const LISTEN: std::net::SocketAddr =
+    std::net::SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8080));
+
+impl Settings {
+    /// Reads the whole file. What was wrong is reported and left out, so that the rest can be looked at further;
+    /// there are no settings when the file is none of a gateway.
+    pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if let Kind::Null = root.kind {
+            reader.report(Diagnostic::error(None, "the file is empty")).help(
+                "the smallest file has one route: `routes: [{path_prefix: /, upstream: localhost:3000}]`",
+            );
+            return None;
+        }
+        if let Kind::Scalar(_) | Kind::List(_) = root.kind {
+            reader
+                .error(root.span, format!("the file is a map of settings, not {}", root.describe()))
+                .help("begin with `listen: 127.0.0.1:8080` and `routes:`, each at the start of a line");
+            return None;
+        }
+        let fields = Fields::read(root, &GATEWAY, reader)?;
+        let upstreams = fields.get("upstreams").map(|node| upstreams(node, reader)).unwrap_or_default();
+        let routes = routes(&fields, reader);
+        reader.warn_of_unused_upstreams();
+        Some(Self {
+            listeners: listeners(&fields, reader),
+            workers: fields.get("workers").and_then(|node| reader.count(node, 1024)),
+            trusted_proxies: fields
+                .get("trusted_proxies")
+                .map(|node| reader.networks(node))
+                .unwrap_or_default(),
+            access_log: fields
+                .get("access_log")
+                .and_then(|node| AccessLog::read(node, reader))
+                .unwrap_or(AccessLog::Stdout),
+            timeouts: fields.get("timeouts").and_then(|node| Timeouts::read(node, reader)).unwrap_or_default(),
+            client_limits: fields
+                .get("client_limits")
+                .and_then(|node| ClientLimits::read(node, reader))
+                .unwrap_or_default(),
+            upstreams,
+            defaults: fields.get("defaults").and_then(|node| Defaults::read(node, reader)).unwrap_or_default(),
+            routes,
+        })
+    }
+}
+
+/// What was not written is fine; what was written and is wrong is not.
+fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    value.map_or(Some(None), |value| value.map(Some))
+}
+
+fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
+    let mut listeners = Vec::new();
+    match (fields.entry("listen"), fields.entry("listeners")) {
+        (Some(short), Some(long)) => {
+            let other = reader.place(long.key_span);
+            reader
+                .error(short.key_span, "both `listen` and `listeners`")
+                .related(other, "`listeners` is here")
+                .help("put every address into `listeners`: `- address: 0.0.0.0:8080`");
+        }
+        (Some(short), None) => listeners.extend(reader.address(&short.value).map(Listener::plain)),
+        (None, Some(long)) => {
+            for node in reader.list(&long.value, "a list of listeners") {
+                let listener = match &node.kind {
+                    Kind::Scalar(_) => reader.address(node).map(Listener::plain),
+                    _ => Listener::read(node, reader),
+                };
+                listeners.extend(listener);
+            }
+        }
+        (None, None) => listeners.push(Listener::plain(Spanned::new(LISTEN, fields.span()))),
+    }
+    twice(&listeners, reader);
+    listeners
+}
+
+/// Reports addresses that two listeners want.
+fn twice(listeners: &[Listener], reader: &mut Reader<'_>) {
+    for (index, listener) in listeners.iter().enumerate() {
+        let address = &listener.address;
+        let earlier = listeners[..index].iter().find(|earlier| earlier.address.value == address.value);
+        // Port 0 stands for any that is free.
+        if let Some(earlier) = earlier.filter(|_| address.value.port() != 0) {
+            let first = reader.place(earlier.address.span);
+            reader
+                .error(address.span, format!("two listeners on `{}`", address.value))
+                .related(first, "the first one is here");
+        }
+    }
+}
+
+/// Reads `upstreams:`, and tells the reader their names.
+fn upstreams(node: &Node, reader: &mut Reader<'_>) -> Vec<Upstream> {
+    let entries = match &node.kind {
+        Kind::Map(entries) => entries.as_slice(),
+        Kind::Invalid => &[],
+        _ => {
+            reader
+                .error(node.span, format!("expected upstreams by their names, found {}", node.describe()))
+                .help("write a map: `orders: {target: \"orders:8080\"}`");
+            &[]
+        }
+    };
+    let mut upstreams = Vec::with_capacity(entries.len());
+    for entry in entries {
+        reader.know_upstream(&entry.key, entry.key_span);
+        if entry.key.contains([':', '/']) || entry.key.trim() != entry.key {
+            reader
+                .error(entry.key_span, format!("`{}` cannot name an upstream", shorten(&entry.key)))
+                .help("a name holds no colon and no slash, so that a route can tell it from `host:port`");
+        }
+        upstreams.extend(Upstream::read(&entry.key, &entry.value, reader));
+    }
+    upstreams
+}
+
+fn routes(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Route> {
+    let Some(node) = fields.get("routes") else {
+        if fields.is_meant(&["routes"]) {
+            return Vec::new();
+        }
+        reader
+            .error(fields.span(), "there are no routes")
+            .help("add `routes:` with one item at least: `- {path_prefix: /, upstream: localhost:3000}`");
+        return Vec::new();
+    };
+    if let Kind::Map(_) = node.kind {
+        reader
+            .error(node.span, "expected a list of routes, found a map")
+            .help("each route begins with a dash: `- path_prefix: /v1/orders`");
+        return Vec::new();
+    }
+    reader.list(node, "a list of routes").iter().filter_map(|node| Route::read(node, reader)).collect()
+}

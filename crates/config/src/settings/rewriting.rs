@@ -1,0 +1,166 @@
+use super::{HeaderEdits, matching::check_regex, optional};
+use crate::{
+    diagnostics::{Span, Spanned},
+    read::{Fields, Reader, Section},
+    syntax::Node,
+};
+
+/// How a request is changed before it goes to its upstream, and the response before it goes back.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) path: Option<PathRewrite>,
+    pub(crate) host: Option<Spanned<String>>,
+    pub(crate) request_headers: HeaderEdits,
+    pub(crate) response_headers: HeaderEdits,
+}
+
+#[derive(Debug)]
+pub(crate) enum PathRewrite {
+    /// Puts another prefix in place of the route's.
+    Prefix(Spanned<String>),
+    /// Puts another path in place of the whole, with the route's parameters or captures.
+    Path(Spanned<String>),
+    /// Replaces what a regular expression matches.
+    Regex(Spanned<String>, Spanned<String>),
+}
+
+/// The answer in place of an upstream.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    pub(crate) span: Span,
+    pub(crate) status: Option<Spanned<u16>>,
+    pub(crate) scheme: Option<Spanned<String>>,
+    pub(crate) host: Option<Spanned<String>>,
+    pub(crate) port: Option<Spanned<u16>>,
+    pub(crate) path: Option<PathRewrite>,
+}
+
+const REWRITE: Section = Section {
+    title: "`rewrite`",
+    keys: &["prefix", "path", "regex", "host", "request_headers", "response_headers"],
+    later: &["query"],
+    aliases: &[
+        ("headers", "request_headers"),
+        ("path_prefix", "prefix"),
+        ("uri", "path"),
+        ("strip_prefix", "prefix"),
+    ],
+};
+
+const REDIRECT: Section = Section {
+    title: "`redirect`",
+    keys: &["scheme", "host", "port", "path", "prefix", "status"],
+    later: &[],
+    aliases: &[("code", "status"), ("path_prefix", "prefix"), ("to", "path"), ("location", "path")],
+};
+
+impl Rewrite {
+    /// `prefixed` says whether the route that it belongs to has a prefix.
+    pub(crate) fn read(node: &Node, prefixed: bool, reader: &mut Reader<'_>) -> Option<Self> {
+        let fields = Fields::read(node, &REWRITE, reader)?;
+        let path = match (fields.entry("regex"), fields.get("path")) {
+            (Some(regex), Some(path)) => {
+                if let Some(prefix) = fields.entry("prefix") {
+                    reader.error(prefix.key_span, "both `prefix` and `regex`").help("keep one of them");
+                }
+                let regex = reader.spanned_text(&regex.value, "a regular expression");
+                let regex = regex.filter(|regex| check_regex(&regex.value, regex.span, reader).is_some());
+                Some(regex.zip(replacement(path, reader)).map(|(regex, path)| PathRewrite::Regex(regex, path)))
+            }
+            (Some(regex), None) => {
+                reader
+                    .error(regex.key_span, "`regex` needs `path`")
+                    .help("`path` is what the match is replaced by: `{regex: '^/v1/(.*)$', path: '/$1'}`");
+                Some(None)
+            }
+            (None, _) => path_or_prefix(&fields, prefixed, reader),
+        };
+        let host = fields.get("host").map(|node| reader.spanned_text(node, "a host name"));
+        let request = fields.get("request_headers").map(|node| HeaderEdits::read(node, reader));
+        let response = fields.get("response_headers").map(|node| HeaderEdits::read(node, reader));
+        Some(Self {
+            path: optional(path)?,
+            host: optional(host)?,
+            request_headers: optional(request)?.unwrap_or_default(),
+            response_headers: optional(response)?.unwrap_or_default(),
+        })
+    }
+}
+
+fn path_or_prefix(fields: &Fields<'_>, prefixed: bool, reader: &mut Reader<'_>) -> Option<Option<PathRewrite>> {
+    match (fields.entry("prefix"), fields.entry("path")) {
+        (Some(prefix), Some(_)) => {
+            reader
+                .error(prefix.key_span, "both `prefix` and `path`")
+                .help("`path` replaces the whole path, `prefix` only what the route's `path_prefix` matched");
+            Some(None)
+        }
+        (Some(prefix), None) if !prefixed => {
+            reader.error(prefix.key_span, "`prefix` without a `path_prefix` in the route").help(
+                "it replaces what `path_prefix` matched; here write `path:`, which replaces the whole path",
+            );
+            Some(None)
+        }
+        (Some(prefix), None) => Some(replacement(&prefix.value, reader).map(PathRewrite::Prefix)),
+        (None, Some(path)) => Some(replacement(&path.value, reader).map(PathRewrite::Path)),
+        (None, None) => None,
+    }
+}
+
+fn replacement(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<String>> {
+    let path = reader.spanned_text(node, "a path")?;
+    if path.value.starts_with(['/', '$']) {
+        return Some(path);
+    }
+    reader.error(path.span, "the new path does not begin with `/`").help(format!("write `/{}`", path.value));
+    None
+}
+
+impl Redirect {
+    pub(crate) fn read(node: &Node, prefixed: bool, reader: &mut Reader<'_>) -> Option<Self> {
+        let fields = Fields::read(node, &REDIRECT, reader)?;
+        let scheme = fields.get("scheme").map(|node| {
+            let choices = [("http", "http"), ("https", "https")];
+            let scheme = reader.choice(node, "a scheme", &choices)?;
+            Some(Spanned::new(scheme.to_owned(), node.span))
+        });
+        let host = fields.get("host").map(|node| reader.spanned_text(node, "a host name"));
+        let port = fields.get("port").map(|node| number(node, 1..=65535, reader));
+        let path = path_or_prefix(&fields, prefixed, reader);
+        let status = fields.get("status").map(|node| status(node, reader));
+        if [
+            fields.get("scheme"),
+            fields.get("host"),
+            fields.get("port"),
+            fields.get("path"),
+            fields.get("prefix"),
+        ]
+        .iter()
+        .all(Option::is_none)
+        {
+            reader
+                .error(fields.span(), "a redirect that leads to where the request was")
+                .help("say what changes: `scheme`, `host`, `port`, `path` or `prefix`");
+            return None;
+        }
+        Some(Self {
+            span: fields.span(),
+            status: optional(status)?,
+            scheme: optional(scheme)?,
+            host: optional(host)?,
+            port: optional(port)?,
+            path: optional(path)?,
+        })
+    }
+}
+
+fn number(node: &Node, range: std::ops::RangeInclusive<i64>, reader: &mut Reader<'_>) -> Option<Spanned<u16>> {
+    let number = reader.number(node, range)?;
+    u16::try_from(number).ok().map(|number| Spanned::new(number, node.span))
+}
+
+fn status(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<u16>> {
+    let choices = [("301", 301), ("302", 302), ("303", 303), ("307", 307), ("308", 308)];
+    let status = reader.choice(node, "the status of a redirect", &choices)?;
+    Some(Spanned::new(status, node.span))
+}

@@ -1,0 +1,154 @@
+use super::{Forwarding, Matcher, Redirect, Rewrite, UpstreamRef, matching::PathMatch, optional};
+use crate::{
+    diagnostics::{Span, Spanned},
+    read::{Fields, Reader, Section},
+    syntax::Node,
+};
+
+/// One route: which requests it takes, and what becomes of them.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) span: Span,
+    pub(crate) name: Option<Spanned<String>>,
+    pub(crate) matcher: Matcher,
+    pub(crate) priority: Option<i32>,
+    pub(crate) allow_encoded_slash: bool,
+    pub(crate) action: Action,
+}
+
+#[derive(Debug)]
+pub(crate) enum Action {
+    Forward {
+        upstream: UpstreamRef,
+        rewrite: Option<Rewrite>,
+        forwarding: Forwarding,
+        /// Whether the upstream sees the host that the client asked for; it does when this is left out.
+        preserve_host: Option<bool>,
+    },
+    Redirect(Redirect),
+}
+
+const ROUTE: Section = Section {
+    title: "a route",
+    keys: &[
+        "name",
+        "path",
+        "path_prefix",
+        "path_regex",
+        "host",
+        "methods",
+        "match",
+        "priority",
+        "upstream",
+        "rewrite",
+        "redirect",
+        "timeout",
+        "idle_timeout",
+        "retries",
+        "preserve_host",
+        "allow_encoded_slash",
+    ],
+    later: &[
+        "auth",
+        "scopes",
+        "allow_ips",
+        "deny_ips",
+        "limit",
+        "compose",
+        "soap",
+        "cors",
+        "waf",
+        "bots",
+        "grpc_json",
+        "grpc_web",
+        "contract",
+        "max_body",
+    ],
+    aliases: &[
+        ("prefix", "path_prefix"),
+        ("regex", "path_regex"),
+        ("hosts", "host"),
+        ("hostname", "host"),
+        ("method", "methods"),
+        ("headers", "match"),
+        ("query", "match"),
+        ("service", "upstream"),
+        ("backend", "upstream"),
+        ("cluster", "upstream"),
+        ("proxy_pass", "upstream"),
+        ("target", "upstream"),
+        ("to", "upstream"),
+        ("strip_prefix", "rewrite"),
+    ],
+};
+
+/// The keys that only a route with an upstream has a use for.
+const FORWARDING: [&str; 5] = ["rewrite", "timeout", "idle_timeout", "retries", "preserve_host"];
+
+impl Route {
+    pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let fields = Fields::read(node, &ROUTE, reader)?;
+        let matcher = Matcher::read(&fields, reader);
+        let name = fields.get("name").map(|node| reader.spanned_text(node, "a name"));
+        let priority = fields.get("priority").map(|node| priority(node, reader));
+        let allow_encoded_slash = fields.get("allow_encoded_slash").map(|node| reader.flag(node));
+        // A path that was written wrong may have been a prefix as well as not.
+        let prefixed = matcher.as_ref().map_or(fields.get("path_prefix").is_some(), |matcher| {
+            matches!(matcher.path.value, PathMatch::Prefix(_))
+        });
+        let action = action(&fields, prefixed, reader);
+        Some(Self {
+            span: fields.span(),
+            name: optional(name)?,
+            matcher: matcher?,
+            priority: optional(priority)?,
+            allow_encoded_slash: optional(allow_encoded_slash)?.unwrap_or_default(),
+            action: action?,
+        })
+    }
+}
+
+fn priority(node: &Node, reader: &mut Reader<'_>) -> Option<i32> {
+    let number = reader.number(node, i64::from(i32::MIN)..=i64::from(i32::MAX))?;
+    i32::try_from(number).ok()
+}
+
+fn action(fields: &Fields<'_>, prefixed: bool, reader: &mut Reader<'_>) -> Option<Action> {
+    match (fields.entry("upstream"), fields.entry("redirect")) {
+        (Some(upstream), Some(redirect)) => {
+            let first = reader.place(upstream.key_span);
+            reader
+                .error(redirect.key_span, "both `upstream` and `redirect` in one route")
+                .related(first, "`upstream` is here")
+                .help("a redirect is answered by the gateway itself: keep one of them");
+            None
+        }
+        (None, None) if fields.is_meant(&["upstream", "redirect"]) => None,
+        (None, None) => {
+            reader
+                .error(fields.span(), "a route that leads nowhere")
+                .help("add `upstream:` with a name of `upstreams:` or a `host:port`, or `redirect:`");
+            None
+        }
+        (None, Some(redirect)) => {
+            for entry in FORWARDING.iter().filter_map(|key| fields.entry(key)) {
+                reader
+                    .error(entry.key_span, format!("`{}` has no effect on a redirect", entry.key))
+                    .help("remove it; what the redirect changes stands in `redirect:`");
+            }
+            Redirect::read(&redirect.value, prefixed, reader).map(Action::Redirect)
+        }
+        (Some(upstream), None) => {
+            let upstream = UpstreamRef::read(&upstream.value, reader);
+            let rewrite = fields.get("rewrite").map(|node| Rewrite::read(node, prefixed, reader));
+            let forwarding = Forwarding::read(fields, reader);
+            let preserve_host = fields.get("preserve_host").map(|node| reader.flag(node));
+            Some(Action::Forward {
+                upstream: upstream?,
+                rewrite: optional(rewrite)?,
+                forwarding: forwarding?,
+                preserve_host: optional(preserve_host)?,
+            })
+        }
+    }
+}

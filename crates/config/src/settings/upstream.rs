@@ -1,0 +1,257 @@
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use super::optional;
+use crate::{
+    diagnostics::{Span, Spanned},
+    read::{Fields, Reader, Section, Target},
+    syntax::{Kind, Node},
+};
+
+/// A service behind the gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream {
+    /// The name that logs and metrics give it.
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) targets: Vec<WeightedTarget>,
+    pub(crate) protocol: Protocol,
+    pub(crate) tls: Option<UpstreamTls>,
+    /// Until there is a connection, its TLS handshake included.
+    pub(crate) connect_timeout: Option<Duration>,
+    /// How long an idle connection is kept.
+    pub(crate) keep_alive: Option<Duration>,
+    /// To each target.
+    pub(crate) max_connections: Option<NonZeroUsize>,
+}
+
+/// A target, and how many turns it takes where others take one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WeightedTarget {
+    pub(crate) target: Spanned<Target>,
+    pub(crate) weight: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Auto,
+    Http1,
+    Http2,
+}
+
+/// TLS towards the service.
+#[derive(Debug, Clone)]
+pub(crate) struct UpstreamTls {
+    pub(crate) span: Span,
+    /// The authorities that are trusted, in place of the system's.
+    pub(crate) ca: Option<Spanned<PathBuf>>,
+    /// The gateway's own certificate and key.
+    pub(crate) identity: Option<(Spanned<PathBuf>, Spanned<PathBuf>)>,
+    /// The name that the service's certificate has to bear, in place of the target's host.
+    pub(crate) server_name: Option<Spanned<String>>,
+}
+
+/// How a route names its upstream.
+#[derive(Debug)]
+pub(crate) enum UpstreamRef {
+    /// One of `upstreams:`.
+    Named(Spanned<String>),
+    /// `host:port`, by which all routes that write the same mean the same.
+    Address(Upstream),
+    /// A whole upstream, written in the route.
+    Inline(Upstream),
+}
+
+const UPSTREAM: Section = Section {
+    title: "an upstream",
+    keys: &[
+        "targets",
+        "target",
+        "protocol",
+        "tls",
+        "balance",
+        "connect_timeout",
+        "keep_alive",
+        "max_connections",
+    ],
+    later: &["health", "function", "discovery"],
+    aliases: &[
+        ("servers", "targets"),
+        ("endpoints", "targets"),
+        ("hosts", "targets"),
+        ("url", "target"),
+        ("address", "target"),
+        ("server", "target"),
+        ("load_balancing", "balance"),
+    ],
+};
+
+const TARGET: Section =
+    Section { title: "a target", keys: &["address", "weight"], later: &[], aliases: &[("host", "address")] };
+
+const TLS: Section = Section {
+    title: "an upstream's `tls`",
+    keys: &["ca", "cert", "key", "server_name"],
+    later: &["verify"],
+    aliases: &[("sni", "server_name"), ("client_cert", "cert"), ("client_key", "key")],
+};
+
+impl Upstream {
+    /// Reads an upstream: a target alone, or a map.
+    pub(crate) fn read(name: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if let Kind::Scalar(_) = &node.kind {
+            let target = reader.target(node)?;
+            return Some(Self::of_target(name, target));
+        }
+        let fields = Fields::read(node, &UPSTREAM, reader)?;
+        let targets = targets(&fields, reader);
+        let protocol = fields.get("protocol").map_or(Some(Protocol::Auto), |node| protocol(node, reader));
+        let balance = fields.get("balance").map_or(Some(()), |node| balance(node, reader));
+        let tls = fields.get("tls").map_or(Some(None), |node| UpstreamTls::read(node, reader));
+        let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
+        let keep_alive = fields.get("keep_alive").map(|node| reader.duration(node));
+        let max_connections = fields.get("max_connections").map(|node| reader.count(node, 1_000_000));
+        balance?;
+        Some(Self {
+            name: name.to_owned(),
+            span: fields.span(),
+            targets: targets?,
+            protocol: protocol?,
+            tls: tls?,
+            connect_timeout: optional(connect_timeout)?,
+            keep_alive: optional(keep_alive)?,
+            max_connections: optional(max_connections)?,
+        })
+    }
+
+    fn of_target(name: &str, target: Spanned<Target>) -> Self {
+        Self {
+            name: name.to_owned(),
+            span: target.span,
+            targets: vec![WeightedTarget { target, weight: 1 }],
+            protocol: Protocol::Auto,
+            tls: None,
+            connect_timeout: None,
+            keep_alive: None,
+            max_connections: None,
+        }
+    }
+}
+
+fn targets(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Vec<WeightedTarget>> {
+    let nodes = match (fields.entry("targets"), fields.entry("target")) {
+        (Some(_), Some(single)) => {
+            reader
+                .error(single.key_span, "both `target` and `targets`")
+                .help("put every target into `targets`");
+            return None;
+        }
+        (Some(several), None) => reader.list(&several.value, "a list of targets"),
+        (None, Some(single)) => std::slice::from_ref(&single.value),
+        (None, None) if fields.is_meant(&["target", "targets"]) => return None,
+        (None, None) => {
+            reader
+                .error(fields.span(), "an upstream without a target")
+                .help("say where the service listens: `target: orders:8080`, or `targets: [a:8080, b:8080]`");
+            return None;
+        }
+    };
+    let targets: Vec<_> = nodes.iter().map(|node| WeightedTarget::read(node, reader)).collect();
+    let targets: Option<Vec<_>> = targets.into_iter().collect();
+    targets.filter(|targets| !targets.is_empty())
+}
+
+impl WeightedTarget {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Kind::Map(_) = &node.kind else {
+            return reader.target(node).map(|target| Self { target, weight: 1 });
+        };
+        let fields = Fields::read(node, &TARGET, reader)?;
+        let target = fields.required("address", reader).and_then(|node| reader.target(node));
+        let weight = fields
+            .get("weight")
+            .map_or(Some(1), |node| reader.number(node, 1..=100).and_then(|weight| u32::try_from(weight).ok()));
+        Some(Self { target: target?, weight: weight? })
+    }
+}
+
+fn protocol(node: &Node, reader: &mut Reader<'_>) -> Option<Protocol> {
+    let choices = [("auto", Protocol::Auto), ("http1", Protocol::Http1), ("http2", Protocol::Http2)];
+    reader.choice(node, "a protocol", &choices)
+}
+
+fn balance(node: &Node, reader: &mut Reader<'_>) -> Option<()> {
+    let choices = [("round_robin", true), ("least_request", false), ("peak_ewma", false), ("hash", false)];
+    if reader.choice(node, "a way to balance", &choices)? {
+        return Some(());
+    }
+    let written = node.describe();
+    reader
+        .error(node.span, format!("{written} is not supported by this version of gatewright"))
+        .help("write `balance: round_robin`, or leave it out");
+    None
+}
+
+impl UpstreamTls {
+    /// `on` stands for TLS as the system has it, `off` for none.
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Option<Self>> {
+        if Reader::is_off(node) {
+            return Some(None);
+        }
+        if Reader::is_on(node) {
+            return Some(Some(Self { span: node.span, ca: None, identity: None, server_name: None }));
+        }
+        let fields = Fields::read(node, &TLS, reader)?;
+        let ca = fields.get("ca").map(|node| reader.file(node));
+        let identity = match (fields.entry("cert"), fields.entry("key")) {
+            (Some(cert), Some(key)) => {
+                let (cert, key) = (reader.file(&cert.value), reader.file(&key.value));
+                Some(cert.zip(key))
+            }
+            (None, None) => None,
+            (Some(one), None) | (None, Some(one)) => {
+                let other = if one.key == "cert" { "key" } else { "cert" };
+                reader.error(one.key_span, format!("`{}` needs `{other}`", one.key));
+                Some(None)
+            }
+        };
+        let server_name = fields.get("server_name").map(|node| reader.spanned_text(node, "a host name"));
+        Some(Some(Self {
+            span: fields.span(),
+            ca: optional(ca)?,
+            identity: optional(identity)?,
+            server_name: optional(server_name)?,
+        }))
+    }
+}
+
+impl UpstreamRef {
+    /// What was written in the route itself.
+    pub(crate) fn own(&self) -> Option<&Upstream> {
+        match self {
+            Self::Named(_) => None,
+            Self::Address(upstream) | Self::Inline(upstream) => Some(upstream),
+        }
+    }
+
+    pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            // A name holds no colon and an address always does; a scheme or a path is an address gone wrong.
+            Kind::Scalar(text) if !text.contains([':', '/']) => {
+                reader.use_upstream(text, node.span);
+                Some(Self::Named(Spanned::new(text.clone(), node.span)))
+            }
+            Kind::Scalar(_) => {
+                let target = reader.target(node)?;
+                let name = target.value.to_string();
+                Some(Self::Address(Upstream::of_target(&name, target)))
+            }
+            _ => {
+                let mut upstream = Upstream::read("", node, reader)?;
+                let targets: Vec<_> =
+                    upstream.targets.iter().map(|target| target.target.value.to_string()).collect();
+                upstream.name = targets.join(",");
+                Some(Self::Inline(upstream))
+            }
+        }
+    }
+}

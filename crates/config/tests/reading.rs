@@ -1,0 +1,238 @@
+//! What the reader takes.
+
+use std::path::Path;
+
+use gatewright_config::Config;
+use proptest::prelude::*;
+
+fn parse(text: &str) -> Config {
+    Config::parse("gateway.yaml", text).unwrap_or_else(|errors| panic!("{text}\n{errors}"))
+}
+
+#[test]
+fn the_seed_file_is_taken_unchanged() {
+    let config = parse(
+        "listen: 127.0.0.1:8080
+routes:
+- path_prefix: /v1/orders
+  upstream: order-service:8080
+- path_prefix: /v1/payments
+  upstream: payment-service:8080
+",
+    );
+    assert!(config.warnings().is_empty());
+    assert_eq!(config.workers(), None);
+}
+
+#[test]
+fn every_key_has_its_place() {
+    let config = parse(
+        r#"
+workers: 2
+trusted_proxies: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7]
+access_log: off
+timeouts: {head: 10s, idle: 60s, body: 30s, write: 30s, stream: 5m, drain: 30s}
+client_limits: {max_head: 32KiB, max_target: 4KiB, max_headers: 50, max_connections: 1000, max_streams: 50, allow_underscore: yes}
+listeners:
+- 127.0.0.1:8080
+- address: "[::1]:8081"
+  proxy_protocol: {from: 10.0.0.0/8}
+upstreams:
+  orders:
+    targets: [10.0.1.4:8080, {address: 10.0.1.5:8080, weight: 2}]
+    balance: round_robin
+    protocol: http1
+    connect_timeout: 1s
+    keep_alive: 2s
+    max_connections: 100
+  short: orders:8080
+  ipv6: {target: "[::1]:8080", protocol: http2, tls: off}
+defaults: {timeout: 10s, idle_timeout: 1m, connect_timeout: 2s, retries: 1}
+routes:
+- path_prefix: /v1/orders
+  upstream: orders
+  rewrite: {prefix: /internal/orders}
+- path_prefix: /v1/payments
+  name: payments
+  methods: [POST]
+  upstream: payment-service:8080
+  match: {headers: {x-api-version: "2", x-tier: {regex: gold|silver}}, query: {beta: 1}}
+  retries: {attempts: 2, on: [connect, 503, timeout]}
+  priority: 7
+- path: "/v1/users/{id}/avatar"
+  upstream: {targets: ["users:8080", "users:8081"]}
+  rewrite: {path: "/internal/avatars/{id}", host: users.internal, request_headers: {set: {x-via: gw}, remove: [cookie]}, response_headers: {remove: [server]}}
+- path_regex: "^/legacy/(\\d+)$"
+  redirect: {path: "/v1/orders/$1", status: 308}
+- host: ["*.example.com", api.example.org]
+  path: /mobile
+  upstream: ipv6
+  timeout: off
+  idle_timeout: 1h
+  retries: no
+  allow_encoded_slash: true
+  preserve_host: no
+- path_prefix: /old
+  redirect: {scheme: https, host: new.example.com, port: 8443, prefix: /new}
+"#,
+    );
+    assert_eq!(config.workers(), Some(2));
+}
+
+#[test]
+fn off_no_and_false_mean_the_same() {
+    for word in ["off", "no", "false", "\"off\""] {
+        parse(&format!("access_log: {word}\nroutes: [{{path: /a, upstream: a:80, retries: {word}}}]\n"));
+    }
+}
+
+#[test]
+fn a_scalar_is_the_text_that_was_written() {
+    // YAML's own reading would make numbers and booleans of these.
+    parse("routes: [{path: /a, upstream: a:80, match: {headers: {x-v: 1.10, x-w: no}, query: {n: 0x10}}}]");
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let folder = std::env::temp_dir().join(format!("gatewright-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("token"), "abc\n").expect("a file");
+    let text =
+        "routes: [{path: /a, upstream: a:80, rewrite: {request_headers: {set: {x-token: \"file:token\"}}}}]";
+    let read = Config::parse(folder.join("gateway.yaml"), text);
+    let elsewhere = Config::parse(Path::new("/nowhere/gateway.yaml"), text);
+    std::fs::remove_dir_all(&folder).expect("removes the folder");
+    assert!(read.is_ok(), "{read:?}");
+    let errors = elsewhere.expect_err("there is no such file").to_string();
+    assert!(errors.contains("cannot read `/nowhere/token`: there is no such file"), "{errors}");
+}
+
+#[test]
+fn a_secret_does_not_show_in_what_is_printed() {
+    let folder = std::env::temp_dir().join(format!("gatewright-secret-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("token"), "hunter2\n").expect("a file");
+    let text =
+        "routes: [{path: /a, upstream: a:80, rewrite: {request_headers: {set: {x-token: \"file:token\"}}}}]";
+    let config = Config::parse(folder.join("gateway.yaml"), text).expect("is taken");
+    std::fs::write(folder.join("token"), "hunter2\u{7}\n").expect("a file");
+    let errors = Config::parse(folder.join("gateway.yaml"), text).expect_err("is no header value");
+    std::fs::remove_dir_all(&folder).expect("removes the folder");
+    assert!(!format!("{config:?} {config:#?} {errors}").contains("hunter2"));
+}
+
+#[test]
+fn a_place_is_a_line_a_column_and_bytes() {
+    let text = "# é\nlisten: 127.0.0.1:8080\nroutes:\n- {path: /é, upstrem: \"a:80\"}\n";
+    let errors = Config::parse("gateway.yaml", text).expect_err("a key is misspelt");
+    let error = errors.iter().next().expect("an error");
+    let place = error.place().expect("a place");
+    assert_eq!((place.line(), place.column()), (4, 14));
+    assert_eq!(&text[place.bytes()], "upstrem");
+    assert_eq!(error.hint(), Some("did you mean `upstream`?"));
+}
+
+#[test]
+fn an_unreadable_file_is_an_error() {
+    let errors = Config::load("/nowhere/gateway.yaml").expect_err("there is none");
+    assert!(
+        errors.to_string().starts_with("/nowhere/gateway.yaml: error: cannot be read: there is no such file")
+    );
+    let errors = Config::load(std::env::temp_dir()).expect_err("it is a directory");
+    assert!(errors.to_string().contains("it is a directory"), "{errors}");
+}
+
+#[test]
+fn a_file_that_is_no_text_says_where() {
+    let path = std::env::temp_dir().join(format!("gatewright-binary-{}.yaml", std::process::id()));
+    std::fs::write(&path, b"routes:\n- path: \"/\xff\"\n").expect("a file");
+    let errors = Config::load(&path).expect_err("it is no text").to_string();
+    std::fs::remove_file(&path).expect("removes the file");
+    assert!(errors.contains("it is not UTF-8 text (line 2)"), "{errors}");
+}
+
+#[test]
+fn an_alias_bomb_is_refused_without_growing() {
+    let mut text = String::from("a0: &a0 [x, x]\n");
+    for level in 1..60 {
+        let below = level - 1;
+        text.push_str(&format!("a{level}: &a{level} [*a{below}, *a{below}, *a{below}]\n"));
+    }
+    let errors = Config::parse("bomb.yaml", text).expect_err("aliases are refused");
+    assert!(errors.iter().any(|error| error.message() == "YAML aliases are not supported"));
+}
+
+/// Pieces of which a file may be made, so that random files come near to right ones.
+const PIECES: &[&str] = &[
+    "routes:",
+    "listen: ",
+    "upstreams:",
+    "- ",
+    "path: ",
+    "path_prefix: /a",
+    "upstream: ",
+    "a:80",
+    "{",
+    "}",
+    "[",
+    "]",
+    ", ",
+    ": ",
+    "\n",
+    "\n  ",
+    "\n- ",
+    "\"",
+    "'",
+    "&a ",
+    "*a",
+    "!t ",
+    "|",
+    ">",
+    "# c",
+    "${env:X}",
+    "file:x",
+    "10s",
+    "64KiB",
+    "off",
+    "~",
+    "\t",
+    "é",
+    "\u{feff}",
+    "\u{0}",
+    "---",
+    "...",
+    "%YAML 1.2",
+    "? ",
+    "rewrite: ",
+    "redirect: ",
+    "match: ",
+    "headers: ",
+    "tls: ",
+    "listeners:",
+    "defaults: ",
+    "timeout: ",
+    "retries: ",
+    "\\",
+    "\r\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC*") {
+        let read = Config::parse("any.yaml", text);
+        let _ = read.map_err(|errors| errors.to_string());
+    }
+
+    #[test]
+    fn no_text_made_of_pieces_makes_the_reader_panic(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..60)
+    ) {
+        let read = Config::parse("any.yaml", pieces.concat());
+        if let Err(errors) = read {
+            prop_assert!(!errors.is_empty());
+            prop_assert!(errors.to_string().contains("error: "));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The accept loop of one socket.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError};
+use http::{Request, Response};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tower_service::Service;
+
+use crate::{
+    connection::{self, Shared},
+    drain::Phase,
+    listener::Entry,
+};
+
+/// How long the loop rests when there is no descriptor for a connection: at first, and at most.
+const REST: Duration = Duration::from_millis(10);
+const LONGEST_REST: Duration = Duration::from_millis(500);
+
+/// Accepts connections until the server is drained, each served in a task of its own.
+pub(crate) async fn run<S, B>(
+    listener: TcpListener,
+    entry: Arc<Entry>,
+    service: S,
+    shared: Arc<Shared>,
+    permits: Option<Arc<Semaphore>>,
+) where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (own_entry, own_shared) = (Arc::clone(&entry), Arc::clone(&shared));
+    // Owns the service, which need not be `Sync`.
+    let serve = move |stream: TcpStream, peer, permit: Option<OwnedSemaphorePermit>| {
+        let (entry, shared) = (Arc::clone(&own_entry), Arc::clone(&own_shared));
+        let (counted, open) = (entry.count(), Open::new(&shared));
+        let connection = connection::serve(stream, peer, entry, service.clone(), shared);
+        tokio::spawn(async move {
+            connection.await;
+            drop((counted, permit, open));
+        });
+    };
+    let mut rest = REST;
+    loop {
+        let changed = shared.connections.phase_changed.notified();
+        if shared.connections.phase() != Phase::Serving {
+            break;
+        }
+        let next = async {
+            // The semaphore is never closed, so that an error does not come.
+            let permit = match &permits {
+                Some(permits) => Arc::clone(permits).acquire_owned().await.ok(),
+                None => None,
+            };
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            next = next => next,
+            () = changed => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                rest = REST;
+                serve(stream, peer, permit);
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                if rest == REST {
+                    tracing::error!(listener = %entry.name(), %error, "cannot accept connections, trying again");
+                }
+                tokio::time::sleep(rest).await;
+                rest = (rest * 2).min(LONGEST_REST);
+            }
+        }
+    }
+    // Whoever the kernel has let in already is served: closing the socket would reset them.
+    while let Some(Ok((stream, peer))) = accept_now(&listener).await {
+        serve(stream, peer, None);
+    }
+}
+
+/// A connection that waits already, if there is one.
+async fn accept_now(listener: &TcpListener) -> Option<io::Result<(TcpStream, std::net::SocketAddr)>> {
+    std::future::poll_fn(|cx| match listener.poll_accept(cx) {
+        std::task::Poll::Ready(accepted) => std::task::Poll::Ready(Some(accepted)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+/// Whether the error is of the connection that was to be accepted, not of the socket (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+    )
+}
+
+/// Counts a connection as open for as long as it lives, however its task ends.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.connections.opened();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.closed();
+    }
+}

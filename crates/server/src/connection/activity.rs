@@ -1,0 +1,87 @@
+//! When things last happened on a connection.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// Stamps of one connection, in milliseconds since its start. They stand in for timers: nothing is armed when
+/// something happens, and the connection's one watchdog reads them when it wakes.
+///
+/// All are written by the connection's own task, save in rare cases where the order does not matter.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    start: Instant,
+    /// The socket has not taken what we write since then.
+    pub(crate) write_blocked: Stamp,
+    /// A body's next byte has been waited for since then.
+    pub(crate) body_awaited: Stamp,
+    /// A head has been incomplete since then.
+    pub(crate) head_begun: Stamp,
+    /// No request has been in flight since then.
+    pub(crate) idle: Stamp,
+}
+
+impl Activity {
+    pub(crate) fn new() -> Self {
+        let (write_blocked, body_awaited, head_begun) = (Stamp::none(), Stamp::none(), Stamp::none());
+        Self { start: Instant::now(), write_blocked, body_awaited, head_begun, idle: Stamp(AtomicU64::new(1)) }
+    }
+
+    /// Now, never zero.
+    pub(crate) fn now(&self) -> u64 {
+        self.at(Instant::now())
+    }
+
+    pub(crate) fn at(&self, instant: Instant) -> u64 {
+        millis(instant.saturating_duration_since(self.start)) + 1
+    }
+
+    /// The instant of a stamp.
+    pub(crate) fn instant(&self, stamp: u64) -> Instant {
+        self.start + Duration::from_millis(stamp.saturating_sub(1))
+    }
+
+    /// Sets a stamp that is not set.
+    pub(crate) fn begin(&self, stamp: &Stamp) {
+        if stamp.get().is_none() {
+            stamp.set(self.now());
+        }
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One stamp; zero when it is not set.
+#[derive(Debug, Default)]
+pub(crate) struct Stamp(AtomicU64);
+
+impl Stamp {
+    pub(crate) const fn none() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<u64> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            at => Some(at),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, at: u64) {
+        self.0.store(at, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn clear(&self) {
+        if self.get().is_some() {
+            self.0.store(0, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! One connection, from the accepted socket to the protocol that it speaks.
+
+mod activity;
+mod closing;
+mod preface;
+mod proxy_protocol;
+mod transport;
+mod watchdog;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError, ConnectionInfo};
+use http::{Request, Response, StatusCode};
+use tokio::{net::TcpStream, time::timeout};
+use tower_service::Service;
+
+pub(crate) use activity::{Activity, Stamp, millis};
+pub(crate) use closing::{Linger, close, encode_last};
+pub(crate) use preface::Protocol;
+pub(crate) use transport::{Socket, Transport};
+pub(crate) use watchdog::Watchdog;
+
+use crate::{
+    drain::{Connections, Phase},
+    http1, http2,
+    limits::Limits,
+    listener::Entry,
+    refused::{OnRefused, Refused},
+};
+
+/// How long an idle connection stays when it is drained. A client that is about to send its next request gets an
+/// answer to it, and is told there that the connection closes.
+pub(crate) const DRAIN_GRACE: Duration = Duration::from_millis(250);
+
+/// What the connections of one worker share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) http1: hyper::server::conn::http1::Builder,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) on_refused: OnRefused,
+}
+
+/// Whether requests for this host may come on this connection; given the authority, with its port or without.
+pub(crate) type HostCheck = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// What is known of a connection once it is ready to speak HTTP.
+pub(crate) struct Accepted {
+    pub(crate) info: ConnectionInfo,
+    pub(crate) host_check: Option<HostCheck>,
+}
+
+impl Accepted {
+    /// Reports a refusal.
+    pub(crate) fn refused(
+        &self,
+        shared: &Shared,
+        status: Option<StatusCode>,
+        reason: &'static str,
+        request_line: Option<(Box<[u8]>, Box<[u8]>)>,
+    ) {
+        let (peer, listener) = (self.info.peer(), Arc::clone(self.info.listener()));
+        (shared.on_refused.0)(&Refused { peer, listener, status, reason, request_line });
+    }
+}
+
+/// Serves one accepted socket until it closes.
+pub(crate) async fn serve<S, B>(stream: TcpStream, peer: SocketAddr, entry: Arc<Entry>, service: S, shared: Arc<Shared>)
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    // A socket that fails here has been closed by its peer already.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let opened = timeout(shared.limits.header_timeout, open(stream, peer, local, &entry));
+    let ending = async {
+        wait_for(&shared.connections, Phase::Draining).await;
+        tokio::time::sleep(DRAIN_GRACE).await;
+    };
+    let opened = tokio::select! {
+        opened = opened => opened,
+        () = ending => return,
+    };
+    let (transport, accepted, protocol) = match opened {
+        Ok(Ok(opened)) => opened,
+        failed => {
+            let reason = match &failed {
+                Ok(Err(error)) if is_hang_up(error) => return,
+                Ok(Err(error)) => {
+                    tracing::debug!(%peer, %error, "a connection failed before its first request");
+                    reason(error)
+                }
+                _ => "slow_handshake",
+            };
+            let listener = Arc::clone(entry.name());
+            (shared.on_refused.0)(&Refused { peer, listener, status: None, reason, request_line: None });
+            return;
+        }
+    };
+    match protocol {
+        Protocol::Http1 => http1::serve(transport, service, accepted, &shared).await,
+        Protocol::Http2 => http2::serve(transport, service, accepted, shared).await,
+    }
+}
+
+async fn wait_for(connections: &Connections, phase: Phase) {
+    loop {
+        let changed = connections.phase_changed.notified();
+        if connections.phase() >= phase {
+            return;
+        }
+        changed.await;
+    }
+}
+
+/// All that precedes HTTP: the PROXY header, the TLS handshake, the first bytes that tell the protocol.
+async fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    local: SocketAddr,
+    entry: &Entry,
+) -> io::Result<(Transport, Accepted, Protocol)> {
+    let mut socket = Socket::new(stream, Arc::new(Activity::new()));
+    let (mut peer, mut local) = (peer, local);
+    if entry.expects_proxy_header(peer.ip()) {
+        if let Some(addresses) = proxy_protocol::read(&mut socket).await? {
+            (peer, local) = addresses;
+        }
+    }
+    let info = ConnectionInfo::new(peer, local).with_listener(Arc::clone(entry.name()));
+    #[cfg(feature = "tls")]
+    if let Some(tls) = entry.tls() {
+        let (stream, info, host_check) = tls.accept(socket, info).await?;
+        let chosen = stream.get_ref().1.alpn_protocol().map(Protocol::of_alpn);
+        let accepted = Accepted { info, host_check };
+        return Ok((Transport::Tls(Box::new(stream)), accepted, chosen.unwrap_or(Protocol::Http1)));
+    }
+    let protocol = preface::read(&mut socket).await?;
+    Ok((Transport::Plain(socket), Accepted { info, host_check: None }, protocol))
+}
+
+/// The client went away, which is its right.
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
+}
+
+fn reason(error: &io::Error) -> &'static str {
+    match error.get_ref() {
+        Some(inner) if inner.is::<proxy_protocol::BadHeader>() => "bad_proxy_header",
+        _ => "handshake",
+    }
+}

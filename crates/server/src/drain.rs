@@ -1,0 +1,111 @@
+//! Ending well: who is connected, and the way to tell them that it is over.
+
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// How far the end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// No new connections; requests in flight go on.
+    Draining,
+    /// What is left is cut.
+    Cutting,
+}
+
+/// The connections of one worker.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    phase: AtomicU8,
+    pub(crate) phase_changed: Notify,
+    open: AtomicUsize,
+    upgraded: AtomicUsize,
+    cut: AtomicUsize,
+    all_closed: Notify,
+}
+
+impl Connections {
+    pub(crate) fn new() -> Self {
+        Self {
+            phase: AtomicU8::new(Phase::Serving as u8),
+            phase_changed: Notify::new(),
+            open: AtomicUsize::new(0),
+            upgraded: AtomicUsize::new(0),
+            cut: AtomicUsize::new(0),
+            all_closed: Notify::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Serving,
+            1 => Phase::Draining,
+            _ => Phase::Cutting,
+        }
+    }
+
+    /// Goes on to a later phase, and wakes every connection.
+    pub(crate) fn enter(&self, phase: Phase) {
+        if self.phase.fetch_max(phase as u8, Ordering::AcqRel) < phase as u8 {
+            self.phase_changed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn closed(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.all_closed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn upgraded(&self) -> usize {
+        self.upgraded.load(Ordering::Acquire)
+    }
+
+    /// Counts an upgraded stream for as long as the guard lives.
+    pub(crate) fn upgrade(&self) -> UpgradeGuard<'_> {
+        self.upgraded.fetch_add(1, Ordering::AcqRel);
+        UpgradeGuard(self)
+    }
+
+    /// A connection with work in flight was cut.
+    pub(crate) fn count_cut(&self) {
+        self.cut.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn cut(&self) -> usize {
+        self.cut.load(Ordering::Acquire)
+    }
+
+    /// Waits until no connection is open.
+    pub(crate) async fn wait_all_closed(&self) {
+        loop {
+            let closed = self.all_closed.notified();
+            let mut closed = std::pin::pin!(closed);
+            closed.as_mut().enable();
+            if self.open() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+}
+
+/// Counts one upgraded stream.
+#[derive(Debug)]
+pub(crate) struct UpgradeGuard<'a>(&'a Connections);
+
+impl Drop for UpgradeGuard<'_> {
+    fn drop(&mut self) {
+        self.0.upgraded.fetch_sub(1, Ordering::AcqRel);
+    }
+}

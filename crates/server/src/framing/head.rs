@@ -1,0 +1,313 @@
+//! The head of a request (RFC 9112, sections 2 to 6), scanned once however it is split over reads.
+
+use std::ops::Range;
+
+use super::{
+    fields::{self, Field, Known},
+    host,
+    scan::find_control,
+    target,
+    violation::Violation,
+};
+
+/// The limits and switches of a head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) max_head: usize,
+    pub(crate) max_target: usize,
+    pub(crate) max_fields: u16,
+    pub(crate) allow_underscore: bool,
+}
+
+/// What a whole head says of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Its length in bytes, its empty line and any blank line before it included.
+    pub(super) length: usize,
+    pub(super) body: BodyLength,
+    pub(super) upgrade: Option<Upgrade>,
+}
+
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    None,
+    Known(u64),
+    Chunked,
+}
+
+/// What an `Upgrade` field asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    /// A WebSocket, which may be granted.
+    WebSocket,
+    /// Anything else, which is ignored, as RFC 9110, section 7.8 allows.
+    Ignored,
+}
+
+/// A scan in progress. All places are relative to the head's first byte.
+#[derive(Debug, Default)]
+pub(super) struct HeadScan {
+    line_at: usize,
+    searched: usize,
+    blank_line: bool,
+    request_line: Option<RequestLine>,
+    fields: u16,
+    host: Option<Range<usize>>,
+    length: Option<u64>,
+    chunked: bool,
+    bad_expectation: bool,
+    connection_upgrade: bool,
+    upgrade: Option<Asked>,
+}
+
+#[derive(Debug)]
+struct RequestLine {
+    method: Range<usize>,
+    target: Range<usize>,
+    version: Version,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Http10,
+    Http11,
+}
+
+/// What the value of `Upgrade` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    WebSocket,
+    H2c,
+    Other,
+}
+
+impl HeadScan {
+    /// Goes on with `bytes`, which begin at the head's first byte each time. `None` asks for more.
+    pub(super) fn advance(&mut self, bytes: &[u8], rules: &Rules) -> Result<Option<Head>, Violation> {
+        while let Some(found) = find_control(&bytes[self.searched..]) {
+            let at = self.searched + found;
+            match bytes[at] {
+                b'\r' => match bytes.get(at + 1) {
+                    Some(b'\n') => {
+                        let line = self.line_at..at;
+                        self.line_at = at + 2;
+                        self.searched = at + 2;
+                        if self.line_at > rules.max_head {
+                            return Err(Violation::HEAD_TOO_LARGE);
+                        }
+                        if self.line(bytes, line, rules)? {
+                            return self.finish(bytes).map(Some);
+                        }
+                    }
+                    Some(_) => return Err(Violation::BARE_CR),
+                    None => {
+                        self.searched = at;
+                        return self.partial(bytes, rules);
+                    }
+                },
+                b'\t' if self.request_line.is_some() => self.searched = at + 1,
+                b'\n' => return Err(Violation::BARE_LF),
+                _ => return Err(Violation::CONTROL),
+            }
+        }
+        self.searched = bytes.len();
+        self.partial(bytes, rules)
+    }
+
+    /// Whether the client has begun to send it; a blank line before it does not count.
+    pub(super) fn has_begun(&self, bytes: &[u8]) -> bool {
+        bytes.len() > self.line_at || self.request_line.is_some()
+    }
+
+    /// The method and target, once the request line has come.
+    pub(super) fn request_line<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let line = self.request_line.as_ref()?;
+        Some((bytes.get(line.method.clone())?, bytes.get(line.target.clone())?))
+    }
+
+    fn partial(&self, bytes: &[u8], rules: &Rules) -> Result<Option<Head>, Violation> {
+        if bytes.len() > rules.max_head {
+            return Err(Violation::HEAD_TOO_LARGE);
+        }
+        // Room for a method of ordinary length and the version.
+        if self.request_line.is_none() && bytes.len() - self.line_at > rules.max_target + 64 {
+            return Err(Violation::TARGET_TOO_LONG);
+        }
+        Ok(None)
+    }
+
+    /// Takes one line; true at the empty line that ends the head.
+    fn line(&mut self, bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<bool, Violation> {
+        if self.request_line.is_none() {
+            if line.is_empty() {
+                // One blank line before a request is to be ignored (RFC 9112, section 2.2).
+                return if std::mem::replace(&mut self.blank_line, true) {
+                    Err(Violation::REQUEST_LINE)
+                } else {
+                    Ok(false)
+                };
+            }
+            self.request_line = Some(request_line(bytes, line, rules)?);
+            return Ok(false);
+        }
+        if line.is_empty() {
+            return Ok(true);
+        }
+        self.fields += 1;
+        if self.fields > rules.max_fields {
+            return Err(Violation::TOO_MANY_FIELDS);
+        }
+        let field = fields::parse(&bytes[line.clone()], rules.allow_underscore)?;
+        if let Some(known) = field.known {
+            self.known(known, field, line.start)?;
+        }
+        Ok(false)
+    }
+
+    fn known(&mut self, known: Known, field: Field<'_>, line_at: usize) -> Result<(), Violation> {
+        let value = field.value;
+        match known {
+            Known::Host => {
+                let start = line_at + field.value_at;
+                if self.host.replace(start..start + value.len()).is_some() {
+                    return Err(Violation::HOST_DUPLICATE);
+                }
+            }
+            Known::ContentLength => {
+                let length = content_length(value).ok_or(Violation::LENGTH)?;
+                if self.length.replace(length).is_some() {
+                    return Err(Violation::LENGTH_DUPLICATE);
+                }
+            }
+            Known::TransferEncoding => {
+                if !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Violation::CODING);
+                }
+                if std::mem::replace(&mut self.chunked, true) {
+                    return Err(Violation::CODING_DUPLICATE);
+                }
+            }
+            Known::Expect => self.bad_expectation |= !value.eq_ignore_ascii_case(b"100-continue"),
+            Known::Connection => {
+                self.connection_upgrade |= value
+                    .split(|byte| *byte == b',')
+                    .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+            }
+            Known::Upgrade => {
+                let asked = match value {
+                    _ if self.upgrade.is_some() => Asked::Other,
+                    _ if value.eq_ignore_ascii_case(b"websocket") => Asked::WebSocket,
+                    _ if value.eq_ignore_ascii_case(b"h2c") => Asked::H2c,
+                    _ => Asked::Other,
+                };
+                self.upgrade = Some(asked);
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges what no single line could tell.
+    fn finish(&self, bytes: &[u8]) -> Result<Head, Violation> {
+        let Some(RequestLine { method, target, version }) = &self.request_line else {
+            return Err(Violation::REQUEST_LINE);
+        };
+        let (method, target) = (&bytes[method.clone()], &bytes[target.clone()]);
+        let host = self.host.clone().ok_or(Violation::HOST_MISSING)?;
+        let host = &bytes[host];
+        if !host::is_valid(host) {
+            return Err(Violation::HOST_MALFORMED);
+        }
+        if let Some(named) = target::check(target, method)?
+            && !host::same(named.host, host, named.default_port)
+        {
+            return Err(Violation::HOST_MISMATCH);
+        }
+        let body = match (self.chunked, self.length) {
+            (true, Some(_)) => return Err(Violation::LENGTH_WITH_CODING),
+            (true, None) if *version == Version::Http10 => return Err(Violation::CODING_IN_1_0),
+            (true, None) => BodyLength::Chunked,
+            (false, None | Some(0)) => BodyLength::None,
+            (false, Some(length)) => BodyLength::Known(length),
+        };
+        if self.bad_expectation {
+            return Err(Violation::EXPECTATION);
+        }
+        let upgrade = match self.upgrade {
+            None => None,
+            Some(asked) => Some(self.upgrade(asked, *version, method, body)?),
+        };
+        Ok(Head { length: self.line_at, body, upgrade })
+    }
+
+    /// An upgrade with a body is refused, save one to h2c, which curl offers with every request and which is ignored.
+    fn upgrade(
+        &self,
+        asked: Asked,
+        version: Version,
+        method: &[u8],
+        body: BodyLength,
+    ) -> Result<Upgrade, Violation> {
+        let has_body = body != BodyLength::None || self.length.is_some();
+        match asked {
+            Asked::H2c => Ok(Upgrade::Ignored),
+            _ if has_body => Err(Violation::UPGRADE),
+            Asked::WebSocket if method != b"GET" => Err(Violation::UPGRADE),
+            Asked::WebSocket if self.connection_upgrade && version == Version::Http11 => Ok(Upgrade::WebSocket),
+            Asked::WebSocket | Asked::Other => Ok(Upgrade::Ignored),
+        }
+    }
+}
+
+fn request_line(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<RequestLine, Violation> {
+    let text = &bytes[line.clone()];
+    let method_end = memchr::memchr(b' ', text).ok_or(Violation::REQUEST_LINE)?;
+    let target_at = method_end + 1;
+    let target_length = memchr::memchr(b' ', &text[target_at..]);
+    let target_end = target_at + target_length.unwrap_or(text.len() - target_at);
+    if target_end - target_at > rules.max_target {
+        return Err(Violation::TARGET_TOO_LONG);
+    }
+    let method = &text[..method_end];
+    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+        return Err(Violation::METHOD);
+    }
+    if target_end == text.len() || target_end == target_at {
+        return Err(Violation::REQUEST_LINE);
+    }
+    let version = match &text[target_end + 1..] {
+        b"HTTP/1.1" => Version::Http11,
+        b"HTTP/1.0" => Version::Http10,
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+            return Err(Violation::VERSION);
+        }
+        _ => return Err(Violation::REQUEST_LINE),
+    };
+    if method == b"CONNECT" {
+        return Err(Violation::CONNECT);
+    }
+    let at = |place| line.start + place;
+    Ok(RequestLine { method: at(0)..at(method_end), target: at(target_at)..at(target_end), version })
+}
+
+/// Digits alone, with no zero before them, and no more than a signed 64-bit number holds.
+pub(crate) fn content_length(value: &[u8]) -> Option<u64> {
+    let plain = match value {
+        [b'0'] => true,
+        [b'1'..=b'9', rest @ ..] => rest.len() < 19 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let length = value.iter().try_fold(0_u64, |length, digit| {
+        length.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')))
+    })?;
+    (plain && i64::try_from(length).is_ok()).then_some(length)
+}
+
+/// A character of a token (RFC 9110, section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}

@@ -1,0 +1,248 @@
+//! Driving one HTTP/1 connection from its first byte to its close.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError};
+use http::{Request, Response};
+use hyper::server::conn::http1::UpgradeableConnection;
+use hyper_util::rt::TokioIo;
+use tower_service::Service;
+
+use super::{
+    interim,
+    io::{FramedIo, Parts},
+    service::Http1Service,
+    state::{Negotiation, Refusal, State},
+    watch::{Verdict, judge},
+};
+use crate::{
+    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last},
+    drain::Phase,
+    framing::Follower,
+    service::refuse,
+};
+
+/// Why a connection ends.
+enum End {
+    /// hyper is done with it: by its own rules, by the client's or since the client has gone.
+    Done { cleanly: bool },
+    /// A rule or a limit was broken, and nothing is in flight.
+    Refused(Refusal),
+    /// Nobody needs it.
+    Idle,
+    /// The client does not read.
+    Stalled,
+    /// Time is up.
+    Cut,
+}
+
+/// Serves the connection until it ends.
+pub(crate) async fn serve<S, B>(transport: Transport, service: S, accepted: Accepted, shared: &Shared)
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let activity = Arc::clone(transport.socket().activity());
+    activity.idle.set(activity.now());
+    let state = Arc::new(State::new(activity));
+    let info = Arc::new(accepted.info.clone().with_interim(interim::responder(&state)));
+    let service = Http1Service {
+        service,
+        state: Arc::clone(&state),
+        connections: Arc::clone(&shared.connections),
+        info,
+        host_check: accepted.host_check.clone(),
+    };
+    let parts = Parts::new(transport, Follower::new(shared.limits.rules()));
+    let io = TokioIo::new(FramedIo::new(parts, Arc::clone(&state)));
+    let mut connection = Box::pin(shared.http1.serve_connection(io, service).with_upgrades());
+    let end = drive(connection.as_mut(), &state, shared).await;
+    let in_flight = state.in_flight();
+    drop(connection);
+    match state.take_back() {
+        Some(parts) => finish(parts, end, in_flight, &state, &accepted, shared).await,
+        None if state.upgrade() == Negotiation::Granted => watch_tunnel(&state, shared).await,
+        None => {}
+    }
+}
+
+/// Polls hyper and the watchdog until one of them says that it is over.
+async fn drive<S, B>(
+    mut connection: Pin<&mut UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>>,
+    state: &State,
+    shared: &Shared,
+) -> End
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let connections = &*shared.connections;
+    let mut phase_changed = pin!(connections.phase_changed.notified());
+    let mut phase = None;
+    let mut draining_since = None;
+    let mut watchdog = Watchdog::new(tokio::time::Instant::now() + shared.limits.shortest());
+    poll_fn(move |cx| {
+        // Registered once for each phase, before the phase is read; a load is all that it costs otherwise.
+        if phase != Some(connections.phase()) {
+            if phase.is_some() {
+                phase_changed.set(connections.phase_changed.notified());
+            } else {
+                state.interims.set_task(cx.waker());
+            }
+            let _ = phase_changed.as_mut().poll(cx);
+            phase = Some(connections.phase());
+            if phase == Some(Phase::Draining) {
+                draining_since = Some(state.activity().now());
+                watchdog.look_at(tokio::time::Instant::now());
+            }
+        }
+        let phase = connections.phase();
+        if phase == Phase::Cutting {
+            return Poll::Ready(End::Cut);
+        }
+        loop {
+            if let Poll::Ready(end) = poll_hyper(connection.as_mut(), state, cx) {
+                return Poll::Ready(end);
+            }
+            if watchdog.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let verdict = judge(state, &shared.limits, phase, draining_since);
+            match verdict {
+                Verdict::Wait(next) => watchdog.look_at(next),
+                Verdict::Idle | Verdict::Silent => return Poll::Ready(End::Idle),
+                Verdict::Stalled => return Poll::Ready(End::Stalled),
+                Verdict::SlowHead | Verdict::SlowBody => {
+                    if let Some(violation) = verdict.violation() {
+                        let in_body = verdict == Verdict::SlowBody;
+                        let after = state.requests();
+                        state.refuse(Refusal { violation, in_body, after, request_line: None });
+                    }
+                    watchdog.look_at(tokio::time::Instant::now() + shared.limits.shortest());
+                }
+            }
+        }
+    })
+    .await
+}
+
+fn poll_hyper<S, B>(
+    mut connection: Pin<&mut UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>>,
+    state: &State,
+    cx: &mut Context<'_>,
+) -> Poll<End>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    loop {
+        if let Poll::Ready(done) = connection.as_mut().poll(cx) {
+            if let Err(error) = &done {
+                tracing::debug!(%error, "a connection failed");
+            }
+            return Poll::Ready(End::Done { cleanly: done.is_ok() });
+        }
+        if !state.take_read_polled() {
+            // hyper does not want the body's next byte now, so it is not the client that is slow.
+            state.activity().body_awaited.clear();
+        }
+        if let Some(refusal) = state.refused_head() {
+            return Poll::Ready(End::Refused(refusal.clone()));
+        }
+        if !state.take_poll_again() {
+            return Poll::Pending;
+        }
+    }
+}
+
+/// Closes the socket that hyper gave back.
+async fn finish(parts: Parts, end: End, in_flight: bool, state: &State, accepted: &Accepted, shared: &Shared) {
+    let mid_message = parts.mid_message();
+    let linger = if mid_message { Linger::Yes } else { Linger::No };
+    match end {
+        End::Refused(refusal) => {
+            let response = refuse(refusal.violation);
+            let is_head = refusal.request_line.as_ref().is_some_and(|(method, _)| &**method == b"HEAD");
+            let last = encode_last(&response, is_head);
+            accepted.refused(shared, Some(response.status()), refusal.violation.reason(), refusal.request_line);
+            close(parts.transport, last, Linger::Yes).await;
+        }
+        End::Done { cleanly } => {
+            if let Some(refusal) = state.refusal() {
+                accepted.refused(
+                    shared,
+                    Some(refuse(refusal.violation).status()),
+                    refusal.violation.reason(),
+                    refusal.request_line.clone(),
+                );
+            }
+            if cleanly || state.refusal().is_some() {
+                close(parts.transport, Bytes::new(), linger).await;
+            } else {
+                // The response may be cut short, and in HTTP/1.0 only a reset tells.
+                parts.transport.socket().reset_on_close();
+            }
+        }
+        End::Idle => close(parts.transport, Bytes::new(), Linger::No).await,
+        End::Stalled => {
+            accepted.refused(shared, None, "slow_reader", None);
+            parts.transport.socket().reset_on_close();
+        }
+        End::Cut => {
+            if in_flight || mid_message {
+                shared.connections.count_cut();
+            }
+            parts.transport.socket().reset_on_close();
+        }
+    }
+}
+
+/// Watches a stream that somebody else holds now.
+async fn watch_tunnel(state: &State, shared: &Shared) {
+    let connections = &*shared.connections;
+    let _counted = connections.upgrade();
+    let mut phase_changed = pin!(connections.phase_changed.notified());
+    let mut watchdog = Watchdog::new(tokio::time::Instant::now());
+    let mut seen = None;
+    poll_fn(|cx| {
+        if state.tunnel.poll_closed(cx) {
+            return Poll::Ready(());
+        }
+        if seen != Some(connections.phase()) {
+            phase_changed.set(connections.phase_changed.notified());
+            let _ = phase_changed.as_mut().poll(cx);
+            seen = Some(connections.phase());
+        }
+        if connections.phase() == Phase::Cutting && !state.tunnel.is_cut() {
+            connections.count_cut();
+            state.tunnel.cut();
+        }
+        while watchdog.poll(cx).is_ready() {
+            let activity = state.activity();
+            let due = activity.idle.get().unwrap_or_default() + crate::connection::millis(shared.limits.stream_timeout);
+            if due <= activity.now() {
+                state.tunnel.cut();
+                watchdog.look_at(tokio::time::Instant::now() + shared.limits.stream_timeout);
+            } else {
+                watchdog.look_at(activity.instant(due));
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+}

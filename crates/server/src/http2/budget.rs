@@ -1,0 +1,129 @@
+//! What a client may send beside its requests.
+//!
+//! h2 itself stops rapid resets, CONTINUATION floods and header bombs, but it answers any number of PING and SETTINGS.
+//! Frames that ask for work and carry none are paid for here, out of a bucket that fills with time and with the work
+//! that the client does have done.
+
+use super::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHead, HEADERS, PADDED, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+};
+
+/// A bucket of tokens.
+#[derive(Debug)]
+struct Bucket {
+    tokens: u32,
+    burst: u32,
+    per_second: u32,
+    filled_at: u64,
+}
+
+impl Bucket {
+    fn new(burst: u32, per_second: u32) -> Self {
+        Self { tokens: burst, burst, per_second, filled_at: 0 }
+    }
+
+    /// Takes one token; false when there is none. The clock is only read when the bucket is empty.
+    fn take(&mut self, now: &dyn Fn() -> u64) -> bool {
+        if self.tokens == 0 {
+            let now = now();
+            let filled = now.saturating_sub(self.filled_at).saturating_mul(u64::from(self.per_second)) / 1000;
+            self.tokens = u32::try_from(filled).unwrap_or(u32::MAX).min(self.burst);
+            self.filled_at = now;
+        }
+        match self.tokens.checked_sub(1) {
+            Some(left) => {
+                self.tokens = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn earn(&mut self, tokens: u32) {
+        self.tokens = self.tokens.saturating_add(tokens).min(self.burst);
+    }
+}
+
+/// The buckets of one connection.
+#[derive(Debug)]
+pub(super) struct Budget {
+    control: Bucket,
+    windows: Bucket,
+    resets: Bucket,
+}
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self { control: Bucket::new(200, 20), windows: Bucket::new(1000, 100), resets: Bucket::new(200, 50) }
+    }
+
+    /// The server sent frames of bodies: clients answer those with WINDOW_UPDATE, and some measure by PING.
+    pub(super) fn earn_sent(&mut self, frames: u32, responses: u32) {
+        self.control.earn(frames.saturating_mul(2));
+        self.windows.earn(frames.saturating_mul(20));
+        self.resets.earn(responses);
+    }
+
+    /// Charges for a frame; the name of the flood when there is nothing left to pay with.
+    pub(super) fn charge(&mut self, frame: FrameHead, now: &dyn Fn() -> u64) -> Option<&'static str> {
+        let FrameHead { length, kind, flags, .. } = frame;
+        let (bucket, flood) = match kind {
+            HEADERS => {
+                self.control.earn(2);
+                return None;
+            }
+            // Padding may be all that there is in it.
+            DATA if flags & END_STREAM == 0 && (length == 0 || flags & PADDED != 0 && length <= 256) => {
+                (&mut self.control, "empty_data_flood")
+            }
+            DATA => return None,
+            CONTINUATION if flags & END_HEADERS != 0 => return None,
+            CONTINUATION => (&mut self.control, "continuation_flood"),
+            RST_STREAM => (&mut self.resets, "reset_flood"),
+            WINDOW_UPDATE => (&mut self.windows, "window_update_flood"),
+            SETTINGS => (&mut self.control, "settings_flood"),
+            PING => (&mut self.control, "ping_flood"),
+            _ => (&mut self.control, "control_frame_flood"),
+        };
+        if bucket.take(now) { None } else { Some(flood) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8) -> FrameHead {
+        FrameHead { length: 0, kind, flags: 0, stream: 1 }
+    }
+
+    fn flood(budget: &mut Budget, kind: u8, now: u64) -> Option<(u32, &'static str)> {
+        (0..5000).find_map(|count| budget.charge(frame(kind), &|| now).map(|flood| (count, flood)))
+    }
+
+    #[test]
+    fn each_kind_of_flood_is_stopped_and_named() {
+        for (kind, count, name) in [
+            (PING, 200, "ping_flood"),
+            (SETTINGS, 200, "settings_flood"),
+            (DATA, 200, "empty_data_flood"),
+            (CONTINUATION, 200, "continuation_flood"),
+            (2, 200, "control_frame_flood"),
+            (99, 200, "control_frame_flood"),
+            (RST_STREAM, 200, "reset_flood"),
+            (WINDOW_UPDATE, 1000, "window_update_flood"),
+        ] {
+            assert_eq!(flood(&mut Budget::new(), kind, 0), Some((count, name)));
+        }
+        assert_eq!(flood(&mut Budget::new(), HEADERS, 0), None);
+    }
+
+    #[test]
+    fn time_and_work_fill_the_bucket() {
+        let mut budget = Budget::new();
+        assert_eq!(flood(&mut budget, PING, 0), Some((200, "ping_flood")));
+        assert_eq!(flood(&mut budget, PING, 1000), Some((20, "ping_flood")));
+        budget.earn_sent(3, 0);
+        assert_eq!(flood(&mut budget, PING, 1000), Some((6, "ping_flood")));
+    }
+}

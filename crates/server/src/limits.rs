@@ -1,0 +1,114 @@
+//! What a client may use up.
+
+use std::time::Duration;
+
+use crate::framing::Rules;
+
+/// What a client may use up: time, bytes, connections. Each limit has a default that suits a public front door.
+///
+/// ```
+/// use std::time::Duration;
+/// use gatewright_server::Limits;
+///
+/// let limits = Limits::default().header_timeout(Duration::from_secs(5)).max_connections(10_000);
+/// # let _ = limits;
+/// ```
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub(crate) header_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) stream_timeout: Duration,
+    pub(crate) max_head: usize,
+    pub(crate) max_target: usize,
+    pub(crate) max_headers: u16,
+    pub(crate) allow_underscore: bool,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            stream_timeout: Duration::from_secs(300),
+            max_head: 64 * 1024,
+            max_target: 8 * 1024,
+            max_headers: 100,
+            allow_underscore: false,
+            max_connections: None,
+            max_streams: 100,
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $kind:ty;)*) => {
+        $($(#[$doc])*
+        #[must_use]
+        pub fn $name(mut self, $name: $kind) -> Self {
+            self.$name = $name;
+            self
+        })*
+    };
+}
+
+impl Limits {
+    setters! {
+        /// How long a PROXY header and a TLS handshake may take together, then the first byte of a request, and a
+        /// head from its first byte to its last. 10 s by default. A slow head is answered with 408.
+        header_timeout: Duration;
+        /// How long a connection may stay without a request in flight. 60 s by default.
+        keep_alive_timeout: Duration;
+        /// How long a client may pause within a request body that has not been answered yet. 30 s by default;
+        /// then the body fails, and the answer is 408.
+        body_timeout: Duration;
+        /// How long a client may leave what we send unread. 30 s by default.
+        write_timeout: Duration;
+        /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
+        /// either direction. 5 min by default.
+        stream_timeout: Duration;
+        /// Size of a head in bytes; a larger one is answered with 431. 64 KiB by default.
+        max_head: usize;
+        /// Length of a request target in bytes; a longer one is answered with 414. 8 KiB by default, and at most
+        /// 65,534.
+        max_target: usize;
+        /// Number of header lines; more are answered with 431. 100 by default.
+        max_headers: u16;
+        /// Allows `_` in header names, which is refused by default: many servers take `_` and `-` for the same.
+        allow_underscore: bool;
+        /// Concurrent streams of an HTTP/2 connection. 100 by default.
+        max_streams: u32;
+    }
+
+    /// Connections open at the same time, over all listeners; further ones wait in the backlog. No limit by default.
+    #[must_use]
+    pub fn max_connections(mut self, max: usize) -> Self {
+        self.max_connections = Some(max);
+        self
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            max_head: self.max_head,
+            // `http::Uri` holds no more.
+            max_target: self.max_target.min(usize::from(u16::MAX - 1)),
+            max_fields: self.max_headers,
+            allow_underscore: self.allow_underscore,
+        }
+    }
+
+    /// The longest that a watchdog may sleep without missing the start of a phase that it must end in time.
+    pub(crate) fn shortest(&self) -> Duration {
+        self.header_timeout
+            .min(self.keep_alive_timeout)
+            .min(self.body_timeout)
+            .min(self.write_timeout)
+            .min(self.stream_timeout)
+            .max(Duration::from_millis(10))
+    }
+}

@@ -1,0 +1,108 @@
+//! One address to listen on.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use gatewright_core::IpNetwork;
+
+#[cfg(feature = "tls")]
+use crate::tls::TlsConfig;
+
+/// An address to listen on, and what is spoken there.
+///
+/// Cleartext unless TLS is set; HTTP/1 or HTTP/2, as the client begins or as ALPN settles.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    pub(crate) address: SocketAddr,
+    name: Arc<str>,
+    proxies: Vec<IpNetwork>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
+}
+
+impl Listener {
+    /// Listens on this address. Port 0 takes any free one.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            name: address.to_string().into(),
+            proxies: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Names it, for logs and metrics. Its address is the name otherwise.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Speaks TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: TlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Expects a PROXY header, version 1 or 2, from peers in these networks, which must send one. Other peers are
+    /// not believed one: theirs is refused as bad HTTP.
+    #[must_use]
+    pub fn proxy_protocol(mut self, from: impl IntoIterator<Item = IpNetwork>) -> Self {
+        self.proxies = from.into_iter().collect();
+        self
+    }
+}
+
+/// A listener at work; one is shared by all workers.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    listener: Listener,
+    open: AtomicUsize,
+}
+
+impl Entry {
+    pub(crate) fn new(listener: Listener) -> Self {
+        Self { listener, open: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.listener.name
+    }
+
+    pub(crate) fn expects_proxy_header(&self, peer: IpAddr) -> bool {
+        self.listener.proxies.iter().any(|network| network.contains(peer))
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Option<&TlsConfig> {
+        self.listener.tls.as_ref()
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection for as long as the guard lives.
+    pub(crate) fn count(self: &Arc<Self>) -> EntryGuard {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        EntryGuard(Arc::clone(self))
+    }
+}
+
+/// Counts one connection of a listener.
+#[derive(Debug)]
+pub(crate) struct EntryGuard(Arc<Entry>);
+
+impl Drop for EntryGuard {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

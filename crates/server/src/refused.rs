@@ -1,0 +1,76 @@
+//! What was refused, for logs.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use http::StatusCode;
+
+/// A request or connection that no service was asked about, since it broke a rule or a limit.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    pub(crate) peer: SocketAddr,
+    pub(crate) listener: Arc<str>,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) reason: &'static str,
+    pub(crate) request_line: Option<(Box<[u8]>, Box<[u8]>)>,
+}
+
+impl Refused {
+    /// The address of the client, as PROXY protocol says it where that is in use.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The name of the listener.
+    pub fn listener(&self) -> &Arc<str> {
+        &self.listener
+    }
+
+    /// The status that the client got; `None` when the connection was closed without a response.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// Why, as a short stable word: `bare_lf`, `slow_head`, `ping_flood`, …
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// The method, where it was read. It is shown escaped: printable ASCII only, and cut at 256 bytes.
+    pub fn method(&self) -> Option<impl fmt::Display + '_> {
+        self.request_line.as_ref().map(|(method, _)| Escaped(method))
+    }
+
+    /// The target, where it was read. It is shown escaped: printable ASCII only, and cut at 256 bytes.
+    pub fn target(&self) -> Option<impl fmt::Display + '_> {
+        self.request_line.as_ref().map(|(_, target)| Escaped(target))
+    }
+}
+
+struct Escaped<'a>(&'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 256;
+        let shown = self.0.get(..SHOWN).unwrap_or(self.0);
+        write!(f, "{}", shown.escape_ascii())?;
+        if shown.len() < self.0.len() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
+/// What is done about a refusal.
+#[derive(Clone)]
+pub(crate) struct OnRefused(pub(crate) Arc<dyn Fn(&Refused) + Send + Sync>);
+
+impl Default for OnRefused {
+    fn default() -> Self {
+        Self(Arc::new(|refused| {
+            tracing::debug!(peer = %refused.peer, reason = refused.reason, "refused");
+        }))
+    }
+}
+
+impl fmt::Debug for OnRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRefused")
+    }
+}

@@ -1,0 +1,132 @@
+//! One request on its way through the service.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError, Error, problem};
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{Outgoing, Track};
+
+pin_project! {
+    /// Calls the service, and answers for it when it fails or panics.
+    pub(crate) struct Exchange<S, T>
+    where
+        S: Service<Request<Body>>,
+    {
+        #[pin]
+        stage: Stage<S, S::Future>,
+        track: Option<T>,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<S, F> {
+        Unready { service: S, request: Option<Request<Body>> },
+        Called { #[pin] response: F },
+        Answered { response: Option<Response<Bytes>> },
+    }
+}
+
+impl<S: Service<Request<Body>>, T> Exchange<S, T> {
+    /// Gives the request to the service.
+    pub(crate) fn call(service: S, request: Request<Body>, track: T) -> Self {
+        Self { stage: Stage::Unready { service, request: Some(request) }, track: Some(track) }
+    }
+
+    /// Answers without the service.
+    pub(crate) fn answer(response: Response<Bytes>, track: T) -> Self {
+        Self { stage: Stage::Answered { response: Some(response) }, track: Some(track) }
+    }
+}
+
+impl<S, B> Stage<S, S::Future>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+{
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Response<Either<B>>, S::Error>> {
+        loop {
+            let response = match self.as_mut().project() {
+                StageProjection::Unready { service, request } => {
+                    ready!(service.poll_ready(cx))?;
+                    match request.take() {
+                        Some(request) => service.call(request),
+                        None => unreachable!("the request is taken as this stage ends"),
+                    }
+                }
+                StageProjection::Called { response } => {
+                    return response.poll(cx).map_ok(|response| response.map(Either::Service));
+                }
+                StageProjection::Answered { response } => {
+                    let response = response.take().unwrap_or_else(internal_error);
+                    return Poll::Ready(Ok(response.map(Either::Own)));
+                }
+            };
+            self.set(Self::Called { response });
+        }
+    }
+}
+
+/// A body of the service, or one of our own.
+pub(super) enum Either<B> {
+    Service(B),
+    Own(Bytes),
+}
+
+impl<S, B, T> Future for Exchange<S, T>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    T: Track,
+{
+    type Output = Result<Response<Outgoing<B, T>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        // The service is dropped after a panic, so that none of what it may have left broken is seen again.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.stage.as_mut().poll(cx)));
+        let response = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Ok(response))) => response,
+            Ok(Poll::Ready(Err(error))) => {
+                let error = Error::from_service(error);
+                tracing::debug!(?error, "the service failed");
+                problem::from_error(&error, None).map(Either::Own)
+            }
+            Err(panic) => {
+                tracing::error!(panic = panic_text(&*panic), "the service panicked");
+                this.stage.set(Stage::Answered { response: None });
+                internal_error().map(Either::Own)
+            }
+        };
+        let Some(mut track) = this.track.take() else {
+            unreachable!("a future is not polled after it has completed")
+        };
+        let (mut head, body) = response.into_parts();
+        let response = match track.respond(&mut head) {
+            Some(instead) => instead.map(Either::Own),
+            None => Response::from_parts(head, body),
+        };
+        Poll::Ready(Ok(response.map(|body| Outgoing::new(body, track))))
+    }
+}
+
+fn internal_error() -> Response<Bytes> {
+    problem::Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response(None)
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
+}

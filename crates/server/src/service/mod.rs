@@ -1,0 +1,38 @@
+//! The service around one request, whatever the protocol: its errors and panics become responses, and the connection
+//! learns when it begins and ends.
+
+mod exchange;
+mod outgoing;
+
+use bytes::Bytes;
+use gatewright_core::problem::Problem;
+use http::{Response, StatusCode, header, response};
+
+pub(crate) use exchange::Exchange;
+pub(crate) use outgoing::Outgoing;
+
+use crate::framing::Violation;
+
+/// What a connection keeps of one request until its response is over; dropped then.
+pub(crate) trait Track: Send + 'static {
+    /// The head of the response is there. Another response may be put in its place.
+    fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>>;
+
+    /// hyper asks for more of the response's body.
+    fn body_wanted(&mut self) {}
+
+    /// hyper was given more of the response's body, which is not over.
+    fn body_given(&mut self) {}
+}
+
+/// The response to a violation.
+pub(crate) fn refuse(violation: Violation) -> Response<Bytes> {
+    let status = StatusCode::from_u16(violation.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = Problem::new(status).detail(violation.detail()).into_response(None);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        // RFC 9110, section 15.5.6 demands the field; which methods a route takes is not known here.
+        let allow = header::HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}

@@ -1,0 +1,144 @@
+//! TLS on a listener, by rustls.
+
+mod builder;
+mod certificates;
+mod error;
+
+use std::{fmt, io, path::Path, sync::Arc};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use gatewright_core::{ConnectionInfo, TlsInfo};
+use rustls::{ProtocolVersion, ServerConfig};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+pub use builder::{ClientAuth, TlsConfigBuilder};
+pub use error::TlsError;
+
+use crate::connection::{HostCheck, Socket};
+use certificates::Certificates;
+
+/// The certificates of a listener, and what it asks of clients. TLS 1.2 and 1.3, `h2` and `http/1.1` by ALPN.
+///
+/// Clones share one configuration, which [`replace`](Self::replace) renews for connections to come.
+///
+/// 1. The certificate is chosen by the server name that the client asks for (SNI), among the DNS names of all
+///    certificates: the exact name first, then a wildcard that covers it, then the first certificate.
+/// 2. A request whose host would have led to another certificate than that of its connection is answered with 421, so
+///    that a connection may be shared by the names of one certificate, and by no others. Where clients are asked for
+///    certificates, the host must be the server name itself.
+/// 3. Sessions are resumed within one configuration only, so that none crosses from one client policy to another.
+///
+/// ```no_run
+/// use gatewright_server::{ClientAuth, TlsConfig};
+///
+/// let plain = TlsConfig::from_pem_files("api.pem", "api.key")?;
+///
+/// let mutual = TlsConfig::builder()
+///     .certificate_files("api.pem", "api.key")
+///     .client_auth(ClientAuth::Required)
+///     .client_ca_file("partners.pem")
+///     .crl_file("partners.crl")
+///     .build()?;
+/// # let _ = (plain, mutual);
+/// # Ok::<_, gatewright_server::TlsError>(())
+/// ```
+#[derive(Clone)]
+pub struct TlsConfig(Arc<ArcSwap<Current>>);
+
+/// What new connections are served by.
+struct Current {
+    config: Arc<ServerConfig>,
+    certificates: Arc<Certificates>,
+    strict_names: bool,
+}
+
+impl TlsConfig {
+    /// One certificate chain, leaf first, and its key, both in PEM.
+    ///
+    /// # Errors
+    ///
+    /// The texts hold no certificate or key, or the two do not belong together.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        Self::builder().certificate_pem(chain, key).build()
+    }
+
+    /// The same from files.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read; else as [`from_pem`](Self::from_pem). The error names the file.
+    pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
+        Self::builder().certificate_files(chain, key).build()
+    }
+
+    /// Several certificates, or certificates asked of clients.
+    pub fn builder() -> TlsConfigBuilder {
+        TlsConfigBuilder::default()
+    }
+
+    /// Serves new connections by another configuration. Connections that are open go on, and no session of before
+    /// is resumed.
+    pub fn replace(&self, with: &Self) {
+        self.0.store(with.0.load_full());
+    }
+
+    /// Does the handshake.
+    pub(crate) async fn accept(
+        &self,
+        socket: Socket,
+        info: ConnectionInfo,
+    ) -> io::Result<(TlsStream<Socket>, ConnectionInfo, Option<HostCheck>)> {
+        let current = self.0.load_full();
+        let stream = TlsAcceptor::from(Arc::clone(&current.config)).accept(socket).await?;
+        let session = stream.get_ref().1;
+        let mut tls = TlsInfo::new();
+        if let Some(name) = session.server_name() {
+            tls = tls.with_server_name(name);
+        }
+        if let Some(protocol) = session.alpn_protocol() {
+            tls = tls.with_protocol(protocol);
+        }
+        if let Some(version) = session.protocol_version() {
+            tls = tls.with_version(match version {
+                ProtocolVersion::TLSv1_2 => "TLSv1.2",
+                _ => "TLSv1.3",
+            });
+        }
+        let chain = session.peer_certificates().unwrap_or_default();
+        tls = tls.with_certificates(chain.iter().map(|certificate| Bytes::copy_from_slice(certificate)));
+        let host_check = current.host_check(session.server_name());
+        Ok((stream, info.with_tls(tls), host_check))
+    }
+}
+
+impl Current {
+    /// The check that rule 2 demands, when it can ever fail.
+    fn host_check(&self, server_name: Option<&str>) -> Option<HostCheck> {
+        if !self.strict_names && self.certificates.is_single() {
+            return None;
+        }
+        let server_name: Box<str> = server_name?.into();
+        let certificates = Arc::clone(&self.certificates);
+        let strict = self.strict_names;
+        Some(Arc::new(move |authority| {
+            let host = crate::framing::host::without_port(authority);
+            let host = host.strip_suffix(b".").unwrap_or(host);
+            if host.eq_ignore_ascii_case(server_name.as_bytes()) {
+                return true;
+            }
+            let Ok(host) = std::str::from_utf8(host) else { return false };
+            !strict && certificates.choose(host) == certificates.choose(&server_name)
+        }))
+    }
+}
+
+impl fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let current = self.0.load();
+        f.debug_struct("TlsConfig")
+            .field("certificates", &current.certificates)
+            .field("strict_names", &current.strict_names)
+            .finish()
+    }
+}

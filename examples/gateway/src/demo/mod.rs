@@ -1,0 +1,184 @@
+//! `gatewright demo`: a gateway before services of its own, all in this process.
+
+mod services;
+mod tour;
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::RangeInclusive,
+    path::Path,
+    time::Duration,
+};
+
+use gatewright::{
+    config::{Config, Gateway},
+    server::{Listener, Server},
+};
+
+use crate::{failure::Failure, serve, shutdown::Shutdown};
+use services::Service;
+use tour::TOUR;
+
+/// Where the demo listens when nobody asks for another port.
+const PORT: u16 = 8080;
+
+/// How many ports beyond that are tried.
+const TRIES: u16 = 100;
+
+/// What is under way in a demo is not worth a long wait.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Starts the services and the gateway, and prints the commands to try; with `once` it tries them itself and ends.
+pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
+    let runtime = serve::runtime()?;
+    let _entered = runtime.enter();
+    let shutdown = Shutdown::listen()
+        .map_err(|error| Failure::new(format!("error: signals cannot be waited for: {error}")))?;
+    let services = Services {
+        orders: start(services::orders())?,
+        payments: start(services::payments())?,
+        users: start(services::users())?,
+        down: unused().map_err(|error| Failure::new(format!("error: no port is free: {error}")))?,
+    };
+    let address = listen(port)?;
+    let file = services.file(address, once);
+    let config = Config::parse(Path::new("demo.yaml"), file.as_str())?;
+    let gateway = Gateway::assemble(&config)?;
+    let server = gateway.bind().map_err(|error| Failure::bind(&error))?;
+    let address = server.local_addrs().first().copied().unwrap_or(address);
+    let serving = serve::start(server, &gateway.service())?;
+
+    if port.is_none() && address.port() != PORT {
+        println!("Port {PORT} is taken, so the next one that is free it is.");
+    }
+    println!("The gateway listens on http://{address}, as this file says:\n");
+    for line in file.lines() {
+        println!("    {line}");
+    }
+    if once {
+        return runtime.block_on(try_out(address));
+    }
+    println!("\nTry:");
+    for stop in TOUR {
+        println!("\n  # {}\n  {}", stop.what, stop.command(address));
+    }
+    println!("\nCtrl-C ends it. The lines below are the access log.");
+    runtime.block_on(serving.until_stopped(shutdown, DRAIN)).map(drop)
+}
+
+/// Where the services of the demo listen.
+struct Services {
+    orders: SocketAddr,
+    payments: SocketAddr,
+    users: SocketAddr,
+    /// Where nobody listens.
+    down: SocketAddr,
+}
+
+impl Services {
+    fn file(&self, gateway: SocketAddr, quiet: bool) -> String {
+        let Self { orders, payments, users, down } = self;
+        let log = if quiet { "access_log: off\n" } else { "" };
+        format!(
+            "listen: {gateway}
+workers: 1
+{log}upstreams:
+  orders: {{target: \"{orders}\"}}
+routes:
+- path_prefix: /v1/orders
+  upstream: orders
+  rewrite: {{prefix: /internal/orders}}
+- path_prefix: /v1/payments
+  methods: [POST]
+  upstream: {payments}
+- path: \"/v1/users/{{id}}/avatar\"
+  upstream: {users}
+  rewrite: {{path: \"/internal/avatars/{{id}}\", response_headers: {{set: {{x-served-by: gatewright}}}}}}
+- path_regex: '^/legacy/(\\d+)$'
+  redirect: {{path: /v1/orders/$1, status: 308}}
+- path_prefix: /v1/reports
+  upstream: {down}
+"
+        )
+    }
+}
+
+/// Serves one of the services in the current runtime, on a port that is free.
+fn start(service: Service) -> Result<SocketAddr, Failure> {
+    let any = local(0);
+    let server =
+        Server::builder().listener(Listener::new(any)).bind().map_err(|error| Failure::bind(&error))?;
+    let address = server.local_addrs().first().copied().unwrap_or(any);
+    tokio::spawn(async move {
+        if let Err(error) = server.serve(service).await {
+            eprintln!("error: a service of the demo has ended: {error}");
+        }
+    });
+    Ok(address)
+}
+
+/// A port at which nobody listens, since its listener is gone again.
+fn unused() -> io::Result<SocketAddr> {
+    TcpListener::bind(local(0))?.local_addr()
+}
+
+/// The address for the gateway: the one asked for, or the first that is free.
+fn listen(port: Option<u16>) -> Result<SocketAddr, Failure> {
+    let last = PORT + TRIES - 1;
+    let port = match port.or_else(|| first_free(PORT..=last)) {
+        Some(port) => port,
+        None => {
+            let message =
+                format!("error: none of the ports from {PORT} to {last} is free\n  help: name one by --port");
+            return Err(Failure::new(message));
+        }
+    };
+    Ok(local(port))
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+fn first_free(mut ports: RangeInclusive<u16>) -> Option<u16> {
+    ports.find(|port| TcpListener::bind(local(*port)).is_ok())
+}
+
+/// Sends every command, and shows what is answered.
+async fn try_out(gateway: SocketAddr) -> Result<(), Failure> {
+    println!("\nWhat they answer:");
+    let mut wrong = 0;
+    for stop in TOUR {
+        println!("\n  # {}\n  {}", stop.what, stop.command(gateway));
+        let response = stop
+            .send(gateway)
+            .await
+            .map_err(|error| Failure::new(format!("error: the gateway does not answer: {error}")))?;
+        for line in response.lines().filter(|line| !line.trim().is_empty()) {
+            println!("    {line}");
+        }
+        if !stop.accepts(&response) {
+            wrong += 1;
+            println!("  That is not what was expected: {} with {}", stop.status, stop.holds);
+        }
+    }
+    match wrong {
+        0 => Ok(()),
+        wrong => Err(Failure::new(format!("error: {wrong} of {} answers were not as expected", TOUR.len()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_passed_over() {
+        let taken = TcpListener::bind(local(0)).expect("binds");
+        let port = taken.local_addr().expect("an address").port();
+        assert_eq!(first_free(port..=port), None);
+        let free = first_free(port..=port.saturating_add(200)).expect("one of them is free");
+        assert!(free > port);
+    }
+}

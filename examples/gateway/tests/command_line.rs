@@ -1,0 +1,220 @@
+//! The binary, as its user meets it: exit codes, and messages that one can act upon.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+fn gatewright(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatewright"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    gatewright(arguments).output().expect("the binary runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A file that is removed when the test ends.
+struct TestFile(PathBuf);
+
+impl TestFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("gatewright-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("writes the file");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a path of text")
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A gateway that is killed when the test ends.
+struct Running {
+    child: Child,
+    lines: BufReader<std::process::ChildStderr>,
+}
+
+impl Running {
+    fn start(file: &TestFile) -> Self {
+        let mut command = gatewright(&["run", file.path()]);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let lines = BufReader::new(child.stderr.take().expect("its stderr"));
+        Self { child, lines }
+    }
+
+    /// Reads lines until one holds `text`.
+    fn until(&mut self, text: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line).expect("a line") == 0 {
+                panic!("no line with {text:?} in:\n{seen}");
+            }
+            if line.contains(text) {
+                return line;
+            }
+            seen.push_str(&line);
+        }
+    }
+
+    /// The address that it says it listens on.
+    fn address(&mut self) -> String {
+        let line = self.until("listening on");
+        line.rsplit(' ').next().expect("an address").trim().trim_start_matches("http://").to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("connects");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("writes");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("reads");
+    response
+}
+
+#[test]
+fn a_bad_command_line_exits_with_2() {
+    for arguments in [&["sing"][..], &["run"], &["run", "a", "b"], &["check", "--frobnicate", "a"], &[]] {
+        assert_eq!(output(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(output(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_right_file_passes_the_check() {
+    let file =
+        TestFile::new("right.yaml", "routes:\n- path_prefix: /v1/orders\n  upstream: order-service:8080\n");
+    let output = output(&["check", file.path()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("no errors"));
+}
+
+#[test]
+fn a_misspelt_key_exits_with_1_and_names_the_place_and_the_nearest_key() {
+    let file = TestFile::new("misspelt.yaml", "routes:\n- path_prefx: /v1\n  upstream: orders:8080\n");
+    for command in ["check", "run"] {
+        let output = output(&[command, file.path()]);
+        assert_eq!(output.status.code(), Some(1));
+        let message = stderr(&output);
+        assert!(message.contains("misspelt.yaml:2:3: error: unknown key `path_prefx`"), "{message}");
+        assert!(message.contains("did you mean `path_prefix`?"), "{message}");
+    }
+}
+
+#[test]
+fn an_unreadable_file_exits_with_1_and_says_why() {
+    for command in ["check", "run"] {
+        let output = output(&[command, "/nowhere/gateway.yaml"]);
+        assert_eq!(output.status.code(), Some(1));
+        let message = stderr(&output);
+        assert!(
+            message.contains("/nowhere/gateway.yaml: error: cannot be read: there is no such file"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_upstream_exits_with_1_and_names_the_nearest() {
+    let text = "upstreams: {orders: {target: \"a:80\"}}\nroutes:\n- {path_prefix: /v1, upstream: order}\n";
+    let file = TestFile::new("upstream.yaml", text);
+    let output = output(&["run", file.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    assert!(message.contains("upstream.yaml:3:32: error: there is no upstream `order`"), "{message}");
+    assert!(message.contains("did you mean `orders`?"), "{message}");
+}
+
+#[test]
+fn a_port_that_is_taken_exits_with_1_and_names_the_address() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = taken.local_addr().expect("an address");
+    let text = format!("listen: {address}\nroutes: [{{path_prefix: /, upstream: \"127.0.0.1:1\"}}]\n");
+    let file = TestFile::new("taken.yaml", &text);
+    let output = output(&["run", file.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    assert!(message.contains(&address.to_string()) && message.contains("in use"), "{message}");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_a_warning_and_an_error_with_resolve() {
+    let text = "routes: [{path_prefix: /, upstream: \"name.invalid:80\"}]\n";
+    let file = TestFile::new("unresolved.yaml", text);
+    assert_eq!(output(&["check", file.path()]).status.code(), Some(0));
+    let output = output(&["check", "--resolve", file.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("the name `name.invalid` does not resolve"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_gateway_says_where_it_listens_serves_and_drains_at_sigterm() {
+    let text = "listen: 127.0.0.1:0\nworkers: 2\nroutes:\n- {path_prefix: /, upstream: \"name.invalid:80\"}\n";
+    let file = TestFile::new("serves.yaml", text);
+    for signal in ["-TERM", "-INT"] {
+        let mut gateway = Running::start(&file);
+        let address = gateway.address();
+        let response = get(&address, "/x");
+        assert!(response.starts_with("HTTP/1.1 502 "), "{response}");
+        assert!(response.contains("application/problem+json"), "{response}");
+        gateway.signal(signal);
+        let started = Instant::now();
+        let status = gateway.child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0));
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[test]
+fn an_open_gateway_says_so() {
+    let text = "listen: 127.0.0.1:0\nroutes: [{path_prefix: /, upstream: \"127.0.0.1:1\"}]\n";
+    let file = TestFile::new("open.yaml", text);
+    let mut gateway = Running::start(&file);
+    let line = gateway.until("no `auth:` section");
+    assert!(line.contains("openly"), "{line}");
+}
+
+#[test]
+fn the_demo_answers_every_command_that_it_prints() {
+    let output = output(&["demo", "--once", "--port", "0"]);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}\n{}", stderr(&output));
+    assert!(printed.contains("curl -i http://127.0.0.1:"), "{printed}");
+}
+
+#[test]
+fn a_demo_whose_port_is_taken_says_so() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let output = output(&["demo", "--once", "--port", &port]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&format!("127.0.0.1:{port}")), "{}", stderr(&output));
+}

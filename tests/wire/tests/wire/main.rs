@@ -1,0 +1,32 @@
+//! Tests over real sockets against the real binary.
+//!
+//! A module is a threat or a promise; docs/reference/hazards.md says which test holds which row. With
+//! `GATEWRIGHT_SOAK=1` the sizes and counts are those of the acceptance table, else they fit CI.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+
+mod access_log;
+mod curl;
+mod descriptors;
+mod downgrade;
+mod drain;
+mod field_removal;
+mod floods;
+mod framing;
+mod grpc;
+mod hosts;
+mod interim;
+mod killed_origins;
+mod misbehaving_origins;
+mod paths;
+mod proxy_protocol;
+mod size_limits;
+mod slow_clients;
+mod streaming;
+mod tls;
+mod upgrades;
+mod websocket;
+
+/// Whether the long run is asked for.
+fn soaking() -> bool {
+    std::env::var_os("GATEWRIGHT_SOAK").is_some_and(|value| value != "0")
+}

@@ -1,0 +1,70 @@
+//! Fuzzing, by cargo-fuzz on the stable toolchain.
+//!
+//! cargo-fuzz asks the compiler for coverage counters by flags that are stable, but it names a sanitizer too unless told
+//! not to, and that one is not. The code under test holds no `unsafe`, so a sanitizer has nothing to find there that a
+//! panic or a limit would not show.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{
+    Context,
+    command::{Result, output, run, run_into},
+    step::Outcome,
+};
+
+pub(crate) const MANIFEST: &str = "tests/fuzz/Cargo.toml";
+
+const FOLDER: &str = "tests/fuzz";
+
+/// Each target for 30 seconds.
+pub(crate) fn smoke(context: &Context) -> Result<Outcome> {
+    fuzz(context, 30)
+}
+
+/// Each target for 10 minutes, as the acceptance table asks.
+pub(crate) fn long(context: &Context) -> Result<Outcome> {
+    fuzz(context, 600)
+}
+
+fn fuzz(context: &Context, seconds: u32) -> Result<Outcome> {
+    let Some(tool) = context.cargo_tool("cargo-fuzz") else {
+        return Ok(Outcome::Skipped("cargo-fuzz is missing: run the step prerequisites".to_owned()));
+    };
+    let targets = output(cargo_fuzz(context, &tool, "list").args(["--fuzz-dir", FOLDER]))?;
+    let targets: Vec<_> = targets.split_whitespace().collect();
+    if targets.is_empty() {
+        return Err(format!("{FOLDER} has no targets"));
+    }
+    let build_folder = context.target.join("fuzz");
+    let options = |command: &mut Command| {
+        command.args(["--fuzz-dir", FOLDER, "--sanitizer", "none", "--target-dir"]).arg(&build_folder);
+    };
+    run(configured(&mut cargo_fuzz(context, &tool, "build"), &options))?;
+    for target in targets {
+        // What libFuzzer learns stays under the target folder; what is worth keeping is moved to `seeds` by hand.
+        let learned = context.target.join("fuzz-corpus").join(target);
+        fs::create_dir_all(&learned).map_err(|error| format!("{}: {error}", learned.display()))?;
+        let mut command = cargo_fuzz(context, &tool, "run");
+        configured(&mut command, &options).arg(target).arg(&learned);
+        command.arg(context.root.join(FOLDER).join("seeds").join(target));
+        command.args(["--", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
+        command.arg(format!("-max_total_time={seconds}"));
+        let printed =
+            run_into(&mut command, &context.target.join("fuzz-corpus").join(format!("{target}.log")))?;
+        let statistics = printed.lines().filter_map(|line| line.strip_prefix("stat::"));
+        statistics.take(2).for_each(|statistic| println!("  {statistic}"));
+    }
+    Ok(Outcome::Passed)
+}
+
+fn cargo_fuzz(context: &Context, tool: &Path, task: &str) -> Command {
+    let mut command = context.command(tool);
+    // cargo-fuzz passes one unstable flag of cargo's, and this lets the stable toolchain take it.
+    command.arg(task).env("RUSTC_BOOTSTRAP", "1");
+    command
+}
+
+fn configured<'a>(command: &'a mut Command, options: &impl Fn(&mut Command)) -> &'a mut Command {
+    options(command);
+    command
+}

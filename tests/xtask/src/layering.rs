@@ -1,0 +1,180 @@
+//! Who may import whom, and what a crate that is published must say of itself.
+//!
+//! 1. `core` knows none of ours, `client` knows `core`.
+//! 2. A layer's crate knows those two. Layers never import each other, not even in tests: they meet in `core`'s types.
+//! 3. `config` knows all layers, and the facade `gatewright` knows all.
+//! 4. Examples and tests know the facade alone, which proves that the public API suffices. The test harness and this
+//!    crate are no part of the product, and tests may use them.
+//! 5. What is published says what it is, and asks for no newer compiler than the workspace promises.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+fn metadata() -> &'static Value {
+    static METADATA: OnceLock<Value> = OnceLock::new();
+    METADATA.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["metadata", "--format-version", "1", "--locked"]).current_dir(crate::root());
+        let printed = crate::command::output(&mut command).expect("cargo metadata");
+        serde_json::from_str(&printed).expect("JSON")
+    })
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// Members of the workspace by name.
+fn members() -> BTreeMap<&'static str, &'static Value> {
+    let ids: BTreeSet<_> = list(metadata(), "workspace_members").iter().filter_map(Value::as_str).collect();
+    let packages = list(metadata(), "packages").iter();
+    packages
+        .filter(|package| ids.contains(text(package, "id")))
+        .map(|package| (text(package, "name"), package))
+        .collect()
+}
+
+/// The folder of a member, from the root: `crates/core`.
+fn folder(package: &Value) -> &str {
+    let manifest = text(package, "manifest_path").trim_end_matches("/Cargo.toml");
+    manifest.strip_prefix(text(metadata(), "workspace_root")).unwrap_or(manifest).trim_start_matches('/')
+}
+
+fn is_published(package: &Value) -> bool {
+    folder(package).starts_with("crates/")
+}
+
+/// Whether the crate in one folder may depend on the crate in another, both ours.
+fn may_import(importer: &str, imported: &str) -> bool {
+    let shared = ["crates/core", "crates/client"];
+    match (importer, imported) {
+        ("crates/core", _) => false,
+        ("crates/client", imported) => imported == "crates/core",
+        ("crates/config", imported) => imported.starts_with("crates/") && imported != "crates/gatewright",
+        ("crates/gatewright", imported) => imported.starts_with("crates/"),
+        (layer, imported) if layer.starts_with("crates/") => shared.contains(&imported),
+        ("tests/harness" | "tests/xtask", _) => false,
+        (_, imported) => imported == "crates/gatewright" || imported == "tests/harness",
+    }
+}
+
+#[test]
+fn layers_import_only_what_they_may() {
+    let members = members();
+    assert!(members.len() >= 12, "the workspace has its members: {members:?}");
+    let mut wrong = Vec::new();
+    for package in members.values() {
+        for dependency in list(package, "dependencies") {
+            let Some(ours) = members.get(text(dependency, "name")) else { continue };
+            if !may_import(folder(package), folder(ours)) {
+                wrong.push(format!("{} must not depend on {}", folder(package), folder(ours)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_rule_refuses_what_it_should() {
+    let refused = [
+        ("crates/core", "crates/client"),
+        ("crates/client", "crates/proxy"),
+        ("crates/proxy", "crates/router"),
+        ("crates/router", "crates/gatewright"),
+        ("crates/rewrite", "crates/config"),
+        ("crates/config", "crates/gatewright"),
+        ("examples/axum-embed", "crates/core"),
+        ("examples/gateway", "crates/config"),
+        ("tests/wire", "crates/server"),
+        ("tests/harness", "crates/gatewright"),
+    ];
+    for (importer, imported) in refused {
+        assert!(!may_import(importer, imported), "{importer} -> {imported}");
+    }
+    for (importer, imported) in [("crates/proxy", "crates/client"), ("tests/wire", "tests/harness")] {
+        assert!(may_import(importer, imported), "{importer} -> {imported}");
+    }
+}
+
+#[test]
+fn a_published_crate_says_what_it_is() {
+    let root = crate::root();
+    let mut missing = Vec::new();
+    for (name, package) in members() {
+        let published = package["publish"] != Value::Array(Vec::new());
+        assert_eq!(
+            published,
+            is_published(package),
+            "{name}: crates are published, examples and tests are not"
+        );
+        let readme = root.join(folder(package)).join(text(package, "readme"));
+        let rules = [
+            ("a description", text(package, "description").len() > 20),
+            ("a license", text(package, "license") == "MIT OR Apache-2.0"),
+            ("a rust-version", !text(package, "rust_version").is_empty()),
+            ("one to five keywords", !published || (1..=5).contains(&list(package, "keywords").len())),
+            ("categories", !published || !list(package, "categories").is_empty()),
+            ("a repository", !published || !text(package, "repository").is_empty()),
+            ("a README.md that says more than its title", !published || says_something(&readme)),
+            (
+                "all features on docs.rs",
+                !published || package["metadata"]["docs"]["rs"]["all-features"] == true,
+            ),
+            ("a name with our prefix", !published || name.starts_with("gatewright")),
+        ];
+        missing
+            .extend(rules.iter().filter(|(_, holds)| !holds).map(|(rule, _)| format!("{name} lacks {rule}")));
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+fn says_something(readme: &std::path::Path) -> bool {
+    std::fs::read_to_string(readme).is_ok_and(|text| text.lines().filter(|line| !line.is_empty()).count() >= 2)
+}
+
+/// No older toolchain is at hand to build with, so the dependencies' own word is taken.
+#[test]
+fn no_dependency_of_a_published_crate_asks_for_a_newer_compiler() {
+    let nodes: BTreeMap<_, _> =
+        list(&metadata()["resolve"], "nodes").iter().map(|node| (text(node, "id"), node)).collect();
+    let packages: BTreeMap<_, _> =
+        list(metadata(), "packages").iter().map(|package| (text(package, "id"), package)).collect();
+    let members = members();
+    let published = || members.values().filter(|package| is_published(package));
+    let promised = published().map(|package| version(text(package, "rust_version"))).min().expect("crates");
+    let mut open: Vec<_> = published().map(|package| text(package, "id")).collect();
+    let mut seen = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let is_needed =
+            |dependency: &&Value| list(dependency, "dep_kinds").iter().any(|kind| kind["kind"] != "dev");
+        open.extend(list(nodes[id], "deps").iter().filter(is_needed).map(|dependency| text(dependency, "pkg")));
+    }
+    assert!(seen.len() > 20, "the walk found the dependencies");
+    let newer: Vec<_> = seen
+        .iter()
+        .map(|id| packages[id])
+        .filter(|package| version(text(package, "rust_version")) > promised)
+        .map(|package| format!("{} {}", text(package, "name"), text(package, "rust_version")))
+        .collect();
+    assert!(newer.is_empty(), "newer than {promised:?}: {newer:?}");
+}
+
+/// `1.89` or `1.89.0`, as numbers; an absent one is the oldest.
+fn version(text: &str) -> Vec<u32> {
+    let mut parts: Vec<_> = text.split('.').map(|part| part.parse().unwrap_or_default()).collect();
+    parts.resize(3, 0);
+    parts
+}

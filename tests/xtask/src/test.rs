@@ -1,0 +1,106 @@
+//! `cargo xtask test`.
+//!
+//! Clippy, the tests and the documentation all take the same set of packages and features, so that no crate is built
+//! twice. The cheap steps come first: what they find needs no build.
+
+use std::path::PathBuf;
+
+use crate::{
+    Context,
+    command::{Result, run, works},
+    fuzz, links, prerequisites,
+    step::{Outcome, Step},
+    tree,
+};
+
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "prerequisites", run: prerequisites::install },
+    Step { name: "tree", run: tree::check },
+    Step { name: "links", run: links::check },
+    Step { name: "fmt", run: fmt },
+    Step { name: "deny", run: deny },
+    Step { name: "clippy", run: clippy },
+    Step { name: "build", run: build },
+    Step { name: "test", run: test },
+    Step { name: "doctest", run: doctest },
+    Step { name: "doc", run: doc },
+    Step { name: "examples", run: examples },
+    Step { name: "fuzz", run: fuzz::smoke },
+    Step { name: "package", run: package },
+];
+
+fn fmt(context: &Context) -> Result<Outcome> {
+    run(context.cargo().args(["fmt", "--all", "--check"]))?;
+    run(context.cargo().args(["fmt", "--manifest-path", fuzz::MANIFEST, "--check"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// Advisories are left out: their database is on the network.
+fn deny(context: &Context) -> Result<Outcome> {
+    let tool = context.cargo_tool("cargo-deny").ok_or("cargo-deny is missing: run the step prerequisites")?;
+    run(context.command(tool).args(["--workspace", "check", "bans", "licenses", "sources"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(context: &Context) -> Result<Outcome> {
+    run(context.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn build(context: &Context) -> Result<Outcome> {
+    run(context.cargo().args(["build", "--workspace", "--all-targets"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// The wire tests and the examples take what `build` makes. Built already, this takes no time; but a step that was asked
+/// for alone must not try yesterday's binary.
+fn test(context: &Context) -> Result<Outcome> {
+    build(context)?;
+    let mut command = context.cargo();
+    command.env("GATEWRIGHT_BIN", context.debug("gatewright"));
+    if works(context.cargo().args(["nextest", "--version"])) {
+        command.args(["nextest", "run", "--workspace", "--profile", "ci"]);
+        if context.arguments.full {
+            command.args(["--run-ignored", "all"]);
+        }
+    } else {
+        command.args(["test", "--workspace", "--all-targets"]);
+        if context.arguments.full {
+            command.args(["--", "--include-ignored"]);
+        }
+    }
+    run(&mut command)?;
+    Ok(Outcome::Passed)
+}
+
+fn doctest(context: &Context) -> Result<Outcome> {
+    run(context.cargo().args(["test", "--workspace", "--doc"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn doc(context: &Context) -> Result<Outcome> {
+    run(context.cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Outcome::Passed)
+}
+
+/// Each example sends itself a request with `--once`, and fails when the answer is not the one it expects.
+fn examples(context: &Context) -> Result<Outcome> {
+    build(context)?;
+    for example in ["axum-embed", "hyper-embed", "custom-layer"] {
+        run(context.command(context.debug(example)).arg("--once"))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The crates can be published: each package holds what its manifest names. They are not built again from it.
+fn package(context: &Context) -> Result<Outcome> {
+    run(context.cargo().args(["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"]))?;
+    Ok(Outcome::Passed)
+}
+
+impl Context {
+    /// A program that the step `build` made.
+    fn debug(&self, name: &str) -> PathBuf {
+        self.target.join("debug").join(name)
+    }
+}
