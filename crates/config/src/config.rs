@@ -40,8 +40,8 @@ impl Config {
         }
     }
 
-    /// Reads and checks a text as if it were the contents of the file at `path`: errors name that file, and paths
-    /// in the text are relative to it.
+    /// Reads and checks a text as if it were the contents of the file at `path`: errors name that file, and
+    /// paths in the text are relative to it.
     ///
     /// # Errors
     ///
@@ -67,11 +67,11 @@ impl Config {
         Diagnostics::new(Arc::clone(&self.source), self.warnings.clone())
     }
 
-    /// The targets whose names do not resolve now, as warnings: their routes answer 502 until they do. It blocks
-    /// until every name was looked up.
-    pub fn unresolved(&self) -> Diagnostics {
+    /// The targets whose names do not resolve now, as warnings: their routes answer 502 until they do. It has
+    /// to be called within a tokio runtime.
+    pub async fn unresolved(&self) -> Diagnostics {
         let mut reader = Reader::new(&self.source);
-        crate::unresolved::report(&self.settings, &mut reader);
+        crate::unresolved::report(&self.settings, &mut reader).await;
         Diagnostics::new(Arc::clone(&self.source), reader.into_problems())
     }
 

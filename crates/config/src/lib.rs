@@ -1,14 +1,16 @@
 //! Gatewright's YAML file: read, checked and assembled into a gateway.
 //!
-//! 1. A file is read into a tree of nodes that know where they were written. Anchors, aliases and tags are refused, depth and
-//!    size are bounded, and a key that is written twice is an error.
-//! 2. The tree is read by hand, section by section. All errors are collected, each with its place and, where there is one, the
-//!    way to mend it. A key that is unknown, or that this version does not support, is an error: nothing is ignored.
-//! 3. What was read is checked by building it: files are opened, patterns compiled, certificates held to their keys,
-//!    routes compared for conflicts. Only what is right in all of that is a [`Config`].
-//! 4. [`Gateway::assemble`] builds it again, for good: an upstream once, shared by its routes; a stack a route, of one static
-//!    type; around them the router, the trace and the client's address.
-//! 5. Secrets come from the environment (`${env:NAME}`) or a file (`file:PATH`), and are not shown in what is printed.
+//! 1. A file is read into a tree of nodes that know where they were written. Anchors, aliases and tags are
+//!    refused, depth and size are bounded, and a key that is written twice is an error.
+//! 2. The tree is read by hand, section by section. All errors are collected, each with its place and, where
+//!    there is one, the way to mend it. A key that is unknown, or that this version does not support, is an
+//!    error: nothing is ignored.
+//! 3. What was read is checked by building it: files are opened, patterns compiled, certificates held to
+//!    their keys, routes compared for conflicts. Only what is right in all of that is a [`Config`].
+//! 4. [`Gateway::assemble`] builds it again, for good: an upstream once, shared by its routes; a stack a
+//!    route, of one static type; around them the router, the trace and the client's address.
+//! 5. Secrets come from the environment (`${env:NAME}`) or a file (`file:PATH`), and are not shown in what is
+//!    printed.
 //!
 //! The keys are listed in `docs/reference/config.md`.
 //!

@@ -1,63 +1,65 @@
 //! Names of upstreams that do not resolve.
 
-use std::{net::ToSocketAddrs, sync::Mutex, thread};
+use std::collections::HashMap;
+
+use gatewright_proxy::Resolver;
+use tokio::task::JoinSet;
 
 use crate::{
     diagnostics::Diagnostic,
-    read::{Reader, Target},
+    read::Reader,
     settings::{Action, Settings, Upstream, WeightedTarget},
 };
 
 /// The most names that are looked up at once.
 const AT_ONCE: usize = 16;
 
-/// Looks every target's name up, once each, and reports those that are not known. It blocks until all have answered.
-pub(crate) fn report(settings: &Settings, reader: &mut Reader<'_>) {
-    let mut targets: Vec<&WeightedTarget> =
-        upstreams(settings).flat_map(|upstream| &upstream.targets).collect();
-    targets.sort_by_key(|target| target.target.span.start);
-    let mut names: Vec<&Target> = targets.iter().map(|target| &target.target.value).collect();
-    names.sort_by(|a, b| a.host().cmp(b.host()));
-    names.dedup_by(|a, b| a.host() == b.host());
-    let unknown = unknown(&names);
+/// Looks every target's name up, once each, and reports those that are not known.
+pub(crate) async fn report(settings: &Settings, reader: &mut Reader<'_>) {
+    let targets: Vec<&WeightedTarget> = upstreams(settings).flat_map(|upstream| &upstream.targets).collect();
+    let names =
+        targets.iter().map(|target| (target.target.value.host().to_owned(), target.target.value.to_string()));
+    let unknown = unknown(names.collect()).await;
     for target in targets {
         let host = target.target.value.host();
-        if let Some((_, why)) = unknown.iter().find(|(unknown, _)| unknown == host) {
+        if let Some(why) = unknown.get(host) {
             let place = reader.place(target.target.span);
-            let mut problem =
-                Diagnostic::warning(Some(place), format!("the name `{host}` does not resolve: {why}"));
+            let message = format!("the name `{host}` does not resolve: {why}");
+            let problem = reader.report(Diagnostic::warning(Some(place), message));
             problem.help("its routes answer 502 until it does; check the name, or write an IP address");
-            reader.report(problem);
         }
     }
 }
 
-/// Those whose names do not resolve, each with the reason.
-fn unknown(names: &[&Target]) -> Vec<(String, String)> {
-    let unknown = Mutex::new(Vec::new());
-    let next = Mutex::new(names.iter());
-    let take = || next.lock().ok().and_then(|mut names| names.next().copied());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(names.len()) {
-            scope.spawn(|| {
-                while let Some(target) = take() {
-                    if let Err(error) = (target.host(), target.port()).to_socket_addrs()
-                        && let Ok(mut unknown) = unknown.lock()
-                    {
-                        unknown.push((target.host().to_owned(), error.to_string()));
-                    }
-                }
+/// Of hosts, each with a target of that host, those that do not resolve, with the reason.
+async fn unknown(names: HashMap<String, String>) -> HashMap<String, String> {
+    let resolver = Resolver::new();
+    let mut unknown = HashMap::new();
+    let mut names = names.into_iter();
+    let mut asked = JoinSet::new();
+    loop {
+        while asked.len() < AT_ONCE
+            && let Some((host, target)) = names.next()
+        {
+            let resolver = resolver.clone();
+            asked.spawn(async move {
+                let target = target.parse().ok()?;
+                let error = resolver.resolve(&target).await.err()?;
+                Some((host, error.to_string()))
             });
         }
-    });
-    unknown.into_inner().unwrap_or_default()
+        match asked.join_next().await {
+            Some(answer) => unknown.extend(answer.ok().flatten()),
+            None => return unknown,
+        }
+    }
 }
 
 /// The upstreams of the file, and those that its routes write themselves.
 fn upstreams(settings: &Settings) -> impl Iterator<Item = &Upstream> {
-    let inline = settings.routes.iter().filter_map(|route| match &route.action {
-        Action::Forward { upstream, .. } => upstream.own(),
+    let own = settings.routes.iter().filter_map(|route| match &route.action {
+        Action::Forward(forward) => forward.upstream.own(),
         Action::Redirect(_) => None,
     });
-    settings.upstreams.iter().chain(inline)
+    settings.upstreams.iter().chain(own)
 }

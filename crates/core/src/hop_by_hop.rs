@@ -64,6 +64,15 @@ pub fn remove(headers: &mut HeaderMap) {
     }
 }
 
+/// Removes from a trailer section what belongs to one connection, or frames and routes the message: there it would
+/// come too late for us, and HTTP/2 peers refuse it (RFC 9110, section 6.5.1).
+pub fn remove_from_trailers(trailers: &mut HeaderMap) {
+    remove(trailers);
+    for name in [header::CONTENT_LENGTH, header::HOST, header::TRAILER] {
+        trailers.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_client::PoolBody;
-use gatewright_core::{Body, Error, ErrorKind, RequestRecord, claims};
+use gatewright_core::{Body, Error, ErrorKind, RequestRecord, claims, hop_by_hop};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
@@ -60,6 +60,7 @@ impl HttpBody for RequestBody {
                     record.add_bytes_in(data.len() as u64);
                 }
             } else if let Some(trailers) = frame.trailers_mut() {
+                hop_by_hop::remove_from_trailers(trailers);
                 claims::remove_from_trailers(trailers);
             }
             frame
@@ -104,10 +105,19 @@ impl HttpBody for ProxyBody {
             if let Some(idle) = &mut this.idle {
                 idle.as_mut().reset(Instant::now() + this.idle_timeout);
             }
-            if matches!(frame, Some(Err(_))) {
-                this.body = None;
-            }
-            return Poll::Ready(frame);
+            return Poll::Ready(match frame {
+                Some(Ok(mut frame)) => {
+                    if let Some(trailers) = frame.trailers_mut() {
+                        hop_by_hop::remove_from_trailers(trailers);
+                    }
+                    Some(Ok(frame))
+                }
+                Some(Err(error)) => {
+                    this.body = None;
+                    Some(Err(error))
+                }
+                None => None,
+            });
         }
         let timeout = this.idle_timeout;
         let idle = this.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));

@@ -40,11 +40,8 @@ pub(crate) async fn run<S, B>(
     let serve = move |stream: TcpStream, peer, permit: Option<OwnedSemaphorePermit>| {
         let (entry, shared) = (Arc::clone(&own_entry), Arc::clone(&own_shared));
         let (counted, open) = (entry.count(), Open::new(&shared));
-        let connection = connection::serve(stream, peer, entry, service.clone(), shared);
-        tokio::spawn(async move {
-            connection.await;
-            drop((counted, permit, open));
-        });
+        let guards = (counted, permit, open);
+        tokio::spawn(connection::serve(stream, peer, entry, service.clone(), shared, guards));
     };
     let mut rest = REST;
     loop {

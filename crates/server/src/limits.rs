@@ -20,6 +20,7 @@ pub struct Limits {
     pub(crate) body_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) stream_timeout: Duration,
+    pub(crate) park_after: Duration,
     pub(crate) max_head: usize,
     pub(crate) max_target: usize,
     pub(crate) max_headers: u16,
@@ -36,6 +37,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             stream_timeout: Duration::from_secs(300),
+            park_after: Duration::from_secs(5),
             max_head: 64 * 1024,
             max_target: 8 * 1024,
             max_headers: 100,
@@ -72,6 +74,9 @@ impl Limits {
         /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
         /// either direction. 5 min by default.
         stream_timeout: Duration;
+        /// How long an HTTP/1 connection is idle before its buffers, most of what it holds, are given back until its
+        /// next request. 5 s by default.
+        park_after: Duration;
         /// Size of a head in bytes; a larger one is answered with 431. 64 KiB by default.
         max_head: usize;
         /// Length of a request target in bytes; a longer one is answered with 414. 8 KiB by default, and at most

@@ -11,7 +11,24 @@ pub struct Refused {
     pub(crate) listener: Arc<str>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) reason: &'static str,
-    pub(crate) request_line: Option<(Box<[u8]>, Box<[u8]>)>,
+    pub(crate) request_line: Option<RequestLine>,
+}
+
+/// As much of a request line as is worth a log line.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestLine {
+    method: Box<[u8]>,
+    target: Box<[u8]>,
+}
+
+impl RequestLine {
+    pub(crate) fn new(method: &[u8], target: &[u8]) -> Self {
+        Self { method: method.into(), target: target.into() }
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        *self.method == *b"HEAD"
+    }
 }
 
 impl Refused {
@@ -37,12 +54,12 @@ impl Refused {
 
     /// The method, where it was read. It is shown escaped: printable ASCII only, and cut at 256 bytes.
     pub fn method(&self) -> Option<impl fmt::Display + '_> {
-        self.request_line.as_ref().map(|(method, _)| Escaped(method))
+        self.request_line.as_ref().map(|line| Escaped(&line.method))
     }
 
     /// The target, where it was read. It is shown escaped: printable ASCII only, and cut at 256 bytes.
     pub fn target(&self) -> Option<impl fmt::Display + '_> {
-        self.request_line.as_ref().map(|(_, target)| Escaped(target))
+        self.request_line.as_ref().map(|line| Escaped(&line.target))
     }
 }
 

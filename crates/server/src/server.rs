@@ -134,7 +134,8 @@ impl ServerBuilder {
             }
             entries.push(entry);
         }
-        let permits = self.limits.max_connections.map(|max| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))));
+        let permits =
+            self.limits.max_connections.map(|max| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))));
         let connections: Vec<_> = sockets.iter().map(|_| Arc::new(Connections::new())).collect();
         let handle = ServerHandle::new(connections.clone(), entries);
         let workers = sockets

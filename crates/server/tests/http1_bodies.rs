@@ -178,7 +178,8 @@ async fn a_body_left_unread_never_becomes_a_request() {
     let server = start(limits());
     let smuggled = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
     // A body that is there in whole is passed over.
-    let whole = format!("POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{smuggled}", smuggled.len());
+    let whole =
+        format!("POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{smuggled}", smuggled.len());
     let outcome = raw(server.address, whole.as_bytes()).await;
     assert_eq!((outcome.statuses(), server.calls()), (vec![200], 1));
     // One that is not there closes the connection.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gatewright::config::Config;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, serve};
 
 /// Prints all that is wrong with a file; an error when there is anything.
 pub(crate) fn check(file: &Path, resolve: bool) -> Result<(), Failure> {
@@ -14,7 +14,7 @@ pub(crate) fn check(file: &Path, resolve: bool) -> Result<(), Failure> {
         eprintln!("{warnings}");
     }
     if resolve {
-        let unresolved = config.unresolved();
+        let unresolved = serve::runtime()?.block_on(config.unresolved());
         if !unresolved.is_empty() {
             return Err(unresolved.into());
         }

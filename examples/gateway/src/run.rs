@@ -1,6 +1,6 @@
 //! `gatewright run`.
 
-use std::{path::Path, thread};
+use std::path::Path;
 
 use gatewright::config::{Config, Gateway};
 
@@ -27,14 +27,17 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
         eprintln!("listening on {url}");
     }
     // Looking names up may take long, and what resolves is served meanwhile.
-    thread::spawn(move || {
-        let unresolved = config.unresolved();
+    runtime.spawn(async move {
+        let unresolved = config.unresolved().await;
         if !unresolved.is_empty() {
             eprintln!("{unresolved}");
         }
     });
 
-    let cut = runtime.block_on(serving.until_stopped(shutdown, gateway.drain_deadline()))?;
+    let cut = runtime.block_on(serving.until_stopped(shutdown, gateway.drain_deadline()));
+    // A name that is still being looked up is not waited for.
+    runtime.shutdown_background();
+    let cut = cut?;
     if let Some(log) = gateway.access_log() {
         log.flush();
     }

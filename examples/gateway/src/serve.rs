@@ -22,8 +22,8 @@ pub(crate) struct Serving {
 
 /// Starts a thread for each worker.
 ///
-/// A connection stays with the worker that accepted it, and so do the idle connections to upstreams: no work moves
-/// between cores, and no lock is shared by them.
+/// A connection stays with the worker that accepted it, and so do the idle connections to upstreams: no work
+/// moves between cores, and no lock is shared by them.
 pub(crate) fn start(server: Server, service: &GatewayService) -> Result<Serving, Failure> {
     let handle = server.handle();
     let (alive, ended) = mpsc::unbounded_channel();
@@ -32,7 +32,10 @@ pub(crate) fn start(server: Server, service: &GatewayService) -> Result<Serving,
         let (service, runtime, alive) = (service.clone(), runtime()?, Alive(alive.clone()));
         let serve = move || {
             let _alive = alive;
-            runtime.block_on(worker.serve(service)).map(|drained| drained.cut())
+            let drained = runtime.block_on(worker.serve(service));
+            // A name that is still being looked up is not waited for.
+            runtime.shutdown_background();
+            drained.map(|drained| drained.cut())
         };
         let thread = thread::Builder::new()
             .name(format!("worker-{index}"))
@@ -61,7 +64,8 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 impl Serving {
-    /// Serves until the program is told to stop, then drains within `deadline`; told again, it drains no longer.
+    /// Serves until the program is told to stop, then drains within `deadline`; told again, it drains no
+    /// longer.
     ///
     /// Gives how many connections were cut.
     pub(crate) async fn until_stopped(

@@ -194,6 +194,48 @@ fn a_gateway_says_where_it_listens_serves_and_drains_at_sigterm() {
 }
 
 #[test]
+fn a_request_that_is_under_way_at_sigterm_is_answered() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let text = format!(
+        "listen: 127.0.0.1:0\nroutes: [{{path_prefix: /, upstream: \"{}\"}}]\n",
+        upstream.local_addr().expect("an address")
+    );
+    let file = TestFile::new("drains.yaml", &text);
+    let mut gateway = Running::start(&file);
+    let address = gateway.address();
+    let client = std::thread::spawn(move || get(&address, "/slow"));
+    let (mut stream, _) = upstream.accept().expect("the gateway connects");
+    let mut head = [0; 4096];
+    assert!(stream.read(&mut head).expect("the request") > 0);
+    gateway.signal("-TERM");
+    gateway.until("draining");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").expect("answers");
+    let response = client.join().expect("the client ends");
+    assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with("done"), "{response}");
+    assert_eq!(gateway.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_cuts_what_is_under_way() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let text = format!(
+        "listen: 127.0.0.1:0\nroutes: [{{path_prefix: /, upstream: \"{}\"}}]\n",
+        upstream.local_addr().expect("an address")
+    );
+    let file = TestFile::new("cuts.yaml", &text);
+    let mut gateway = Running::start(&file);
+    let address = gateway.address();
+    let mut client = TcpStream::connect(&address).expect("connects");
+    write!(client, "GET / HTTP/1.1\r\nhost: {address}\r\n\r\n").expect("writes");
+    let (_stream, _) = upstream.accept().expect("the gateway connects");
+    gateway.signal("-INT");
+    gateway.until("draining");
+    gateway.signal("-INT");
+    gateway.until("1 connections were cut");
+    assert_eq!(gateway.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
 fn an_open_gateway_says_so() {
     let text = "listen: 127.0.0.1:0\nroutes: [{path_prefix: /, upstream: \"127.0.0.1:1\"}]\n";
     let file = TestFile::new("open.yaml", text);

@@ -11,7 +11,9 @@ fuzz_target!(|input: (u8, &[u8])| {
     let (passed, refused) = at_once.follow(stream);
     assert!(passed <= stream.len());
     let (passed_in_pieces, refused_in_pieces, heads) = in_pieces(stream, usize::from(piece % 32) + 1);
-    assert_eq!((refused_in_pieces, heads), (refused, at_once.heads()), "how it arrives makes no difference");
+    // A line that is both too long and malformed is refused for whichever shows first.
+    assert_eq!(refused_in_pieces.is_some(), refused.is_some(), "how it arrives makes no difference");
+    assert_eq!(heads, at_once.heads(), "how it arrives makes no difference");
     // Of a body, what came before the bad byte may have passed already; its request is never completed.
     assert!(passed_in_pieces == passed || (refused.is_some() && passed_in_pieces > passed));
     assert_eq!(count_messages(&stream[..passed_in_pieces]), heads, "another parser sees other messages");

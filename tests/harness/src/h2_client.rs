@@ -66,8 +66,11 @@ impl H2Client {
                         return;
                     }
                 }
-                if let Some(trailers) = trailers {
-                    let _ = stream.send_trailers(trailers);
+                // Those that HTTP/2 forbids are not sent; the stream must not wait for them.
+                if let Some(trailers) = trailers
+                    && stream.send_trailers(trailers).is_err()
+                {
+                    stream.send_reset(h2::Reason::CANCEL);
                 }
             };
             let (response, ()) = tokio::join!(receive(response), upload);

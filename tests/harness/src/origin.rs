@@ -39,6 +39,8 @@ pub enum Step {
     Body,
     /// Sends these bytes.
     Send(Vec<u8>),
+    /// Sends these bytes so many times.
+    Repeat(Vec<u8>, usize),
     /// Sends what this makes of the request that was read last.
     Answer(Answer),
     /// Sends these bytes one at a time, this far apart.
@@ -72,6 +74,7 @@ impl fmt::Debug for Step {
             Self::Head => f.write_str("Head"),
             Self::Body => f.write_str("Body"),
             Self::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
+            Self::Repeat(bytes, times) => write!(f, "Repeat({} bytes, {times})", bytes.len()),
             Self::Answer(_) => f.write_str("Answer"),
             Self::Drip(bytes, every) => write!(f, "Drip({} bytes, {every:?})", bytes.len()),
             Self::Pause(time) => write!(f, "Pause({time:?})"),
@@ -300,6 +303,11 @@ async fn follow(
                 reader.send(&answer(&request.unwrap_or_default())).await?;
             }
             Step::Send(bytes) => reader.send(bytes).await?,
+            Step::Repeat(bytes, times) => {
+                for _ in 0..*times {
+                    reader.send(bytes).await?;
+                }
+            }
             Step::Drip(bytes, every) => {
                 for byte in bytes {
                     reader.send(&[*byte]).await?;

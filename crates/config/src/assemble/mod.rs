@@ -46,12 +46,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Builds all that a configuration says: listeners, upstreams, each route's stack, the router, the access log.
+    /// Builds all that a configuration says: listeners, upstreams, each route's stack, the router, the access
+    /// log.
     ///
     /// # Errors
     ///
-    /// When what was right at the check is no longer: a file that changed meanwhile, or an access log that cannot be
-    /// opened.
+    /// When what was right at the check is no longer: a file that changed meanwhile, or an access log that
+    /// cannot be opened.
     pub fn assemble(config: &Config) -> Result<Self, Diagnostics> {
         let settings = config.settings();
         let mut reader = Reader::new(config.source());
@@ -74,8 +75,8 @@ impl Gateway {
         }
     }
 
-    /// Listens where the file says, with as many workers as it says, or else one a core. Each is to be served with
-    /// [`service`](Self::service).
+    /// Listens where the file says, with as many workers as it says, or else one a core. Each is to be served
+    /// with [`service`](Self::service).
     ///
     /// # Errors
     ///

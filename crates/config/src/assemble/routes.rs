@@ -49,16 +49,17 @@ fn add(
             let layer = rewriting::redirect(redirect, &route.matcher, reader);
             router.route(matched, ServiceBuilder::new().layer(layer).service(Nowhere))
         }
-        Action::Forward { upstream, rewrite, forwarding, preserve_host } => {
-            let rewrite = rewriting::layer(rewrite.as_ref(), &route.matcher, reader);
-            let upstream = upstreams.of(upstream, reader);
-            let proxy = upstream.and_then(|upstream| {
-                let proxy = proxy(&forwarding.or(defaults)).upstream(upstream);
-                let proxy = proxy.preserve_host(preserve_host.unwrap_or(true));
+        Action::Forward(forward) => {
+            let rewrite = rewriting::layer(forward.rewrite.as_ref(), &route.matcher, reader);
+            let proxy = upstreams.of(&forward.upstream, reader).and_then(|upstream| {
+                let proxy = proxy(&forward.forwarding.or(defaults))
+                    .upstream(upstream)
+                    .preserve_host(forward.preserve_host.unwrap_or(true));
                 proxy.build().map_err(|error| reader.error(route.span, error.to_string())).ok()
             });
             match proxy {
-                // The rewrite stands next to the proxy, so that all before it see the request as the client sent it.
+                // The rewrite stands next to the proxy, so that all before it see the request as the client
+                // sent it.
                 Some(proxy) => router.route(matched, ServiceBuilder::new().layer(rewrite).service(proxy)),
                 None => router.route(matched, Nowhere),
             }

@@ -87,8 +87,8 @@ impl<'a> Fields<'a> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// Whether an unknown key, which was reported, was probably meant to be one of these: then their absence is no
-    /// error of its own.
+    /// Whether an unknown key, which was reported, was probably meant to be one of these: then their absence
+    /// is no error of its own.
     pub(crate) fn is_meant(&self, keys: &[&str]) -> bool {
         keys.iter().any(|key| self.meant.contains(key))
     }

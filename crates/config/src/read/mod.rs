@@ -1,8 +1,8 @@
 //! From the tree to values: what the sections of the file have in common.
 //!
 //! 1. A reader never stops at an error. It reports it and gives `None`, so that one pass finds all of them.
-//! 2. Every map is read through its [`Section`], which knows the map's keys: a key that is unknown, or that this
-//!    version does not support, is an error. Nothing that was written is ignored.
+//! 2. Every map is read through its [`Section`], which knows the map's keys: a key that is unknown, or that
+//!    this version does not support, is an error. Nothing that was written is ignored.
 //! 3. A value has a short form (text) where one is enough, and a long form (a map) where it is not.
 
 mod fields;
@@ -67,7 +67,8 @@ impl<'a> Reader<'a> {
         &mut self.problems[last]
     }
 
-    /// Notes the name of an upstream, also of one that cannot be read, so that its routes are not wrong as well.
+    /// Notes the name of an upstream, also of one that cannot be read, so that its routes are not wrong as
+    /// well.
     pub(crate) fn know_upstream(&mut self, name: &str, span: Span) {
         self.upstreams.insert(name.to_owned(), Known { span, used: false });
     }

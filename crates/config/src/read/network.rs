@@ -19,10 +19,6 @@ impl Target {
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
 }
 
 /// IPv6 in brackets.
@@ -71,7 +67,7 @@ impl Reader<'_> {
                 Ok(network) => networks.push(network),
                 Err(_) => {
                     self.error(node.span, format!("`{}` is not a network", shorten(text)))
-                        .help("write a network in CIDR notation or an address: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`");
+                        .help("write a network or an address: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`");
                 }
             }
         }

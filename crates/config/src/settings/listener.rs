@@ -123,12 +123,13 @@ impl ListenerTls {
             None if client_ca.is_some() => Some(ClientAuth::Required),
             None => Some(ClientAuth::Off),
         };
-        if let (Some(ClientAuth::Optional | ClientAuth::Required), None) = (client_auth, &client_ca) {
-            if let Some(entry) = fields.entry("client_auth") {
-                reader
-                    .error(entry.key_span, "`client_auth` needs `client_ca`")
-                    .help("name the file of the authorities that client certificates are checked against");
-            }
+        if client_auth.is_some_and(|client_auth| client_auth != ClientAuth::Off)
+            && client_ca.is_none()
+            && let Some(entry) = fields.entry("client_auth")
+        {
+            reader
+                .error(entry.key_span, "`client_auth` needs `client_ca`")
+                .help("name the file of the authorities that client certificates are checked against");
         }
         if let (Some(entry), None) = (fields.entry("crl"), &client_ca) {
             reader.error(entry.key_span, "`crl` needs `client_ca`: it revokes client certificates");

@@ -80,9 +80,9 @@ fn path(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Spanned<PathMatc
         if fields.is_meant(&PATH_KEYS) {
             return None;
         }
-        reader
-            .error(fields.span(), "a route without a path")
-            .help("add `path_prefix: /v1/orders`, `path: /healthz` or `path_regex: '^/v(\\d+)$'`; `path_prefix: /` takes all");
+        reader.error(fields.span(), "a route without a path").help(
+            "add `path: /healthz`, `path_prefix: /v1/orders` or `path_regex`; `path_prefix: /` takes all",
+        );
         return None;
     };
     if let Some(second) = written.next() {

@@ -77,8 +77,8 @@ const LISTEN: std::net::SocketAddr =
     std::net::SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8080));
 
 impl Settings {
-    /// Reads the whole file. What was wrong is reported and left out, so that the rest can be looked at further;
-    /// there are no settings when the file is none of a gateway.
+    /// Reads the whole file. What was wrong is reported and left out, so that the rest can be looked at
+    /// further; there are no settings when the file is none of a gateway.
     pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         if let Kind::Null = root.kind {
             reader.report(Diagnostic::error(None, "the file is empty")).help(

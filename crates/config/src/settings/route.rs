@@ -18,14 +18,17 @@ pub(crate) struct Route {
 
 #[derive(Debug)]
 pub(crate) enum Action {
-    Forward {
-        upstream: UpstreamRef,
-        rewrite: Option<Rewrite>,
-        forwarding: Forwarding,
-        /// Whether the upstream sees the host that the client asked for; it does when this is left out.
-        preserve_host: Option<bool>,
-    },
-    Redirect(Redirect),
+    Forward(Box<Forward>),
+    Redirect(Box<Redirect>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Forward {
+    pub(crate) upstream: UpstreamRef,
+    pub(crate) rewrite: Option<Rewrite>,
+    pub(crate) forwarding: Forwarding,
+    /// Whether the upstream sees the host that the client asked for; it does when this is left out.
+    pub(crate) preserve_host: Option<bool>,
 }
 
 const ROUTE: Section = Section {
@@ -136,19 +139,19 @@ fn action(fields: &Fields<'_>, prefixed: bool, reader: &mut Reader<'_>) -> Optio
                     .error(entry.key_span, format!("`{}` has no effect on a redirect", entry.key))
                     .help("remove it; what the redirect changes stands in `redirect:`");
             }
-            Redirect::read(&redirect.value, prefixed, reader).map(Action::Redirect)
+            Redirect::read(&redirect.value, prefixed, reader).map(Box::new).map(Action::Redirect)
         }
         (Some(upstream), None) => {
             let upstream = UpstreamRef::read(&upstream.value, reader);
             let rewrite = fields.get("rewrite").map(|node| Rewrite::read(node, prefixed, reader));
             let forwarding = Forwarding::read(fields, reader);
             let preserve_host = fields.get("preserve_host").map(|node| reader.flag(node));
-            Some(Action::Forward {
+            Some(Action::Forward(Box::new(Forward {
                 upstream: upstream?,
                 rewrite: optional(rewrite)?,
                 forwarding: forwarding?,
                 preserve_host: optional(preserve_host)?,
-            })
+            })))
         }
     }
 }

@@ -59,7 +59,12 @@ pub(crate) fn encode_last(response: &Response<Bytes>, without_body: bool) -> Byt
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    let end = format!("{}: {}\r\n{}: close\r\n\r\n", header::CONTENT_LENGTH, response.body().len(), header::CONNECTION);
+    let end = format!(
+        "{}: {}\r\n{}: close\r\n\r\n",
+        header::CONTENT_LENGTH,
+        response.body().len(),
+        header::CONNECTION
+    );
     out.extend_from_slice(end.as_bytes());
     if !without_body {
         out.extend_from_slice(response.body());

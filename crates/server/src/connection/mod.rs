@@ -26,7 +26,7 @@ use crate::{
     http1, http2,
     limits::Limits,
     listener::Entry,
-    refused::{OnRefused, Refused},
+    refused::{OnRefused, Refused, RequestLine},
 };
 
 /// How long an idle connection stays when it is drained. A client that is about to send its next request gets an
@@ -58,16 +58,22 @@ impl Accepted {
         shared: &Shared,
         status: Option<StatusCode>,
         reason: &'static str,
-        request_line: Option<(Box<[u8]>, Box<[u8]>)>,
+        request_line: Option<RequestLine>,
     ) {
         let (peer, listener) = (self.info.peer(), Arc::clone(self.info.listener()));
         (shared.on_refused.0)(&Refused { peer, listener, status, reason, request_line });
     }
 }
 
-/// Serves one accepted socket until it closes.
-pub(crate) async fn serve<S, B>(stream: TcpStream, peer: SocketAddr, entry: Arc<Entry>, service: S, shared: Arc<Shared>)
-where
+/// Serves one accepted socket until it closes; the guards live as long.
+pub(crate) async fn serve<S, B>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    entry: Arc<Entry>,
+    service: S,
+    shared: Arc<Shared>,
+    guards: impl Send + 'static,
+) where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
@@ -77,7 +83,8 @@ where
     // A socket that fails here has been closed by its peer already.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let opened = timeout(shared.limits.header_timeout, open(stream, peer, local, &entry));
+    // Boxed, so that what a handshake needs is not held for as long as the connection lives.
+    let opened = timeout(shared.limits.header_timeout, Box::pin(open(stream, peer, local, &entry)));
     let ending = async {
         wait_for(&shared.connections, Phase::Draining).await;
         tokio::time::sleep(DRAIN_GRACE).await;
@@ -104,8 +111,10 @@ where
     };
     match protocol {
         Protocol::Http1 => http1::serve(transport, service, accepted, &shared).await,
-        Protocol::Http2 => http2::serve(transport, service, accepted, shared).await,
+        // Boxed, so that HTTP/1 does not pay for its size.
+        Protocol::Http2 => Box::pin(http2::serve(transport, service, accepted, shared)).await,
     }
+    drop(guards);
 }
 
 async fn wait_for(connections: &Connections, phase: Phase) {
@@ -127,10 +136,10 @@ async fn open(
 ) -> io::Result<(Transport, Accepted, Protocol)> {
     let mut socket = Socket::new(stream, Arc::new(Activity::new()));
     let (mut peer, mut local) = (peer, local);
-    if entry.expects_proxy_header(peer.ip()) {
-        if let Some(addresses) = proxy_protocol::read(&mut socket).await? {
-            (peer, local) = addresses;
-        }
+    if entry.expects_proxy_header(peer.ip())
+        && let Some(addresses) = proxy_protocol::read(&mut socket).await?
+    {
+        (peer, local) = addresses;
     }
     let info = ConnectionInfo::new(peer, local).with_listener(Arc::clone(entry.name()));
     #[cfg(feature = "tls")]

@@ -130,10 +130,10 @@ mod tests {
             let (length, addresses) = parse(&more).expect("valid").expect("whole");
             assert_eq!(length, header.len());
             let (source, destination) = addresses.expect("addresses");
-            assert_eq!((source.to_string(), destination.to_string()), (
-                "192.0.2.1:4711".to_owned(),
-                "198.51.100.1:443".to_owned()
-            ));
+            assert_eq!(
+                (source.to_string(), destination.to_string()),
+                ("192.0.2.1:4711".to_owned(), "198.51.100.1:443".to_owned())
+            );
         }
     }
 

@@ -38,6 +38,11 @@ impl Socket {
         &self.activity
     }
 
+    /// Waits until there is something to read, or the peer has closed.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.stream.readable().await
+    }
+
     /// Makes the socket's close a reset, so that a cut message cannot pass for a whole one.
     pub(crate) fn reset_on_close(&self) {
         // When it fails the socket is gone already.
@@ -54,7 +59,11 @@ impl Socket {
 
 impl AsyncRead for Socket {
     #[inline]
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.again.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         }

@@ -10,10 +10,20 @@ const MAX_DIGITS: u8 = 16;
 /// Where in the chunks the next byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chunks {
-    Size { digits: u8, size: u64 },
-    Extension { length: u16, size: u64 },
-    SizeLf { size: u64 },
-    Data { left: u64 },
+    Size {
+        digits: u8,
+        size: u64,
+    },
+    Extension {
+        length: u16,
+        size: u64,
+    },
+    SizeLf {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataCr,
     DataLf,
     /// The last chunk has passed; the trailer section begins.
@@ -77,8 +87,10 @@ impl Chunks {
             return Err(Violation::CHUNK_EXTENSION);
         }
         let length = usize::from(length) + text;
-        let length =
-            u16::try_from(length).ok().filter(|length| *length <= MAX_LINE).ok_or(Violation::CHUNK_LINE_TOO_LONG)?;
+        let length = u16::try_from(length)
+            .ok()
+            .filter(|length| *length <= MAX_LINE)
+            .ok_or(Violation::CHUNK_LINE_TOO_LONG)?;
         let (next, taken) = match bytes.get(text) {
             None => (Self::Extension { length, size }, text),
             Some(b'\r') => (Self::SizeLf { size }, text + 1),

@@ -63,13 +63,14 @@ impl Follower {
                     Some(head) => {
                         self.heads += 1;
                         match (head.upgrade, head.body) {
-                        (Some(Upgrade::WebSocket), _) | (Some(Upgrade::Ignored), BodyLength::None) => {
-                            Step::Upgrade(head.length, head.upgrade.unwrap_or(Upgrade::Ignored))
+                            (Some(Upgrade::WebSocket), _) | (Some(Upgrade::Ignored), BodyLength::None) => {
+                                Step::Upgrade(head.length, head.upgrade.unwrap_or(Upgrade::Ignored))
+                            }
+                            (_, BodyLength::None) => Step::Next(head.length, Place::Head(HeadScan::default())),
+                            (_, BodyLength::Known(length)) => Step::Next(head.length, Place::Length(length)),
+                            (_, BodyLength::Chunked) => Step::Next(head.length, Place::Chunks(Chunks::START)),
                         }
-                        (_, BodyLength::None) => Step::Next(head.length, Place::Head(HeadScan::default())),
-                        (_, BodyLength::Known(length)) => Step::Next(head.length, Place::Length(length)),
-                        (_, BodyLength::Chunked) => Step::Next(head.length, Place::Chunks(Chunks::START)),
-                    }}
+                    }
                 }),
                 Place::Length(left) => {
                     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());

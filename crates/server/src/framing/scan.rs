@@ -45,7 +45,11 @@ mod tests {
             for lane in 0..20 {
                 let mut bytes = [b'a'; 20];
                 bytes[lane] = byte;
-                assert_eq!(find_control(&bytes), byte.is_ascii_control().then_some(lane), "{byte:#x} at {lane}");
+                assert_eq!(
+                    find_control(&bytes),
+                    byte.is_ascii_control().then_some(lane),
+                    "{byte:#x} at {lane}"
+                );
             }
         }
     }

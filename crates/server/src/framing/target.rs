@@ -69,7 +69,9 @@ mod tests {
         let authority = check(b"HTTP://Example.com:80/x", b"GET").expect("valid").expect("absolute");
         assert_eq!(authority.host, b"Example.com:80");
         assert_eq!(check(b"/a#b", b"GET").expect_err("a fragment"), Violation::FRAGMENT);
-        for bad in ["*", "", "a", "example.com:443", "ftp://a/", "http://", "http:///x", "http://u@a/", "//a\u{e9}"] {
+        for bad in
+            ["*", "", "a", "example.com:443", "ftp://a/", "http://", "http:///x", "http://u@a/", "//a\u{e9}"]
+        {
             assert_eq!(check(bad.as_bytes(), b"GET").expect_err(bad), Violation::TARGET);
         }
     }

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const RULES: Rules = Rules { max_head: 64 * 1024, max_target: 8 * 1024, max_fields: 100, allow_underscore: false };
+const RULES: Rules =
+    Rules { max_head: 64 * 1024, max_target: 8 * 1024, max_fields: 100, allow_underscore: false };
 
 /// Follows `bytes` given in these pieces, and keeps back what is not passed, as the socket does. Gives what passed,
 /// and the violation that ended it.
@@ -28,7 +29,10 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     let name = "x-[a-zA-Z0-9-]{1,12}";
     let value = "[ -~\t]{0,24}";
     let fields = prop::collection::vec((name, value), 0..6);
-    let chunks = prop::collection::vec((prop::collection::vec(any::<u8>(), 1..40), "(;[a-z]{1,5}(=[a-z]{0,5})?)?"), 0..5);
+    let chunks = prop::collection::vec(
+        (prop::collection::vec(any::<u8>(), 1..40), "(;[a-z]{1,5}(=[a-z]{0,5})?)?"),
+        0..5,
+    );
     let body = prop_oneof![
         Just(None),
         prop::collection::vec(any::<u8>(), 0..80).prop_map(|body| Some((body, None))),
@@ -153,7 +157,10 @@ fn an_upgrade_is_asked_for_by_a_websocket_handshake_alone() {
         let followed = Follower::new(RULES).follow(head.as_bytes());
         followed.rest
     };
-    assert_eq!(ask("connection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n"), Rest::Upgrade(Upgrade::WebSocket));
+    assert_eq!(
+        ask("connection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n"),
+        Rest::Upgrade(Upgrade::WebSocket)
+    );
     for ignored in [
         "upgrade: websocket\r\n",
         "connection: upgrade\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n",

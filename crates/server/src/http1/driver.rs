@@ -25,6 +25,7 @@ use crate::{
     connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last},
     drain::Phase,
     framing::Follower,
+    refused::RequestLine,
     service::refuse,
 };
 
@@ -36,11 +37,15 @@ enum End {
     Refused(Refusal),
     /// Nobody needs it.
     Idle,
+    /// Nobody has needed it for a while; hyper's part of it can be given up until somebody does.
+    Parked,
     /// The client does not read.
     Stalled,
     /// Time is up.
     Cut,
 }
+
+type Connection<S> = UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>;
 
 /// Serves the connection until it ends.
 pub(crate) async fn serve<S, B>(transport: Transport, service: S, accepted: Accepted, shared: &Shared)
@@ -62,22 +67,34 @@ where
         info,
         host_check: accepted.host_check.clone(),
     };
-    let parts = Parts::new(transport, Follower::new(shared.limits.rules()));
-    let io = TokioIo::new(FramedIo::new(parts, Arc::clone(&state)));
-    let mut connection = Box::pin(shared.http1.serve_connection(io, service).with_upgrades());
-    let end = drive(connection.as_mut(), &state, shared).await;
-    let in_flight = state.in_flight();
-    drop(connection);
+    let mut parts = Parts::new(transport, Follower::new(shared.limits.rules()));
+    let mut service = service;
+    let (end, in_flight) = loop {
+        let io = TokioIo::new(FramedIo::new(parts, Arc::clone(&state)));
+        let mut connection = Box::new(shared.http1.serve_connection(io, service).with_upgrades());
+        let end = drive(&mut connection, &state, shared).await;
+        if !matches!(end, End::Parked) {
+            break (end, state.in_flight());
+        }
+        // Only an upgrade takes these from hyper, and an idle connection has none under way.
+        let Some((idle_parts, idle_service)) = take_apart(connection) else { return };
+        (parts, service) = (idle_parts, idle_service);
+        if let Some(end) = park(&parts.transport, &state, shared).await {
+            drop(service);
+            return Box::pin(finish(parts, end, false, &state, &accepted, shared)).await;
+        }
+    };
     match state.take_back() {
-        Some(parts) => finish(parts, end, in_flight, &state, &accepted, shared).await,
-        None if state.upgrade() == Negotiation::Granted => watch_tunnel(&state, shared).await,
+        // Boxed, so that what the end needs is not held for as long as the connection lives.
+        Some(parts) => Box::pin(finish(parts, end, in_flight, &state, &accepted, shared)).await,
+        None if state.upgrade() == Negotiation::Granted => Box::pin(watch_tunnel(&state, shared)).await,
         None => {}
     }
 }
 
 /// Polls hyper and the watchdog until one of them says that it is over.
 async fn drive<S, B>(
-    mut connection: Pin<&mut UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>>,
+    connection: &mut Connection<S>,
     state: &State,
     shared: &Shared,
 ) -> End
@@ -92,7 +109,8 @@ where
     let mut phase_changed = pin!(connections.phase_changed.notified());
     let mut phase = None;
     let mut draining_since = None;
-    let mut watchdog = Watchdog::new(tokio::time::Instant::now() + shared.limits.shortest());
+    let first_look = shared.limits.shortest().min(shared.limits.park_after);
+    let mut watchdog = Watchdog::new(tokio::time::Instant::now() + first_look);
     poll_fn(move |cx| {
         // Registered once for each phase, before the phase is read; a load is all that it costs otherwise.
         if phase != Some(connections.phase()) {
@@ -113,7 +131,7 @@ where
             return Poll::Ready(End::Cut);
         }
         loop {
-            if let Poll::Ready(end) = poll_hyper(connection.as_mut(), state, cx) {
+            if let Poll::Ready(end) = poll_hyper(connection, state, cx) {
                 return Poll::Ready(end);
             }
             if watchdog.poll(cx).is_pending() {
@@ -122,6 +140,7 @@ where
             let verdict = judge(state, &shared.limits, phase, draining_since);
             match verdict {
                 Verdict::Wait(next) => watchdog.look_at(next),
+                Verdict::Park => return Poll::Ready(End::Parked),
                 Verdict::Idle | Verdict::Silent => return Poll::Ready(End::Idle),
                 Verdict::Stalled => return Poll::Ready(End::Stalled),
                 Verdict::SlowHead | Verdict::SlowBody => {
@@ -139,7 +158,7 @@ where
 }
 
 fn poll_hyper<S, B>(
-    mut connection: Pin<&mut UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>>,
+    connection: &mut Connection<S>,
     state: &State,
     cx: &mut Context<'_>,
 ) -> Poll<End>
@@ -151,7 +170,7 @@ where
     B::Error: Into<BoxError>,
 {
     loop {
-        if let Poll::Ready(done) = connection.as_mut().poll(cx) {
+        if let Poll::Ready(done) = Pin::new(&mut *connection).poll(cx) {
             if let Err(error) = &done {
                 tracing::debug!(%error, "a connection failed");
             }
@@ -170,6 +189,39 @@ where
     }
 }
 
+/// Gives up hyper's part of an idle connection, its buffers with it.
+fn take_apart<S, B>(connection: Box<Connection<S>>) -> Option<(Parts, Http1Service<S>)>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let idle = connection.into_parts()?;
+    let mut parts = idle.io.into_inner().into_parts()?;
+    parts.put_back(&idle.read_buf);
+    Some((parts, idle.service))
+}
+
+/// Waits on the bare socket. `None` when there is something to read, or the client has gone.
+async fn park(transport: &Transport, state: &State, shared: &Shared) -> Option<End> {
+    let connections = &*shared.connections;
+    let mut phase_changed = pin!(connections.phase_changed.notified());
+    phase_changed.as_mut().enable();
+    if connections.phase() != Phase::Serving {
+        return None;
+    }
+    let activity = state.activity();
+    let until = activity.instant(activity.idle.get().unwrap_or_default()) + shared.limits.keep_alive_timeout;
+    tokio::select! {
+        _ = transport.socket().readable() => None,
+        // hyper is asked back to see the drain through.
+        () = phase_changed => None,
+        () = tokio::time::sleep_until(until) => Some(End::Idle),
+    }
+}
+
 /// Closes the socket that hyper gave back.
 async fn finish(parts: Parts, end: End, in_flight: bool, state: &State, accepted: &Accepted, shared: &Shared) {
     let mid_message = parts.mid_message();
@@ -177,7 +229,7 @@ async fn finish(parts: Parts, end: End, in_flight: bool, state: &State, accepted
     match end {
         End::Refused(refusal) => {
             let response = refuse(refusal.violation);
-            let is_head = refusal.request_line.as_ref().is_some_and(|(method, _)| &**method == b"HEAD");
+            let is_head = refusal.request_line.as_ref().is_some_and(RequestLine::is_head);
             let last = encode_last(&response, is_head);
             accepted.refused(shared, Some(response.status()), refusal.violation.reason(), refusal.request_line);
             close(parts.transport, last, Linger::Yes).await;
@@ -198,7 +250,7 @@ async fn finish(parts: Parts, end: End, in_flight: bool, state: &State, accepted
                 parts.transport.socket().reset_on_close();
             }
         }
-        End::Idle => close(parts.transport, Bytes::new(), Linger::No).await,
+        End::Idle | End::Parked => close(parts.transport, Bytes::new(), Linger::No).await,
         End::Stalled => {
             accepted.refused(shared, None, "slow_reader", None);
             parts.transport.socket().reset_on_close();
@@ -234,7 +286,8 @@ async fn watch_tunnel(state: &State, shared: &Shared) {
         }
         while watchdog.poll(cx).is_ready() {
             let activity = state.activity();
-            let due = activity.idle.get().unwrap_or_default() + crate::connection::millis(shared.limits.stream_timeout);
+            let due = activity.idle.get().unwrap_or_default()
+                + crate::connection::millis(shared.limits.stream_timeout);
             if due <= activity.now() {
                 state.tunnel.cut();
                 watchdog.look_at(tokio::time::Instant::now() + shared.limits.stream_timeout);

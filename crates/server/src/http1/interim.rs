@@ -87,8 +87,14 @@ fn encode(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
     out.extend_from_slice(b"\r\n");
     for (name, value) in headers {
         // An interim response has no body, and says nothing of the connection.
-        if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::UPGRADE, header::TRAILER]
-            .contains(name)
+        if [
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+            header::CONNECTION,
+            header::UPGRADE,
+            header::TRAILER,
+        ]
+        .contains(name)
         {
             continue;
         }

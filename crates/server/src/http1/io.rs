@@ -18,6 +18,7 @@ use super::{
 use crate::{
     connection::Transport,
     framing::{Follower, Rest, Violation},
+    refused::RequestLine,
 };
 
 /// What may wait for the answer to an upgrade.
@@ -50,6 +51,15 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn new(transport: Transport, follower: Follower) -> Self {
         Self { transport, follower, held: BytesMut::new(), proven: 0 }
+    }
+
+    /// Takes back what hyper had been given and did not use.
+    pub(super) fn put_back(&mut self, unused: &[u8]) {
+        if !unused.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            self.held = [unused, &held].concat().as_slice().into();
+            self.proven += unused.len();
+        }
     }
 
     /// Whether the client may be in the midst of sending something.
@@ -124,12 +134,17 @@ impl Parts {
             violation,
             in_body: self.follower.in_body(),
             after: self.follower.heads(),
-            request_line: request_line.map(|(method, target)| (method.into(), target.into())),
+            request_line: request_line.map(|(method, target)| RequestLine::new(method, target)),
         }
     }
 
     /// One read of the transport into hyper's buffer. Gives whether hyper got something, or the end of the stream.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, state: &State) -> Poll<io::Result<bool>> {
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        state: &State,
+    ) -> Poll<io::Result<bool>> {
         let before = buf.filled().len();
         let activity = state.activity();
         match Pin::new(&mut self.transport).poll_read(cx, buf) {
@@ -170,7 +185,11 @@ fn note(rest: Rest, state: &State) {
 }
 
 impl AsyncRead for FramedIo {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let parts = this.parts.as_mut().ok_or_else(gone)?;
         let state = &*this.state;

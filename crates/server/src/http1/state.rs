@@ -9,6 +9,7 @@ use super::{interim::Interims, io::Parts, tunnel::Tunnel};
 use crate::{
     connection::Activity,
     framing::{Upgrade, Violation},
+    refused::RequestLine,
 };
 
 /// Shared by the framed socket and the service, which hyper holds, and by the connection that drives hyper. They run
@@ -38,7 +39,7 @@ pub(super) struct Refusal {
     pub(super) in_body: bool,
     /// How many requests came before it, which are answered first.
     pub(super) after: u64,
-    pub(super) request_line: Option<(Box<[u8]>, Box<[u8]>)>,
+    pub(super) request_line: Option<RequestLine>,
 }
 
 /// How an upgrade stands.

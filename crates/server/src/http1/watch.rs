@@ -21,6 +21,8 @@ pub(super) enum Verdict {
     SlowBody,
     /// Nobody needs the connection: close it.
     Idle,
+    /// Nobody has needed the connection for a while: park it.
+    Park,
     /// The client never sent a request: close without a word.
     Silent,
     /// The client does not read: drop everything.
@@ -84,7 +86,9 @@ fn idle(
     };
     let ordinary = due(idle_since, millis(limit), verdict);
     if phase == Phase::Serving {
-        return ordinary;
+        let parks = state.requests() > 0 && state.at_boundary() && state.refusal().is_none();
+        return ordinary
+            .or_else(|| if parks { due(idle_since, millis(limits.park_after), Verdict::Park) } else { None });
     }
     let draining_since = draining_since.unwrap_or(idle_since);
     ordinary.or_else(|| due(idle_since.max(draining_since), millis(DRAIN_GRACE), Verdict::Idle))

@@ -5,7 +5,8 @@
 //! that the client does have done.
 
 use super::frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHead, HEADERS, PADDED, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHead, HEADERS, PADDED, PING, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE,
 };
 
 /// A bucket of tokens.
@@ -57,10 +58,17 @@ impl Budget {
         Self { control: Bucket::new(200, 20), windows: Bucket::new(1000, 100), resets: Bucket::new(200, 50) }
     }
 
-    /// The server sent frames of bodies: clients answer those with WINDOW_UPDATE, and some measure by PING.
-    pub(super) fn earn_sent(&mut self, frames: u32, responses: u32) {
-        self.control.earn(frames.saturating_mul(2));
-        self.windows.earn(frames.saturating_mul(20));
+    /// The server sent a frame. Clients answer those of bodies with WINDOW_UPDATE, by what they hold, and some measure
+    /// by PING.
+    pub(super) fn earn_sent(&mut self, frame: FrameHead) {
+        if frame.kind == DATA && frame.length > 0 {
+            self.control.earn(2);
+            self.windows.earn(1 + u32::try_from(frame.length / 256).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// The server began so many responses, which clients may cancel.
+    pub(super) fn earn_responses(&mut self, responses: u32) {
         self.resets.earn(responses);
     }
 
@@ -123,7 +131,9 @@ mod tests {
         let mut budget = Budget::new();
         assert_eq!(flood(&mut budget, PING, 0), Some((200, "ping_flood")));
         assert_eq!(flood(&mut budget, PING, 1000), Some((20, "ping_flood")));
-        budget.earn_sent(3, 0);
+        for _ in 0..3 {
+            budget.earn_sent(FrameHead { length: 10, ..frame(DATA) });
+        }
         assert_eq!(flood(&mut budget, PING, 1000), Some((6, "ping_flood")));
     }
 }

@@ -38,8 +38,7 @@ impl GuardedIo {
     /// Charges for the frames that begin in `new`.
     fn account(&mut self, new: &[u8]) {
         let Self { state, received, budget, last_stream, in_fields, .. } = self;
-        let (frames, responses) = state.take_sent();
-        budget.earn_sent(frames, responses);
+        budget.earn_responses(state.take_responses());
         received.walk(new, |frame| {
             if frame.kind == HEADERS {
                 *last_stream = frame.stream.max(*last_stream);
@@ -58,6 +57,11 @@ impl GuardedIo {
         }
     }
 
+    fn note_sent(&mut self, sent: &[u8]) {
+        let budget = &mut self.budget;
+        self.sent.walk(sent, |frame| budget.earn_sent(frame));
+    }
+
     /// Stamps what is incomplete. The payload of a body may pause as long as a body may, anything else as a head.
     fn note_waiting(&self) {
         let activity = self.state.activity();
@@ -74,7 +78,11 @@ fn gone() -> io::Error {
 }
 
 impl AsyncRead for GuardedIo {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.state.flood().is_some() {
             // The connection ends hyper at once.
@@ -98,7 +106,7 @@ impl AsyncWrite for GuardedIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let transport = self.transport.as_mut().ok_or_else(gone)?;
         let written = ready!(Pin::new(transport).poll_write(cx, buf))?;
-        self.sent.walk(&buf[..written], |_| {});
+        self.note_sent(&buf[..written]);
         Poll::Ready(Ok(written))
     }
 
@@ -112,7 +120,7 @@ impl AsyncWrite for GuardedIo {
         let mut left = written;
         for buf in bufs {
             let part = left.min(buf.len());
-            self.sent.walk(&buf[..part], |_| {});
+            self.note_sent(&buf[..part]);
             left -= part;
         }
         Poll::Ready(Ok(written))

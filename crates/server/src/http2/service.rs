@@ -24,6 +24,7 @@ use super::{
 use crate::{
     connection::{Accepted, Shared},
     framing::{Rules, Violation},
+    refused::RequestLine,
     service::{Exchange, Outgoing, Track, refuse},
 };
 
@@ -53,11 +54,8 @@ where
         let tracked = Tracked { state: Arc::clone(&self.state), stream: Arc::clone(&stream), slot };
         if let Err(violation) = self.check(&request) {
             let response = refuse(violation);
-            let line = Some((
-                request.method().as_str().as_bytes().into(),
-                request.uri().path().as_bytes().into(),
-            ));
-            self.accepted.refused(&self.shared, Some(response.status()), violation.reason(), line);
+            let line = RequestLine::new(request.method().as_str().as_bytes(), request.uri().path().as_bytes());
+            self.accepted.refused(&self.shared, Some(response.status()), violation.reason(), Some(line));
             return Exchange::answer(response, tracked);
         }
         request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
@@ -102,7 +100,6 @@ impl Track for Tracked {
 
     fn body_given(&mut self) {
         self.stream.send_blocked.set(self.state.activity().now());
-        self.state.note_frame_sent();
     }
 }
 

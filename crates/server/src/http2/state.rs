@@ -17,7 +17,6 @@ pub(super) struct State {
     activity: Arc<Activity>,
     requests: AtomicU64,
     in_flight: AtomicUsize,
-    frames_sent: AtomicU32,
     responses: AtomicU32,
     streams: Mutex<Streams>,
     /// The stream whose task hyper is about to hand to the executor.
@@ -147,7 +146,6 @@ impl State {
             activity,
             requests: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
-            frames_sent: AtomicU32::new(0),
             responses: AtomicU32::new(0),
             streams: Mutex::default(),
             starting: Mutex::new(None),
@@ -204,13 +202,9 @@ impl State {
         self.responses.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn note_frame_sent(&self) {
-        self.frames_sent.fetch_add(1, Relaxed);
-    }
-
-    /// Frames of bodies and heads of responses since the last call.
-    pub(super) fn take_sent(&self) -> (u32, u32) {
-        (self.frames_sent.swap(0, Relaxed), self.responses.swap(0, Relaxed))
+    /// Heads of responses since the last call.
+    pub(super) fn take_responses(&self) -> u32 {
+        self.responses.swap(0, Relaxed)
     }
 
     /// The client floods the connection, or is too slow with a frame.

@@ -178,7 +178,9 @@ impl TlsConfigBuilder {
         let verifier = self.client_verifier(&provider)?;
         let wants_verifier = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::client_policy("the TLS library offers no version", Some(error.into())))?;
+            .map_err(|error| {
+                TlsError::client_policy("the TLS library offers no version", Some(error.into()))
+            })?;
         let wants_certificate = match verifier {
             Some(verifier) => wants_verifier.with_client_cert_verifier(verifier),
             None => wants_verifier.with_no_client_auth(),
@@ -205,7 +207,10 @@ impl TlsConfigBuilder {
             return if self.client_ca.is_empty() && self.crls.is_empty() {
                 Ok(None)
             } else {
-                Err(TlsError::client_policy("a client authority is named, but clients are not asked for certificates", None))
+                Err(TlsError::client_policy(
+                    "a client authority is named, but clients are not asked for certificates",
+                    None,
+                ))
             };
         }
         let mut roots = RootCertStore::empty();
@@ -215,7 +220,10 @@ impl TlsConfigBuilder {
             }
         }
         if roots.is_empty() {
-            return Err(TlsError::client_policy("clients are asked for certificates, but no client authority is named", None));
+            return Err(TlsError::client_policy(
+                "clients are asked for certificates, but no client authority is named",
+                None,
+            ));
         }
         let mut crls = Vec::new();
         for source in &self.crls {
@@ -231,9 +239,9 @@ impl TlsConfigBuilder {
         if self.client_auth == ClientAuth::Optional {
             builder = builder.allow_unauthenticated();
         }
-        let verifier = builder
-            .build()
-            .map_err(|error| TlsError::client_policy("the revocation list cannot be used", Some(error.into())))?;
+        let verifier = builder.build().map_err(|error| {
+            TlsError::client_policy("the revocation list cannot be used", Some(error.into()))
+        })?;
         Ok(Some(verifier))
     }
 }

@@ -23,7 +23,8 @@ impl Certificates {
     pub(super) fn add(&mut self, key: CertifiedKey, label: &str) -> Result<(), TlsError> {
         let index = self.keys.len();
         let leaf = key.end_entity_cert().map_err(|error| TlsError::certificate(label, error))?;
-        let parsed = webpki::EndEntityCert::try_from(leaf).map_err(|error| TlsError::certificate(label, error))?;
+        let parsed =
+            webpki::EndEntityCert::try_from(leaf).map_err(|error| TlsError::certificate(label, error))?;
         for name in parsed.valid_dns_names() {
             let name = name.to_ascii_lowercase();
             match name.strip_prefix("*.") {

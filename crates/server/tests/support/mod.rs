@@ -32,7 +32,7 @@ pub type Reply = Result<Response<Body>, Error>;
 pub struct Running {
     pub address: SocketAddr,
     pub handle: ServerHandle,
-    pub refused: Arc<Mutex<Vec<(Option<u16>, &'static str)>>>,
+    refused: Arc<Mutex<Vec<&'static str>>>,
     pub serving: JoinHandle<std::io::Result<Drained>>,
     calls: Arc<AtomicUsize>,
 }
@@ -44,7 +44,7 @@ impl Running {
     }
 
     pub fn reasons(&self) -> Vec<&'static str> {
-        self.refused.lock().expect("not poisoned").iter().map(|(_, reason)| *reason).collect()
+        self.refused.lock().expect("not poisoned").clone()
     }
 
     pub async fn connect(&self) -> TcpStream {
@@ -62,8 +62,7 @@ where
     let refused = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&refused);
     let builder = Server::builder().on_refused(move |refused| {
-        let status = refused.status().map(|status| status.as_u16());
-        sink.lock().expect("not poisoned").push((status, refused.reason()));
+        sink.lock().expect("not poisoned").push(refused.reason());
     });
     let server = configure(builder).bind().expect("binds");
     let (address, handle) = (server.local_addrs()[0], server.handle());
@@ -141,10 +140,15 @@ impl Outcome {
 
 /// Sends `bytes` and reads until the connection ends, or nothing comes for a while.
 pub async fn raw(address: SocketAddr, bytes: &[u8]) -> Outcome {
+    raw_with(address, bytes, Duration::from_millis(150)).await
+}
+
+/// The same with another patience.
+pub async fn raw_with(address: SocketAddr, bytes: &[u8], patience: Duration) -> Outcome {
     let mut stream = TcpStream::connect(address).await.expect("connects");
     // It may be closed while we still send.
     let _ = stream.write_all(bytes).await;
-    finish(&mut stream, Duration::from_millis(150)).await
+    finish(&mut stream, patience).await
 }
 
 /// Reads until the connection ends, or nothing comes for `patience`.

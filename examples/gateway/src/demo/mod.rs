@@ -29,7 +29,8 @@ const TRIES: u16 = 100;
 /// What is under way in a demo is not worth a long wait.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Starts the services and the gateway, and prints the commands to try; with `once` it tries them itself and ends.
+/// Starts the services and the gateway, and prints the commands to try; with `once` it tries them itself and
+/// ends.
 pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
     let runtime = serve::runtime()?;
     let _entered = runtime.enter();

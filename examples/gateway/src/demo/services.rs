@@ -32,7 +32,8 @@ pub(super) fn users() -> Service {
     })
 }
 
-/// A service that answers the paths it knows with what `content` makes of them, and with the request as it saw it.
+/// A service that answers the paths it knows with what `content` makes of them, and with the request as it
+/// saw it.
 fn service(name: &'static str, content: fn(&str) -> Option<String>) -> Service {
     let answer = move |request: Request<Body>| -> Ready<Result<Response<Body>, Infallible>> {
         let (status, content) = match content(request.uri().path()) {

@@ -61,7 +61,7 @@ async fn whatever_a_client_writes_each_line_is_one_object() {
     assert!(lines.len() <= requests.len() + 1, "{} lines of {} requests", lines.len(), requests.len() + 1);
     for line in lines {
         assert!(!line.contains_key("forged") && !line.contains_key("x"), "{line:?}");
-        assert!(line["status"].is_u64() && line["ts"].is_string() && line["method"].is_string(), "{line:?}");
+        assert!(line.contains_key("status") && line.contains_key("ts"), "{line:?}");
     }
 }
 

@@ -14,16 +14,19 @@ mod floods;
 mod framing;
 mod grpc;
 mod hosts;
+mod ids;
 mod interim;
 mod killed_origins;
 mod misbehaving_origins;
 mod paths;
 mod proxy_protocol;
+mod seed;
 mod size_limits;
 mod slow_clients;
 mod streaming;
 mod tls;
 mod upgrades;
+mod versions;
 mod websocket;
 
 /// Whether the long run is asked for.

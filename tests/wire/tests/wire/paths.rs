@@ -177,7 +177,7 @@ async fn the_path_that_arrives_is_canonical_and_the_query_untouched() {
         ("/a??b?c", "/a??b?c"),
         ("/a?%zz&%", "/a?%zz&%"),
         ("/a:b@c!$&'()*+,=", "/a:b@c!$&'()*+,="),
-        ("/{x}|\"<>^`", "/%7Bx%7D%7C%22%3C%3E%5E%60"),
+        ("/{x}|", "/%7Bx%7D%7C"),
     ] {
         let response =
             RawClient::once(gateway.address(), format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n")).await;

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use harness::{Ca, Gateway, H2Client, H2Origin, Identity, Origin, RawClient, Reply, Request, Response, Tally};
+use harness::{
+    Ca, Gateway, H2Client, H2Origin, Identity, Origin, RawClient, Reply, Request, Response, Step, Tally,
+};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -170,7 +172,8 @@ async fn an_upstream_that_cannot_be_trusted_is_502() {
         tally.equal(case, origin.requests().len(), 0);
     }
     // Nor one that speaks no TLS at all, nor one by the system's authorities alone.
-    let plain = Origin::ok().await;
+    let plain =
+        Origin::start(|_| vec![Step::Send(b"HTTP/1.1 400 Bad Request\r\n\r\n".into()), Step::Hang]).await;
     let trust = format!("ca: {}", ca.pem().display());
     tally.check("plain", get(&upstream_with(&trust, "auto", plain.address())).await.is_problem(502), "");
     tally.equal("plain", plain.requests().len(), 0);

@@ -1,0 +1,462 @@
+//! TLS: protocols, certificates by name, certificates asked of clients, what goes wrong and how it is told.
+#![cfg(feature = "tls")]
+
+mod support;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use gatewright_core::{Body, RequestRecord};
+use gatewright_server::{ClientAuth, TlsConfig};
+use http::{Request, Response};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+};
+use rustls::{ClientConfig, RootCertStore, pki_types::PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
+use support::{Answer, Running, finish, limits, plain, start_with};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// An authority of the tests' own.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate chain and its key, in PEM.
+#[derive(Clone)]
+struct Identity {
+    chain: String,
+    key: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, "tests");
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority"))
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn issue(&self, names: &[&str], serial: u64) -> Identity {
+        self.issue_with(names, serial, |_| {})
+    }
+
+    fn issue_with(&self, names: &[&str], serial: u64, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("valid names");
+        params.serial_number = Some(serial.into());
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Identity { chain: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// A list that revokes this serial number.
+    fn revoke(&self, serial: u64, next_update: i32) -> String {
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(next_update, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: vec![RevokedCertParams {
+                serial_number: SerialNumber::from(serial),
+                revocation_time: date_time_ymd(2020, 1, 1),
+                reason_code: None,
+                invalidity_date: None,
+            }],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).expect("a list").pem().expect("PEM")
+    }
+
+    fn client(&self, identity: Option<&Identity>, protocols: &[&[u8]]) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem().as_bytes()).expect("PEM")).expect("an authority");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let chain = vec![CertificateDer::from_pem_slice(identity.chain.as_bytes()).expect("PEM")];
+                let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("PEM");
+                builder.with_client_auth_cert(chain, key).expect("an identity")
+            }
+        };
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        Arc::new(config)
+    }
+}
+
+/// Answers with what the handshake settled.
+async fn facts(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let record = RequestRecord::of(request.extensions()).expect("a record");
+    let tls = record.connection().and_then(|connection| connection.tls()).expect("TLS");
+    let protocol = tls.protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned());
+    let text = format!(
+        "{} {} {} {}",
+        tls.server_name().unwrap_or("-"),
+        protocol.unwrap_or_else(|| "-".into()),
+        tls.version().unwrap_or("-"),
+        tls.certificates().len()
+    );
+    Ok(Response::new(Body::once(text)))
+}
+
+fn start(tls: TlsConfig) -> Running {
+    start_with(tower::service_fn(facts), |builder| {
+        builder.listener(plain().tls(tls)).limits(limits().header_timeout(Duration::from_millis(500)))
+    })
+}
+
+fn serve(identity: &Identity) -> Running {
+    start(TlsConfig::from_pem(identity.chain.as_bytes(), identity.key.as_bytes()).expect("valid"))
+}
+
+async fn connect(
+    server: &Running,
+    client: &Arc<ClientConfig>,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    TlsConnector::from(Arc::clone(client)).connect(name, server.connect().await).await
+}
+
+/// One request; an error is one of the handshake, which in TLS 1.3 the client may only learn when it reads.
+async fn ask(stream: &mut TlsStream<TcpStream>, host: &str) -> std::io::Result<Answer> {
+    stream.write_all(format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await?;
+    let mut bytes = vec![0; 4096];
+    let read = stream.read(&mut bytes).await?;
+    support::parse(&bytes[..read]).into_iter().next().ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+}
+
+async fn get(server: &Running, client: &Arc<ClientConfig>, name: &str, host: &str) -> std::io::Result<Answer> {
+    ask(&mut connect(server, client, name).await?, host).await
+}
+
+fn text(answer: &Answer) -> &str {
+    std::str::from_utf8(&answer.body).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_handshake_settles_name_protocol_and_version() {
+    let authority = Authority::new();
+    let server = serve(&authority.issue(&["a.example"], 1));
+    let answer =
+        get(&server, &authority.client(None, &[b"http/1.1"]), "a.example", "a.example").await.expect("answers");
+    assert_eq!(text(&answer), "a.example http/1.1 TLSv1.3 0");
+    let answer = get(&server, &authority.client(None, &[]), "a.example", "a.example").await.expect("answers");
+    assert_eq!(text(&answer), "a.example - TLSv1.3 0");
+    // The server prefers HTTP/2.
+    let client = authority.client(None, &[b"http/1.1", b"h2"]);
+    let stream = connect(&server, &client, "a.example").await.expect("connects");
+    let (send, connection) = h2::client::handshake(stream).await.expect("shakes hands");
+    tokio::spawn(connection);
+    let request = Request::builder().uri("https://a.example/").body(()).expect("valid");
+    let (response, _) = send.ready().await.expect("ready").send_request(request, true).expect("sends");
+    let mut body = response.await.expect("answers").into_body();
+    assert_eq!(body.data().await.expect("a frame").expect("data"), "a.example h2 TLSv1.3 0");
+    // Nothing in common is no connection.
+    assert!(connect(&server, &authority.client(None, &[b"spdy/3"]), "a.example").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_1_2_is_served_and_framing_is_as_strict() {
+    let authority = Authority::new();
+    let server = serve(&authority.issue(&["a.example"], 1));
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).expect("PEM")).expect("an authority");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .expect("a version")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client = Arc::new(client);
+    let answer = get(&server, &client, "a.example", "a.example").await.expect("answers");
+    assert_eq!(text(&answer), "a.example - TLSv1.2 0");
+    let mut stream = connect(&server, &client, "a.example").await.expect("connects");
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a.example\n\n").await.expect("sends");
+    let outcome = finish(&mut stream, Duration::from_secs(2)).await;
+    assert_eq!((outcome.statuses(), outcome.closed), (vec![400], true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_is_chosen_by_name_and_other_names_are_misdirected() {
+    let authority = Authority::new();
+    let mut builder = TlsConfig::builder();
+    for identity in [
+        authority.issue(&["first.example", "127.0.0.1"], 1),
+        authority.issue(&["*.wild.example", "bare.example"], 2),
+        authority.issue(&["special.wild.example"], 3),
+    ] {
+        builder = builder.certificate_pem(identity.chain, identity.key);
+    }
+    let server = start(builder.build().expect("valid"));
+    let client = authority.client(None, &[]);
+    // The client checks the certificate's name, so that a connection proves the choice.
+    for name in ["first.example", "x.wild.example", "bare.example", "special.wild.example"] {
+        let answer = get(&server, &client, name, name).await.expect(name);
+        assert_eq!(answer.status, 200);
+    }
+    assert!(connect(&server, &client, "x.y.wild.example").await.is_err(), "a wildcard is one label");
+    assert!(connect(&server, &client, "unknown.example").await.is_err(), "the default does not have the name");
+    for (status, name, host) in [
+        (200, "x.wild.example", "X.wild.example:443"),
+        (200, "x.wild.example", "x.wild.example."),
+        (200, "x.wild.example", "y.wild.example"),
+        (200, "x.wild.example", "bare.example"),
+        (421, "x.wild.example", "special.wild.example"),
+        (421, "x.wild.example", "first.example"),
+        (421, "x.wild.example", "unknown.example"),
+        (200, "first.example", "unknown.example"),
+        (421, "first.example", "bare.example"),
+    ] {
+        let answer = get(&server, &client, name, host).await.expect("answers");
+        assert_eq!(answer.status, status, "{host} on a connection for {name}");
+    }
+    // Without SNI, as to an address, there is nothing to compare.
+    assert_eq!(get(&server, &client, "127.0.0.1", "bare.example").await.expect("answers").status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misdirected_request_on_http2_leaves_the_connection_open() {
+    let authority = Authority::new();
+    let (one, two) = (authority.issue(&["one.example"], 1), authority.issue(&["two.example"], 2));
+    let tls = TlsConfig::builder().certificate_pem(one.chain, one.key).certificate_pem(two.chain, two.key);
+    let server = start(tls.build().expect("valid"));
+    let stream = connect(&server, &authority.client(None, &[b"h2"]), "one.example").await.expect("connects");
+    let (send, connection) = h2::client::handshake(stream).await.expect("shakes hands");
+    tokio::spawn(connection);
+    for (status, uri) in
+        [(200, "https://one.example/"), (421, "https://two.example/"), (200, "https://one.example/")]
+    {
+        let request = Request::builder().uri(uri).body(()).expect("valid");
+        let (response, _) =
+            send.clone().ready().await.expect("ready").send_request(request, true).expect("sends");
+        assert_eq!(response.await.expect("answers").status(), status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_asked_for_certificates_as_configured() {
+    let authority = Authority::new();
+    let stranger = Authority::new();
+    let identity = authority.issue(&["a.example"], 1);
+    let good = authority.issue(&["client"], 2);
+    let expired = authority.issue_with(&["client"], 3, |params| params.not_after = date_time_ymd(2021, 1, 1));
+    let foreign = stranger.issue(&["client"], 2);
+    for (auth, without, with_foreign) in
+        [(ClientAuth::Optional, true, false), (ClientAuth::Required, false, false)]
+    {
+        let tls = TlsConfig::builder()
+            .certificate_pem(identity.chain.clone(), identity.key.clone())
+            .client_auth(auth)
+            .client_ca_pem(authority.pem())
+            .build()
+            .expect("valid");
+        let server = start(tls);
+        let ask = |client: Option<&Identity>| {
+            let client = authority.client(client, &[]);
+            let server = &server;
+            async move { get(server, &client, "a.example", "a.example").await }
+        };
+        assert_eq!(text(&ask(Some(&good)).await.expect("answers")), "a.example - TLSv1.3 1");
+        assert_eq!(ask(None).await.is_ok(), without);
+        assert_eq!(ask(Some(&foreign)).await.is_ok(), with_foreign);
+        assert!(ask(Some(&expired)).await.is_err());
+        // The name is held to strictly, since another name may have another policy.
+        let answer = get(&server, &authority.client(Some(&good), &[]), "a.example", "b.example").await;
+        assert_eq!(answer.expect("answers").status, 421);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revoked_certificates_and_expired_lists_are_refused() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.example"], 1);
+    let (good, revoked) = (authority.issue(&["client"], 2), authority.issue(&["client"], 3));
+    for (next_update, good_passes) in [(2099, true), (2021, false)] {
+        let tls = TlsConfig::builder()
+            .certificate_pem(identity.chain.clone(), identity.key.clone())
+            .client_auth(ClientAuth::Required)
+            .client_ca_pem(authority.pem())
+            .crl_pem(authority.revoke(3, next_update))
+            .build()
+            .expect("valid");
+        let server = start(tls);
+        let good = get(&server, &authority.client(Some(&good), &[]), "a.example", "a.example").await;
+        assert_eq!(good.is_ok(), good_passes, "a list until {next_update}");
+        let revoked = get(&server, &authority.client(Some(&revoked), &[]), "a.example", "a.example").await;
+        assert!(revoked.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_resume_within_one_configuration_and_never_across() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.example"], 1);
+    let client_identity = authority.issue(&["client"], 2);
+    let build = |auth| {
+        let mut builder = TlsConfig::builder().certificate_pem(identity.chain.clone(), identity.key.clone());
+        if auth != ClientAuth::Off {
+            builder = builder.client_auth(auth).client_ca_pem(authority.pem());
+        }
+        builder.build().expect("valid")
+    };
+    let kinds = |server: &Running, client: &Arc<ClientConfig>| {
+        let (address, client) = (server.address, Arc::clone(client));
+        async move {
+            let name = ServerName::try_from("a.example").expect("a name");
+            let stream = TcpStream::connect(address).await.expect("connects");
+            let mut stream = TlsConnector::from(client).connect(name, stream).await.expect("shakes hands");
+            let answer = ask(&mut stream, "a.example").await.expect("answers");
+            (stream.get_ref().1.handshake_kind().expect("done"), text(&answer).to_owned())
+        }
+    };
+    for auth in [ClientAuth::Off, ClientAuth::Optional] {
+        let tls = build(auth);
+        let server = start(tls.clone());
+        let client = authority.client((auth != ClientAuth::Off).then_some(&client_identity), &[]);
+        let (first, facts) = kinds(&server, &client).await;
+        assert_eq!(first, rustls::HandshakeKind::Full);
+        let (second, again) = kinds(&server, &client).await;
+        assert_eq!((second, again), (rustls::HandshakeKind::Resumed, facts.clone()));
+        // A new configuration, be it the same, knows nothing of the session.
+        tls.replace(&build(auth));
+        assert_eq!(kinds(&server, &client).await.0, rustls::HandshakeKind::Full);
+        // Nor does another listener.
+        assert_eq!(kinds(&start(build(ClientAuth::Optional)), &client).await.0, rustls::HandshakeKind::Full);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_certificate_is_for_new_connections() {
+    let authority = Authority::new();
+    let (old, new) = (authority.issue(&["old.example"], 1), authority.issue(&["new.example"], 2));
+    let tls = TlsConfig::from_pem(old.chain.as_bytes(), old.key.as_bytes()).expect("valid");
+    let server = start(tls.clone());
+    let client = authority.client(None, &[]);
+    let mut open = connect(&server, &client, "old.example").await.expect("connects");
+    assert_eq!(ask(&mut open, "old.example").await.expect("answers").status, 200);
+    tls.replace(&TlsConfig::from_pem(new.chain.as_bytes(), new.key.as_bytes()).expect("valid"));
+    assert_eq!(ask(&mut open, "old.example").await.expect("answers").status, 200);
+    assert!(connect(&server, &client, "old.example").await.is_err());
+    assert_eq!(get(&server, &client, "new.example", "new.example").await.expect("answers").status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_handshake_and_a_silent_session_are_closed_at_the_limit() {
+    let authority = Authority::new();
+    let server = serve(&authority.issue(&["a.example"], 1));
+    for bytes in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let mut stream = server.connect().await;
+        stream.write_all(bytes).await.expect("sends");
+        let start = std::time::Instant::now();
+        assert!(finish(&mut stream, Duration::from_secs(3)).await.closed);
+        assert!(start.elapsed() >= Duration::from_millis(450) && start.elapsed() < Duration::from_millis(1500));
+    }
+    let mut stream = connect(&server, &authority.client(None, &[]), "a.example").await.expect("connects");
+    let start = std::time::Instant::now();
+    assert!(finish(&mut stream, Duration::from_secs(3)).await.closed);
+    assert!(start.elapsed() >= Duration::from_millis(450) && start.elapsed() < Duration::from_millis(1500));
+    // Cleartext is no handshake.
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n").await.expect("sends");
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    assert!(!bytes.starts_with(b"HTTP"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_with_the_file() {
+    let authority = Authority::new();
+    let (one, two) = (authority.issue(&["a.example"], 1), authority.issue(&["b.example"], 2));
+    let folder = std::env::temp_dir().join(format!("gatewright-server-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("writes");
+        path
+    };
+    let chain = file("one.pem", &one.chain);
+    let key = file("one.key", &one.key);
+    let other = file("two.key", &two.key);
+    let empty = file("empty.pem", "");
+    let encrypted = file(
+        "encrypted.key",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    let old_encrypted = file(
+        "old.key",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+    );
+    let garbled = file("garbled.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let torn = file("torn.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
+    let missing = folder.join("missing.pem");
+    let told = |path: &std::path::Path, text: &str| text.replace("{}", &path.to_string_lossy());
+    for (chain, key, expected) in [
+        (&missing, &key, told(&missing, "cannot read {}: entity not found")),
+        (&chain, &missing, told(&missing, "cannot read {}: entity not found")),
+        (&empty, &key, told(&empty, "{} holds no certificate")),
+        (&key, &key, told(&key, "{} holds no certificate")),
+        (&chain, &empty, told(&empty, "{} holds no private key")),
+        (&chain, &chain, told(&chain, "{} holds no private key")),
+        (
+            &chain,
+            &encrypted,
+            told(&encrypted, "the private key in {} is encrypted; store it without a passphrase"),
+        ),
+        (
+            &chain,
+            &old_encrypted,
+            told(&old_encrypted, "the private key in {} is encrypted; store it without a passphrase"),
+        ),
+        (&garbled, &key, told(&garbled, "the certificate in {} cannot be used")),
+        (&torn, &key, told(&torn, "{} is not valid PEM")),
+        (
+            &chain,
+            &other,
+            told(&other, "the private key in {} does not belong to the certificate in ")
+                + &chain.to_string_lossy(),
+        ),
+    ] {
+        let error = TlsConfig::from_pem_files(chain, key).expect_err("it is wrong");
+        assert_eq!(error.to_string(), expected);
+    }
+    let base = || TlsConfig::builder().certificate_files(&chain, &key);
+    for (builder, expected) in [
+        (TlsConfig::builder(), "a TLS listener needs a certificate".to_owned()),
+        (
+            base().client_auth(ClientAuth::Required),
+            "clients are asked for certificates, but no client authority is named".to_owned(),
+        ),
+        (
+            base().client_ca_file(&chain),
+            "a client authority is named, but clients are not asked for certificates".to_owned(),
+        ),
+        (
+            base().client_auth(ClientAuth::Required).client_ca_file(&empty),
+            told(&empty, "{} holds no certificate"),
+        ),
+        (
+            base().client_auth(ClientAuth::Required).client_ca_file(&chain).crl_file(&empty),
+            told(&empty, "{} holds no revocation list"),
+        ),
+    ] {
+        assert_eq!(builder.build().expect_err("it is wrong").to_string(), expected);
+    }
+    assert!(base().build().is_ok());
+    let shown = format!("{:?}", TlsConfig::builder().certificate_pem(one.chain, one.key.clone()));
+    assert!(!shown.contains("PRIVATE") && !shown.contains(&one.key[30..60]), "{shown}");
+    std::fs::remove_dir_all(folder).expect("removes");
+}
