@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Mutex, PoisonError},
     task::Poll,
     time::Duration,
@@ -74,9 +74,8 @@ pub(crate) struct Limits {
 pub(crate) async fn within<T>(
     limits: Limits,
     progress: Option<&Progress>,
-    response: impl Future<Output = T>,
+    mut response: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Error> {
-    let mut response = pin!(response);
     let started = Instant::now();
     // Which side has to move, and until when.
     let due = || match progress.map(Progress::stand) {
@@ -115,7 +114,8 @@ mod tests {
 
     async fn waited(progress: Option<&Progress>) -> (ErrorKind, u64) {
         let started = Instant::now();
-        let error = within(LIMITS, progress, std::future::pending::<()>()).await.expect_err("it never answers");
+        let error =
+            within(LIMITS, progress, pin!(std::future::pending::<()>())).await.expect_err("it never answers");
         (error.kind(), started.elapsed().as_secs())
     }
 

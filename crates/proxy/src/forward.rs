@@ -1,6 +1,6 @@
 //! The way of one request: choose a target, send, look at the answer, send again where that is safe.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use gatewright_client::{Connection, PoolBody, Require, SendError};
 use gatewright_core::{Body, Error, ErrorKind, RequestRecord, Side};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{
     ProxyBody,
     body::RequestBody,
-    deadline::{Limits, within},
+    deadline::{Limits, Progress, within},
     head::{self, Destination},
     interim::Relay,
     retries::is_idempotent,
@@ -72,13 +72,8 @@ struct Spent {
     resent: u32,
 }
 
-/// What became of one attempt.
-enum Outcome {
-    Answered(Response<PoolBody<RequestBody>>),
-    /// No byte left; the request is whole.
-    Unsent(Request<RequestBody>, Error),
-    Failed(Error),
-}
+/// What became of one attempt: the response's head, or why there is none.
+type Sent = Result<Response<PoolBody<RequestBody>>, SendError<RequestBody>>;
 
 impl Exchange<'_> {
     async fn run(&self, mut request: Request<RequestBody>) -> Result<Response<PoolBody<RequestBody>>, Error> {
@@ -110,30 +105,36 @@ impl Exchange<'_> {
             let stale = self.replayable && connection.idle_for().is_some_and(|idle| idle >= STALE);
             let reused = connection.idle_for().is_some();
             let copy = (stale || (may_resend && spent.resent < retries.attempts())).then(|| copy_of(&request));
-            let error = match self.attempt(connection, request, endpoint).await? {
-                Outcome::Answered(response) => {
+            let (response, progress, relay) = self.send(connection, request, endpoint)?;
+            let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
+            drop(relay);
+            let error = match outcome {
+                Ok(Ok(response)) => {
                     endpoint.note_success();
                     self.note_time();
                     match copy {
                         Some(copy) if retries.cover_status(response.status()) && self.pays(&spent) => {
                             spent.resent += 1;
                             spent.failed = Some(index);
-                            request = copy;
+                            request = *copy;
                             continue;
                         }
                         _ => return Ok(response),
                     }
                 }
-                Outcome::Unsent(whole, error) => {
-                    spent.unsent += 1;
-                    if spent.unsent >= UNSENT {
-                        return Err(error);
+                Ok(Err(failure)) => match failure.into_parts() {
+                    (error, Some(whole)) => {
+                        spent.unsent += 1;
+                        if spent.unsent >= UNSENT {
+                            return Err(error);
+                        }
+                        spent.failed = (!reused).then_some(index);
+                        request = whole;
+                        continue;
                     }
-                    spent.failed = (!reused).then_some(index);
-                    request = whole;
-                    continue;
-                }
-                Outcome::Failed(error) => error,
+                    (error, None) => error,
+                },
+                Err(timeout) => timeout,
             };
             if error.side() == Side::Upstream {
                 endpoint.note_failure(&error);
@@ -146,7 +147,7 @@ impl Exchange<'_> {
             }
             spent.resent += 1;
             spent.failed = (!met_a_close).then_some(index);
-            request = copy;
+            request = *copy;
         }
     }
 
@@ -157,30 +158,30 @@ impl Exchange<'_> {
             && self.settings.upstream.budget().pay()
     }
 
-    async fn attempt(
+    /// Sends one attempt on its way. What it gives back beside the response is held until that is there.
+    fn send(
         &self,
         connection: Connection<RequestBody>,
         mut request: Request<RequestBody>,
         endpoint: &Endpoint,
-    ) -> Result<Outcome, Error> {
-        let Settings { upstream, timeout, idle_timeout, preserve_host, .. } = self.settings;
+    ) -> Result<(impl Future<Output = Sent> + use<>, Option<Arc<Progress>>, Option<Relay>), Error> {
+        let Settings { upstream, preserve_host, .. } = self.settings;
         let version = connection.version();
         self.destination.write(&mut request, version, upstream.scheme(), &endpoint.host, *preserve_host)?;
-        if self.upgrading && version == Version::HTTP_11 {
-            Upgrade::write(request.headers_mut());
+        let mut relay = None;
+        if version == Version::HTTP_11 {
+            if self.upgrading {
+                Upgrade::write(request.headers_mut());
+            }
+            relay = Relay::responder(self.record.as_ref(), self.client_version)
+                .map(|responder| Relay::attach(responder, &mut request));
         }
-        let responder = Relay::responder(self.record.as_ref(), self.client_version);
-        let _relay = responder
-            .filter(|_| version == Version::HTTP_11)
-            .map(|responder| Relay::attach(responder, &mut request));
         let progress = request.body().progress();
-        let limits = Limits { timeout: *timeout, idle_timeout: *idle_timeout };
-        let sent = within(limits, progress.as_deref(), connection.send(request)).await;
-        Ok(match sent {
-            Ok(Ok(response)) => Outcome::Answered(response),
-            Ok(Err(failure)) => failed(failure),
-            Err(timeout) => Outcome::Failed(timeout),
-        })
+        Ok((connection.send(request), progress, relay))
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { timeout: self.settings.timeout, idle_timeout: self.settings.idle_timeout }
     }
 
     fn note_endpoint(&self, endpoint: &Endpoint) {
@@ -200,20 +201,13 @@ impl Exchange<'_> {
     }
 }
 
-fn failed(failure: SendError<RequestBody>) -> Outcome {
-    match failure.into_parts() {
-        (error, Some(request)) => Outcome::Unsent(request, error),
-        (error, None) => Outcome::Failed(error),
-    }
-}
-
-/// The same request once more. Only requests without a body are copied.
-fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
+/// The same request once more. Only requests without a body are copied, and few of those.
+fn copy_of(request: &Request<RequestBody>) -> Box<Request<RequestBody>> {
     let mut copy = Request::new(RequestBody::empty());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
-    copy
+    Box::new(copy)
 }
 
 /// Makes the client's response of the upstream's.

@@ -43,6 +43,10 @@ impl Error for BindError {
 pub(crate) fn bind(address: SocketAddr, count: usize) -> Result<Vec<std::net::TcpListener>, BindError> {
     let mut sockets = Vec::with_capacity(count);
     let mut bound = address;
+    if count > 1 && address.port() != 0 {
+        // Sockets that share a port would share it with another process too, which is taken for a mistake.
+        bind_one(address, false).map_err(|source| BindError { address, source })?;
+    }
     for _ in 0..count {
         let socket = bind_one(bound, count > 1).map_err(|source| BindError { address, source })?;
         // Port 0 has become a real one, which the others must share.
@@ -63,4 +67,21 @@ fn bind_one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListen
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_a_port_with_each_other_but_not_with_another_server() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let first = bind(any, 2).expect("a free port");
+        let address = first[0].local_addr().expect("is bound");
+        assert_eq!(first[1].local_addr().expect("is bound"), address);
+        let error = bind(address, 2).expect_err("is taken");
+        assert_eq!(error.to_string(), format!("cannot listen on {address}: the port is taken"));
+        drop(first);
+        bind(address, 2).expect("is free again");
+    }
 }

@@ -94,7 +94,7 @@ pub(crate) struct Content {
 }
 
 /// A request that reached an origin.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Request {
     /// Which of the origin's connections brought it, from 0.
@@ -136,7 +136,7 @@ impl Request {
 }
 
 /// A response that reached a client.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Response {
     /// The 1xx responses before it.
@@ -189,4 +189,33 @@ impl Response {
         self.trailers = content.trailers;
         self.complete = content.complete;
     }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("connection", &self.connection)
+            .field("head", &self.head)
+            .field("body", &shown(&self.body))
+            .field("trailers", &self.trailers)
+            .field("complete", &self.complete)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("interim", &self.interim)
+            .field("head", &self.head)
+            .field("body", &shown(&self.body))
+            .field("trailers", &self.trailers)
+            .field("complete", &self.complete)
+            .finish()
+    }
+}
+
+/// The start of a body, as a failing test wants to show it.
+fn shown(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(500)]).into_owned()
 }

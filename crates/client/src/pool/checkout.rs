@@ -57,9 +57,10 @@ where
             if let Some(connection) = shard.multiplexed() {
                 return Ok(Connection::http2(connection));
             }
-            return pool.open(shard, protocol).await;
+            return Box::pin(pool.open(shard, protocol)).await;
         }
-        pool.open(shard, protocol).await
+        // Boxed, so that requests that find a connection do not carry the room for opening one.
+        Box::pin(pool.open(shard, protocol)).await
     }
 }
 

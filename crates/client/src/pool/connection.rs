@@ -2,10 +2,13 @@
 
 use std::{
     fmt,
+    future::Future,
+    pin::Pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -13,7 +16,11 @@ use http::{
     HeaderMap, Request, Response, Version,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
-use hyper::client::conn::{http1, http2};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1, http2},
+};
+use pin_project_lite::pin_project;
 
 use super::{Inner, PoolBody, SendError, shard::thread_number};
 
@@ -69,24 +76,60 @@ where
     /// # Errors
     ///
     /// When the connection breaks or the response is no valid HTTP.
-    pub async fn send(self, request: Request<B>) -> Result<Response<PoolBody<B>>, SendError<B>> {
+    // No async function: that would carry the request along, which leaves at once.
+    pub fn send(
+        self,
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Response<PoolBody<B>>, SendError<B>>> + Send {
         match self.exchange {
-            Exchange::Http1(mut sender, pool) => match sender.try_send_request(request).await {
-                Ok(response) if has_two_lengths(response.headers()) => Err(SendError::two_lengths()),
-                Ok(response) => Ok(response.map(|body| PoolBody::http1(body, sender, pool))),
-                Err(mut error) => {
-                    let request = error.take_message();
-                    Err(SendError::new(error.into_error(), request))
-                }
-            },
-            Exchange::Http2(mut connection) => match connection.sender.try_send_request(request).await {
-                Ok(response) => Ok(response.map(|body| PoolBody::http2(body, connection.stream))),
-                Err(mut error) => {
-                    let request = error.take_message();
-                    Err(SendError::new(error.into_error(), request))
-                }
-            },
+            Exchange::Http1(mut sender, pool) => {
+                let sent = sender.try_send_request(request);
+                Sending::Http1 { sent, sender: Some((sender, pool)) }
+            }
+            Exchange::Http2(mut connection) => {
+                let sent = connection.sender.try_send_request(request);
+                Sending::Http2 { sent, stream: Some(connection.stream) }
+            }
         }
+    }
+}
+
+pin_project! {
+    /// A request on its way, until the response's head is there.
+    #[project = SendingProjection]
+    enum Sending<F1, F2, B> {
+        Http1 { #[pin] sent: F1, sender: Option<(http1::SendRequest<B>, Weak<Inner<B>>)> },
+        Http2 { #[pin] sent: F2, stream: Option<StreamPermit> },
+    }
+}
+
+impl<F1, F2, B> Future for Sending<F1, F2, B>
+where
+    F1: Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>>,
+    F2: Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>>,
+    B: Send + 'static,
+{
+    type Output = Result<Response<PoolBody<B>>, SendError<B>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        const POLLED_AFTER_COMPLETION: &str = "a future is not polled after it has completed";
+        Poll::Ready(match self.project() {
+            SendingProjection::Http1 { sent, sender } => match ready!(sent.poll(cx)) {
+                Ok(response) if has_two_lengths(response.headers()) => Err(SendError::two_lengths()),
+                Ok(response) => {
+                    let (sender, pool) = sender.take().expect(POLLED_AFTER_COMPLETION);
+                    Ok(response.map(|body| PoolBody::http1(body, sender, pool)))
+                }
+                Err(error) => Err(SendError::of(error)),
+            },
+            SendingProjection::Http2 { sent, stream } => match ready!(sent.poll(cx)) {
+                Ok(response) => {
+                    let stream = stream.take().expect(POLLED_AFTER_COMPLETION);
+                    Ok(response.map(|body| PoolBody::http2(body, stream)))
+                }
+                Err(error) => Err(SendError::of(error)),
+            },
+        })
     }
 }
 

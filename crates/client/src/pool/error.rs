@@ -2,6 +2,7 @@ use std::fmt;
 
 use gatewright_core::{Error, ErrorKind};
 use http::Request;
+use hyper::client::conn::TrySendError;
 
 /// A request could not be sent, or its response did not come.
 pub struct SendError<B> {
@@ -10,7 +11,9 @@ pub struct SendError<B> {
 }
 
 impl<B> SendError<B> {
-    pub(super) fn new(cause: hyper::Error, request: Option<Request<B>>) -> Self {
+    pub(super) fn of(mut failure: TrySendError<Request<B>>) -> Self {
+        let request = failure.take_message();
+        let cause = failure.into_error();
         let unsent = request.is_some() || was_refused(&cause);
         let error = classify(cause);
         let error = if unsent { error.unsent() } else { error };

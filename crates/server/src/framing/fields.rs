@@ -1,6 +1,6 @@
 //! One field line (RFC 9112, section 5).
 
-use super::violation::Violation;
+use super::{scan::name_length, violation::Violation};
 
 /// The fields that framing must know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,60 +13,65 @@ pub(super) enum Known {
     TransferEncoding,
 }
 
-/// A field line taken apart. The value has lost the white space around it.
+/// A field that framing must know of. The value has lost the white space around it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field<'a> {
-    pub(super) known: Option<Known>,
+    pub(super) known: Known,
     pub(super) value: &'a [u8],
     /// Where the value begins in the line.
     pub(super) value_at: usize,
 }
 
-/// Takes a line apart, from which control characters other than tabs are known to be absent.
-pub(super) fn parse(line: &[u8], allow_underscore: bool) -> Result<Field<'_>, Violation> {
+/// Judges a line, from which control characters other than tabs are known to be absent, and gives the field when
+/// framing must know of it.
+#[inline]
+pub(super) fn parse(line: &[u8], allow_underscore: bool) -> Result<Option<Field<'_>>, Violation> {
+    let length = name_length(line);
+    match line.get(length) {
+        Some(b':') if length > 0 => Ok(known(&line[..length]).map(|known| {
+            let (value, value_at) = value(line, length + 1);
+            Field { known, value, value_at }
+        })),
+        _ => unusual_name(line, allow_underscore).map(|()| None),
+    }
+}
+
+fn value(line: &[u8], after_colon: usize) -> (&[u8], usize) {
+    let mut value = &line[after_colon..];
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    let value_at = line.len() - value.len();
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    (value, value_at)
+}
+
+/// Judges a line whose name is not of letters, digits and hyphens alone.
+#[cold]
+fn unusual_name(line: &[u8], allow_underscore: bool) -> Result<(), Violation> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Violation::OBS_FOLD);
     }
-    let mut underscore = false;
-    let mut colon = None;
-    for (at, &byte) in line.iter().enumerate() {
-        match CLASSES[usize::from(byte)] {
-            Class::Name => {}
-            Class::Colon => {
-                colon = Some(at);
-                break;
-            }
-            Class::Underscore if allow_underscore => underscore = true,
-            Class::Underscore | Class::Other => return Err(Violation::FIELD_NAME),
-        }
-    }
-    let colon = colon.ok_or(Violation::FIELD_LINE)?;
+    let of_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || allow_underscore && *byte == b'_';
+    let colon = line.iter().position(|byte| !of_name(byte)).ok_or(Violation::FIELD_LINE)?;
     let name = &line[..colon];
-    let known = match (name.is_empty(), underscore) {
-        (true, _) => return Err(Violation::FIELD_NAME),
-        (false, false) => known(name),
-        // A server behind us may read `Content_Length` as `Content-Length`.
-        (false, true) if is_alias_of_known(name) => return Err(Violation::FIELD_NAME),
-        (false, true) => None,
-    };
-    let mut start = colon + 1;
-    let mut end = line.len();
-    while start < end && matches!(line[start], b' ' | b'\t') {
-        start += 1;
+    // A server behind us may read `Content_Length` as `Content-Length`.
+    if line[colon] != b':' || name.is_empty() || is_alias_of_known(name) {
+        return Err(Violation::FIELD_NAME);
     }
-    while end > start && matches!(line[end - 1], b' ' | b'\t') {
-        end -= 1;
-    }
-    Ok(Field { known, value: &line[start..end], value_at: start })
+    Ok(())
 }
 
 /// Whether a field of this name may be received.
 pub(crate) fn is_allowed_name(name: &[u8], allow_underscore: bool) -> bool {
-    name.iter().all(|byte| match CLASSES[usize::from(*byte)] {
-        Class::Name => true,
-        Class::Underscore => allow_underscore,
-        Class::Colon | Class::Other => false,
-    }) && !(name.contains(&b'_') && is_alias_of_known(name))
+    let plain = name_length(name) == name.len();
+    plain
+        || allow_underscore
+            && name.split(|byte| *byte == b'_').all(|part| name_length(part) == part.len())
+            && !is_alias_of_known(name)
 }
 
 fn known(name: &[u8]) -> Option<Known> {
@@ -87,39 +92,16 @@ fn is_alias_of_known(name: &[u8]) -> bool {
     known(&with_hyphens).is_some()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Name,
-    Colon,
-    Underscore,
-    Other,
-}
-
-static CLASSES: [Class; 256] = {
-    let mut classes = [Class::Other; 256];
-    let mut byte = 0;
-    while byte < 128_u8 {
-        classes[byte as usize] = match byte {
-            b'-' => Class::Name,
-            b':' => Class::Colon,
-            b'_' => Class::Underscore,
-            _ if byte.is_ascii_alphanumeric() => Class::Name,
-            _ => Class::Other,
-        };
-        byte += 1;
-    }
-    classes
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_value_loses_the_white_space_around_it() {
-        let field = parse(b"Host: \t a \t", false).expect("valid");
-        assert_eq!((field.known, field.value, field.value_at), (Some(Known::Host), &b"a"[..], 8));
-        assert_eq!(parse(b"x:", false).expect("valid").value, b"");
+        let field = parse(b"Host: \t a \t", false).expect("valid").expect("known");
+        assert_eq!((field.known, field.value, field.value_at), (Known::Host, &b"a"[..], 8));
+        assert_eq!(parse(b"Expect: \t ", false).expect("valid").expect("known").value, b"");
+        assert!(parse(b"x:", false).expect("valid").is_none());
     }
 
     #[test]

@@ -85,34 +85,34 @@ enum Asked {
 impl HeadScan {
     /// Goes on with `bytes`, which begin at the head's first byte each time. `None` asks for more.
     pub(super) fn advance(&mut self, bytes: &[u8], rules: &Rules) -> Result<Option<Head>, Violation> {
-        while let Some(found) = find_control(&bytes[self.searched..]) {
-            let at = self.searched + found;
-            match bytes[at] {
-                b'\r' => match bytes.get(at + 1) {
-                    Some(b'\n') => {
-                        let line = self.line_at..at;
-                        self.line_at = at + 2;
-                        self.searched = at + 2;
-                        if self.line_at > rules.max_head {
-                            return Err(Violation::HEAD_TOO_LARGE);
-                        }
-                        if self.line(bytes, line, rules)? {
-                            return self.finish(bytes).map(Some);
-                        }
+        // Kept in locals, since a head nearly always comes in one piece.
+        let (mut line_at, mut searched) = (self.line_at, self.searched);
+        while let Some(found) = find_control(&bytes[searched..]) {
+            let at = searched + found;
+            match (bytes[at], bytes.get(at + 1)) {
+                (b'\r', Some(b'\n')) => {
+                    let next = at + 2;
+                    if next > rules.max_head {
+                        return Err(Violation::HEAD_TOO_LARGE);
                     }
-                    Some(_) => return Err(Violation::BARE_CR),
-                    None => {
-                        self.searched = at;
-                        return self.partial(bytes, rules);
+                    if at > line_at && self.request_line.is_some() {
+                        self.field(bytes, line_at..at, rules)?;
+                    } else if self.line(bytes, line_at..at, rules)? {
+                        return self.finish(bytes, next).map(Some);
                     }
-                },
-                b'\t' if self.request_line.is_some() => self.searched = at + 1,
-                b'\n' => return Err(Violation::BARE_LF),
+                    (line_at, searched) = (next, next);
+                }
+                (b'\r', None) => {
+                    searched = at;
+                    return self.partial(bytes, line_at, searched, rules);
+                }
+                (b'\t', _) if self.request_line.is_some() => searched = at + 1,
+                (b'\r', Some(_)) => return Err(Violation::BARE_CR),
+                (b'\n', _) => return Err(Violation::BARE_LF),
                 _ => return Err(Violation::CONTROL),
             }
         }
-        self.searched = bytes.len();
-        self.partial(bytes, rules)
+        self.partial(bytes, line_at, bytes.len(), rules)
     }
 
     /// Whether the client has begun to send it; a blank line before it does not count.
@@ -126,48 +126,55 @@ impl HeadScan {
         Some((bytes.get(line.method.clone())?, bytes.get(line.target.clone())?))
     }
 
-    fn partial(&self, bytes: &[u8], rules: &Rules) -> Result<Option<Head>, Violation> {
+    /// Remembers how far the scan has come.
+    fn partial(
+        &mut self,
+        bytes: &[u8],
+        line_at: usize,
+        searched: usize,
+        rules: &Rules,
+    ) -> Result<Option<Head>, Violation> {
+        (self.line_at, self.searched) = (line_at, searched);
         if bytes.len() > rules.max_head {
             return Err(Violation::HEAD_TOO_LARGE);
         }
         // Room for a method of ordinary length and the version.
-        if self.request_line.is_none() && bytes.len() - self.line_at > rules.max_target + 64 {
+        if self.request_line.is_none() && bytes.len() - line_at > rules.max_target + 64 {
             return Err(Violation::TARGET_TOO_LONG);
         }
         Ok(None)
     }
 
-    /// Takes one line; true at the empty line that ends the head.
+    /// Takes the request line or an empty one; true at the empty line that ends the head.
     fn line(&mut self, bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<bool, Violation> {
-        if self.request_line.is_none() {
-            if line.is_empty() {
-                // One blank line before a request is to be ignored (RFC 9112, section 2.2).
-                return if std::mem::replace(&mut self.blank_line, true) {
-                    Err(Violation::REQUEST_LINE)
-                } else {
-                    Ok(false)
-                };
+        match (&self.request_line, line.is_empty()) {
+            (Some(_), _) => return Ok(true),
+            // One blank line before a request is to be ignored (RFC 9112, section 2.2).
+            (None, true) if std::mem::replace(&mut self.blank_line, true) => {
+                return Err(Violation::REQUEST_LINE);
             }
-            self.request_line = Some(request_line(bytes, line, rules)?);
-            return Ok(false);
-        }
-        if line.is_empty() {
-            return Ok(true);
-        }
-        self.fields += 1;
-        if self.fields > rules.max_fields {
-            return Err(Violation::TOO_MANY_FIELDS);
-        }
-        let field = fields::parse(&bytes[line.clone()], rules.allow_underscore)?;
-        if let Some(known) = field.known {
-            self.known(known, field, line.start)?;
+            (None, true) => {}
+            (None, false) => self.request_line = Some(request_line(bytes, line, rules)?),
         }
         Ok(false)
     }
 
-    fn known(&mut self, known: Known, field: Field<'_>, line_at: usize) -> Result<(), Violation> {
+    #[inline]
+    fn field(&mut self, bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<(), Violation> {
+        self.fields += 1;
+        if self.fields > rules.max_fields {
+            return Err(Violation::TOO_MANY_FIELDS);
+        }
+        let line_at = line.start;
+        match fields::parse(&bytes[line], rules.allow_underscore)? {
+            Some(field) => self.known(field, line_at),
+            None => Ok(()),
+        }
+    }
+
+    fn known(&mut self, field: Field<'_>, line_at: usize) -> Result<(), Violation> {
         let value = field.value;
-        match known {
+        match field.known {
             Known::Host => {
                 let start = line_at + field.value_at;
                 if self.host.replace(start..start + value.len()).is_some() {
@@ -208,7 +215,7 @@ impl HeadScan {
     }
 
     /// Judges what no single line could tell.
-    fn finish(&self, bytes: &[u8]) -> Result<Head, Violation> {
+    fn finish(&self, bytes: &[u8], length: usize) -> Result<Head, Violation> {
         let Some(RequestLine { method, target, version }) = &self.request_line else {
             return Err(Violation::REQUEST_LINE);
         };
@@ -237,7 +244,7 @@ impl HeadScan {
             None => None,
             Some(asked) => Some(self.upgrade(asked, *version, method, body)?),
         };
-        Ok(Head { length: self.line_at, body, upgrade })
+        Ok(Head { length, body, upgrade })
     }
 
     /// An upgrade with a body is refused, save one to h2c, which curl offers with every request and which is ignored.
@@ -261,7 +268,8 @@ impl HeadScan {
 
 fn request_line(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<RequestLine, Violation> {
     let text = &bytes[line.clone()];
-    let method_end = memchr::memchr(b' ', text).ok_or(Violation::REQUEST_LINE)?;
+    // Methods are too short for a search by vectors to pay.
+    let method_end = text.iter().position(|byte| *byte == b' ').ok_or(Violation::REQUEST_LINE)?;
     let target_at = method_end + 1;
     let target_length = memchr::memchr(b' ', &text[target_at..]);
     let target_end = target_at + target_length.unwrap_or(text.len() - target_at);

@@ -2,11 +2,16 @@
 
 use std::net::Ipv6Addr;
 
+use super::scan::name_length;
+
 const MAX_HOST: usize = 255;
 
 /// Whether it is a host that can be routed by, with a port or without: a registered name of letters, digits, `-`,
 /// `_` and `.`, an IPv4 address, or an IPv6 address in brackets. User information is refused.
 pub(crate) fn is_valid(authority: &[u8]) -> bool {
+    if is_name(authority) {
+        return true;
+    }
     if authority.len() > MAX_HOST + 6 {
         return false;
     }
@@ -40,7 +45,7 @@ fn split(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
     } else {
         0
     };
-    match memchr::memchr(b':', &authority[after_brackets..]) {
+    match authority[after_brackets..].iter().position(|byte| *byte == b':') {
         Some(at) => {
             let colon = after_brackets + at;
             (&authority[..colon], Some(&authority[colon + 1..]))
@@ -57,17 +62,18 @@ fn is_port(port: &[u8]) -> bool {
 
 /// Labels divided by dots, none of them empty save one after a last dot.
 fn is_name(name: &[u8]) -> bool {
-    let mut before = b'.';
-    for &byte in name {
-        match byte {
-            b'.' if before == b'.' => return false,
-            b'.' | b'-' | b'_' => {}
-            _ if byte.is_ascii_alphanumeric() => {}
-            _ => return false,
+    let (mut rest, mut label_begins) = (name, true);
+    loop {
+        let length = name_length(rest);
+        label_begins &= length == 0;
+        match rest[length..].split_first() {
+            None => return !name.is_empty() && name.len() <= MAX_HOST,
+            Some((b'.', _)) if label_begins => return false,
+            Some((b'.', after)) => (rest, label_begins) = (after, true),
+            Some((b'_', after)) => (rest, label_begins) = (after, false),
+            Some(_) => return false,
         }
-        before = byte;
     }
-    !name.is_empty() && name.len() <= MAX_HOST
 }
 
 #[cfg(test)]

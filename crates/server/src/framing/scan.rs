@@ -1,4 +1,4 @@
-//! Finding the bytes that end a line or must not be there.
+//! Finding the bytes that end a line or a name, or must not be there, eight at a time.
 
 const LANES: usize = 8;
 const ONES: u64 = u64::MAX / 255;
@@ -7,7 +7,6 @@ const HIGH: u64 = ONES * 0x80;
 /// The place of the first control character (0x00 to 0x1f, and 0x7f).
 ///
 /// A well-formed head holds one at the end of each line only, so this both finds the lines and proves their bytes.
-/// Eight bytes are looked at in one step.
 #[inline]
 pub(super) fn find_control(bytes: &[u8]) -> Option<usize> {
     let (lanes, rest) = bytes.as_chunks::<LANES>();
@@ -26,6 +25,29 @@ pub(super) fn find_control(bytes: &[u8]) -> Option<usize> {
     Some(lanes.len() * LANES + at)
 }
 
+/// How many of the first bytes are ASCII letters, digits or `-`: the length of a field name.
+#[inline]
+pub(super) fn name_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(lane) = bytes[at..].first_chunk::<LANES>() {
+        let word = u64::from_le_bytes(*lane);
+        // The sums are right for ASCII; a byte beyond it is a hit itself, and spoils only what stands above it.
+        let at_least = |word: u64, byte: u8| word.wrapping_add(ONES * u64::from(0x80 - byte));
+        let lower = word | (ONES * 0x20);
+        let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1);
+        let digit = at_least(word, b'0') & !at_least(word, b'9' + 1);
+        let hyphen = !at_least(word ^ (ONES * u64::from(b'-')), 1);
+        let hits = (!(letter | digit | hyphen) | word) & HIGH;
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += LANES;
+    }
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    let rest = &bytes[at..];
+    at + rest.iter().position(|byte| !is_name(byte)).unwrap_or(rest.len())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -36,6 +58,31 @@ mod tests {
         #[test]
         fn the_fast_search_finds_what_the_plain_one_finds(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             prop_assert_eq!(find_control(&bytes), bytes.iter().position(u8::is_ascii_control));
+        }
+    }
+
+    fn plain_name_length(bytes: &[u8]) -> usize {
+        bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count()
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_as_long_as_it_is(name in "[a-zA-Z0-9-]{0,30}", rest in prop::collection::vec(any::<u8>(), 0..20)) {
+            let bytes = [name.as_bytes(), &rest].concat();
+            prop_assert_eq!(name_length(&bytes), plain_name_length(&bytes));
+        }
+    }
+
+    #[test]
+    fn each_byte_is_part_of_a_name_or_not_in_each_lane() {
+        for byte in 0..=u8::MAX {
+            for lane in 0..20 {
+                for other in [b'a', b'Z', b'0', b'-'] {
+                    let mut bytes = [other; 20];
+                    bytes[lane] = byte;
+                    assert_eq!(name_length(&bytes), plain_name_length(&bytes), "{byte:#x} at {lane}");
+                }
+            }
         }
     }
 

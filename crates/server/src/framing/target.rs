@@ -7,10 +7,8 @@ use super::{host, violation::Violation};
 /// Allowed are the characters of RFC 3986 and those that clients send although they should encode them
 /// (`\`, `^`, `{`, `|`, `}`), since what they mean in a path is the router's to judge.
 pub(super) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Authority<'a>>, Violation> {
-    for &byte in target {
-        if !ALLOWED[usize::from(byte)] {
-            return Err(if byte == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
-        }
+    if let Some(byte) = target.iter().find(|byte| !ALLOWED[usize::from(**byte)]) {
+        return Err(if *byte == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
     }
     match target {
         [b'/', ..] => Ok(None),

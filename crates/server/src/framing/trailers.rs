@@ -52,8 +52,10 @@ impl TrailerScan {
         if self.fields > rules.max_fields {
             return Err(Violation::TRAILERS_TOO_LARGE);
         }
-        let field = fields::parse(line, rules.allow_underscore)?;
-        if field.known.is_some() { Err(Violation::TRAILER) } else { Ok(()) }
+        match fields::parse(line, rules.allow_underscore)? {
+            Some(_) => Err(Violation::TRAILER),
+            None => Ok(()),
+        }
     }
 }
 

@@ -77,7 +77,7 @@ where
             break (end, state.in_flight());
         }
         // Only an upgrade takes these from hyper, and an idle connection has none under way.
-        let Some((idle_parts, idle_service)) = take_apart(connection) else { return };
+        let Some((idle_parts, idle_service)) = take_apart(*connection) else { return };
         (parts, service) = (idle_parts, idle_service);
         if let Some(end) = park(&parts.transport, &state, shared).await {
             drop(service);
@@ -93,11 +93,7 @@ where
 }
 
 /// Polls hyper and the watchdog until one of them says that it is over.
-async fn drive<S, B>(
-    connection: &mut Connection<S>,
-    state: &State,
-    shared: &Shared,
-) -> End
+async fn drive<S, B>(connection: &mut Connection<S>, state: &State, shared: &Shared) -> End
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
@@ -157,11 +153,7 @@ where
     .await
 }
 
-fn poll_hyper<S, B>(
-    connection: &mut Connection<S>,
-    state: &State,
-    cx: &mut Context<'_>,
-) -> Poll<End>
+fn poll_hyper<S, B>(connection: &mut Connection<S>, state: &State, cx: &mut Context<'_>) -> Poll<End>
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
@@ -190,7 +182,7 @@ where
 }
 
 /// Gives up hyper's part of an idle connection, its buffers with it.
-fn take_apart<S, B>(connection: Box<Connection<S>>) -> Option<(Parts, Http1Service<S>)>
+fn take_apart<S, B>(connection: Connection<S>) -> Option<(Parts, Http1Service<S>)>
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
