@@ -72,6 +72,13 @@ struct Spent {
     resent: u32,
 }
 
+/// An attempt on its way, and what is held until its response's head is there.
+struct Sending<F> {
+    response: F,
+    progress: Option<Arc<Progress>>,
+    relay: Option<Relay>,
+}
+
 /// What became of one attempt: the response's head, or why there is none.
 type Sent = Result<Response<PoolBody<RequestBody>>, SendError<RequestBody>>;
 
@@ -105,7 +112,7 @@ impl Exchange<'_> {
             let stale = self.replayable && connection.idle_for().is_some_and(|idle| idle >= STALE);
             let reused = connection.idle_for().is_some();
             let copy = (stale || (may_resend && spent.resent < retries.attempts())).then(|| copy_of(&request));
-            let (response, progress, relay) = self.send(connection, request, endpoint)?;
+            let Sending { response, progress, relay } = self.send(connection, request, endpoint)?;
             let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
             drop(relay);
             let error = match outcome {
@@ -158,13 +165,13 @@ impl Exchange<'_> {
             && self.settings.upstream.budget().pay()
     }
 
-    /// Sends one attempt on its way. What it gives back beside the response is held until that is there.
+    /// Sends one attempt on its way.
     fn send(
         &self,
         connection: Connection<RequestBody>,
         mut request: Request<RequestBody>,
         endpoint: &Endpoint,
-    ) -> Result<(impl Future<Output = Sent> + use<>, Option<Arc<Progress>>, Option<Relay>), Error> {
+    ) -> Result<Sending<impl Future<Output = Sent> + use<>>, Error> {
         let Settings { upstream, preserve_host, .. } = self.settings;
         let version = connection.version();
         self.destination.write(&mut request, version, upstream.scheme(), &endpoint.host, *preserve_host)?;
@@ -177,7 +184,7 @@ impl Exchange<'_> {
                 .map(|responder| Relay::attach(responder, &mut request));
         }
         let progress = request.body().progress();
-        Ok((connection.send(request), progress, relay))
+        Ok(Sending { response: connection.send(request), progress, relay })
     }
 
     fn limits(&self) -> Limits {

@@ -70,15 +70,18 @@ where
     let mut parts = Parts::new(transport, Follower::new(shared.limits.rules()));
     let mut service = service;
     let (end, in_flight) = loop {
-        let io = TokioIo::new(FramedIo::new(parts, Arc::clone(&state)));
-        let mut connection = Box::new(shared.http1.serve_connection(io, service).with_upgrades());
-        let end = drive(&mut connection, &state, shared).await;
-        if !matches!(end, End::Parked) {
-            break (end, state.in_flight());
-        }
-        // Only an upgrade takes these from hyper, and an idle connection has none under way.
-        let Some((idle_parts, idle_service)) = take_apart(*connection) else { return };
-        (parts, service) = (idle_parts, idle_service);
+        let idle = {
+            let io = TokioIo::new(FramedIo::new(parts, Arc::clone(&state)));
+            let mut connection = Box::new(shared.http1.serve_connection(io, service).with_upgrades());
+            let end = drive(&mut connection, &state, shared).await;
+            if !matches!(end, End::Parked) {
+                break (end, state.in_flight());
+            }
+            take_apart(*connection)
+        };
+        // Only an upgrade takes the socket from hyper, and an idle connection has none under way.
+        let Some(idle) = idle else { return };
+        (parts, service) = idle;
         if let Some(end) = park(&parts.transport, &state, shared).await {
             drop(service);
             return Box::pin(finish(parts, end, false, &state, &accepted, shared)).await;
