@@ -13,7 +13,8 @@
 //!    who calls.
 //! 7. [`claims`] are the header fields in which only the gateway may speak.
 //! 8. [`hop_by_hop`] fields are removed where a request comes in and where it goes out.
-//! 9. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
+//! 9. [`ids`] are random: a request's, a trace's.
+//! 10. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
 //!
 //! # Example
 //!
@@ -62,6 +63,7 @@ mod client_info;
 mod connection;
 mod error;
 pub mod hop_by_hop;
+pub mod ids;
 pub mod path;
 pub mod pattern;
 mod policy;

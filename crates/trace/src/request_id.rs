@@ -1,10 +1,7 @@
 //! The value of `x-request-id`.
 
-use bytes::Bytes;
-use gatewright_core::problem::REQUEST_ID;
+use gatewright_core::{ids, problem::REQUEST_ID};
 use http::{HeaderMap, HeaderValue};
-
-use crate::{hex::Hex, random};
 
 /// The longest id that is kept, in bytes.
 const MAX_LENGTH: usize = 128;
@@ -14,7 +11,7 @@ pub(crate) fn settle(headers: &mut HeaderMap, keep: bool) -> HeaderValue {
     if keep && let Some(id) = kept(headers) {
         return id;
     }
-    let id = make();
+    let id = ids::request_id();
     headers.insert(REQUEST_ID, id.clone());
     id
 }
@@ -32,13 +29,6 @@ fn kept(headers: &HeaderMap) -> Option<HeaderValue> {
 fn is_well_formed(id: &[u8]) -> bool {
     (1..=MAX_LENGTH).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~+/=:@".contains(byte))
-}
-
-fn make() -> HeaderValue {
-    // The bytes are shared from the start: the request, the record and the response each hold them, and bytes made of
-    // a `Vec` would allocate once more at the first clone.
-    let id = Bytes::from_owner(Hex::<32>::new(random::id()));
-    HeaderValue::from_maybe_shared(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
 #[cfg(test)]
@@ -100,10 +90,5 @@ mod tests {
             assert_eq!(id.len(), 32, "{brought:?}");
             assert!(id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{brought:?}");
         }
-    }
-
-    #[test]
-    fn made_ids_differ() {
-        assert_ne!(make(), make());
     }
 }

@@ -3,11 +3,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use gatewright_core::RequestRecord;
+use gatewright_core::{RequestRecord, ids};
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::{TraceBody, TraceFuture, account::Account, layer::Settings, random, request_id, traceparent};
+use crate::{TraceBody, TraceFuture, account::Account, layer::Settings, request_id, traceparent};
 
 /// The service that [`TraceLayer`](crate::TraceLayer) makes.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ where
         // What the log shows of the request is what the client wrote, so it is taken before the headers change.
         let account = log.as_ref().map(|log| Account::open(log.clone(), record.clone(), &request));
         let request_id = request_id::settle(request.headers_mut(), request_ids.covers(client));
-        let sample = || random::share(*sampled);
+        let sample = || ids::share(*sampled);
         let trace_id = traceparent::settle(request.headers_mut(), traces.covers(client), sample);
         record.with(|known| {
             known.request_id = Some(request_id.clone());

@@ -1,12 +1,9 @@
 //! The `traceparent` header (W3C Trace Context, section 3.2; the random flag from level 2).
 
+use gatewright_core::ids::{self, Hex};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{
-    hex::{self, Hex},
-    random,
-    tracestate::{self, TRACESTATE},
-};
+use crate::tracestate::{self, TRACESTATE};
 
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -27,7 +24,7 @@ pub(crate) fn settle(headers: &mut HeaderMap, continue_it: bool, sample: impl Fn
         headers.remove(TRACESTATE);
     }
     let ours = match caller {
-        Some(caller) => Traceparent { parent_id: random::short_id(), ..caller },
+        Some(caller) => Traceparent { parent_id: ids::short_id(), ..caller },
         None => Traceparent::start(sample()),
     };
     if let Ok(value) = HeaderValue::from_bytes(&ours.to_bytes()) {
@@ -46,7 +43,7 @@ struct Traceparent {
 impl Traceparent {
     fn start(sampled: bool) -> Self {
         let flags = if sampled { RANDOM | SAMPLED } else { RANDOM };
-        Self { trace_id: random::id(), parent_id: random::short_id(), flags }
+        Self { trace_id: ids::id(), parent_id: ids::short_id(), flags }
     }
 
     /// The request's own, when there is one only and it is valid.
@@ -69,15 +66,15 @@ impl Traceparent {
         else {
             return None;
         };
-        let fits = match hex::parse(version)? {
+        let fits = match ids::parse(version)? {
             0xff => false,
             0 => rest.is_empty(),
             _ => rest.first().is_none_or(|next| *next == b'-'),
         };
-        let trace_id = hex::parse(trace_id)?;
-        let parent_id = u64::try_from(hex::parse(parent_id)?).ok()?;
+        let trace_id = ids::parse(trace_id)?;
+        let parent_id = u64::try_from(ids::parse(parent_id)?).ok()?;
         // Flags that we do not know must not be sent on (section 3.2.2.5).
-        let flags = u8::try_from(hex::parse(flags)?).ok()? & (SAMPLED | RANDOM);
+        let flags = u8::try_from(ids::parse(flags)?).ok()? & (SAMPLED | RANDOM);
         (fits && trace_id != 0 && parent_id != 0).then_some(Self { trace_id, parent_id, flags })
     }
 

@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, fmt, io, net::IpAddr, time::Duration};
 
+use gatewright_core::ids::Hex;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::timestamp::Timestamp;
-use crate::hex::Hex;
 
 /// The fields of a line. All is borrowed, so that a line costs no allocation.
 #[derive(Serialize, Default)]

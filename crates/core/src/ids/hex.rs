@@ -6,11 +6,11 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// `N` hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hex<const N: usize>([u8; N]);
+pub struct Hex<const N: usize>([u8; N]);
 
 impl<const N: usize> Hex<N> {
     /// The low `4 * N` bits of `value`, most significant digit first.
-    pub(crate) fn new(mut value: u128) -> Self {
+    pub fn new(mut value: u128) -> Self {
         let mut digits = [0; N];
         for digit in digits.iter_mut().rev() {
             *digit = DIGITS[usize::from(value as u8 & 0xf)];
@@ -19,7 +19,8 @@ impl<const N: usize> Hex<N> {
         Self(digits)
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -31,7 +32,7 @@ impl<const N: usize> AsRef<[u8]> for Hex<N> {
 }
 
 /// Reads lower-case hex digits; upper case is refused (W3C Trace Context, section 3.2.2).
-pub(crate) fn parse(digits: &[u8]) -> Option<u128> {
+pub fn parse(digits: &[u8]) -> Option<u128> {
     debug_assert!(digits.len() <= 32, "a u128 has 32 hex digits");
     digits.iter().try_fold(0, |value: u128, digit| {
         let digit = match digit {

@@ -1,8 +1,14 @@
 //! Random ids: unique, not secret.
 
+mod hex;
+
 use std::{cell::RefCell, hash::BuildHasher, hash::RandomState};
 
+use bytes::Bytes;
 use fastrand::Rng;
+use http::HeaderValue;
+
+pub use hex::{Hex, parse};
 
 thread_local! {
     // Two streams, so that ids of two threads or processes meet only when both meet. They are seeded from the
@@ -14,18 +20,26 @@ thread_local! {
 }
 
 /// 128 random bits, never all zero.
-pub(crate) fn id() -> u128 {
+pub fn id() -> u128 {
     STREAMS.with_borrow_mut(|(high, low)| u128::from(high.u64(..)) << 64 | u128::from(low.u64(1..)))
 }
 
 /// 64 random bits, never all zero.
-pub(crate) fn short_id() -> u64 {
+pub fn short_id() -> u64 {
     STREAMS.with_borrow_mut(|(_, low)| low.u64(1..))
 }
 
 /// True for this share of the calls, from 0 to 1.
-pub(crate) fn share(share: f64) -> bool {
+pub fn share(share: f64) -> bool {
     share >= 1.0 || STREAMS.with_borrow_mut(|(_, low)| low.f64()) < share
+}
+
+/// A new value of `x-request-id`: 32 hex digits.
+pub fn request_id() -> HeaderValue {
+    // The bytes are shared from the start: the request, the record and the response each hold them, and bytes made of
+    // a `Vec` would allocate once more at the first clone.
+    let id = Bytes::from_owner(Hex::<32>::new(id()));
+    HeaderValue::from_maybe_shared(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
 #[cfg(test)]
@@ -40,5 +54,6 @@ mod tests {
             (0..8).map(|_| thread::spawn(|| (0..1000).map(|_| id()).collect::<Vec<_>>())).collect();
         let ids: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().expect("made ids")).collect();
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 8000);
+        assert_ne!(request_id(), request_id());
     }
 }
