@@ -3,9 +3,10 @@
 //! 1. Identity fields (`X-Forwarded-User`, `X-Forwarded-Client-Cert`, `X-User-Id`, …) are removed whoever sends them.
 //! 2. Forwarding fields (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, …) are removed unless a trusted proxy sends them.
 //! 3. `_` and `.` count as `-`, because CGI and its heirs read `X_User_Id` as `X-User-Id`.
-//! 4. Trailers are held to the same rules, whoever sends them.
+//! 4. Trailers may claim nothing, whoever sends them, and hold no name of other characters than letters, digits and
+//!    hyphens, since heads with such names are refused.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 /// What a header field claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,22 +19,24 @@ enum Claim {
 
 /// Removes the claims that the sender of these headers may not make.
 pub fn remove(headers: &mut HeaderMap, trusted: bool) {
-    remove_where(headers, |claim| claim == Claim::Identity || !trusted);
+    remove_where(headers, |name| match claim(name) {
+        Some(Claim::Identity) => true,
+        Some(Claim::Forwarding) => !trusted,
+        None => false,
+    });
 }
 
-/// Removes every claim from a trailer section.
+/// Removes every claim from a request's trailer section, and names that could be read as another.
 pub fn remove_from_trailers(trailers: &mut HeaderMap) {
-    remove_where(trailers, |_| true);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    remove_where(trailers, |name| claim(name).is_some() || !name.bytes().all(plain));
 }
 
-fn remove_where(headers: &mut HeaderMap, forbidden: impl Fn(Claim) -> bool) {
-    let claimed = |name: &HeaderName| claim(name.as_str()).is_some_and(&forbidden);
+fn remove_where(headers: &mut HeaderMap, forbidden: impl Fn(&str) -> bool) {
     // Nearly every request is clean, and then nothing is allocated.
-    if headers.keys().any(claimed) {
-        let names: Vec<HeaderName> = headers.keys().filter(|name| claimed(name)).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
+    while let Some(name) = headers.keys().find(|name| forbidden(name.as_str())) {
+        let name = name.clone();
+        headers.remove(name);
     }
 }
 
@@ -152,6 +155,16 @@ mod tests {
         assert!(left(&names, false).is_empty());
         let kept = left(&names, true);
         assert_eq!(kept, ["x-forwarded-for", "x_forwarded_for", "x-forwarded_proto", "forwarded", "x.real.ip"]);
+    }
+
+    #[test]
+    fn trailers_hold_plain_names_without_claims() {
+        let mut trailers = HeaderMap::new();
+        for name in ["x-sum", "grpc-status", "keep_alive", "x.y", "forwarded", "x_user"] {
+            trailers.append(name, HeaderValue::from_static("v"));
+        }
+        remove_from_trailers(&mut trailers);
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-sum", "grpc-status"]);
     }
 
     #[test]
