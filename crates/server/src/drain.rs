@@ -18,7 +18,9 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Connections {
     phase: AtomicU8,
+    /// Told once for each phase, so that a connection registers anew only when it has seen the phase change.
     pub(crate) phase_changed: Notify,
+    pub(crate) deadline_changed: Notify,
     open: AtomicUsize,
     upgraded: AtomicUsize,
     cut: AtomicUsize,
@@ -30,6 +32,7 @@ impl Connections {
         Self {
             phase: AtomicU8::new(Phase::Serving as u8),
             phase_changed: Notify::new(),
+            deadline_changed: Notify::new(),
             open: AtomicUsize::new(0),
             upgraded: AtomicUsize::new(0),
             cut: AtomicUsize::new(0),

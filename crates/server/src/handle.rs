@@ -39,7 +39,7 @@ impl ServerHandle {
         for worker in &self.0.workers {
             worker.enter(Phase::Draining);
             // Whoever waits for the old deadline looks at the new one.
-            worker.phase_changed.notify_waiters();
+            worker.deadline_changed.notify_waiters();
         }
     }
 

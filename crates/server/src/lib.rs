@@ -1,4 +1,94 @@
-//! Listeners for an API gateway.
+//! Listeners for an API gateway: TLS, HTTP/1 and HTTP/2, strict framing, limits and graceful drain.
+//!
+//! A [`Server`] takes any Tower service and gives it requests that are safe to forward:
+//!
+//! 1. What two servers might read in two ways is refused, never repaired: Content-Length beside Transfer-Encoding,
+//!    bare line feeds, folded lines, a missing or second Host, a fragment in the target, and the like. The client gets
+//!    400 (or 405, 414, 417, 431, 505), the connection is closed, and the service hears nothing of it. HTTP/2 is held
+//!    to the same rules.
+//! 2. A chunked body that breaks off or is malformed fails in the service, so that the request upstream is aborted;
+//!    the client gets 400 if no response has begun.
+//! 3. Requests that came before a refused one on the same connection get their responses first.
+//! 4. Only `Upgrade: websocket` by GET without a body can be granted. Any other upgrade is ignored and its fields are
+//!    removed; one with a body is refused, save `h2c`, which curl offers with every request. A `101` that nobody asked
+//!    for never reaches the client.
+//! 5. Each phase of a connection has a limit of time ([`Limits`]), kept by one lazy timer a connection; nothing is
+//!    armed for a request.
+//! 6. HTTP/2 frames that ask for work and carry none (PING, SETTINGS, empty DATA, …) are paid for out of a budget;
+//!    a flood ends in GOAWAY with ENHANCE_YOUR_CALM.
+//! 7. An error or a panic in the service is answered with a problem document, and every other request goes on.
+//! 8. Draining finishes what is in flight, upgraded streams too, until a deadline ([`ServerHandle::drain`]).
+//! 9. Each request carries a [`RequestRecord`](gatewright_core::RequestRecord) with what is known of its connection.
+//!    On HTTP/1 that includes the way to send interim responses (103), which hyper's server does not have; on HTTP/2
+//!    there is none yet.
+//!
+//! An idle HTTP/1 connection gives its buffers back after a while, and then holds about 4 KB.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::convert::Infallible;
+//!
+//! use gatewright_core::Body;
+//! use gatewright_server::{Listener, Server};
+//! use http::{Request, Response};
+//!
+//! let hello = tower::service_fn(|_: Request<Body>| async {
+//!     Ok::<_, Infallible>(Response::new(Body::from("hello")))
+//! });
+//!
+//! let server = Server::builder().listener(Listener::new("127.0.0.1:8080".parse()?)).bind()?;
+//! println!("listening on {server}");
+//! server.serve(hello).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Customised: TLS behind a load balancer that speaks PROXY protocol, limits of one's own, refusals logged, a worker
+//! a core, and a drain.
+//!
+//! ```no_run
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # use std::convert::Infallible;
+//! # use gatewright_core::Body;
+//! # use http::{Request, Response};
+//! # let hello = tower::service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+//! use std::{thread, time::Duration};
+//!
+//! use gatewright_server::{Limits, Listener, Server, TlsConfig};
+//!
+//! let listener = Listener::new("0.0.0.0:8443".parse()?)
+//!     .name("public")
+//!     .tls(TlsConfig::from_pem_files("api.pem", "api.key")?)
+//!     .proxy_protocol(["10.0.0.0/8".parse()?]);
+//! let server = Server::builder()
+//!     .listener(listener)
+//!     .limits(Limits::default().header_timeout(Duration::from_secs(5)))
+//!     .on_refused(|refused| eprintln!("{} {}", refused.peer(), refused.reason()))
+//!     .workers(thread::available_parallelism()?.get())
+//!     .bind()?;
+//!
+//! let handle = server.handle();
+//! let workers: Vec<_> = server
+//!     .into_workers()
+//!     .into_iter()
+//!     .map(|worker| {
+//!         let hello = hello.clone();
+//!         thread::spawn(move || {
+//!             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//!             runtime.block_on(worker.serve(hello))
+//!         })
+//!     })
+//!     .collect();
+//!
+//! // When the program is told to stop:
+//! handle.drain(Duration::from_secs(30));
+//! for worker in workers {
+//!     let drained = worker.join().map_err(|_| "a worker panicked")??;
+//!     println!("{} connections were cut", drained.cut());
+//! }
+//! # Ok(()) }
+//! ```
 
 mod accept;
 mod connection;

@@ -2,16 +2,19 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use http::StatusCode;
+use bytes::Bytes;
+use gatewright_core::problem::REQUEST_ID;
+use http::{HeaderValue, Request, Response, StatusCode};
 
 /// A request or connection that no service was asked about, since it broke a rule or a limit.
 #[derive(Debug, Clone)]
 pub struct Refused {
-    pub(crate) peer: SocketAddr,
-    pub(crate) listener: Arc<str>,
-    pub(crate) status: Option<StatusCode>,
-    pub(crate) reason: &'static str,
-    pub(crate) request_line: Option<RequestLine>,
+    peer: SocketAddr,
+    listener: Arc<str>,
+    status: Option<StatusCode>,
+    request_id: Option<HeaderValue>,
+    reason: &'static str,
+    request_line: Option<RequestLine>,
 }
 
 /// As much of a request line as is worth a log line.
@@ -26,12 +29,29 @@ impl RequestLine {
         Self { method: method.into(), target: target.into() }
     }
 
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        Self::new(request.method().as_str().as_bytes(), target.as_bytes())
+    }
+
     pub(crate) fn is_head(&self) -> bool {
         *self.method == *b"HEAD"
     }
 }
 
 impl Refused {
+    pub(crate) fn new(
+        peer: SocketAddr,
+        listener: Arc<str>,
+        response: Option<&Response<Bytes>>,
+        reason: &'static str,
+        request_line: Option<RequestLine>,
+    ) -> Self {
+        let status = response.map(Response::status);
+        let request_id = response.and_then(|response| response.headers().get(REQUEST_ID).cloned());
+        Self { peer, listener, status, request_id, reason, request_line }
+    }
+
     /// The address of the client, as PROXY protocol says it where that is in use.
     pub fn peer(&self) -> SocketAddr {
         self.peer
@@ -45,6 +65,11 @@ impl Refused {
     /// The status that the client got; `None` when the connection was closed without a response.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
+    }
+
+    /// The `x-request-id` of the response that the client got.
+    pub fn request_id(&self) -> Option<&HeaderValue> {
+        self.request_id.as_ref()
     }
 
     /// Why, as a short stable word: `bare_lf`, `slow_head`, `ping_flood`, …

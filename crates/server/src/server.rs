@@ -47,7 +47,8 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Serves in the current runtime until it is drained.
+    /// Serves in the current runtime until it is drained. Dropping the future stops accepting; connections that are
+    /// open go on.
     ///
     /// # Errors
     ///

@@ -42,7 +42,8 @@ impl Worker {
         Self { sockets, connections, limits, on_refused, permits, handle }
     }
 
-    /// Serves in the current runtime until the server is drained.
+    /// Serves in the current runtime until the server is drained. Dropping the future stops accepting; connections
+    /// that are open go on.
     ///
     /// # Errors
     ///
@@ -82,7 +83,7 @@ impl Worker {
 /// Waits for the connections to end, and cuts them at the deadline.
 async fn wait_until_drained(connections: &Connections, handle: &ServerHandle) {
     loop {
-        let changed = connections.phase_changed.notified();
+        let changed = connections.deadline_changed.notified();
         let deadline = async {
             match handle.deadline() {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,

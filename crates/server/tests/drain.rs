@@ -115,15 +115,40 @@ async fn a_later_call_may_bring_the_deadline_forward() {
         std::future::pending::<()>().await;
         support::once("")
     });
-    let server = start_with(service, |builder| builder.listener(plain()));
-    let mut stream = server.connect().await;
-    stream.write_all(GET).await.expect("sends");
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    server.handle.drain(LONG * 10);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    server.handle.drain(Duration::from_millis(50));
-    let drained = tokio::time::timeout(Duration::from_secs(2), server.serving).await.expect("in time");
-    assert_eq!(drained.expect("ends").expect("serves").cut(), 1);
+    let upgrading = tower::service_fn(|mut request: Request<Body>| async move {
+        let upgrade = hyper::upgrade::on(&mut request);
+        // Held, and never polled.
+        tokio::spawn(async move {
+            let _held = upgrade.await;
+            std::future::pending::<()>().await;
+        });
+        let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+        let response = response.header("connection", "upgrade").header("upgrade", "websocket");
+        Ok::<_, Infallible>(response.body(Body::empty()).expect("a response"))
+    });
+    let http1 = start_with(service, |builder| builder.listener(plain()));
+    let http2 = start_with(service, |builder| builder.listener(plain()));
+    let tunnel = start_with(upgrading, |builder| builder.listener(plain()));
+    let mut streams = Vec::new();
+    for (server, bytes) in [
+        (&http1, GET),
+        // A request for `/` of `a`, in HPACK's static table.
+        (&http2, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x06\x01\x05\0\0\0\x01\x82\x84\x86\x41\x01a"),
+        (&tunnel, b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"),
+    ] {
+        let mut stream = server.connect().await;
+        stream.write_all(bytes).await.expect("sends");
+        streams.push(stream);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(server.calls(), 1);
+    }
+    for server in [http1, http2, tunnel] {
+        server.handle.drain(LONG * 10);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        server.handle.drain(Duration::from_millis(50));
+        let drained = tokio::time::timeout(Duration::from_secs(1), server.serving).await.expect("in time");
+        assert_eq!(drained.expect("ends").expect("serves").cut(), 1);
+    }
 }
 
 #[test]

@@ -113,11 +113,14 @@ async fn what_follows_a_broken_body_is_never_a_request() {
 async fn a_service_that_hides_the_failure_is_overruled() {
     let service = tower::service_fn(|request: Request<Body>| async move {
         let _ = request.into_body().collect().await;
-        support::once("all is well")
+        let response = Response::builder().header("x-request-id", "known");
+        Ok::<_, std::convert::Infallible>(response.body(Body::once("all is well")).expect("a response"))
     });
     let server = start_with(service, |builder| builder.listener(plain()));
     let outcome = raw(server.address, &chunked("/", "z\r\n")).await;
     assert_eq!((outcome.statuses(), outcome.closed), (vec![400], true));
+    assert_eq!(outcome.answers[0].header("x-request-id"), Some("known"));
+    assert_eq!(server.reasons(), ["bad_chunk_size"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,6 +208,18 @@ async fn an_early_response_survives_a_client_that_goes_on_sending() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_last_response_survives_what_comes_after_its_request() {
+    let server = start(limits());
+    for after in [&b"\r\n"[..], b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+        for _ in 0..20 {
+            let request = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+            let outcome = raw(server.address, &[request, after].concat()).await;
+            assert_eq!((outcome.statuses(), outcome.closed), (vec![200], true));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_survives_a_client_that_goes_on_sending() {
     let server = start(limits());
     for _ in 0..10 {
@@ -216,6 +231,32 @@ async fn a_refusal_survives_a_client_that_goes_on_sending() {
         let outcome = finish(&mut stream, Duration::from_secs(3)).await;
         assert_eq!((outcome.statuses(), outcome.closed), (vec![400], true));
     }
+}
+
+/// Linux gives what was received before it tells of a reset, other systems do not; that the connection still takes
+/// bytes after its end was announced shows that none was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_connection_is_read_from_for_a_moment() {
+    let server = start(limits());
+    for request in [
+        &b"GET / HTTP/1.1\r\nhost: a\r\nbroken\r\n\r\n"[..],
+        b"POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nz\r\n",
+    ] {
+        let mut stream = server.connect().await;
+        stream.write_all(request).await.expect("sends");
+        assert!(finish(&mut stream, Duration::from_secs(1)).await.closed);
+        for _ in 0..5 {
+            stream.write_all(b"more").await.expect("no reset");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    // But not for ever, nor without an end.
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nbroken\r\n\r\n").await.expect("sends");
+    assert!(finish(&mut stream, Duration::from_secs(1)).await.closed);
+    let written = async { while stream.write_all(&[b'x'; 16 * 1024]).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(4), written).await.expect("is cut");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,6 +279,7 @@ async fn errors_and_panics_of_the_service_are_answered_with_500() {
         let outcome = raw(server.address, twice.as_bytes()).await;
         assert_eq!(outcome.statuses(), [500, 200], "{path}");
         assert_eq!(outcome.answers[0].header("content-type"), Some("application/problem+json"));
+        assert!(outcome.answers[0].header("x-request-id").is_some());
         assert!(!String::from_utf8_lossy(&outcome.answers[0].body).contains("as told"));
     }
 }

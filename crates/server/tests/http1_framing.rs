@@ -127,6 +127,7 @@ fn refused() -> Vec<(u16, &'static str, Vec<u8>)> {
         (505, "HTTP/2.0", text("GET / HTTP/2.0\r\nhost: a\r\n\r\n")),
         (505, "HTTP/0.9 named", text("GET / HTTP/0.9\r\nhost: a\r\n\r\n")),
         (400, "method that is no token", text("GE(T / HTTP/1.1\r\nhost: a\r\n\r\n")),
+        (400, "method without end", text(&format!("{} / HTTP/1.1\r\nhost: a\r\n\r\n", "A".repeat(1000)))),
         (400, "TLS spoken to a cleartext port", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec()),
         (400, "fragment", text("GET /a#b HTTP/1.1\r\nhost: a\r\n\r\n")),
         (400, "NUL in the target", text("GET /a\0 HTTP/1.1\r\nhost: a\r\n\r\n")),
@@ -193,6 +194,9 @@ async fn each_malformed_head_is_refused_and_closed_and_never_reaches_the_service
         let answer = &outcome.answers[0];
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{name}");
         assert_eq!(answer.header("connection"), Some("close"), "{name}");
+        assert!(answer.header("date").is_some(), "{name}");
+        let id = answer.header("x-request-id").expect("an id");
+        assert!(String::from_utf8_lossy(&answer.body).contains(id), "{name}");
         assert!(String::from_utf8_lossy(&answer.body).contains(&format!("\"status\":{status}")), "{name}");
     }
     assert_eq!(server.calls(), 0);

@@ -97,6 +97,20 @@ async fn each_head_that_h2_lets_through_is_held_to_the_rules() {
     assert_eq!(server.calls(), 5);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_beyond_64_kib_is_refused() {
+    let server = start(limits());
+    let client = client(&server).await;
+    for (bytes, accepted) in [(60 * 1024, true), (66 * 1024, false)] {
+        let request = get("http://a/").header("x", "a".repeat(bytes)).body(()).expect("valid");
+        match send(&client, request).await {
+            Ok(response) => assert_eq!(response.status(), if accepted { 200 } else { 431 }),
+            Err(error) => assert!(!accepted, "{error}"),
+        }
+    }
+    assert_eq!(server.calls(), 1);
+}
+
 /// An HPACK literal without indexing.
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut bytes = vec![0];

@@ -1,11 +1,17 @@
 //! Closing a connection so that the last bytes arrive.
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
-use http::{Response, header};
+use http::Response;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     time::timeout,
 };
 
@@ -21,6 +27,8 @@ pub(crate) enum Linger {
     /// What it sends is read and thrown away for a while: a close over unread bytes would be a reset, which may
     /// destroy the response on its way.
     Yes,
+    /// The same, if it turns out to have sent something already: a line break after a body, say.
+    IfUnread,
     No,
 }
 
@@ -29,19 +37,30 @@ pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger)
     let closing = async {
         transport.write_all(&last).await?;
         transport.shutdown().await?;
-        if linger == Linger::Yes {
-            let mut thrown_away = [0; 4096];
-            let mut left = LINGER_BYTES;
-            while left > 0 {
-                match transport.read(&mut thrown_away).await? {
-                    0 => break,
-                    read => left = left.saturating_sub(read),
-                }
+        let mut thrown_away = [0; 4096];
+        if linger == Linger::IfUnread && !has_unread(&mut transport, &mut thrown_away).await? {
+            return Ok(());
+        }
+        let mut left = if linger == Linger::No { 0 } else { LINGER_BYTES };
+        while left > 0 {
+            match transport.read(&mut thrown_away).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
             }
         }
-        std::io::Result::Ok(())
+        io::Result::Ok(())
     };
     let _ = timeout(LINGER, closing).await;
+}
+
+/// Whether bytes wait to be read; those that fit into `scratch` are read.
+async fn has_unread(transport: &mut Transport, scratch: &mut [u8]) -> io::Result<bool> {
+    let mut scratch = ReadBuf::new(scratch);
+    poll_fn(|cx| match Pin::new(&mut *transport).poll_read(cx, &mut scratch) {
+        Poll::Ready(read) => Poll::Ready(read.map(|()| !scratch.filled().is_empty())),
+        Poll::Pending => Poll::Ready(Ok(false)),
+    })
+    .await
 }
 
 /// The bytes of a last response of HTTP/1.1.
@@ -59,12 +78,9 @@ pub(crate) fn encode_last(response: &Response<Bytes>, without_body: bool) -> Byt
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    let end = format!(
-        "{}: {}\r\n{}: close\r\n\r\n",
-        header::CONTENT_LENGTH,
-        response.body().len(),
-        header::CONNECTION
-    );
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let length = response.body().len();
+    let end = format!("date: {date}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
     out.extend_from_slice(end.as_bytes());
     if !without_body {
         out.extend_from_slice(response.body());

@@ -11,7 +11,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError, ConnectionInfo};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
@@ -56,12 +56,12 @@ impl Accepted {
     pub(crate) fn refused(
         &self,
         shared: &Shared,
-        status: Option<StatusCode>,
+        response: Option<&Response<Bytes>>,
         reason: &'static str,
         request_line: Option<RequestLine>,
     ) {
         let (peer, listener) = (self.info.peer(), Arc::clone(self.info.listener()));
-        (shared.on_refused.0)(&Refused { peer, listener, status, reason, request_line });
+        (shared.on_refused.0)(&Refused::new(peer, listener, response, reason, request_line));
     }
 }
 
@@ -105,12 +105,12 @@ pub(crate) async fn serve<S, B>(
                 _ => "slow_handshake",
             };
             let listener = Arc::clone(entry.name());
-            (shared.on_refused.0)(&Refused { peer, listener, status: None, reason, request_line: None });
+            (shared.on_refused.0)(&Refused::new(peer, listener, None, reason, None));
             return;
         }
     };
     match protocol {
-        Protocol::Http1 => http1::serve(transport, service, accepted, &shared).await,
+        Protocol::Http1 => http1::serve(transport, service, accepted, shared).await,
         // Boxed, so that HTTP/1 does not pay for its size.
         Protocol::Http2 => Box::pin(http2::serve(transport, service, accepted, shared)).await,
     }

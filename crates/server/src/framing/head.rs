@@ -10,6 +10,9 @@ use super::{
     violation::Violation,
 };
 
+/// Far beyond any registered method.
+const MAX_METHOD: usize = 64;
+
 /// The limits and switches of a head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
@@ -138,8 +141,8 @@ impl HeadScan {
         if bytes.len() > rules.max_head {
             return Err(Violation::HEAD_TOO_LARGE);
         }
-        // Room for a method of ordinary length and the version.
-        if self.request_line.is_none() && bytes.len() - line_at > rules.max_target + 64 {
+        // Room for the method and the version.
+        if self.request_line.is_none() && bytes.len() - line_at > rules.max_target + MAX_METHOD + 16 {
             return Err(Violation::TARGET_TOO_LONG);
         }
         Ok(None)
@@ -277,7 +280,7 @@ fn request_line(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<Reque
         return Err(Violation::TARGET_TOO_LONG);
     }
     let method = &text[..method_end];
-    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+    if method.is_empty() || method.len() > MAX_METHOD || !method.iter().all(|byte| is_token(*byte)) {
         return Err(Violation::METHOD);
     }
     if target_end == text.len() || target_end == target_at {

@@ -35,6 +35,7 @@ pub(crate) fn same(left: &[u8], right: &[u8], default_port: &[u8]) -> bool {
 }
 
 /// The host of an authority, without its port.
+#[cfg(feature = "tls")]
 pub(crate) fn without_port(authority: &[u8]) -> &[u8] {
     split(authority).0
 }
@@ -110,6 +111,7 @@ mod tests {
         assert!(!same(b"a:81", b"a", b"80"));
         assert!(!same(b"a", b"b", b"80"));
         assert!(same(b"[::1]:80", b"[::1]", b"80"));
+        #[cfg(feature = "tls")]
         assert_eq!(without_port(b"[::1]:80"), b"[::1]");
     }
 }

@@ -48,7 +48,7 @@ enum End {
 type Connection<S> = UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>;
 
 /// Serves the connection until it ends.
-pub(crate) async fn serve<S, B>(transport: Transport, service: S, accepted: Accepted, shared: &Shared)
+pub(crate) async fn serve<S, B>(transport: Transport, service: S, accepted: Accepted, shared: Arc<Shared>)
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
@@ -60,13 +60,15 @@ where
     activity.idle.set(activity.now());
     let state = Arc::new(State::new(activity));
     let info = Arc::new(accepted.info.clone().with_interim(interim::responder(&state)));
+    let accepted = Arc::new(accepted);
     let service = Http1Service {
         service,
         state: Arc::clone(&state),
-        connections: Arc::clone(&shared.connections),
         info,
-        host_check: accepted.host_check.clone(),
+        accepted: Arc::clone(&accepted),
+        shared: Arc::clone(&shared),
     };
+    let shared = &*shared;
     let mut parts = Parts::new(transport, Follower::new(shared.limits.rules()));
     let mut service = service;
     let (end, in_flight) = loop {
@@ -171,10 +173,6 @@ where
             }
             return Poll::Ready(End::Done { cleanly: done.is_ok() });
         }
-        if !state.take_read_polled() {
-            // hyper does not want the body's next byte now, so it is not the client that is slow.
-            state.activity().body_awaited.clear();
-        }
         if let Some(refusal) = state.refused_head() {
             return Poll::Ready(End::Refused(refusal.clone()));
         }
@@ -220,23 +218,21 @@ async fn park(transport: &Transport, state: &State, shared: &Shared) -> Option<E
 /// Closes the socket that hyper gave back.
 async fn finish(parts: Parts, end: End, in_flight: bool, state: &State, accepted: &Accepted, shared: &Shared) {
     let mid_message = parts.mid_message();
-    let linger = if mid_message { Linger::Yes } else { Linger::No };
+    let linger = if mid_message { Linger::Yes } else { Linger::IfUnread };
     match end {
         End::Refused(refusal) => {
-            let response = refuse(refusal.violation);
+            let response = refuse(refusal.violation, None);
             let is_head = refusal.request_line.as_ref().is_some_and(RequestLine::is_head);
             let last = encode_last(&response, is_head);
-            accepted.refused(shared, Some(response.status()), refusal.violation.reason(), refusal.request_line);
+            accepted.refused(shared, Some(&response), refusal.violation.reason(), refusal.request_line);
             close(parts.transport, last, Linger::Yes).await;
         }
         End::Done { cleanly } => {
-            if let Some(refusal) = state.refusal() {
-                accepted.refused(
-                    shared,
-                    Some(refuse(refusal.violation).status()),
-                    refusal.violation.reason(),
-                    refusal.request_line.clone(),
-                );
+            // Its response had begun, and is cut short, or it was never looked at.
+            if let Some(refusal) = state.refusal()
+                && state.report()
+            {
+                accepted.refused(shared, None, refusal.violation.reason(), refusal.request_line.clone());
             }
             if cleanly || state.refusal().is_some() {
                 close(parts.transport, Bytes::new(), linger).await;
@@ -275,9 +271,10 @@ async fn watch_tunnel(state: &State, shared: &Shared) {
             let _ = phase_changed.as_mut().poll(cx);
             seen = Some(connections.phase());
         }
-        if connections.phase() == Phase::Cutting && !state.tunnel.is_cut() {
+        if connections.phase() == Phase::Cutting {
             connections.count_cut();
             state.tunnel.cut();
+            return Poll::Ready(());
         }
         while watchdog.poll(cx).is_ready() {
             let activity = state.activity();

@@ -193,7 +193,6 @@ impl AsyncRead for FramedIo {
         let this = &mut *self;
         let parts = this.parts.as_mut().ok_or_else(gone)?;
         let state = &*this.state;
-        state.note_read_polled();
         loop {
             if parts.proven > 0 {
                 parts.give_proven(buf);

@@ -10,19 +10,20 @@ use tower_service::Service;
 
 use super::state::{Negotiation, State};
 use crate::{
-    connection::HostCheck,
-    drain::{Connections, Phase},
+    connection::{Accepted, Shared},
+    drain::Phase,
     framing::Violation,
-    service::{Exchange, Outgoing, Track, refuse},
+    refused::RequestLine,
+    service::{Exchange, Outgoing, Track, problem, refuse},
 };
 
 /// Gives hyper's requests to the service, each with its record.
 pub(super) struct Http1Service<S> {
     pub(super) service: S,
     pub(super) state: Arc<State>,
-    pub(super) connections: Arc<Connections>,
     pub(super) info: Arc<ConnectionInfo>,
-    pub(super) host_check: Option<HostCheck>,
+    pub(super) accepted: Arc<Accepted>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Http1Service<S>
@@ -41,11 +42,15 @@ where
         let number = state.begin_request();
         state.interims.set_understood(request.version() == Version::HTTP_11);
         let upgrade = self.negotiate(&mut request);
-        let tracked = Tracked { state, connections: Arc::clone(&self.connections), number, upgrade };
-        if let Some(host_check) = &self.host_check
+        let (accepted, shared) = (Arc::clone(&self.accepted), Arc::clone(&self.shared));
+        let tracked = Tracked { state, accepted, shared, number, upgrade };
+        if let Some(host_check) = &self.accepted.host_check
             && !host_check(authority(&request))
         {
-            return Exchange::answer(refuse(Violation::MISDIRECTED), tracked);
+            let response = refuse(Violation::MISDIRECTED, None);
+            let line = RequestLine::of(&request);
+            self.accepted.refused(&self.shared, Some(&response), Violation::MISDIRECTED.reason(), Some(line));
+            return Exchange::answer(response, tracked);
         }
         request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
         Exchange::call(self.service.clone(), request.map(Body::new), tracked)
@@ -79,7 +84,8 @@ fn authority<B>(request: &Request<B>) -> &[u8] {
 /// One request in flight.
 pub(super) struct Tracked {
     state: Arc<State>,
-    connections: Arc<Connections>,
+    accepted: Arc<Accepted>,
+    shared: Arc<Shared>,
     number: u64,
     /// Whether the request asks for an upgrade, and whether it may be granted.
     upgrade: Option<bool>,
@@ -93,10 +99,16 @@ impl Track for Tracked {
             self.state.settle_upgrade(granted && self.upgrade == Some(true));
         }
         let instead = match self.state.refusal() {
-            Some(refusal) if refusal.in_body => Some(refuse(refusal.violation)),
+            Some(refusal) if refusal.in_body => {
+                let response = refuse(refusal.violation, Some(&head.headers));
+                if self.state.report() {
+                    self.accepted.refused(&self.shared, Some(&response), refusal.violation.reason(), None);
+                }
+                Some(response)
+            }
             _ if granted && self.upgrade != Some(true) => {
                 tracing::warn!("the service answered 101 to a request that asked for no upgrade");
-                Some(Problem::new(StatusCode::BAD_GATEWAY).into_response(None))
+                Some(problem(Problem::new(StatusCode::BAD_GATEWAY), Some(&head.headers)))
             }
             _ => None,
         };
@@ -107,7 +119,7 @@ impl Track for Tracked {
                 Some(response)
             }
             None => {
-                if !granted && self.connections.phase() != Phase::Serving {
+                if !granted && self.shared.connections.phase() != Phase::Serving {
                     head.headers.insert(header::CONNECTION, close);
                 }
                 None

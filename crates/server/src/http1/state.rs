@@ -21,10 +21,10 @@ pub(super) struct State {
     requests: AtomicU64,
     responding: AtomicU64,
     at_boundary: AtomicBool,
-    read_polled: AtomicBool,
     poll_again: AtomicBool,
     upgrade: AtomicU8,
     refusal: OnceLock<Refusal>,
+    reported: AtomicBool,
     pub(super) interims: Interims,
     pub(super) tunnel: Tunnel,
     /// Where the socket comes back to when hyper lets go of it.
@@ -60,10 +60,10 @@ impl State {
             requests: AtomicU64::new(0),
             responding: AtomicU64::new(0),
             at_boundary: AtomicBool::new(true),
-            read_polled: AtomicBool::new(false),
             poll_again: AtomicBool::new(false),
             upgrade: AtomicU8::new(Negotiation::None as u8),
             refusal: OnceLock::new(),
+            reported: AtomicBool::new(false),
             interims: Interims::default(),
             tunnel: Tunnel::default(),
             returned: Mutex::new(None),
@@ -116,17 +116,6 @@ impl State {
         self.at_boundary.load(Relaxed)
     }
 
-    pub(super) fn note_read_polled(&self) {
-        self.read_polled.store(true, Relaxed);
-    }
-
-    /// Whether hyper asked for bytes since the last call.
-    pub(super) fn take_read_polled(&self) -> bool {
-        let polled = self.read_polled.load(Relaxed);
-        self.read_polled.store(false, Relaxed);
-        polled
-    }
-
     /// Whether hyper should be polled again at once, since what it can read has changed without a wake-up.
     pub(super) fn take_poll_again(&self) -> bool {
         let again = self.poll_again.load(Relaxed);
@@ -143,6 +132,11 @@ impl State {
 
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         self.refusal.get()
+    }
+
+    /// Whether the refusal is still to be reported; true once.
+    pub(super) fn report(&self) -> bool {
+        !self.reported.swap(true, Relaxed)
     }
 
     /// A refused head, once every request before it has its whole response.

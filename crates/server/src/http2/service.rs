@@ -51,11 +51,17 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let (stream, slot) = self.state.begin();
-        let tracked = Tracked { state: Arc::clone(&self.state), stream: Arc::clone(&stream), slot };
+        let tracked = Tracked {
+            state: Arc::clone(&self.state),
+            stream: Arc::clone(&stream),
+            slot,
+            accepted: Arc::clone(&self.accepted),
+            shared: Arc::clone(&self.shared),
+        };
         if let Err(violation) = self.check(&request) {
-            let response = refuse(violation);
-            let line = RequestLine::new(request.method().as_str().as_bytes(), request.uri().path().as_bytes());
-            self.accepted.refused(&self.shared, Some(response.status()), violation.reason(), Some(line));
+            let response = refuse(violation, None);
+            let line = RequestLine::of(&request);
+            self.accepted.refused(&self.shared, Some(&response), violation.reason(), Some(line));
             return Exchange::answer(response, tracked);
         }
         request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
@@ -85,13 +91,20 @@ pub(super) struct Tracked {
     state: Arc<State>,
     stream: Arc<Stream>,
     slot: usize,
+    accepted: Arc<Accepted>,
+    shared: Arc<Shared>,
 }
 
 impl Track for Tracked {
-    fn respond(&mut self, _: &mut response::Parts) -> Option<Response<Bytes>> {
+    fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>> {
         self.stream.set_answered();
         self.state.note_response();
-        self.stream.is_body_expired().then(|| refuse(Violation::SLOW_BODY))
+        if !self.stream.is_body_expired() {
+            return None;
+        }
+        let response = refuse(Violation::SLOW_BODY, Some(&head.headers));
+        self.accepted.refused(&self.shared, Some(&response), Violation::SLOW_BODY.reason(), None);
+        Some(response)
     }
 
     fn body_wanted(&mut self) {

@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{Body, BoxError, Error, problem};
+use gatewright_core::{
+    Body, BoxError, Error, ids,
+    problem::{self, Problem},
+};
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -101,7 +104,7 @@ where
             Ok(Poll::Ready(Err(error))) => {
                 let error = Error::from_service(error);
                 tracing::debug!(?error, "the service failed");
-                problem::from_error(&error, None).map(Either::Own)
+                problem::from_error(&error, Some(&ids::request_id())).map(Either::Own)
             }
             Err(panic) => {
                 tracing::error!(panic = panic_text(&*panic), "the service panicked");
@@ -122,7 +125,7 @@ where
 }
 
 fn internal_error() -> Response<Bytes> {
-    problem::Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response(None)
+    super::problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR), None)
 }
 
 /// What a panic said.

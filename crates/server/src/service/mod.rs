@@ -5,8 +5,11 @@ mod exchange;
 mod outgoing;
 
 use bytes::Bytes;
-use gatewright_core::problem::Problem;
-use http::{Response, StatusCode, header, response};
+use gatewright_core::{
+    ids,
+    problem::{Problem, REQUEST_ID},
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
 pub(crate) use exchange::Exchange;
 pub(crate) use outgoing::Outgoing;
@@ -25,14 +28,19 @@ pub(crate) trait Track: Send + 'static {
     fn body_given(&mut self) {}
 }
 
-/// The response to a violation.
-pub(crate) fn refuse(violation: Violation) -> Response<Bytes> {
+/// The response to a violation, under the id that the response it replaces had, or else under a new one.
+pub(crate) fn refuse(violation: Violation, instead_of: Option<&HeaderMap>) -> Response<Bytes> {
     let status = StatusCode::from_u16(violation.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = Problem::new(status).detail(violation.detail()).into_response(None);
+    let mut response = problem(Problem::new(status).detail(violation.detail()), instead_of);
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // RFC 9110, section 15.5.6 demands the field; which methods a route takes is not known here.
-        let allow = header::HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         response.headers_mut().insert(header::ALLOW, allow);
     }
     response
+}
+
+pub(crate) fn problem(problem: Problem<'_>, instead_of: Option<&HeaderMap>) -> Response<Bytes> {
+    let known = instead_of.and_then(|headers| headers.get(REQUEST_ID).cloned());
+    problem.into_response(Some(&known.unwrap_or_else(ids::request_id)))
 }
