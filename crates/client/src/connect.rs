@@ -40,11 +40,15 @@ impl Connector {
     pub(crate) async fn connect(&self, protocol: Protocol) -> Result<Stream, Error> {
         match tokio::time::timeout(self.timeout, self.open(protocol)).await {
             Ok(result) => result,
-            Err(_) => Err(Error::new(
-                ErrorKind::ConnectTimeout,
-                format!("{}: not connected within {:?}", self.target, self.timeout),
-            )),
+            Err(_) => Err(self.timed_out()),
         }
+    }
+
+    pub(crate) fn timed_out(&self) -> Error {
+        Error::new(
+            ErrorKind::ConnectTimeout,
+            format!("{}: not connected within {:?}", self.target, self.timeout),
+        )
     }
 
     async fn open(&self, protocol: Protocol) -> Result<Stream, Error> {

@@ -70,17 +70,18 @@ impl Error {
     /// Takes any service's error: ours as it is, wherever it stands in the chain of causes; another one as
     /// [`ErrorKind::Internal`].
     pub fn from_service(error: impl Into<BoxError>) -> Self {
-        Self::find(error.into(), ErrorKind::Internal)
+        Self::caused_by(ErrorKind::Internal, error)
     }
 
     /// Takes a body's error: ours as it is, another one as [`ErrorKind::RequestBody`], since the upstream's bodies
     /// are typed where they are made.
     pub fn from_body(error: impl Into<BoxError>) -> Self {
-        Self::find(error.into(), ErrorKind::RequestBody)
+        Self::caused_by(ErrorKind::RequestBody, error)
     }
 
-    fn find(error: BoxError, otherwise: ErrorKind) -> Self {
-        match error.downcast::<Self>() {
+    /// Takes any error: ours as it is, wherever it stands in the chain of causes; another one as of this kind.
+    pub fn caused_by(otherwise: ErrorKind, error: impl Into<BoxError>) -> Self {
+        match error.into().downcast::<Self>() {
             Ok(ours) => *ours,
             Err(other) => {
                 let found = Self::in_chain(&*other).map(|ours| (ours.0.kind, ours.0.unsent));

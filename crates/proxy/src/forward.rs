@@ -36,13 +36,15 @@ pub(crate) async fn forward(
     let upgrade = Upgrade::asked_for(&mut parts, &body);
     let client_version = parts.version;
     let destination = head::prepare(&mut parts, record.as_ref())?;
-    let replayable = upgrade.is_none() && body.is_end_stream() && is_idempotent(&parts.method);
+    let bodiless = upgrade.is_none() && body.is_end_stream();
+    let replayable = bodiless && is_idempotent(&parts.method);
     let request = Request::from_parts(parts, RequestBody::new(body, record.clone()));
     let exchange = Exchange {
         settings: &settings,
         destination,
         client_version,
         upgrading: upgrade.is_some(),
+        bodiless,
         replayable,
         started: Instant::now(),
         record,
@@ -57,6 +59,7 @@ struct Exchange<'a> {
     destination: Destination,
     client_version: Version,
     upgrading: bool,
+    bodiless: bool,
     replayable: bool,
     started: Instant,
     record: Option<RequestRecord>,
@@ -111,7 +114,10 @@ impl Exchange<'_> {
             };
             let stale = self.replayable && connection.idle_for().is_some_and(|idle| idle >= STALE);
             let reused = connection.idle_for().is_some();
-            let copy = (stale || (may_resend && spent.resent < retries.attempts())).then(|| copy_of(&request));
+            // An HTTP/2 endpoint may refuse a stream without having looked at it, when it is about to stop.
+            let refusable = connection.version() == Version::HTTP_2 && self.bodiless && spent.unsent == 0;
+            let copied = stale || refusable || (may_resend && spent.resent < retries.attempts());
+            let copy = copied.then(|| copy_of(&request));
             let Sending { response, progress, relay } = self.send(connection, request, endpoint)?;
             let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
             drop(relay);
@@ -147,6 +153,11 @@ impl Exchange<'_> {
                 endpoint.note_failure(&error);
             }
             let Some(copy) = copy else { return Err(error) };
+            if refusable && error.is_unsent() {
+                spent.unsent += 1;
+                request = *copy;
+                continue;
+            }
             let met_a_close = stale && spent.resent == 0 && error.kind() == ErrorKind::Closed;
             let resend = met_a_close || (retries.cover_error(&error) && self.pays(&spent));
             if !resend {
@@ -229,7 +240,7 @@ fn answer(
         let upstream = parts.extensions.remove::<OnUpgrade>();
         return match (upgrade, upstream) {
             (Some(upgrade), Some(upstream)) if tunnel::names_websocket(&parts.headers) => {
-                head::clean_response(&mut parts);
+                head::clean_response(&mut parts)?;
                 Upgrade::write(&mut parts.headers);
                 upgrade.tunnel(upstream, idle_timeout);
                 Ok(Response::from_parts(parts, ProxyBody::empty()))
@@ -237,7 +248,10 @@ fn answer(
             _ => Err(Error::new(ErrorKind::Protocol, "the upstream changed protocols though nobody asked")),
         };
     }
-    head::clean_response(&mut parts);
+    if let Err(error) = head::clean_response(&mut parts) {
+        body.discard();
+        return Err(error);
+    }
     let body = if body.is_end_stream() { ProxyBody::empty() } else { ProxyBody::new(body, idle_timeout) };
     Ok(Response::from_parts(parts, body))
 }

@@ -2,11 +2,12 @@
 
 use gatewright_core::{Error, ErrorKind, RequestRecord, claims, hop_by_hop};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
-    header::{COOKIE, EXPECT, HOST, TE},
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
+    header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRANSFER_ENCODING},
     request, response,
     uri::{Authority, PathAndQuery, Scheme},
 };
+use http_body::Body;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -109,7 +110,7 @@ fn appended(headers: &HeaderMap, peer: &HeaderValue) -> Option<HeaderValue> {
 impl Destination {
     /// Writes the request's target and host as this version of HTTP wants them. `own` is the target's own host, in
     /// the client's stead when it named none or when it is not to be passed on.
-    pub(crate) fn write<B>(
+    pub(crate) fn write<B: Body>(
         &self,
         request: &mut Request<B>,
         version: Version,
@@ -126,6 +127,7 @@ impl Destination {
             let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
             *request.uri_mut() = uri.map_err(|error| Error::new(ErrorKind::BadRequest, error))?;
             request.headers_mut().remove(HOST);
+            request.headers_mut().remove(TRANSFER_ENCODING);
             if self.trailers {
                 request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
             }
@@ -140,6 +142,10 @@ impl Destination {
             request.headers_mut().insert(HOST, host.clone());
         }
         request.headers_mut().remove(TE);
+        // Without it hyper sends no body for methods that seldom have one.
+        if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         Ok(())
     }
 }
@@ -148,21 +154,89 @@ fn path_of(uri: &Uri) -> PathAndQuery {
     uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
-/// Takes away from a response what is not to be forwarded.
-pub(crate) fn clean_response(parts: &mut response::Parts) {
+/// Takes away from a response what is not to be forwarded, and leaves one length at most.
+///
+/// # Errors
+///
+/// When its lengths contradict each other.
+pub(crate) fn clean_response(parts: &mut response::Parts) -> Result<(), Error> {
     hop_by_hop::remove(&mut parts.headers);
     // What the upstream speaks says nothing about what we speak with the client.
     parts.version = Version::HTTP_11;
+    if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT {
+        // RFC 9110, section 8.6.
+        parts.headers.remove(CONTENT_LENGTH);
+    } else {
+        settle_length(&mut parts.headers)?;
+    }
+    Ok(())
+}
+
+/// Several equal lengths are made one, written as it should be (RFC 9110, section 8.6).
+fn settle_length(headers: &mut HeaderMap) -> Result<(), Error> {
+    let mut fields = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = fields.next() else { return Ok(()) };
+    let plain = |text: &[u8]| text == b"0" || (!text.starts_with(b"0") && text.iter().all(u8::is_ascii_digit));
+    if fields.next().is_none() && plain(first.as_bytes()) {
+        return Ok(());
+    }
+    let mut lengths = headers
+        .get_all(CONTENT_LENGTH)
+        .iter()
+        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
+        .map(|text| digits(text.trim_ascii()));
+    let contradiction = || Error::new(ErrorKind::Protocol, "the response's lengths contradict each other");
+    let length = lengths.next().flatten().ok_or_else(contradiction)?;
+    if !lengths.all(|other| other == Some(length)) {
+        return Err(contradiction());
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(())
+}
+
+fn digits(text: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    text.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn prepared(request: request::Builder) -> (Request<()>, Destination) {
-        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+    fn prepared(request: request::Builder) -> (Request<gatewright_core::Body>, Destination) {
+        let (mut parts, body) = request.body(gatewright_core::Body::empty()).expect("a request").into_parts();
         let destination = prepare(&mut parts, None).expect("is forwarded");
-        (Request::from_parts(parts, ()), destination)
+        (Request::from_parts(parts, body), destination)
+    }
+
+    #[test]
+    fn a_response_has_one_length_at_most() {
+        let settled = |status: StatusCode, lengths: &[&'static str]| {
+            let (mut parts, ()) = http::Response::new(()).into_parts();
+            parts.status = status;
+            for length in lengths {
+                parts.headers.append(CONTENT_LENGTH, HeaderValue::from_static(length));
+            }
+            clean_response(&mut parts).map(|()| {
+                parts
+                    .headers
+                    .get_all(CONTENT_LENGTH)
+                    .iter()
+                    .map(|length| length.to_str().unwrap().to_owned())
+                    .collect()
+            })
+        };
+        let ok = |lengths: &[&'static str]| -> Option<Vec<String>> { settled(StatusCode::OK, lengths).ok() };
+        assert_eq!(ok(&[]).unwrap(), [] as [&str; 0]);
+        for one in [&["2"][..], &["2", "2"], &["2, 2"], &["002"], &["2", "02 ,2"]] {
+            assert_eq!(ok(one).unwrap(), ["2"], "{one:?}");
+        }
+        assert_eq!(ok(&["0"]).unwrap(), ["0"]);
+        for contradiction in [&["2", "3"][..], &["2,3"], &["+2"], &["2,"], &["x"], &["99999999999999999999"]] {
+            let error = settled(StatusCode::OK, contradiction).expect_err("is refused");
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{contradiction:?}");
+        }
+        assert_eq!(settled(StatusCode::NO_CONTENT, &["2"]).unwrap(), [] as [&str; 0]);
     }
 
     #[test]

@@ -47,8 +47,9 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) fn note_failure(&self, error: &Error) {
         if !self.failing.swap(true, Ordering::Relaxed) {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            tracing::warn!(endpoint = %self.label, "{error}: {cause}");
+            let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
+            tracing::warn!(endpoint = %self.label, "{error}: {}", causes.join(": "));
         }
     }
 

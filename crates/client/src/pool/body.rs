@@ -1,20 +1,15 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::Weak,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use gatewright_core::Error;
+use gatewright_core::{Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
-use hyper::{body::Incoming, client::conn::http1};
+use hyper::body::Incoming;
 
-use super::{
-    Inner,
-    connection::{StreamPermit, put_back},
-    error::classify,
-};
+use super::{connection::Lease, error::classify, streams::StreamPermit};
 
 /// The body of a response. When it has been read to its end, its connection goes back to the pool; when it is
 /// dropped before, the connection is closed or the stream is reset.
@@ -24,19 +19,19 @@ pub struct PoolBody<B: Send + 'static> {
 }
 
 enum Exchange<B> {
-    Http1(http1::SendRequest<B>, Weak<Inner<B>>),
-    Http2(#[allow(dead_code, reason = "held until the stream ends")] StreamPermit),
+    Http1(Lease<B>),
+    Http2(#[allow(dead_code, reason = "held until the stream ends")] StreamPermit<B>),
     Done,
 }
 
 impl<B: Send + 'static> PoolBody<B> {
-    pub(super) fn http1(body: Incoming, sender: http1::SendRequest<B>, pool: Weak<Inner<B>>) -> Self {
-        let mut body = Self { body, exchange: Exchange::Http1(sender, pool) };
+    pub(super) fn http1(body: Incoming, lease: Lease<B>) -> Self {
+        let mut body = Self { body, exchange: Exchange::Http1(lease) };
         body.release_at_end();
         body
     }
 
-    pub(super) fn http2(body: Incoming, stream: StreamPermit) -> Self {
+    pub(super) fn http2(body: Incoming, stream: StreamPermit<B>) -> Self {
         Self { body, exchange: Exchange::Http2(stream) }
     }
 
@@ -52,8 +47,8 @@ impl<B: Send + 'static> PoolBody<B> {
     }
 
     fn release(&mut self) {
-        if let Exchange::Http1(sender, pool) = std::mem::replace(&mut self.exchange, Exchange::Done) {
-            put_back(&pool, sender);
+        if let Exchange::Http1(lease) = std::mem::replace(&mut self.exchange, Exchange::Done) {
+            lease.end();
         }
     }
 }
@@ -65,12 +60,24 @@ impl<B: Send + 'static> Body for PoolBody<B> {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             Some(Ok(frame)) => {
+                if frame.is_trailers() {
+                    self.exchange = match std::mem::replace(&mut self.exchange, Exchange::Done) {
+                        // Nothing follows trailers; HTTP/1 still has to see its own end.
+                        Exchange::Http2(_) => Exchange::Done,
+                        other => other,
+                    };
+                }
                 self.release_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
                 self.exchange = Exchange::Done;
                 Poll::Ready(Some(Err(classify(error))))
+            }
+            // hyper takes a reset that reports no error for the end, also when the endpoint has not ended the stream.
+            None if matches!(self.exchange, Exchange::Http2(_)) && !self.body.is_end_stream() => {
+                self.exchange = Exchange::Done;
+                Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the stream was reset before its end"))))
             }
             None => {
                 self.release();

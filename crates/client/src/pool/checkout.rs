@@ -1,6 +1,7 @@
 //! Finds a connection for a request, or opens one.
 
 use std::{
+    future::Future,
     pin::pin,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
@@ -17,10 +18,17 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
     Connection, Inner, Pool, Protocol, Require,
-    connection::Multiplexed,
     shard::{Shard, thread_number},
+    streams::{MAX_STREAMS, Multiplexed},
 };
 use crate::connect::Stream;
+
+/// A response's head at most, and what is read ahead of a client that is slower than the endpoint.
+const MAX_HEAD: usize = 64 << 10;
+
+/// What is read ahead on one stream. The connection's window is that of all its streams together, so that those whose
+/// clients do not read cannot stop the others.
+const STREAM_WINDOW: u32 = 256 << 10;
 
 impl<B> Pool<B>
 where
@@ -51,16 +59,23 @@ where
             (Protocol::Auto, Require::Http1) => Protocol::Http1,
             (protocol, _) => protocol,
         };
-        if protocol == Protocol::Http2 {
-            // One opens, the others wait for it: they will all fit on the one connection.
-            let _opening = shard.opening.lock().await;
-            if let Some(connection) = shard.multiplexed() {
-                return Ok(Connection::http2(connection));
-            }
-            return Box::pin(pool.open(shard, protocol)).await;
-        }
         // Boxed, so that requests that find a connection do not carry the room for opening one.
-        Box::pin(pool.open(shard, protocol)).await
+        Box::pin(async {
+            if protocol != Protocol::Http2 {
+                return pool.open(shard, protocol).await;
+            }
+            // One opens, the others wait for it: most will fit on the one connection. None waits longer than it would
+            // for a connection of its own.
+            let opened = tokio::time::timeout(pool.connector.timeout, async {
+                let _opening = shard.opening.lock().await;
+                match shard.multiplexed() {
+                    Some(connection) => Ok(Connection::http2(connection)),
+                    None => pool.open(shard, protocol).await,
+                }
+            });
+            opened.await.unwrap_or_else(|_| Err(pool.connector.timed_out()))
+        })
+        .await
     }
 }
 
@@ -70,8 +85,15 @@ fn steals() -> bool {
 }
 
 impl<B> Inner<B> {
-    fn others<'a>(&'a self, own: &'a Shard<B>) -> impl Iterator<Item = &'a Shard<B>> {
+    fn others<'a>(&'a self, own: &'a Shard<B>) -> impl Iterator<Item = &'a Shard<B>> + Clone {
         self.shards.iter().filter(move |shard| !std::ptr::eq(*shard, own))
+    }
+
+    /// Wakes one of those that wait for their turn.
+    pub(super) fn tell_waiting(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.freed.notify_one();
+        }
     }
 
     /// Counts a connection that is about to be opened, unless there are as many as there may be.
@@ -92,9 +114,7 @@ impl<B> Drop for Slot<B> {
     fn drop(&mut self) {
         let Some(pool) = self.0.upgrade() else { return };
         pool.open.fetch_sub(1, Ordering::Relaxed);
-        if pool.waiting.load(Ordering::Relaxed) > 0 {
-            pool.freed.notify_one();
-        }
+        pool.tell_waiting();
     }
 }
 
@@ -141,10 +161,11 @@ where
             if let Some(slot) = self.reserve() {
                 return Turn::Open(slot);
             }
-            let found = std::iter::once(shard)
-                .chain(self.others(shard))
-                .find_map(|shard| shard.take_any(self.keep_alive));
-            if let Some(mut idle) = found {
+            let mut shards = std::iter::once(shard).chain(self.others(shard));
+            if let Some(connection) = shards.clone().find_map(Shard::multiplexed) {
+                return Turn::Reuse(Connection::http2(connection));
+            }
+            if let Some(mut idle) = shards.find_map(|shard| shard.take_any(self.keep_alive)) {
                 if idle.sender.ready().await.is_ok() {
                     return Turn::Reuse(Connection::http1(idle.sender, self, Some(idle.since)));
                 }
@@ -158,8 +179,11 @@ where
     where
         T: Read + Write + Unpin + Send + 'static,
     {
-        let (sender, connection) =
-            http1::handshake(io).await.map_err(|error| Error::new(ErrorKind::Connect, error))?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_HEAD)
+            .handshake(io)
+            .await
+            .map_err(|error| Error::new(ErrorKind::Connect, error))?;
         let connection = connection.with_upgrades();
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -183,21 +207,28 @@ where
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(10))
-            .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(4 << 20)
-            .max_header_list_size(64 << 10)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
+            .max_header_list_size(MAX_HEAD as u32)
             .handshake(io)
             .await
             .map_err(|error| Error::new(ErrorKind::Connect, error))?;
+        let multiplexed = Multiplexed::new(sender, Arc::downgrade(self));
+        let reserved = multiplexed.reserve();
+        let streams = multiplexed.streams();
+        shard.put_multiplexed(multiplexed);
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = std::future::poll_fn(|cx| {
+                let polled = connection.as_mut().poll(cx);
+                streams.allow(connection.current_max_send_streams());
+                polled
+            });
+            if let Err(error) = ended.await {
                 tracing::debug!(%error, "an upstream connection ended");
             }
             drop(slot);
         });
-        let connection = Multiplexed::new(sender);
-        let reserved = connection.reserve();
-        shard.put_multiplexed(connection);
         match reserved {
             Some(reserved) => Ok(Connection::http2(reserved)),
             None => Err(Error::new(ErrorKind::Connect, "the endpoint closed the connection at once")),

@@ -4,16 +4,13 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
 use http::{
-    HeaderMap, Request, Response, Version,
+    Request, Response, StatusCode, Version,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use hyper::{
@@ -22,10 +19,12 @@ use hyper::{
 };
 use pin_project_lite::pin_project;
 
-use super::{Inner, PoolBody, SendError, shard::thread_number};
-
-/// Streams on one HTTP/2 connection at most, as we allow our own clients.
-const MAX_STREAMS: usize = 100;
+use super::{
+    Inner, PoolBody, SendError,
+    sent::{Sent, Whole},
+    shard::thread_number,
+    streams::StreamPermit,
+};
 
 /// A connection for one request. It goes back to its pool when the response has been read.
 pub struct Connection<B> {
@@ -34,27 +33,31 @@ pub struct Connection<B> {
 }
 
 enum Exchange<B> {
-    Http1(http1::SendRequest<B>, Weak<Inner<B>>),
-    Http2(Multiplexed<B>),
+    Http1(http1::SendRequest<Sent<B>>, Weak<Inner<B>>),
+    Http2(http2::SendRequest<Sent<B>>, StreamPermit<B>),
 }
 
 impl<B> Connection<B> {
-    pub(super) fn http1(sender: http1::SendRequest<B>, pool: &Arc<Inner<B>>, since: Option<Instant>) -> Self {
+    pub(super) fn http1(
+        sender: http1::SendRequest<Sent<B>>,
+        pool: &Arc<Inner<B>>,
+        since: Option<Instant>,
+    ) -> Self {
         Self {
             exchange: Exchange::Http1(sender, Arc::downgrade(pool)),
             idle_for: since.map(|since| since.elapsed()),
         }
     }
 
-    pub(super) fn http2(connection: Multiplexed<B>) -> Self {
-        Self { exchange: Exchange::Http2(connection), idle_for: None }
+    pub(super) fn http2((sender, stream): (http2::SendRequest<Sent<B>>, StreamPermit<B>)) -> Self {
+        Self { exchange: Exchange::Http2(sender, stream), idle_for: None }
     }
 
     /// `HTTP/1.1` or `HTTP/2`. The first wants an origin-form target and a `Host` field, the second an absolute URI.
     pub fn version(&self) -> Version {
         match self.exchange {
             Exchange::Http1(..) => Version::HTTP_11,
-            Exchange::Http2(_) => Version::HTTP_2,
+            Exchange::Http2(..) => Version::HTTP_2,
         }
     }
 
@@ -81,14 +84,16 @@ where
         self,
         request: Request<B>,
     ) -> impl Future<Output = Result<Response<PoolBody<B>>, SendError<B>>> + Send {
+        let request = request.map(Sent::new);
         match self.exchange {
             Exchange::Http1(mut sender, pool) => {
+                let whole = request.body().whole();
                 let sent = sender.try_send_request(request);
-                Sending::Http1 { sent, sender: Some((sender, pool)) }
+                Sending::Http1 { sent, lease: Some(Lease { sender, pool, whole }) }
             }
-            Exchange::Http2(mut connection) => {
-                let sent = connection.sender.try_send_request(request);
-                Sending::Http2 { sent, stream: Some(connection.stream) }
+            Exchange::Http2(mut sender, stream) => {
+                let sent = sender.try_send_request(request);
+                Sending::Http2 { sent, stream: Some(stream) }
             }
         }
     }
@@ -98,15 +103,15 @@ pin_project! {
     /// A request on its way, until the response's head is there.
     #[project = SendingProjection]
     enum Sending<F1, F2, B> {
-        Http1 { #[pin] sent: F1, sender: Option<(http1::SendRequest<B>, Weak<Inner<B>>)> },
-        Http2 { #[pin] sent: F2, stream: Option<StreamPermit> },
+        Http1 { #[pin] sent: F1, lease: Option<Lease<B>> },
+        Http2 { #[pin] sent: F2, stream: Option<StreamPermit<B>> },
     }
 }
 
 impl<F1, F2, B> Future for Sending<F1, F2, B>
 where
-    F1: Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>>,
-    F2: Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>>,
+    F1: Future<Output = Result<Response<Incoming>, TrySendError<Request<Sent<B>>>>>,
+    F2: Future<Output = Result<Response<Incoming>, TrySendError<Request<Sent<B>>>>>,
     B: Send + 'static,
 {
     type Output = Result<Response<PoolBody<B>>, SendError<B>>;
@@ -114,12 +119,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         const POLLED_AFTER_COMPLETION: &str = "a future is not polled after it has completed";
         Poll::Ready(match self.project() {
-            SendingProjection::Http1 { sent, sender } => match ready!(sent.poll(cx)) {
-                Ok(response) if has_two_lengths(response.headers()) => Err(SendError::two_lengths()),
-                Ok(response) => {
-                    let (sender, pool) = sender.take().expect(POLLED_AFTER_COMPLETION);
-                    Ok(response.map(|body| PoolBody::http1(body, sender, pool)))
-                }
+            SendingProjection::Http1 { sent, lease } => match ready!(sent.poll(cx)) {
+                Ok(response) => match unsound(&response) {
+                    None => {
+                        let lease = lease.take().expect(POLLED_AFTER_COMPLETION);
+                        Ok(response.map(|body| PoolBody::http1(body, lease)))
+                    }
+                    Some(why) => Err(SendError::unsound(why)),
+                },
                 Err(error) => Err(SendError::of(error)),
             },
             SendingProjection::Http2 { sent, stream } => match ready!(sent.poll(cx)) {
@@ -133,9 +140,30 @@ where
     }
 }
 
-/// With both lengths, what follows on the connection may be this response's or the next one's (RFC 9112, section 6.3).
-fn has_two_lengths(headers: &HeaderMap) -> bool {
-    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
+/// Why an HTTP/1 response cannot be trusted to end where it seems to.
+fn unsound<B>(response: &Response<B>) -> Option<&'static str> {
+    let mut codings = response.headers().get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        // What follows may be this response's or the next one's (RFC 9112, section 6.3).
+        if response.headers().contains_key(CONTENT_LENGTH) {
+            return Some("the response has both Content-Length and Transfer-Encoding");
+        }
+        // We ask for no other coding, so that none may come (RFC 9112, section 6.1).
+        if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
+            return Some("the response's Transfer-Encoding is not chunked");
+        }
+    }
+    if response.version() < Version::HTTP_11 && response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Some("HTTP/1.0 knows no 101");
+    }
+    None
+}
+
+/// An HTTP/1 connection while its response is read.
+pub(super) struct Lease<B> {
+    sender: http1::SendRequest<Sent<B>>,
+    pool: Weak<Inner<B>>,
+    whole: Whole,
 }
 
 impl<B> fmt::Debug for Connection<B> {
@@ -147,18 +175,19 @@ impl<B> fmt::Debug for Connection<B> {
     }
 }
 
-/// Puts an HTTP/1 connection back.
-pub(super) fn put_back<B: Send + 'static>(pool: &Weak<Inner<B>>, sender: http1::SendRequest<B>) {
-    let Some(pool) = pool.upgrade() else { return };
-    if sender.is_closed() {
-        return;
-    }
-    let shard = thread_number() % pool.shards.len();
-    if pool.shards[shard].put(sender) {
-        sweep_later(&pool, shard);
-    }
-    if pool.waiting.load(Ordering::Relaxed) > 0 {
-        pool.freed.notify_one();
+impl<B: Send + 'static> Lease<B> {
+    /// Puts the connection back, when nothing of this exchange is left on it.
+    pub(super) fn end(self) {
+        // An endpoint that answers before it has read the request may take the rest of it for the next one.
+        if self.sender.is_closed() || !self.whole.is_sent() {
+            return;
+        }
+        let Some(pool) = self.pool.upgrade() else { return };
+        let shard = thread_number() % pool.shards.len();
+        if pool.shards[shard].put(self.sender) {
+            sweep_later(&pool, shard);
+        }
+        pool.tell_waiting();
     }
 }
 
@@ -190,44 +219,4 @@ fn sweep_later<B: Send + 'static>(pool: &Arc<Inner<B>>, shard: usize) {
             }
         }
     });
-}
-
-/// A sender of an HTTP/2 connection, with a stream reserved on it.
-pub(super) struct Multiplexed<B> {
-    sender: http2::SendRequest<B>,
-    stream: StreamPermit,
-}
-
-/// One stream of an HTTP/2 connection, counted until it is dropped.
-pub(super) struct StreamPermit(Arc<AtomicUsize>);
-
-impl<B> Multiplexed<B> {
-    /// The connection itself; what the pool keeps counts as no stream.
-    pub(super) fn new(sender: http2::SendRequest<B>) -> Self {
-        Self { sender, stream: StreamPermit(Arc::new(AtomicUsize::new(1))) }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    /// The same connection with one more stream reserved, if it has room for it.
-    pub(super) fn reserve(&self) -> Option<Self> {
-        if self.sender.is_closed() {
-            return None;
-        }
-        let streams = &self.stream.0;
-        // The pool's own permit is one of the count.
-        if streams.fetch_add(1, Ordering::Relaxed) > MAX_STREAMS {
-            streams.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Self { sender: self.sender.clone(), stream: StreamPermit(Arc::clone(streams)) })
-    }
-}
-
-impl Drop for StreamPermit {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -1,8 +1,11 @@
 use std::fmt;
 
 use gatewright_core::{Error, ErrorKind};
+use h2::Reason;
 use http::Request;
 use hyper::client::conn::TrySendError;
+
+use super::sent::Sent;
 
 /// A request could not be sent, or its response did not come.
 pub struct SendError<B> {
@@ -11,18 +14,17 @@ pub struct SendError<B> {
 }
 
 impl<B> SendError<B> {
-    pub(super) fn of(mut failure: TrySendError<Request<B>>) -> Self {
+    pub(super) fn of(mut failure: TrySendError<Request<Sent<B>>>) -> Self {
         let request = failure.take_message();
         let cause = failure.into_error();
         let unsent = request.is_some() || was_refused(&cause);
         let error = classify(cause);
         let error = if unsent { error.unsent() } else { error };
-        Self { error, request: request.map(Box::new) }
+        Self { error, request: request.map(|request| Box::new(request.map(Sent::into_inner))) }
     }
 
-    pub(super) fn two_lengths() -> Self {
-        let cause = "the response has both Content-Length and Transfer-Encoding";
-        Self { error: Error::new(ErrorKind::Protocol, cause), request: None }
+    pub(super) fn unsound(why: &'static str) -> Self {
+        Self { error: Error::new(ErrorKind::Protocol, why), request: None }
     }
 
     /// Why, and the request when no byte of it left.
@@ -33,29 +35,28 @@ impl<B> SendError<B> {
 
 /// Our own errors, the request body's say, are found in the chain of causes; of the others the kind is what counts.
 pub(super) fn classify(cause: hyper::Error) -> Error {
-    let kind = if cause.is_parse() {
-        ErrorKind::Protocol
-    } else if let Some(reason) = h2_error(&cause).and_then(h2::Error::reason) {
-        match reason {
-            h2::Reason::PROTOCOL_ERROR | h2::Reason::FRAME_SIZE_ERROR | h2::Reason::COMPRESSION_ERROR => {
-                ErrorKind::Protocol
-            }
-            _ => ErrorKind::Closed,
+    let kind = match h2_error(&cause).and_then(h2::Error::reason) {
+        _ if cause.is_parse() => ErrorKind::Protocol,
+        Some(Reason::PROTOCOL_ERROR | Reason::FRAME_SIZE_ERROR | Reason::COMPRESSION_ERROR) => {
+            ErrorKind::Protocol
         }
-    } else {
-        ErrorKind::Closed
+        _ => ErrorKind::Closed,
     };
-    let ours = Error::from_service(cause);
-    if ours.kind() == ErrorKind::Internal { Error::new(kind, ours) } else { ours }
+    Error::caused_by(kind, cause)
 }
 
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
-/// The endpoint says that it has not looked at the stream (RFC 9113, section 8.7).
+/// The endpoint says that it has not looked at the stream (RFC 9113, sections 6.8 and 8.7): h2 gives the error of a
+/// graceful GOAWAY to those streams only that are beyond the last one that the endpoint has taken up.
 fn was_refused(error: &hyper::Error) -> bool {
-    h2_error(error).is_some_and(|error| error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    h2_error(error).is_some_and(|error| match error.reason() {
+        Some(Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
+        Some(Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
+        _ => false,
+    })
 }
 
 impl<B> fmt::Debug for SendError<B> {

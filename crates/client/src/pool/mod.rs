@@ -5,7 +5,9 @@ mod builder;
 mod checkout;
 mod connection;
 mod error;
+mod sent;
 mod shard;
+mod streams;
 
 use std::{
     fmt,

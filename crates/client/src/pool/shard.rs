@@ -10,9 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::client::conn::http1;
+use hyper::client::conn::{http1, http2};
 
-use super::connection::Multiplexed;
+use super::{
+    sent::Sent,
+    streams::{Multiplexed, StreamPermit},
+};
 
 /// The connections that one thread keeps. Other threads look in only when they have none of their own.
 pub(super) struct Shard<B> {
@@ -30,7 +33,7 @@ struct State<B> {
 
 /// An HTTP/1 connection between two requests.
 pub(super) struct Idle<B> {
-    pub(super) sender: http1::SendRequest<B>,
+    pub(super) sender: http1::SendRequest<Sent<B>>,
     pub(super) since: Instant,
 }
 
@@ -78,7 +81,7 @@ impl<B> Shard<B> {
     }
 
     /// Puts a connection back. Says whether somebody has to see to it that it is swept.
-    pub(super) fn put(&self, sender: http1::SendRequest<B>) -> bool {
+    pub(super) fn put(&self, sender: http1::SendRequest<Sent<B>>) -> bool {
         let mut state = self.lock();
         state.idle.push(Idle { sender, since: Instant::now() });
         !std::mem::replace(&mut state.swept, true)
@@ -99,7 +102,7 @@ impl<B> Shard<B> {
     }
 
     /// A multiplexed connection with room for one more stream.
-    pub(super) fn multiplexed(&self) -> Option<Multiplexed<B>> {
+    pub(super) fn multiplexed(&self) -> Option<(http2::SendRequest<Sent<B>>, StreamPermit<B>)> {
         let mut state = self.lock();
         if state.multiplexed.is_empty() {
             return None;

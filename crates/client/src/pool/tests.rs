@@ -1,8 +1,10 @@
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -95,6 +97,53 @@ async fn a_response_with_two_lengths_is_refused_and_its_connection_closed() {
     let pool = builder.build();
     for _ in 0..2 {
         assert_eq!(send(&pool).await.expect_err("is refused").kind(), ErrorKind::Protocol);
+    }
+    assert_eq!(accepted.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_response_with_another_coding_than_chunked_is_refused() {
+    for head in [
+        &b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let pool = answering(head).await.0.build();
+        assert_eq!(send(&pool).await.expect_err("is refused").kind(), ErrorKind::Protocol);
+    }
+}
+
+/// A body of which nothing comes until it is told to.
+struct Held(tokio::sync::oneshot::Receiver<Bytes>);
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
+        let chunk = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(chunk.ok().map(|chunk| Ok(http_body::Frame::data(chunk))))
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_not_used_again_when_the_response_came_before_the_request_was_sent() {
+    let (builder, accepted) = answering(HELLO).await;
+    let pool = builder.build();
+    let (release, held) = tokio::sync::oneshot::channel();
+    let request = Request::post("/").header("host", "origin").header("content-length", "9");
+    let request = request.body(Body::new(Held(held))).expect("a request");
+    let connection = pool.checkout(Require::Any).await.expect("connects");
+    let response = connection.send(request).await.expect("answers");
+    assert_eq!(read(response).await.expect("a body"), "hello");
+    // To an origin that does not read bodies this is the next request, whose answer nobody must get.
+    let _ = release.send(Bytes::from_static(b"GET /evil"));
+    for _ in 0..3 {
+        assert_eq!(read(send(&pool).await.expect("answers")).await.expect("a body"), "hello");
     }
     assert_eq!(accepted.load(Ordering::SeqCst), 2);
 }
@@ -193,6 +242,109 @@ async fn http2_requests_share_a_connection() {
         assert_eq!(body.expect("no panic").expect("answers"), "hello");
     }
     assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}
+
+/// An HTTP/2 origin whose streams are served by this function, at most so many at once.
+async fn http2_origin<F>(
+    streams: u32,
+    serve: impl Fn(h2::server::SendResponse<Bytes>) -> F + Clone + Send + Sync + 'static,
+) -> (PoolBuilder, Arc<AtomicUsize>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (builder, accepted) = origin(move |stream| {
+        let serve = serve.clone();
+        async move {
+            let handshake = h2::server::Builder::new().max_concurrent_streams(streams).handshake(stream);
+            let Ok(mut connection) = handshake.await else { return };
+            while let Some(Ok((_, respond))) = connection.accept().await {
+                tokio::spawn(serve(respond));
+            }
+        }
+    })
+    .await;
+    (builder.protocol(Protocol::Http2), accepted)
+}
+
+async fn send_http2(pool: &Pool<Body>) -> Result<Bytes, Error> {
+    let connection = pool.checkout(Require::Any).await?;
+    let request = Request::get("http://origin/").body(Body::empty()).expect("a request");
+    read(connection.send(request).await.map_err(|error| error.into_parts().0)?).await
+}
+
+/// Answers after a while.
+async fn slowly(mut respond: h2::server::SendResponse<Bytes>) {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    if let Ok(mut body) = respond.send_response(Response::new(()), false) {
+        let _ = body.send_data(Bytes::from_static(b"hello"), true);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_reset_without_an_error_is_no_whole_body() {
+    let (builder, _) = http2_origin(100, async |mut respond: h2::server::SendResponse<Bytes>| {
+        if let Ok(mut body) = respond.send_response(Response::new(()), false) {
+            let _ = body.send_data(Bytes::from_static(b"half of it"), false);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            body.send_reset(h2::Reason::NO_ERROR);
+        }
+    })
+    .await;
+    let error = send_http2(&builder.build()).await.expect_err("is cut short");
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_allows_few_streams_gets_more_connections() {
+    let (builder, accepted) = http2_origin(1, slowly).await;
+    let pool = builder.build();
+    // How many streams are allowed is known once the endpoint's settings have come, and another request goes out.
+    for _ in 0..2 {
+        send_http2(&pool).await.expect("answers");
+    }
+    let both = tokio::join!(send_http2(&pool), send_http2(&pool));
+    assert!(both.0.is_ok() && both.1.is_ok(), "{both:?}");
+    assert_eq!(accepted.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_capped_http2_pool_hands_on_streams_that_become_free() {
+    let (builder, accepted) = http2_origin(2, slowly).await;
+    let pool = builder.max_connections(1).build();
+    send_http2(&pool).await.expect("answers");
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let pool = pool.clone();
+        requests.spawn(async move { send_http2(&pool).await });
+    }
+    while let Some(answer) = requests.join_next().await {
+        assert_eq!(answer.expect("no panic").expect("gets its turn"), "hello");
+    }
+    assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn requests_to_a_silent_endpoint_fail_together() {
+    // It accepts, and says nothing; TLS waits for its first word.
+    let (builder, _) = origin(|stream| async move {
+        let _held = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let tls = crate::ClientTls::builder().build().expect("the system has authorities");
+    let timeout = Duration::from_millis(300);
+    let pool = builder.protocol(Protocol::Http2).tls(tls).connect_timeout(timeout).build::<Body>();
+    let started = std::time::Instant::now();
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let pool = pool.clone();
+        requests.spawn(async move { pool.checkout(Require::Any).await.map(drop) });
+    }
+    while let Some(answer) = requests.join_next().await {
+        assert_eq!(answer.expect("no panic").expect_err("fails").kind(), ErrorKind::ConnectTimeout);
+    }
+    // One after the other they would take six seconds.
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

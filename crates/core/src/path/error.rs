@@ -18,7 +18,7 @@ pub enum PathError {
     Fragment,
     /// It holds a `?`.
     Query,
-    /// It holds `.` or `..` with a parameter, or next to an encoded slash, or where a rewrite has put it.
+    /// It holds `.`, `..` or an empty segment with a parameter, or dots next to an encoded slash, or where a rewrite has put it.
     DotSegment,
     /// It is longer than a URI may be.
     TooLong,

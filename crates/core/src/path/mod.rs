@@ -10,8 +10,8 @@
 //! 4. Dot segments are resolved after that (RFC 3986, section 5.2.4): `/a/../b` is `/b`. Above the root stays at the
 //!    root.
 //! 5. What a path may not hold as it is (RFC 3986, section 3.3), non-ASCII bytes among it, is percent-encoded.
-//! 6. A parameter (`;x`) is kept as part of its segment. `.` or `..` with a parameter is refused, since some servers
-//!    read it as a dot segment.
+//! 6. A parameter (`;x`) is kept as part of its segment. After `.`, `..` or nothing it is refused, since some servers
+//!    take it away, and what is left is a dot segment or a double slash.
 //! 7. An encoded slash (`%2f`) is refused, or kept as `%2F` with [`EncodedSlash::Keep`]. Next to one, `.` and `..` are
 //!    refused, since a server that decodes it reads them as dot segments.
 //! 8. Refused are `\` and `%5c`, `#`, `?`, control characters raw or encoded, and a `%` without two hex digits.

@@ -78,14 +78,17 @@ impl<'a> Writer<'a> {
 
     fn end_piece(&mut self, before_encoded_slash: bool) -> Result<(), PathError> {
         let piece = &self.written()[self.piece..];
+        let parametrised = |rest: &str| rest.starts_with(';') || rest.starts_with("%3B");
+        if parametrised(piece) {
+            return Err(PathError::DotSegment);
+        }
         let Some(rest) = piece.strip_prefix('.') else { return Ok(()) };
         let (rest, climbs) = match rest.strip_prefix('.') {
             Some(rest) => (rest, true),
             None => (rest, false),
         };
         if !rest.is_empty() {
-            let parameter = rest.starts_with(';') || rest.starts_with("%3B");
-            return if parameter { Err(PathError::DotSegment) } else { Ok(()) };
+            return if parametrised(rest) { Err(PathError::DotSegment) } else { Ok(()) };
         }
         if before_encoded_slash || self.after_encoded_slash || self.dots == DotSegment::Refuse {
             return Err(PathError::DotSegment);
