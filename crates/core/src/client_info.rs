@@ -174,7 +174,8 @@ impl Settings {
         };
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let tls = connection.and_then(ConnectionInfo::tls).is_some();
-        let trusted_peer = self.trusts(peer.ip());
+        let unknown = connection.is_some_and(ConnectionInfo::is_client_unknown);
+        let trusted_peer = !unknown && self.trusts(peer.ip());
         if !trusted_peer {
             return Some(ClientInfo { address: peer.ip(), peer, trusted_peer, secure: tls });
         }
@@ -338,6 +339,21 @@ mod tests {
         assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "[2001:db8::1]:80")]), "2001:db8::1");
         assert_eq!(client("10.0.0.1", &[("forwarded", "for=6.6.6.6")]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_trusted_peer_cannot_vouch_for_a_client_that_it_does_not_know() {
+        let layer = ClientInfoLayer::new().trust("10.0.0.0/8".parse().expect("a network"));
+        let peer: SocketAddr = "10.0.0.1:1000".parse().expect("an address");
+        let connection = ConnectionInfo::new(peer, peer).with_unknown_client();
+        let record = RequestRecord::new(Some(Arc::new(connection)));
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-forwarded-for"),
+            HeaderValue::from_static("6.6.6.6"),
+        )]);
+        let client = layer.0.read(&record, &headers, &Extensions::new()).expect("the peer is known");
+        assert!(!client.is_peer_trusted());
+        assert_eq!(client.address(), peer.ip());
     }
 
     #[test]

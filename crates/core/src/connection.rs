@@ -15,13 +15,22 @@ pub struct ConnectionInfo {
     tls: Option<TlsInfo>,
     peer_text: HeaderValue,
     interim: Option<InterimResponder>,
+    client_unknown: bool,
 }
 
 impl ConnectionInfo {
     /// A cleartext connection from `peer` (as PROXY protocol says it, where that is in use) to `local`.
     pub fn new(peer: SocketAddr, local: SocketAddr) -> Self {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Self { peer, local, listener: Arc::from(""), tls: None, peer_text: address_text(peer), interim: None }
+        Self {
+            peer,
+            local,
+            listener: Arc::from(""),
+            tls: None,
+            peer_text: address_text(peer),
+            interim: None,
+            client_unknown: false,
+        }
     }
 
     /// Names the listener that accepted it.
@@ -43,6 +52,19 @@ impl ConnectionInfo {
     pub fn with_interim(mut self, interim: InterimResponder) -> Self {
         self.interim = Some(interim);
         self
+    }
+
+    /// Says that the peer speaks for a client that it cannot name (PROXY protocol's `UNKNOWN`), so that it is not to be
+    /// trusted on this connection.
+    #[must_use]
+    pub fn with_unknown_client(mut self) -> Self {
+        self.client_unknown = true;
+        self
+    }
+
+    /// Whether the peer speaks for a client that it cannot name.
+    pub fn is_client_unknown(&self) -> bool {
+        self.client_unknown
     }
 
     /// The address of the peer; IPv4 mapped into IPv6 is given as IPv4.

@@ -9,6 +9,7 @@ use gatewright_core::Body;
 use gatewright_server::Limits;
 use h2::client::SendRequest;
 use http::{HeaderMap, Method, Request, Response, Version};
+use http_body_util::BodyExt;
 use support::{Running, limits, plain, start, start_with};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -625,4 +626,30 @@ async fn more_streams_than_allowed_wait() {
         assert_eq!(request.await.expect("runs").expect("answers").status(), 200);
     }
     assert!(start.elapsed() >= Duration::from_millis(800), "{:?}", start.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_whose_stream_is_reset_without_an_error_is_not_whole() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let tell = tell.clone();
+        async move {
+            let _ = tell.send(request.into_body().collect().await.map(|body| body.to_bytes()));
+            support::once("read")
+        }
+    });
+    let server = start_with(service, |server| server.listener(plain()));
+    // The reset races with the data, so that it takes a few.
+    for _ in 0..30 {
+        let mut client = client(&server).await.ready().await.expect("is open");
+        let request = Request::post("http://a/").body(()).expect("valid");
+        let (_, mut body) = client.send_request(request, false).expect("is sent");
+        body.send_data(Bytes::from_static(b"half"), false).expect("is sent");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        body.send_reset(h2::Reason::NO_ERROR);
+        // A service that was dropped with its stream says nothing.
+        if let Ok(Some(body)) = timeout(Duration::from_millis(50), told.recv()).await {
+            assert!(body.is_err(), "{body:?}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError, ConnectionInfo};
 use http::{Request, Response};
+use proxy_protocol::Origin;
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
@@ -135,13 +136,16 @@ async fn open(
     entry: &Entry,
 ) -> io::Result<(Transport, Accepted, Protocol)> {
     let mut socket = Socket::new(stream, Arc::new(Activity::new()));
-    let (mut peer, mut local) = (peer, local);
-    if entry.expects_proxy_header(peer.ip())
-        && let Some(addresses) = proxy_protocol::read(&mut socket).await?
-    {
-        (peer, local) = addresses;
-    }
-    let info = ConnectionInfo::new(peer, local).with_listener(Arc::clone(entry.name()));
+    let info = match entry.expects_proxy_header(peer.ip()) {
+        false => ConnectionInfo::new(peer, local),
+        true => match proxy_protocol::read(&mut socket).await? {
+            Origin::Client(source, destination) => ConnectionInfo::new(source, destination),
+            // The proxy's good name does not cover what this client says of itself.
+            Origin::Unknown => ConnectionInfo::new(peer, local).with_unknown_client(),
+            Origin::Proxy => ConnectionInfo::new(peer, local),
+        },
+    };
+    let info = info.with_listener(Arc::clone(entry.name()));
     #[cfg(feature = "tls")]
     if let Some(tls) = entry.tls() {
         let (stream, info, host_check) = tls.accept(socket, info).await?;

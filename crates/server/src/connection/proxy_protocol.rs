@@ -33,32 +33,39 @@ fn bad() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, BadHeader(()))
 }
 
-/// Source and destination.
-pub(super) type Addresses = (SocketAddr, SocketAddr);
+/// What the header says of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It comes from this source, to this destination.
+    Client(SocketAddr, SocketAddr),
+    /// It comes from somewhere that the protocol cannot name.
+    Unknown,
+    /// It is the proxy's own, a health check say.
+    Proxy,
+}
 
-/// Reads the header, and puts back what follows it. `None` when it names no addresses: a health check of the proxy's
-/// own, or a protocol without them.
-pub(super) async fn read(socket: &mut Socket) -> io::Result<Option<Addresses>> {
+/// Reads the header, and puts back what follows it.
+pub(super) async fn read(socket: &mut Socket) -> io::Result<Origin> {
     let mut bytes = BytesMut::with_capacity(256);
     loop {
         if socket.read_buf(&mut bytes).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if let Some((length, addresses)) = parse(&bytes)? {
+        if let Some((length, origin)) = parse(&bytes)? {
             let _ = bytes.split_to(length);
             socket.put_back(bytes.freeze());
-            return Ok(addresses);
+            return Ok(origin);
         }
     }
 }
 
 /// Gives the header's length and what it says; `None` asks for more.
-fn parse(bytes: &[u8]) -> io::Result<Option<(usize, Option<Addresses>)>> {
+fn parse(bytes: &[u8]) -> io::Result<Option<(usize, Origin)>> {
     let is_v2 = v2::PROTOCOL_PREFIX.iter().zip(bytes).all(|(expected, byte)| expected == byte);
     if is_v2 { parse_v2(bytes) } else { parse_v1(bytes) }
 }
 
-fn parse_v1(bytes: &[u8]) -> io::Result<Option<(usize, Option<Addresses>)>> {
+fn parse_v1(bytes: &[u8]) -> io::Result<Option<(usize, Origin)>> {
     const START: &[u8] = b"PROXY ";
     if !START.iter().zip(bytes).all(|(expected, byte)| expected == byte) {
         return Err(bad());
@@ -69,21 +76,21 @@ fn parse_v1(bytes: &[u8]) -> io::Result<Option<(usize, Option<Addresses>)>> {
     };
     let line = &bytes[..=end];
     let header = v1::Header::try_from(line).map_err(|_| bad())?;
-    let addresses = match header.addresses {
-        v1::Addresses::Tcp4(ip) => Some((
+    let origin = match header.addresses {
+        v1::Addresses::Tcp4(ip) => Origin::Client(
             SocketAddr::new(ip.source_address.into(), ip.source_port),
             SocketAddr::new(ip.destination_address.into(), ip.destination_port),
-        )),
-        v1::Addresses::Tcp6(ip) => Some((
+        ),
+        v1::Addresses::Tcp6(ip) => Origin::Client(
             SocketAddr::new(ip.source_address.into(), ip.source_port),
             SocketAddr::new(ip.destination_address.into(), ip.destination_port),
-        )),
-        v1::Addresses::Unknown => None,
+        ),
+        v1::Addresses::Unknown => Origin::Unknown,
     };
-    Ok(Some((line.len(), addresses)))
+    Ok(Some((line.len(), origin)))
 }
 
-fn parse_v2(bytes: &[u8]) -> io::Result<Option<(usize, Option<Addresses>)>> {
+fn parse_v2(bytes: &[u8]) -> io::Result<Option<(usize, Origin)>> {
     let Some(fixed) = bytes.get(..V2_FIXED) else { return Ok(None) };
     let length = V2_FIXED + usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
     if length > MAX_V2 {
@@ -91,24 +98,28 @@ fn parse_v2(bytes: &[u8]) -> io::Result<Option<(usize, Option<Addresses>)>> {
     }
     let Some(whole) = bytes.get(..length) else { return Ok(None) };
     let header = v2::Header::try_from(whole).map_err(|_| bad())?;
-    let addresses = match (header.command, header.addresses) {
-        (v2::Command::Local, _) => None,
-        (_, v2::Addresses::IPv4(ip)) => Some((
+    let origin = match (header.command, header.addresses) {
+        (v2::Command::Local, _) => Origin::Proxy,
+        (_, v2::Addresses::IPv4(ip)) => Origin::Client(
             SocketAddr::new(ip.source_address.into(), ip.source_port),
             SocketAddr::new(ip.destination_address.into(), ip.destination_port),
-        )),
-        (_, v2::Addresses::IPv6(ip)) => Some((
+        ),
+        (_, v2::Addresses::IPv6(ip)) => Origin::Client(
             SocketAddr::new(ip.source_address.into(), ip.source_port),
             SocketAddr::new(ip.destination_address.into(), ip.destination_port),
-        )),
-        (_, v2::Addresses::Unspecified | v2::Addresses::Unix(_)) => None,
+        ),
+        (_, v2::Addresses::Unspecified | v2::Addresses::Unix(_)) => Origin::Unknown,
     };
-    Ok(Some((length, addresses)))
+    Ok(Some((length, origin)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn client(source: &str, destination: &str) -> Origin {
+        Origin::Client(source.parse().expect("an address"), destination.parse().expect("an address"))
+    }
 
     fn v2_header(command: u8, family: u8, body: &[u8]) -> Vec<u8> {
         let mut header = v2::PROTOCOL_PREFIX.to_vec();
@@ -127,33 +138,31 @@ mod tests {
                 assert!(parse(&header[..cut]).expect("valid so far").is_none(), "{cut}");
             }
             let more = [&header[..], b"GET /"].concat();
-            let (length, addresses) = parse(&more).expect("valid").expect("whole");
-            assert_eq!(length, header.len());
-            let (source, destination) = addresses.expect("addresses");
-            assert_eq!(
-                (source.to_string(), destination.to_string()),
-                ("192.0.2.1:4711".to_owned(), "198.51.100.1:443".to_owned())
-            );
+            let parsed = parse(&more).expect("valid").expect("whole");
+            assert_eq!(parsed, (header.len(), client("192.0.2.1:4711", "198.51.100.1:443")));
         }
     }
 
     #[test]
     fn ipv6_is_read_too() {
         let line = b"PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n";
-        let (_, addresses) = parse(line).expect("valid").expect("whole");
-        assert_eq!(addresses.expect("addresses").0.to_string(), "[2001:db8::1]:1");
+        let (_, origin) = parse(line).expect("valid").expect("whole");
+        assert_eq!(origin, client("[2001:db8::1]:1", "[2001:db8::2]:2"));
         let mut body = [0_u8; 36];
         body[15] = 1;
         body[33] = 7;
-        let (_, addresses) = parse(&v2_header(1, 0x21, &body)).expect("valid").expect("whole");
-        assert_eq!(addresses.expect("addresses").0.to_string(), "[::1]:7");
+        let (_, origin) = parse(&v2_header(1, 0x21, &body)).expect("valid").expect("whole");
+        assert_eq!(origin, client("[::1]:7", "[::]:0"));
     }
 
     #[test]
-    fn a_header_without_addresses_is_accepted() {
-        assert!(matches!(parse(b"PROXY UNKNOWN\r\n"), Ok(Some((15, None)))));
-        assert!(matches!(parse(&v2_header(0, 0, b"")), Ok(Some((16, None)))));
-        assert!(matches!(parse(&v2_header(0, 0x11, &[0; 12])), Ok(Some((28, None)))));
+    fn a_header_without_addresses_says_whether_the_connection_is_the_proxys_own() {
+        let origin = |header: &[u8]| parse(header).expect("valid").expect("whole").1;
+        assert_eq!(origin(b"PROXY UNKNOWN\r\n"), Origin::Unknown);
+        assert_eq!(origin(&v2_header(1, 0, b"")), Origin::Unknown);
+        assert_eq!(origin(&v2_header(1, 0x31, &[0; 216])), Origin::Unknown);
+        assert_eq!(origin(&v2_header(0, 0, b"")), Origin::Proxy);
+        assert_eq!(origin(&v2_header(0, 0x11, &[0; 12])), Origin::Proxy);
     }
 
     #[test]

@@ -69,7 +69,7 @@ where
             if body.is_end_stream() {
                 Body::empty()
             } else {
-                Body::new(TimedBody { body, state: Arc::clone(&self.state), stream })
+                Body::new(TimedBody::new(body, Arc::clone(&self.state), stream))
             }
         });
         Exchange::call(self.service.clone(), request, tracked)
