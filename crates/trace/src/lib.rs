@@ -81,7 +81,7 @@ mod service;
 mod traceparent;
 mod tracestate;
 
-pub use access_log::{AccessLog, AccessLogBuilder, LogTrouble};
+pub use access_log::{AccessLog, AccessLogBuilder, LogTrouble, RefusedRequest};
 pub use body::TraceBody;
 pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod line;
+mod refused;
 mod target;
 mod timestamp;
 mod trouble;
@@ -10,15 +11,13 @@ mod writer;
 use std::{
     fmt,
     io::{self, Write},
-    net::IpAddr,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     thread::{self, Thread},
     time::Duration,
 };
 
-use http::StatusCode;
-
+pub use refused::RefusedRequest;
 pub use trouble::LogTrouble;
 
 pub(crate) use line::{Ago, Label, Line};
@@ -70,15 +69,9 @@ impl AccessLog {
         AccessLogBuilder { capacity: 1 << 20, report: trouble::report_on_stderr() }
     }
 
-    /// Writes the line of a request that was refused before it reached any layer, since its framing is not valid
-    /// HTTP: `policy` and `reason` as in the line's `rejection`.
-    pub fn refused(&self, client: IpAddr, status: StatusCode, policy: &str, reason: &str) {
-        self.append(&Line {
-            client: Some(client),
-            status: Some(status.as_u16()),
-            rejection: Some(Label { by: policy, reason }),
-            ..Line::default()
-        });
+    /// Writes the line of a request that was refused before it reached any layer.
+    pub fn refused(&self, request: &RefusedRequest<'_>) {
+        self.append(&request.0);
     }
 
     pub(crate) fn append(&self, line: &Line<'_>) {

@@ -6,6 +6,8 @@ use std::{
     time::Instant,
 };
 
+use http::StatusCode;
+
 use super::*;
 
 /// What was written so far.
@@ -197,11 +199,20 @@ fn a_request_refused_before_any_layer_leaves_a_line() {
     let memory = Memory::default();
     let log = silent().writer(memory.clone()).expect("starts");
     let client = "192.0.2.7".parse().expect("an address");
-    log.refused(client, StatusCode::BAD_REQUEST, "framing", "bare_lf");
+    log.refused(&RefusedRequest::new(client, StatusCode::BAD_REQUEST, "framing", "bare_lf"));
+    let known = RefusedRequest::new(client, StatusCode::URI_TOO_LONG, "framing", "target_too_long");
+    log.refused(&known.request_id(Some("abc")).method(Some("GET")).target(Some("/a?token=hunter2")));
     drop(log);
-    let line = &memory.lines()[0];
+    let lines = memory.lines();
+    let line = &lines[0];
     assert_eq!(line["client"], "192.0.2.7");
     assert_eq!(line["status"], 400);
     assert_eq!(line["rejection"], "framing:bare_lf");
     assert_eq!(line.as_object().expect("an object").len(), 4);
+    let line = &lines[1];
+    assert_eq!(
+        (&line["request_id"], &line["method"], &line["path"]),
+        (&"abc".into(), &"GET".into(), &"/a".into())
+    );
+    assert!(!line.to_string().contains("hunter2"));
 }
