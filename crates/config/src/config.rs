@@ -1,13 +1,13 @@
 use std::{
     fmt,
-    fs::File,
     io::{self, Read},
     path::Path,
     sync::Arc,
 };
 
 use crate::{
-    diagnostics::{Diagnostic, Diagnostics, Severity, Source},
+    diagnostics::{Diagnostic, Diagnostics, Source},
+    files::Files,
     read::Reader,
     settings::Settings,
     syntax,
@@ -16,8 +16,9 @@ use crate::{
 /// A configuration file that was read and found right.
 pub struct Config {
     source: Arc<Source>,
-    settings: Settings,
+    settings: Arc<Settings>,
     warnings: Vec<Diagnostic>,
+    files: Files,
 }
 
 impl Config {
@@ -28,14 +29,15 @@ impl Config {
     /// All that is wrong with it, in the order of its lines; there is at least one error among them.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
         let path = path.as_ref();
-        match read(path) {
-            Ok(text) => Self::parse(path, text),
+        let mut files = Files::default();
+        match read(path, &mut files) {
+            Ok(text) => Self::read(Source::new(path, text), files),
             Err(error) => {
                 let mut problem = Diagnostic::error(None, format!("cannot be read: {}", reason(&error)));
                 if error.kind() == io::ErrorKind::NotFound {
                     problem.help("check the path; it is relative to where the command is run");
                 }
-                Err(Diagnostics::new(Arc::new(Source::new(path, String::new())), vec![problem]))
+                Err(Diagnostics::new(Arc::new(Source::new(path, String::new())), vec![problem], files))
             }
         }
     }
@@ -47,24 +49,30 @@ impl Config {
     ///
     /// As [`load`](Self::load).
     pub fn parse(path: impl AsRef<Path>, text: impl Into<String>) -> Result<Self, Diagnostics> {
-        let source = Arc::new(Source::new(path.as_ref(), text.into()));
-        let mut reader = Reader::new(&source);
+        Self::read(Source::new(path.as_ref(), text.into()), Files::default())
+    }
+
+    fn read(source: Source, files: Files) -> Result<Self, Diagnostics> {
+        let source = Arc::new(source);
+        let mut reader = Reader::after(&source, files);
         let settings =
             syntax::parse(&source, reader.problems()).and_then(|root| Settings::read(&root, &mut reader));
         if let Some(settings) = &settings {
             crate::assemble::check(settings, &mut reader);
         }
-        let problems = reader.into_problems();
-        let wrong = problems.iter().any(|problem| problem.severity() == Severity::Error);
+        let wrong = reader.has_errors();
+        let (problems, files) = reader.finish();
         match settings {
-            Some(settings) if !wrong => Ok(Self { source, settings, warnings: problems }),
-            _ => Err(Diagnostics::new(source, problems)),
+            Some(settings) if !wrong => {
+                Ok(Self { source, settings: Arc::new(settings), warnings: problems, files })
+            }
+            _ => Err(Diagnostics::new(source, problems, files)),
         }
     }
 
     /// What may not be meant, though it can be used.
     pub fn warnings(&self) -> Diagnostics {
-        Diagnostics::new(Arc::clone(&self.source), self.warnings.clone())
+        self.diagnostics(self.warnings.clone())
     }
 
     /// The targets whose names do not resolve now, as warnings: their routes answer 502 until they do. It has
@@ -72,7 +80,12 @@ impl Config {
     pub async fn unresolved(&self) -> Diagnostics {
         let mut reader = Reader::new(&self.source);
         crate::unresolved::report(&self.settings, &mut reader).await;
-        Diagnostics::new(Arc::clone(&self.source), reader.into_problems())
+        self.diagnostics(reader.finish().0)
+    }
+
+    /// The files that it was read from: when one of them changes, it is time to [reload](crate::Gateway::reload).
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// How many runtimes are to serve; `None` when the file leaves it open: one a core then.
@@ -84,8 +97,13 @@ impl Config {
         &self.source
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// Diagnostics of this file, which come on top of its own reading.
+    pub(crate) fn diagnostics(&self, list: Vec<Diagnostic>) -> Diagnostics {
+        Diagnostics::new(Arc::clone(&self.source), list, self.files.clone())
     }
 }
 
@@ -100,9 +118,9 @@ impl fmt::Debug for Config {
 }
 
 /// Reads a text file of a bounded size.
-fn read(path: &Path) -> io::Result<String> {
+fn read(path: &Path, files: &mut Files) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(syntax::SIZE as u64 + 1).read_to_end(&mut bytes)?;
+    files.open(path)?.take(syntax::SIZE as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > syntax::SIZE {
         return Err(io::Error::other(format!("it is larger than {} MiB", syntax::SIZE >> 20)));
     }

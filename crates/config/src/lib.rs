@@ -47,11 +47,13 @@
 mod assemble;
 mod config;
 mod diagnostics;
+mod files;
 mod read;
 mod settings;
 mod syntax;
 mod unresolved;
 
-pub use assemble::{Gateway, GatewayService};
+pub use assemble::{Changes, Gateway, GatewayService, Reloaded};
 pub use config::Config;
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity};
+pub use files::Files;

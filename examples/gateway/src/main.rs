@@ -3,9 +3,12 @@
 mod check;
 mod demo;
 mod failure;
+mod reload;
 mod run;
+mod say;
 mod serve;
 mod shutdown;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -27,9 +30,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve as FILE says, until SIGTERM or SIGINT; then finish what is under way.
+    ///
+    /// SIGHUP reloads FILE and opens the access log anew; so does, save the log, a change of FILE or of a file that it
+    /// names. What is wrong is refused as a whole, and the running configuration stays.
     Run {
         /// The configuration file.
         file: PathBuf,
+        /// Reload at SIGHUP alone, and not when the files change.
+        #[arg(long)]
+        no_watch: bool,
     },
     /// Name everything that is wrong with FILE, without serving.
     Check {
@@ -55,14 +64,14 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr();
     let outcome = match cli.command {
-        Command::Run { file } => run::run(&file),
+        Command::Run { file, no_watch } => run::run(&file, !no_watch),
         Command::Check { file, resolve } => check::check(&file, resolve),
         Command::Demo { port, once } => demo::demo(port, once),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            say::say(failure);
             ExitCode::FAILURE
         }
     }

@@ -4,45 +4,45 @@ use std::path::Path;
 
 use gatewright::config::{Config, Gateway};
 
-use crate::{failure::Failure, serve, shutdown::Shutdown};
+use crate::{failure::Failure, reload::Reloads, say::say, serve, shutdown::Shutdown};
 
-/// Serves as a file says, until the process is told to stop and what was under way is done.
-pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+/// Serves as a file says, until the process is told to stop and what was under way is done. `watch` says whether a
+/// change of the file is a reason to reload it.
+pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
     let config = Config::load(file)?;
     let gateway = Gateway::assemble(&config)?;
     let server = gateway.bind().map_err(|error| Failure::bind(&error))?;
+    let (urls, service) = (gateway.urls(&server), gateway.service());
     let runtime = serve::runtime()?;
-    let shutdown = runtime
-        .block_on(async { Shutdown::listen() })
-        .map_err(|error| Failure::new(format!("error: signals cannot be waited for: {error}")))?;
+    let entered = runtime.enter();
+    let listen = || Ok((Shutdown::listen()?, Reloads::listen(gateway, file, watch)?));
+    let (mut shutdown, mut reloads) = listen().map_err(|error: std::io::Error| {
+        Failure::new(format!("error: signals cannot be waited for: {error}"))
+    })?;
 
-    let warnings = config.warnings();
-    if !warnings.is_empty() {
-        eprintln!("{warnings}");
-    }
-    eprintln!("warning: no `auth:` section: every route is served openly");
-    let urls = gateway.urls(&server);
-    let serving = serve::start(server, &gateway.service())?;
+    say("warning: no `auth:` section: every route is served openly");
+    let mut serving = serve::start(server, &service)?;
     for url in urls {
-        eprintln!("listening on {url}");
+        say(format_args!("listening on {url}"));
     }
-    // Looking names up may take long, and what resolves is served meanwhile.
-    runtime.spawn(async move {
-        let unresolved = config.unresolved().await;
-        if !unresolved.is_empty() {
-            eprintln!("{unresolved}");
-        }
-    });
+    reloads.settle(config);
+    drop(entered);
 
-    let cut = runtime.block_on(serving.until_stopped(shutdown, gateway.drain_deadline()));
+    let cut = runtime.block_on(async {
+        let why = tokio::select! {
+            why = serving.stopped(&mut shutdown) => why,
+            never = reloads.follow() => match never {},
+        };
+        serving.drain(&why, shutdown, reloads.gateway().drain_deadline()).await
+    });
     // A name that is still being looked up is not waited for.
     runtime.shutdown_background();
     let cut = cut?;
-    if let Some(log) = gateway.access_log() {
+    if let Some(log) = reloads.gateway().access_log() {
         log.flush();
     }
     if cut > 0 {
-        eprintln!("{cut} connections were cut at the deadline");
+        say(format_args!("{cut} connections were cut at the deadline"));
     }
     Ok(())
 }

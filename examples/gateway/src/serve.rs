@@ -11,7 +11,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::{failure::Failure, shutdown::Shutdown};
+use crate::{failure::Failure, say::say, shutdown::Shutdown};
 
 /// Serves on threads of its own.
 pub(crate) struct Serving {
@@ -64,28 +64,31 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 impl Serving {
-    /// Serves until the program is told to stop, then drains within `deadline`; told again, it drains no
-    /// longer.
+    /// Waits until the program is told to stop, or a worker ends by itself, and says which.
+    pub(crate) async fn stopped(&mut self, shutdown: &mut Shutdown) -> String {
+        tokio::select! {
+            signal = shutdown.requested() => signal.to_owned(),
+            // It takes its share of the connections with it.
+            _ = self.ended.recv() => "a worker has ended".to_owned(),
+        }
+    }
+
+    /// Ends within `deadline`; told to stop again, at once. `why` is for the operator.
     ///
     /// Gives how many connections were cut.
-    pub(crate) async fn until_stopped(
+    pub(crate) async fn drain(
         mut self,
+        why: &str,
         mut shutdown: Shutdown,
         deadline: Duration,
     ) -> Result<usize, Failure> {
-        tokio::select! {
-            signal = shutdown.requested() => {
-                let open = self.handle.connections();
-                eprintln!("{signal}: draining {open} connections, for at most {deadline:?}");
-            }
-            // One that ended by itself takes its share of the connections with it.
-            _ = self.ended.recv() => eprintln!("a worker has ended: draining, for at most {deadline:?}"),
-        }
+        let open = self.handle.connections();
+        say(format_args!("{why}: draining {open} connections, for at most {deadline:?}"));
         self.handle.drain(deadline);
         loop {
             tokio::select! {
                 signal = shutdown.requested() => {
-                    eprintln!("{signal} again: what is left is cut");
+                    say(format_args!("{signal} again: what is left is cut"));
                     self.handle.drain(Duration::ZERO);
                 }
                 ended = self.ended.recv() => if ended.is_none() { break },

@@ -40,12 +40,13 @@ pub use namespace::Namespace;
 pub use origin::{Answer, Origin, Script, Step};
 pub use raw_client::RawClient;
 pub use reply::Reply;
+pub use rustls::ClientConfig;
 pub use socket::Socket;
 pub use tally::Tally;
 pub use temp_dir::TempDir;
 
 /// How long anything may take before a test calls it a hang.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The output of `future`, or a panic that names `what` after [`PATIENCE`].
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -2,25 +2,78 @@
 
 use gatewright_server::{Limits, Listener};
 
+use super::tls::Tls;
 use crate::{
     read::Reader,
     settings::{self, Settings},
 };
 
-/// The listeners; those whose TLS cannot be set up are reported and left out.
-pub(super) fn build(listeners: &[settings::Listener], reader: &mut Reader<'_>) -> Vec<Listener> {
-    listeners.iter().filter_map(|listener| one(listener, reader)).collect()
+/// A listener, with what can change of it while it listens.
+pub(super) struct BuiltListener {
+    settings: settings::Listener,
+    tls: Option<Tls>,
 }
 
-fn one(settings: &settings::Listener, reader: &mut Reader<'_>) -> Option<Listener> {
-    let mut listener = Listener::new(settings.address.value);
-    if let Some(tls) = &settings.tls {
-        listener = listener.tls(super::tls::build(tls, reader)?);
+/// The listeners; those whose TLS cannot be set up are reported and left out.
+pub(super) fn build(
+    listeners: &[settings::Listener],
+    before: &[BuiltListener],
+    reader: &mut Reader<'_>,
+) -> Vec<BuiltListener> {
+    let before = pair(listeners, before).into_iter().map(|index| index.and_then(|index| before.get(index)));
+    let built =
+        listeners.iter().zip(before).map(|(listener, before)| BuiltListener::new(listener, before, reader));
+    built.flatten().collect()
+}
+
+/// For each listener, the one of `before` on the same address. Of several on port 0, each is taken once.
+pub(super) fn pair(listeners: &[settings::Listener], before: &[BuiltListener]) -> Vec<Option<usize>> {
+    let mut taken = vec![false; before.len()];
+    let mut find = |listener: &settings::Listener| {
+        let address = &listener.address;
+        let found =
+            before.iter().zip(&taken).position(|(b, taken)| !taken && b.settings.address == *address)?;
+        taken[found] = true;
+        Some(found)
+    };
+    listeners.iter().map(&mut find).collect()
+}
+
+impl BuiltListener {
+    fn new(settings: &settings::Listener, before: Option<&Self>, reader: &mut Reader<'_>) -> Option<Self> {
+        let tls = match &settings.tls {
+            Some(tls) => Some(Tls::build(tls, before.and_then(|before| before.tls.as_ref()), reader)?),
+            None => None,
+        };
+        Some(Self { settings: settings.clone(), tls })
     }
-    if !settings.proxy_protocol.is_empty() {
-        listener = listener.proxy_protocol(settings.proxy_protocol.iter().copied());
+
+    pub(super) fn settings(&self) -> &settings::Listener {
+        &self.settings
     }
-    Some(listener)
+
+    /// As the server takes it.
+    pub(super) fn listener(&self) -> Listener {
+        let mut listener = Listener::new(self.settings.address.value);
+        if let Some(tls) = &self.tls {
+            listener = listener.tls(tls.config());
+        }
+        if !self.settings.proxy_protocol.is_empty() {
+            listener = listener.proxy_protocol(self.settings.proxy_protocol.iter().copied());
+        }
+        listener
+    }
+
+    /// Goes on as the listener on the same address of another configuration, for connections to come. Whether there
+    /// was anything to change.
+    pub(super) fn become_like(&mut self, other: Self) -> bool {
+        let renewed = match (&mut self.tls, other.tls) {
+            (Some(tls), Some(other)) => tls.become_like(other),
+            _ => false,
+        };
+        self.settings = other.settings;
+        renewed
+    }
 }
 
 /// The server's own limits, save those that the file sets.

@@ -87,7 +87,7 @@ pub(super) fn redirect(
 ) -> PolicyLayer<Rewrite> {
     let status = redirect.status.as_ref().map_or(FOUND, |status| status.value);
     let mut built =
-        settle(Redirect::new(status).map_err(Wrong::from), Redirect::temporary(), redirect.span, reader);
+        settle(Redirect::new(status).map_err(Wrong::from), Redirect::temporary(), redirect.at.0, reader);
     if let Some(scheme) = &redirect.scheme {
         let changed = built.clone().scheme(&scheme.value).map_err(Wrong::from);
         built = settle(changed, built, scheme.span, reader);

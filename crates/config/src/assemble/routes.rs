@@ -1,13 +1,18 @@
 //! Routes, each with the stack that is its own.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gatewright_core::Body;
 use gatewright_proxy::{ProxyService, Retries};
-use gatewright_router::{BuildError, ProblemKind, Route, RouterBuilder, RouterService};
-use tower::ServiceBuilder;
+use gatewright_router::{BuildError, ProblemKind, Route, RouterService};
+use tower_layer::Layer;
 
-use super::{nowhere::Nowhere, rewriting, upstreams::Upstreams};
+use super::{
+    nowhere::Nowhere,
+    rewriting,
+    stack::{MadeOf, Stack, Stacks},
+    upstreams::{Shared, Upstreams},
+};
 use crate::{
     diagnostics::{Span, Spanned},
     read::Reader,
@@ -18,50 +23,66 @@ use crate::{
 /// What stands for no time limit: no connection lives that long.
 const NEVER: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Builds every route's stack, and the router over them.
-pub(super) fn build(settings: &Settings, reader: &mut Reader<'_>) -> Option<RouterService<Body>> {
-    let defaults = &settings.defaults;
-    let mut upstreams = Upstreams::build(&settings.upstreams, defaults.connect_timeout, reader);
+/// Builds every route's stack, or takes it over from `before`, and the router over them.
+pub(super) fn build(
+    settings: &Settings,
+    upstreams: &mut Upstreams,
+    before: Option<&Stacks>,
+    reader: &mut Reader<'_>,
+) -> Option<(RouterService<Body>, Stacks)> {
     let mut router = RouterService::builder();
+    let mut stacks = Stacks::default();
     for route in &settings.routes {
-        router = add(router, route, &defaults.forwarding, &mut upstreams, reader);
+        let made_of = made_of(route, &settings.defaults.forwarding, upstreams, reader);
+        let known = before.and_then(|before| before.get(&made_of));
+        let stack = known.unwrap_or_else(|| stack(&made_of, reader));
+        stacks.insert(made_of, stack.clone());
+        router = stack.add_to(router, matched(route));
     }
     match router.build() {
-        Ok(router) => Some(router),
+        Ok(router) => Some((router, stacks)),
         Err(error) => {
             report(&error, &settings.routes, reader);
             None
         }
     }
 }
-
-/// Adds one route. Also one whose stack cannot be built takes its place, so that conflicts with it are found.
-fn add(
-    router: RouterBuilder<Body>,
-    route: &settings::Route,
+fn made_of(
+    route: &Arc<settings::Route>,
     defaults: &Forwarding,
     upstreams: &mut Upstreams,
     reader: &mut Reader<'_>,
-) -> RouterBuilder<Body> {
-    let matched = matched(route);
+) -> MadeOf {
+    let (forwarding, upstream) = match &route.action {
+        Action::Redirect(_) => (Forwarding::default(), None),
+        Action::Forward(forward) => (forward.forwarding.or(defaults), upstreams.of(&forward.upstream, reader)),
+    };
+    MadeOf { route: Arc::clone(route), forwarding, upstream }
+}
+
+/// Builds a stack. One that cannot be built is reported and still takes its place, so that conflicts with its route are
+/// found.
+fn stack(made_of: &MadeOf, reader: &mut Reader<'_>) -> Stack {
+    let MadeOf { route, forwarding, upstream } = made_of;
     match &route.action {
         Action::Redirect(redirect) => {
             let layer = rewriting::redirect(redirect, &route.matcher, reader);
-            router.route(matched, ServiceBuilder::new().layer(layer).service(Nowhere))
+            Stack::Redirect(layer.layer(Nowhere))
         }
         Action::Forward(forward) => {
             let rewrite = rewriting::layer(forward.rewrite.as_ref(), &route.matcher, reader);
-            let proxy = upstreams.of(&forward.upstream, reader).and_then(|upstream| {
-                let proxy = proxy(&forward.forwarding.or(defaults))
-                    .upstream(upstream)
-                    .preserve_host(forward.preserve_host.unwrap_or(true));
-                proxy.build().map_err(|error| reader.error(route.span, error.to_string())).ok()
-            });
-            match proxy {
+            let Some(Shared { upstream, .. }) = upstream else { return Stack::Nowhere(Nowhere) };
+            let proxy = proxy(forwarding)
+                .upstream(upstream.clone())
+                .preserve_host(forward.preserve_host.unwrap_or(true));
+            match proxy.build() {
                 // The rewrite stands next to the proxy, so that all before it see the request as the client
                 // sent it.
-                Some(proxy) => router.route(matched, ServiceBuilder::new().layer(rewrite).service(proxy)),
-                None => router.route(matched, Nowhere),
+                Ok(proxy) => Stack::Forward(rewrite.layer(proxy)),
+                Err(error) => {
+                    reader.error(route.at.0, error.to_string());
+                    Stack::Nowhere(Nowhere)
+                }
             }
         }
     }
@@ -132,8 +153,8 @@ fn on(retries: &settings::Retries) -> Retries {
 }
 
 /// Reports what the router found, at the places of the routes.
-fn report(error: &BuildError, routes: &[settings::Route], reader: &mut Reader<'_>) {
-    let place = |index: usize| routes.get(index).map(|route: &settings::Route| route.matcher.path.span);
+fn report(error: &BuildError, routes: &[Arc<settings::Route>], reader: &mut Reader<'_>) {
+    let place = |index: usize| routes.get(index).map(|route| route.matcher.path.span);
     for problem in error.problems() {
         let text = problem.to_string();
         let route = routes.get(problem.route_index());

@@ -1,9 +1,11 @@
 use std::{
     convert::Infallible,
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
+use arc_swap::ArcSwap;
 use gatewright_core::{Body, ClientInfoLayer, ClientInfoService, IpNetwork};
 use gatewright_router::{RouterFuture, RouterService};
 use gatewright_trace::{AccessLog, TraceBody, TraceFuture, TraceLayer, TraceService};
@@ -13,25 +15,55 @@ use tower_service::Service;
 
 /// A whole gateway as one service: client info, trace, router, and behind that each route's own stack.
 ///
-/// It is always ready and never fails. A clone costs a few reference counts, and shares all state.
+/// It is always ready and never fails. Clones share all state. A request is served to its end by the configuration it
+/// began with; after a [reload](super::Gateway::reload) the next one, also on the same connection, is served by the new
+/// one.
 #[derive(Clone)]
-pub struct GatewayService(ClientInfoService<TraceService<RouterService<Body>>>);
+pub struct GatewayService(Arc<ArcSwap<Current>>);
 
-impl GatewayService {
-    pub(super) fn new(router: RouterService<Body>, trusted: &[IpNetwork], log: Option<AccessLog>) -> Self {
+/// What a request that begins now is served by.
+pub(super) struct Current {
+    stack: ClientInfoService<TraceService<RouterService<Body>>>,
+    access_log: Option<AccessLog>,
+}
+
+impl Current {
+    pub(super) fn new(
+        router: RouterService<Body>,
+        trusted: &[IpNetwork],
+        access_log: Option<AccessLog>,
+    ) -> Self {
         let client_info = trusted.iter().copied().fold(ClientInfoLayer::new(), ClientInfoLayer::trust);
-        let trace = match log {
-            Some(log) => TraceLayer::new().access_log(log),
+        let trace = match &access_log {
+            Some(log) => TraceLayer::new().access_log(log.clone()),
             None => TraceLayer::new(),
         };
-        Self(
-            ServiceBuilder::new()
-                // Outermost, since all that follows asks who the client is.
-                .layer(client_info)
-                // Around the router, so that what no route takes has an id and a line too.
-                .layer(trace)
-                .service(router),
-        )
+        let stack = ServiceBuilder::new()
+            // Outermost, since all that follows asks who the client is.
+            .layer(client_info)
+            // Around the router, so that what no route takes has an id and a line too.
+            .layer(trace)
+            .service(router);
+        Self { stack, access_log }
+    }
+
+    pub(super) fn access_log(&self) -> Option<&AccessLog> {
+        self.access_log.as_ref()
+    }
+}
+
+impl GatewayService {
+    pub(super) fn new(current: Current) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(current)))
+    }
+
+    /// Serves requests to come by this.
+    pub(super) fn replace(&self, current: Current) {
+        self.0.store(Arc::new(current));
+    }
+
+    pub(super) fn current(&self) -> arc_swap::Guard<Arc<Current>> {
+        self.0.load()
     }
 }
 
@@ -40,12 +72,15 @@ impl Service<Request<Body>> for GatewayService {
     type Error = Infallible;
     type Future = TraceFuture<RouterFuture>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(cx)
+    /// Always ready, as the router is.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        self.0.call(request)
+        // The clone is a few reference counts; the request keeps what it needs of it.
+        let mut stack = self.0.load().stack.clone();
+        stack.call(request)
     }
 }
 

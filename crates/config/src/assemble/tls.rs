@@ -10,17 +10,67 @@ use crate::{
     settings::{self, Certificate, ListenerTls},
 };
 
-/// The TLS of a listener; `None` when it was reported.
-pub(super) fn build(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<TlsConfig> {
-    // Each certificate and file by itself first, so that one pass names all that is wrong.
-    let certificates: Vec<bool> =
-        tls.certificates.iter().map(|certificate| is_right(certificate, reader)).collect();
-    let files =
-        [&tls.client_ca, &tls.crl].map(|file| file.as_ref().is_none_or(|file| reader.contents(file).is_some()));
-    if certificates.contains(&false) || files.contains(&false) {
-        return None;
+/// The TLS of a listener, and what it was made of.
+pub(super) struct Tls {
+    config: TlsConfig,
+    made_of: MadeOf,
+}
+
+/// The settings, and what their files held.
+#[derive(PartialEq, Eq)]
+struct MadeOf {
+    settings: ListenerTls,
+    contents: Vec<Vec<u8>>,
+}
+
+impl Tls {
+    /// Builds it, or takes it over from `before` when that was made of the same; `None` when it was reported.
+    pub(super) fn build(tls: &ListenerTls, before: Option<&Self>, reader: &mut Reader<'_>) -> Option<Self> {
+        // These are read before the server reads the files itself: when one changes in between, it differs from
+        // what stands here, and is built anew the next time.
+        let made_of = MadeOf { settings: tls.clone(), contents: contents(tls, reader)? };
+        let config = match before {
+            Some(before) if before.made_of == made_of => before.config.clone(),
+            _ => build(tls, reader)?,
+        };
+        Some(Self { config, made_of })
     }
 
+    pub(super) fn config(&self) -> TlsConfig {
+        self.config.clone()
+    }
+
+    /// Serves connections to come as `other` would. Whether there was anything to change: sessions are resumed across
+    /// it only when there was not.
+    pub(super) fn become_like(&mut self, other: Self) -> bool {
+        let differs = self.made_of != other.made_of;
+        if differs {
+            self.config.replace(&other.config);
+            self.made_of = other.made_of;
+        }
+        differs
+    }
+}
+
+/// What the files of a listener's TLS hold. Each certificate is looked at by itself, so that one pass names all that is
+/// wrong.
+fn contents(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<Vec<Vec<u8>>> {
+    let mut contents = Vec::new();
+    let mut whole = true;
+    for certificate in &tls.certificates {
+        let (chain, key) = (reader.contents(&certificate.cert), reader.contents(&certificate.key));
+        whole &= chain.is_some() && key.is_some() && is_right(certificate, reader);
+        contents.extend(chain.into_iter().chain(key));
+    }
+    for file in tls.client_ca.iter().chain(&tls.crl) {
+        let read = reader.contents(file);
+        whole &= read.is_some();
+        contents.extend(read);
+    }
+    whole.then_some(contents)
+}
+
+fn build(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<TlsConfig> {
     let mut builder = TlsConfig::builder().client_auth(match tls.client_auth {
         settings::ClientAuth::Off => ClientAuth::Off,
         settings::ClientAuth::Optional => ClientAuth::Optional,
@@ -39,7 +89,7 @@ pub(super) fn build(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<TlsCon
         Ok(config) => Some(config),
         Err(error) => {
             let files = [tls.crl.as_ref(), tls.client_ca.as_ref()];
-            report(&error, files, tls.span, reader);
+            report(&error, files, tls.at.0, reader);
             None
         }
     }
@@ -48,10 +98,6 @@ pub(super) fn build(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<TlsCon
 /// Whether a certificate and its key can be used together.
 fn is_right(certificate: &Certificate, reader: &mut Reader<'_>) -> bool {
     let Certificate { cert, key } = certificate;
-    let (chain, secret) = (reader.contents(cert).is_some(), reader.contents(key).is_some());
-    if !(chain && secret) {
-        return false;
-    }
     match TlsConfig::from_pem_files(&cert.value, &key.value) {
         Ok(_) => true,
         Err(error) => {

@@ -1,38 +1,96 @@
 //! Upstreams, each built once and shared by its routes.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use gatewright_proxy::{ClientTls, ClientTlsError, Resolver, Upstream};
 
+use super::Changes;
 use crate::{
     read::Reader,
     settings::{self, UpstreamRef, UpstreamTls},
 };
 
-/// The upstreams of a file, by name; those that routes write as `host:port` by that.
+/// The upstreams of a file. Of those that say the same, in the routes that write them themselves say, there is one; and
+/// one that says the same as before goes on as it was, with its connections and its retry budget.
 pub(super) struct Upstreams {
-    named: HashMap<String, Option<Upstream>>,
+    built: HashMap<Arc<Identity>, Upstream>,
+    before: HashMap<Arc<Identity>, Upstream>,
+    /// Those of `upstreams:`, and those that routes write as `host:port` by that; `None` for one that was reported.
+    named: HashMap<String, Option<Shared>>,
     resolver: Resolver,
     connect_timeout: Option<Duration>,
 }
 
+/// All that makes an upstream what it is.
+#[derive(PartialEq, Eq, Hash)]
+struct Identity {
+    settings: settings::Upstream,
+    connect_timeout: Option<Duration>,
+    tls: TlsFiles,
+}
+
+/// What the files of an upstream's TLS hold.
+#[derive(Default, PartialEq, Eq, Hash)]
+struct TlsFiles {
+    ca: Option<Vec<u8>>,
+    identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// An upstream that routes share, now and after a reload.
+#[derive(Clone)]
+pub(super) struct Shared {
+    identity: Arc<Identity>,
+    pub(super) upstream: Upstream,
+}
+
+/// There is one upstream of an identity, so the pointer tells: what files hold may be too long to compare for each route.
+impl PartialEq for Shared {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.identity, &other.identity)
+    }
+}
+
+impl Eq for Shared {}
+
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.identity).hash(state);
+    }
+}
+
 impl Upstreams {
+    /// Upstreams in the place of these, of which nothing is built yet.
+    pub(super) fn following(before: Option<&Self>) -> Self {
+        Self {
+            built: HashMap::new(),
+            before: before.map(|before| before.built.clone()).unwrap_or_default(),
+            named: HashMap::new(),
+            resolver: before.map(|before| before.resolver.clone()).unwrap_or_default(),
+            connect_timeout: None,
+        }
+    }
+
     /// Builds `upstreams:`.
     pub(super) fn build(
+        &mut self,
         upstreams: &[settings::Upstream],
         connect_timeout: Option<Duration>,
         reader: &mut Reader<'_>,
-    ) -> Self {
-        let mut built = Self { named: HashMap::new(), resolver: Resolver::new(), connect_timeout };
+    ) {
+        self.connect_timeout = connect_timeout;
         for upstream in upstreams {
-            let shared = built.one(upstream, reader);
-            built.named.insert(upstream.name.clone(), shared);
+            let shared = self.one(upstream, reader);
+            self.named.insert(upstream.name.clone(), shared);
         }
-        built
     }
 
     /// The upstream of a route; `None` when it was reported.
-    pub(super) fn of(&mut self, upstream: &UpstreamRef, reader: &mut Reader<'_>) -> Option<Upstream> {
+    pub(super) fn of(&mut self, upstream: &UpstreamRef, reader: &mut Reader<'_>) -> Option<Shared> {
         match upstream {
             UpstreamRef::Named(name) => self.named.get(&name.value).cloned().flatten(),
             UpstreamRef::Address(upstream) => {
@@ -47,62 +105,99 @@ impl Upstreams {
         }
     }
 
-    fn one(&self, upstream: &settings::Upstream, reader: &mut Reader<'_>) -> Option<Upstream> {
-        let protocol = match upstream.protocol {
+    fn one(&mut self, settings: &settings::Upstream, reader: &mut Reader<'_>) -> Option<Shared> {
+        let tls = match &settings.tls {
+            Some(tls) => TlsFiles::read(tls, reader)?,
+            None => TlsFiles::default(),
+        };
+        let connect_timeout = settings.connect_timeout.or(self.connect_timeout);
+        let identity = Identity { settings: settings.clone(), connect_timeout, tls };
+        let known = self.built.get_key_value(&identity).or_else(|| self.before.get_key_value(&identity));
+        let shared = match known {
+            Some((identity, upstream)) => Shared { identity: Arc::clone(identity), upstream: upstream.clone() },
+            None => {
+                let upstream = identity.build(self.resolver.clone(), reader)?;
+                Shared { identity: Arc::new(identity), upstream }
+            }
+        };
+        self.built.insert(Arc::clone(&shared.identity), shared.upstream.clone());
+        Some(shared)
+    }
+
+    /// Forgets those of before, so that the ones that are no longer used can close their connections.
+    pub(super) fn settle(&mut self) {
+        self.before = HashMap::new();
+    }
+
+    /// What is different from these in `after`.
+    pub(super) fn changes(&self, after: &Self) -> Changes {
+        let kept = self.built.keys().filter(|identity| after.built.contains_key(*identity)).count();
+        Changes::new(self.built.len(), kept, after.built.len())
+    }
+}
+
+impl Identity {
+    fn build(&self, resolver: Resolver, reader: &mut Reader<'_>) -> Option<Upstream> {
+        let Self { settings, connect_timeout, tls } = self;
+        let protocol = match settings.protocol {
             settings::Protocol::Auto => gatewright_proxy::Protocol::Auto,
             settings::Protocol::Http1 => gatewright_proxy::Protocol::Http1,
             settings::Protocol::Http2 => gatewright_proxy::Protocol::Http2,
         };
-        let mut builder =
-            Upstream::builder(upstream.name.as_str()).resolver(self.resolver.clone()).protocol(protocol);
-        for target in &upstream.targets {
+        let mut builder = Upstream::builder(settings.name.as_str()).resolver(resolver).protocol(protocol);
+        for target in &settings.targets {
             builder = builder.weighted_target(target.target.value.to_string(), target.weight);
         }
-        if let Some(tls) = &upstream.tls {
-            builder = builder.tls(client_tls(tls, reader)?);
+        if let Some(settings) = &settings.tls {
+            builder = builder.tls(tls.build(settings, reader)?);
         }
-        if let Some(timeout) = upstream.connect_timeout.or(self.connect_timeout) {
-            builder = builder.connect_timeout(timeout);
+        if let Some(timeout) = connect_timeout {
+            builder = builder.connect_timeout(*timeout);
         }
-        if let Some(keep_alive) = upstream.keep_alive {
+        if let Some(keep_alive) = settings.keep_alive {
             builder = builder.keep_alive(keep_alive);
         }
-        if let Some(connections) = upstream.max_connections {
+        if let Some(connections) = settings.max_connections {
             builder = builder.max_connections(connections.get());
         }
         match builder.build() {
             Ok(upstream) => Some(upstream),
             Err(error) => {
-                reader.error(upstream.span, error.to_string());
+                reader.error(settings.at.0, error.to_string());
                 None
             }
         }
     }
 }
 
-fn client_tls(tls: &UpstreamTls, reader: &mut Reader<'_>) -> Option<ClientTls> {
-    let mut builder = ClientTls::builder();
-    // Every file is looked at, so that one pass names all that cannot be read.
-    let ca = tls.ca.as_ref().map(|ca| reader.contents(ca));
-    let identity = tls.identity.as_ref().map(|(cert, key)| {
-        let (cert, key) = (reader.contents(cert), reader.contents(key));
-        cert.zip(key)
-    });
-    if let Some(ca) = ca {
-        builder = builder.ca(ca?);
+impl TlsFiles {
+    /// Every file is looked at, so that one pass names all that cannot be read.
+    fn read(tls: &UpstreamTls, reader: &mut Reader<'_>) -> Option<Self> {
+        let ca = tls.ca.as_ref().map(|ca| reader.contents(ca));
+        let identity = tls.identity.as_ref().map(|(cert, key)| {
+            let (cert, key) = (reader.contents(cert), reader.contents(key));
+            cert.zip(key)
+        });
+        Some(Self { ca: settings::optional(ca)?, identity: settings::optional(identity)? })
     }
-    if let Some(identity) = identity {
-        let (cert, key) = identity?;
-        builder = builder.identity(cert, key);
-    }
-    if let Some(name) = &tls.server_name {
-        builder = builder.server_name(&name.value);
-    }
-    match builder.build() {
-        Ok(built) => Some(built),
-        Err(error) => {
-            report(&error, tls, reader);
-            None
+
+    fn build(&self, settings: &UpstreamTls, reader: &mut Reader<'_>) -> Option<ClientTls> {
+        let mut builder = ClientTls::builder();
+        if let Some(ca) = &self.ca {
+            builder = builder.ca(ca.as_slice());
+        }
+        if let Some((cert, key)) = &self.identity {
+            builder = builder.identity(cert.as_slice(), key.as_slice());
+        }
+        if let Some(name) = &settings.server_name {
+            builder = builder.server_name(&name.value);
+        }
+        match builder.build() {
+            Ok(built) => Some(built),
+            Err(error) => {
+                report(&error, settings, reader);
+                None
+            }
         }
     }
 }
@@ -116,5 +211,5 @@ fn report(error: &ClientTlsError, tls: &UpstreamTls, reader: &mut Reader<'_>) {
         "server_name" => tls.server_name.as_ref().map(|name| name.span),
         _ => None,
     };
-    reader.error(place.unwrap_or(tls.span), format!("TLS to the upstream cannot be set up: {error}"));
+    reader.error(place.unwrap_or(tls.at.0), format!("TLS to the upstream cannot be set up: {error}"));
 }

@@ -6,7 +6,9 @@ mod source;
 use std::{fmt, path::Path, sync::Arc};
 
 pub use source::Place;
-pub(crate) use source::{Source, Span, Spanned};
+pub(crate) use source::{At, Source, Span, Spanned};
+
+use crate::files::Files;
 
 /// All that is wrong with one configuration file, in the order of its lines.
 ///
@@ -14,12 +16,18 @@ pub(crate) use source::{Source, Span, Spanned};
 pub struct Diagnostics {
     source: Arc<Source>,
     list: Vec<Diagnostic>,
+    files: Files,
 }
 
 impl Diagnostics {
-    pub(crate) fn new(source: Arc<Source>, mut list: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(source: Arc<Source>, mut list: Vec<Diagnostic>, files: Files) -> Self {
         list.sort_by_key(|diagnostic| diagnostic.place);
-        Self { source, list }
+        Self { source, list, files }
+    }
+
+    /// The files that were read until these were found: when one of them changes, another try may go better.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The file that they are about.

@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+};
 
 /// A range of bytes in the text of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +20,8 @@ impl Span {
     }
 }
 
-/// A value and where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value and where it was written. The place is no part of what it says: two files that say the same are equal.
+#[derive(Debug, Clone)]
 pub(crate) struct Spanned<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
@@ -28,6 +31,36 @@ impl<T> Spanned<T> {
     pub(crate) fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
+}
+
+impl<T: PartialEq> PartialEq for Spanned<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Spanned<T> {}
+
+impl<T: Hash> Hash for Spanned<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+    }
+}
+
+/// Where a setting of several values begins. As with [`Spanned`], all places are equal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At(pub(crate) Span);
+
+impl PartialEq for At {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for At {}
+
+impl Hash for At {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// The text of a configuration file, and where its lines begin.

@@ -76,6 +76,11 @@ impl<'a> Fields<'a> {
         self.span
     }
 
+    /// Every key that was written, and where.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&'a str, Span)> {
+        self.entries.iter().map(|entry| (entry.key.as_str(), entry.key_span))
+    }
+
     /// The value of a key, when it was written.
     pub(crate) fn get(&self, key: &str) -> Option<&'a Node> {
         self.entry(key).map(|entry| &entry.value)

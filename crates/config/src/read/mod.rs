@@ -13,6 +13,7 @@ mod units;
 
 use std::{
     collections::BTreeMap,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -20,12 +21,16 @@ pub(crate) use fields::{Fields, Section};
 pub(crate) use network::Target;
 pub(crate) use secret::Secret;
 
-use crate::diagnostics::{Diagnostic, Place, Source, Span};
+use crate::{
+    diagnostics::{Diagnostic, Place, Severity, Source, Span},
+    files::Files,
+};
 
 /// What a reading of one file collects.
 pub(crate) struct Reader<'a> {
     source: &'a Source,
     problems: Vec<Diagnostic>,
+    files: Files,
     upstreams: BTreeMap<String, Known>,
 }
 
@@ -37,7 +42,12 @@ struct Known {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(source: &'a Source) -> Self {
-        Self { source, problems: Vec::new(), upstreams: BTreeMap::new() }
+        Self::after(source, Files::default())
+    }
+
+    /// Of a text that these files were read for already.
+    pub(crate) fn after(source: &'a Source, files: Files) -> Self {
+        Self { source, problems: Vec::new(), files, upstreams: BTreeMap::new() }
     }
 
     pub(crate) fn source(&self) -> &'a Source {
@@ -52,8 +62,9 @@ impl<'a> Reader<'a> {
         &mut self.problems
     }
 
-    pub(crate) fn into_problems(self) -> Vec<Diagnostic> {
-        self.problems
+    /// What was found wrong, and the files that were read.
+    pub(crate) fn finish(self) -> (Vec<Diagnostic>, Files) {
+        (self.problems, self.files)
     }
 
     /// Reports an error at a place.
@@ -100,6 +111,18 @@ impl<'a> Reader<'a> {
             let place = Some(self.place(span));
             self.report(Diagnostic::warning(place, format!("no route uses the upstream `{name}`")));
         }
+    }
+
+    /// Whether there is an error, and not only a doubt.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity() == Severity::Error)
+    }
+
+    /// Reads a file, and notes that the configuration depends on it.
+    pub(crate) fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let mut contents = Vec::new();
+        self.files.open(path)?.read_to_end(&mut contents)?;
+        Ok(contents)
     }
 
     /// A path as the file means it: relative to the file.

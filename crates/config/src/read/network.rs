@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Where an upstream listens: a host and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Target {
     host: String,
     port: u16,

@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
 
     /// Reads what a path names.
     pub(crate) fn contents(&mut self, path: &Spanned<PathBuf>) -> Option<Vec<u8>> {
-        match std::fs::read(&path.value) {
+        match self.read_file(&path.value) {
             Ok(contents) => Some(contents),
             Err(error) => {
                 self.unreadable(path.span, &path.value.display().to_string(), &error);

@@ -4,7 +4,7 @@ use super::Reader;
 use crate::syntax::{Node, shorten};
 
 /// A value that is not to be seen: it is redacted wherever it is printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Secret(String);
 
 impl Secret {
@@ -32,7 +32,10 @@ impl Reader<'_> {
         let text = self.text(node, what)?;
         if let Some(path) = text.strip_prefix("file:") {
             let path = self.resolve(path);
-            return match std::fs::read_to_string(&path) {
+            let text = self.read_file(&path).and_then(|bytes| {
+                String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8 text"))
+            });
+            return match text {
                 // Whoever writes a secret into a file ends its line.
                 Ok(secret) => Some(Secret(secret.trim_end_matches(['\r', '\n']).to_owned())),
                 Err(error) => {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How a request is sent to its upstream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Forwarding {
     /// Until the response's head.
     pub(crate) timeout: Option<Limit>,
@@ -17,7 +17,7 @@ pub(crate) struct Forwarding {
 }
 
 /// What `defaults:` says: it holds where a route or an upstream says nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Defaults {
     pub(crate) forwarding: Forwarding,
     /// Until there is a connection.
@@ -25,21 +25,21 @@ pub(crate) struct Defaults {
 }
 
 /// A time limit, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Limit {
     Off,
     After(Duration),
 }
 
 /// When a request is sent again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Retries {
     /// How many times beyond the first; 0 for never.
     pub(crate) attempts: u32,
     pub(crate) on: Vec<RetryOn>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum RetryOn {
     /// There was no connection. A request that never left is sent again in any case.
     Connect,

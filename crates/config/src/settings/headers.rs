@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What is done to the headers of a message, in the order remove, set, add.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct HeaderEdits {
     pub(crate) set: Vec<(Spanned<HeaderName>, Secret)>,
     pub(crate) add: Vec<(Spanned<HeaderName>, Secret)>,

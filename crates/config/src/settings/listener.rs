@@ -4,13 +4,13 @@ use gatewright_core::IpNetwork;
 
 use super::optional;
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{At, Spanned},
     read::{Fields, Reader, Section},
     syntax::Node,
 };
 
 /// Where the gateway listens, and how.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listener {
     pub(crate) address: Spanned<SocketAddr>,
     pub(crate) tls: Option<ListenerTls>,
@@ -18,9 +18,9 @@ pub(crate) struct Listener {
     pub(crate) proxy_protocol: Vec<IpNetwork>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListenerTls {
-    pub(crate) span: Span,
+    pub(crate) at: At,
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) client_ca: Option<Spanned<PathBuf>>,
@@ -28,7 +28,7 @@ pub(crate) struct ListenerTls {
 }
 
 /// A certificate chain and its key, in PEM files.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Certificate {
     pub(crate) cert: Spanned<PathBuf>,
     pub(crate) key: Spanned<PathBuf>,
@@ -135,7 +135,7 @@ impl ListenerTls {
             reader.error(entry.key_span, "`crl` needs `client_ca`: it revokes client certificates");
         }
         let (client_ca, crl) = (optional(client_ca)?, optional(crl)?);
-        whole.then_some(Self { span: fields.span(), certificates, client_auth: client_auth?, client_ca, crl })
+        whole.then_some(Self { at: At(fields.span()), certificates, client_auth: client_auth?, client_ca, crl })
     }
 }
 

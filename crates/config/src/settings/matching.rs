@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Which requests a route takes.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Matcher {
     pub(crate) path: Spanned<PathMatch>,
     pub(crate) hosts: Vec<Spanned<String>>,
@@ -19,14 +19,14 @@ pub(crate) struct Matcher {
 }
 
 /// A header's or a query parameter's value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum ValueMatch {
     Exact(String),
     /// A regular expression for the whole value.
     Regex(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum PathMatch {
     /// This path, which may hold parameters: `/v1/users/{id}`.
     Exact(String),

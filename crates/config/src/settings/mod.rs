@@ -12,7 +12,7 @@ mod route;
 mod serving;
 mod upstream;
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use gatewright_core::IpNetwork;
 
@@ -26,14 +26,15 @@ pub(crate) use serving::{AccessLog, ClientLimits, Timeouts};
 pub(crate) use upstream::{Protocol, Upstream, UpstreamRef, UpstreamTls, WeightedTarget};
 
 use crate::{
-    diagnostics::{Diagnostic, Spanned},
+    diagnostics::{Diagnostic, Span, Spanned},
     read::{Fields, Reader, Section},
     syntax::{Kind, Node, shorten},
 };
 
 /// All that a file says.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
+    pub(crate) keys: Keys,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) workers: Option<NonZeroUsize>,
     pub(crate) trusted_proxies: Vec<IpNetwork>,
@@ -42,8 +43,27 @@ pub(crate) struct Settings {
     pub(crate) client_limits: ClientLimits,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) defaults: Defaults,
-    pub(crate) routes: Vec<Route>,
+    pub(crate) routes: Vec<Arc<Route>>,
 }
+
+/// Where the keys at the top of the file stand. As with [`Spanned`], that is no part of what the file says.
+#[derive(Debug)]
+pub(crate) struct Keys(Vec<(String, Span)>);
+
+impl Keys {
+    /// Where a key stands, when it was written.
+    pub(crate) fn place(&self, key: &str) -> Option<Span> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, span)| *span)
+    }
+}
+
+impl PartialEq for Keys {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Keys {}
 
 const GATEWAY: Section = Section {
     title: "the file",
@@ -97,6 +117,7 @@ impl Settings {
         let routes = routes(&fields, reader);
         reader.warn_of_unused_upstreams();
         Some(Self {
+            keys: Keys(fields.keys().map(|(key, span)| (key.to_owned(), span)).collect()),
             listeners: listeners(&fields, reader),
             workers: fields.get("workers").and_then(|node| reader.count(node, 1024)),
             trusted_proxies: fields
@@ -120,7 +141,7 @@ impl Settings {
 }
 
 /// What was not written is fine; what was written and is wrong is not.
-fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+pub(crate) fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     value.map_or(Some(None), |value| value.map(Some))
 }
 
@@ -190,7 +211,7 @@ fn upstreams(node: &Node, reader: &mut Reader<'_>) -> Vec<Upstream> {
     upstreams
 }
 
-fn routes(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Route> {
+fn routes(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Arc<Route>> {
     let Some(node) = fields.get("routes") else {
         if fields.is_meant(&["routes"]) {
             return Vec::new();
@@ -206,5 +227,6 @@ fn routes(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Route> {
             .help("each route begins with a dash: `- path_prefix: /v1/orders`");
         return Vec::new();
     }
-    reader.list(node, "a list of routes").iter().filter_map(|node| Route::read(node, reader)).collect()
+    let nodes = reader.list(node, "a list of routes").iter();
+    nodes.filter_map(|node| Route::read(node, reader)).map(Arc::new).collect()
 }

@@ -1,12 +1,12 @@
 use super::{HeaderEdits, matching::check_regex, optional};
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{At, Spanned},
     read::{Fields, Reader, Section},
     syntax::Node,
 };
 
 /// How a request is changed before it goes to its upstream, and the response before it goes back.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rewrite {
     pub(crate) path: Option<PathRewrite>,
     pub(crate) host: Option<Spanned<String>>,
@@ -14,7 +14,7 @@ pub(crate) struct Rewrite {
     pub(crate) response_headers: HeaderEdits,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum PathRewrite {
     /// Puts another prefix in place of the route's.
     Prefix(Spanned<String>),
@@ -25,9 +25,9 @@ pub(crate) enum PathRewrite {
 }
 
 /// The answer in place of an upstream.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Redirect {
-    pub(crate) span: Span,
+    pub(crate) at: At,
     pub(crate) status: Option<Spanned<u16>>,
     pub(crate) scheme: Option<Spanned<String>>,
     pub(crate) host: Option<Spanned<String>>,
@@ -144,7 +144,7 @@ impl Redirect {
             return None;
         }
         Some(Self {
-            span: fields.span(),
+            at: At(fields.span()),
             status: optional(status)?,
             scheme: optional(scheme)?,
             host: optional(host)?,

@@ -1,14 +1,14 @@
 use super::{Forwarding, Matcher, Redirect, Rewrite, UpstreamRef, matching::PathMatch, optional};
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{At, Spanned},
     read::{Fields, Reader, Section},
     syntax::Node,
 };
 
 /// One route: which requests it takes, and what becomes of them.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
-    pub(crate) span: Span,
+    pub(crate) at: At,
     pub(crate) name: Option<Spanned<String>>,
     pub(crate) matcher: Matcher,
     pub(crate) priority: Option<i32>,
@@ -16,13 +16,13 @@ pub(crate) struct Route {
     pub(crate) action: Action,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Forward(Box<Forward>),
     Redirect(Box<Redirect>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Forward {
     pub(crate) upstream: UpstreamRef,
     pub(crate) rewrite: Option<Rewrite>,
@@ -101,7 +101,7 @@ impl Route {
         });
         let action = action(&fields, prefixed, reader);
         Some(Self {
-            span: fields.span(),
+            at: At(fields.span()),
             name: optional(name)?,
             matcher: matcher?,
             priority: optional(priority)?,

@@ -16,7 +16,7 @@ pub(crate) enum AccessLog {
 }
 
 /// How long clients may take. What is left out is as the server has it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Timeouts {
     /// For a request's head, and before it for a PROXY header and a TLS handshake.
     pub(crate) head: Option<Duration>,
@@ -33,7 +33,7 @@ pub(crate) struct Timeouts {
 }
 
 /// How much clients may send. What is left out is as the server has it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ClientLimits {
     pub(crate) max_head: Option<usize>,
     pub(crate) max_target: Option<usize>,

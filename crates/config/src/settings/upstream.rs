@@ -2,17 +2,17 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use super::optional;
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{At, Spanned},
     read::{Fields, Reader, Section, Target},
     syntax::{Kind, Node},
 };
 
 /// A service behind the gateway.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Upstream {
     /// The name that logs and metrics give it.
     pub(crate) name: String,
-    pub(crate) span: Span,
+    pub(crate) at: At,
     pub(crate) targets: Vec<WeightedTarget>,
     pub(crate) protocol: Protocol,
     pub(crate) tls: Option<UpstreamTls>,
@@ -25,13 +25,13 @@ pub(crate) struct Upstream {
 }
 
 /// A target, and how many turns it takes where others take one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct WeightedTarget {
     pub(crate) target: Spanned<Target>,
     pub(crate) weight: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
     Auto,
     Http1,
@@ -39,9 +39,9 @@ pub(crate) enum Protocol {
 }
 
 /// TLS towards the service.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct UpstreamTls {
-    pub(crate) span: Span,
+    pub(crate) at: At,
     /// The authorities that are trusted, in place of the system's.
     pub(crate) ca: Option<Spanned<PathBuf>>,
     /// The gateway's own certificate and key.
@@ -51,7 +51,7 @@ pub(crate) struct UpstreamTls {
 }
 
 /// How a route names its upstream.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum UpstreamRef {
     /// One of `upstreams:`.
     Named(Spanned<String>),
@@ -113,7 +113,7 @@ impl Upstream {
         balance?;
         Some(Self {
             name: name.to_owned(),
-            span: fields.span(),
+            at: At(fields.span()),
             targets: targets?,
             protocol: protocol?,
             tls: tls?,
@@ -126,7 +126,7 @@ impl Upstream {
     fn of_target(name: &str, target: Spanned<Target>) -> Self {
         Self {
             name: name.to_owned(),
-            span: target.span,
+            at: At(target.span),
             targets: vec![WeightedTarget { target, weight: 1 }],
             protocol: Protocol::Auto,
             tls: None,
@@ -198,7 +198,7 @@ impl UpstreamTls {
             return Some(None);
         }
         if Reader::is_on(node) {
-            return Some(Some(Self { span: node.span, ca: None, identity: None, server_name: None }));
+            return Some(Some(Self { at: At(node.span), ca: None, identity: None, server_name: None }));
         }
         let fields = Fields::read(node, &TLS, reader)?;
         let ca = fields.get("ca").map(|node| reader.file(node));
@@ -216,7 +216,7 @@ impl UpstreamTls {
         };
         let server_name = fields.get("server_name").map(|node| reader.spanned_text(node, "a host name"));
         Some(Some(Self {
-            span: fields.span(),
+            at: At(fields.span()),
             ca: optional(ca)?,
             identity: optional(identity)?,
             server_name: optional(server_name)?,

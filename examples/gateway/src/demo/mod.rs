@@ -34,7 +34,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
     let runtime = serve::runtime()?;
     let _entered = runtime.enter();
-    let shutdown = Shutdown::listen()
+    let mut shutdown = Shutdown::listen()
         .map_err(|error| Failure::new(format!("error: signals cannot be waited for: {error}")))?;
     let services = Services {
         orders: start(services::orders())?,
@@ -48,7 +48,7 @@ pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
     let gateway = Gateway::assemble(&config)?;
     let server = gateway.bind().map_err(|error| Failure::bind(&error))?;
     let address = server.local_addrs().first().copied().unwrap_or(address);
-    let serving = serve::start(server, &gateway.service())?;
+    let mut serving = serve::start(server, &gateway.service())?;
 
     if port.is_none() && address.port() != PORT {
         println!("Port {PORT} is taken, so the next one that is free it is.");
@@ -65,7 +65,10 @@ pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
         println!("\n  # {}\n  {}", stop.what, stop.command(address));
     }
     println!("\nCtrl-C ends it. The lines below are the access log.");
-    runtime.block_on(serving.until_stopped(shutdown, DRAIN)).map(drop)
+    runtime.block_on(async {
+        let why = serving.stopped(&mut shutdown).await;
+        serving.drain(&why, shutdown, DRAIN).await.map(drop)
+    })
 }
 
 /// Where the services of the demo listen.

@@ -80,7 +80,8 @@ async fn a_line_says_what_happened() {
     assert!(missing.is_problem(404), "{missing:?}");
 
     let lines = gateway.access_log(2).await;
-    let line = &lines[0];
+    let of = |path: &str| lines.iter().find(|line| line["path"] == path).unwrap();
+    let line = of("/v1/orders/7");
     assert_eq!(line["request_id"].as_str(), response.header("x-request-id"));
     let expected = [
         ("client", "127.0.0.1"),
@@ -100,8 +101,8 @@ async fn a_line_says_what_happened() {
     assert!(line["trace_id"].as_str().is_some_and(|id| id.len() == 32), "{line:?}");
     assert!(!line.contains_key("principal") && !line.contains_key("rejection"), "{line:?}");
 
-    let line = &lines[1];
-    assert_eq!((&line["status"], &line["path"]), (&404.into(), &"/none".into()));
+    let line = of("/none");
+    assert_eq!(line["status"], 404);
     assert!(!line.contains_key("upstream") && !line.contains_key("endpoint"), "{line:?}");
 }
 

@@ -81,6 +81,7 @@ async fn what_would_be_syntax_in_http1_is_reset_or_refused() {
         ("host twice without authority", with(&without(b":authority"), &[(b"host", b"a"), (b"host", b"b")])),
         ("content-length without a body", with(&POST, &[(b"content-length", b"5")])),
         ("content-length twice", with(&POST, &[(b"content-length", b"0"), (b"content-length", b"5")])),
+        ("content-length twice, equal", with(&POST, &[(b"content-length", b"0"), (b"content-length", b"0")])),
         ("content-length of a sign", with(&POST, &[(b"content-length", b"+0")])),
         ("content-length of a list", with(&POST, &[(b"content-length", b"0, 0")])),
         ("content-length of words", with(&POST, &[(b"content-length", b"zero")])),

@@ -19,10 +19,14 @@ async fn each_request_has_an_id_of_its_own_everywhere() {
         assert_eq!(response.head.fields.all("x-request-id").len(), 1, "{response:?}");
         ids.push(response.header("x-request-id").unwrap().to_owned());
     }
-    let upstream: Vec<_> =
+    let mut upstream: Vec<_> =
         origin.requests().iter().map(|seen| seen.header("x-request-id").unwrap().to_owned()).collect();
     let lines = gateway.access_log(3).await;
-    let logged: Vec<_> = lines.iter().map(|line| line["request_id"].as_str().unwrap().to_owned()).collect();
+    let mut logged: Vec<_> = lines.iter().map(|line| line["request_id"].as_str().unwrap().to_owned()).collect();
+    // Workers write their lines as they come.
+    for ids in [&mut ids, &mut upstream, &mut logged] {
+        ids.sort_unstable();
+    }
     assert_eq!((&upstream, &logged), (&ids, &ids));
     ids.dedup();
     assert_eq!(ids.len(), 3);
@@ -61,8 +65,9 @@ async fn a_trace_goes_on_with_a_span_of_its_own() {
     assert_eq!((parents[1].len(), parents[1][1].len(), parents[1][2].len()), (4, 32, 16));
     assert_eq!(seen[1].header("tracestate"), None);
     let lines = gateway.access_log(2).await;
-    assert_eq!(lines[0]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!(lines[1]["trace_id"], parents[1][1]);
+    for parent in parents {
+        assert!(lines.iter().any(|line| line["trace_id"] == parent[1]), "{lines:?}");
+    }
 }
 
 #[tokio::test]

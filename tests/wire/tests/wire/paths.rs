@@ -257,11 +257,13 @@ async fn no_path_climbs_out_of_a_rewrite() {
     let gateway = Gateway::with_routes(&format!(
         "- {{path_prefix: /public, upstream: \"{0}\", rewrite: {{prefix: /internal/public}}}}\n\
          - {{path_regex: \"^/by/(.*)$\", upstream: \"{0}\", rewrite: {{path: \"/internal/public/$1\"}}}}\n\
+         - {{path_regex: \"^/at(.*)$\", upstream: \"{0}\", rewrite: {{path: \"/internal/public/$1\"}}}}\n\
          - {{path: \"/of/{{name}}\", upstream: \"{0}\", rewrite: {{path: \"/internal/public/{{name}}\"}}}}\n",
         origin.address()
     ));
     let mut tally = Tally::new();
-    for start in ["/public", "/by", "/of"] {
+    // After `/at` a capture begins within a segment: that of `/at../x` is `../x`.
+    for start in ["/public", "/by", "/at", "/at.", "/at..", "/at/..", "/of"] {
         for climb in LEADS {
             for end in ["secret", "..", ".", "%2e%2e", "..%2fsecret", "x/../../secret", "..;/secret", ""] {
                 let target = format!("{start}{climb}{end}");

@@ -66,6 +66,24 @@ async fn an_origin_that_does_not_switch_gets_no_byte_of_a_tunnel() {
 }
 
 #[tokio::test]
+async fn what_follows_a_refused_handshake_is_held_to_the_rules_of_requests() {
+    let refusal = b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n";
+    let script = || vec![Step::Head, Step::Listen(WAIT), Step::Send(refusal.into()), Step::Again];
+    let origin = Origin::start(move |_| script()).await;
+    let gateway = gateway(&origin);
+    let good = "GET /next HTTP/1.1\r\nHost: x\r\n\r\n";
+    let ambiguous = "POST /smuggling HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    for (next, status) in [(good, 426), (ambiguous, 400)] {
+        let mut client = RawClient::connect(gateway.address()).await;
+        client.send(format!("{HANDSHAKE}{next}")).await;
+        assert_eq!(client.response().await.unwrap().status(), 426);
+        assert_eq!(client.response().await.unwrap().status(), status, "{next:?}");
+    }
+    let seen: Vec<_> = origin.requests().iter().map(|request| request.target().to_owned()).collect();
+    assert_eq!(seen, ["/chat", "/next", "/chat"]);
+}
+
+#[tokio::test]
 async fn any_other_upgrade_is_not_forwarded_and_its_101_is_502() {
     let origin = Origin::start(|_| vec![Step::Head, Step::Body, Step::Send(SWITCH.into()), Step::Echo]).await;
     let gateway = gateway(&origin);

@@ -116,3 +116,22 @@ async fn several_targets_take_turns() {
     }
     assert_eq!((one.requests().len(), two.requests().len()), (5, 5));
 }
+
+#[tokio::test]
+async fn a_connection_that_was_idle_for_long_serves_on() {
+    let origin = Origin::ok().await;
+    let gateway = Gateway::to(origin.address());
+    let mut over_http1 = RawClient::connect(gateway.address()).await;
+    let mut over_http2 = H2Client::connect(gateway.address()).await;
+    for round in 0..2 {
+        // Long enough for the gateway to give up what it holds for a connection in use, on both sides.
+        if round > 0 {
+            tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+        }
+        let response = over_http1.exchange("POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc").await;
+        assert_eq!((response.status(), response.text().as_str()), (200, "ok"));
+        let request = http::Request::get("http://x/2").body("").unwrap();
+        assert_eq!(over_http2.exchange(request).await.unwrap().status(), 200);
+    }
+    assert!(origin.requests().iter().all(|request| request.complete));
+}

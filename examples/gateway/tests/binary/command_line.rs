@@ -1,96 +1,12 @@
-//! The binary, as its user meets it: exit codes, and messages that one can act upon.
+//! The command line: exit codes, and messages that one can act upon.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
-fn gatewright(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatewright"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-fn output(arguments: &[&str]) -> Output {
-    gatewright(arguments).output().expect("the binary runs")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// A file that is removed when the test ends.
-struct TestFile(PathBuf);
-
-impl TestFile {
-    fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("gatewright-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).expect("writes the file");
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().expect("a path of text")
-    }
-}
-
-impl Drop for TestFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// A gateway that is killed when the test ends.
-struct Running {
-    child: Child,
-    lines: BufReader<std::process::ChildStderr>,
-}
-
-impl Running {
-    fn start(file: &TestFile) -> Self {
-        let mut command = gatewright(&["run", file.path()]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let lines = BufReader::new(child.stderr.take().expect("its stderr"));
-        Self { child, lines }
-    }
-
-    /// Reads lines until one holds `text`.
-    fn until(&mut self, text: &str) -> String {
-        let mut seen = String::new();
-        loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line).expect("a line") == 0 {
-                panic!("no line with {text:?} in:\n{seen}");
-            }
-            if line.contains(text) {
-                return line;
-            }
-            seen.push_str(&line);
-        }
-    }
-
-    /// The address that it says it listens on.
-    fn address(&mut self) -> String {
-        let line = self.until("listening on");
-        line.rsplit(' ').next().expect("an address").trim().trim_start_matches("http://").to_owned()
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::running::{Running, TestFile, output, stderr};
 
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("connects");
@@ -179,15 +95,15 @@ fn a_name_that_does_not_resolve_is_a_warning_and_an_error_with_resolve() {
 fn a_gateway_says_where_it_listens_serves_and_drains_at_sigterm() {
     let text = "listen: 127.0.0.1:0\nworkers: 2\nroutes:\n- {path_prefix: /, upstream: \"name.invalid:80\"}\n";
     let file = TestFile::new("serves.yaml", text);
-    for signal in ["-TERM", "-INT"] {
-        let mut gateway = Running::start(&file);
+    for signal in ["TERM", "INT"] {
+        let mut gateway = Running::start(file.path(), &[]);
         let address = gateway.address();
         let response = get(&address, "/x");
         assert!(response.starts_with("HTTP/1.1 502 "), "{response}");
         assert!(response.contains("application/problem+json"), "{response}");
         gateway.signal(signal);
         let started = Instant::now();
-        let status = gateway.child.wait().expect("it ends");
+        let status = gateway.wait();
         assert_eq!(status.code(), Some(0));
         assert!(started.elapsed() < Duration::from_secs(10));
     }
@@ -201,18 +117,18 @@ fn a_request_that_is_under_way_at_sigterm_is_answered() {
         upstream.local_addr().expect("an address")
     );
     let file = TestFile::new("drains.yaml", &text);
-    let mut gateway = Running::start(&file);
+    let mut gateway = Running::start(file.path(), &[]);
     let address = gateway.address();
     let client = std::thread::spawn(move || get(&address, "/slow"));
     let (mut stream, _) = upstream.accept().expect("the gateway connects");
     let mut head = [0; 4096];
     assert!(stream.read(&mut head).expect("the request") > 0);
-    gateway.signal("-TERM");
+    gateway.signal("TERM");
     gateway.until("draining");
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").expect("answers");
     let response = client.join().expect("the client ends");
     assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with("done"), "{response}");
-    assert_eq!(gateway.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(gateway.wait().code(), Some(0));
 }
 
 #[test]
@@ -223,23 +139,23 @@ fn a_second_signal_cuts_what_is_under_way() {
         upstream.local_addr().expect("an address")
     );
     let file = TestFile::new("cuts.yaml", &text);
-    let mut gateway = Running::start(&file);
+    let mut gateway = Running::start(file.path(), &[]);
     let address = gateway.address();
     let mut client = TcpStream::connect(&address).expect("connects");
     write!(client, "GET / HTTP/1.1\r\nhost: {address}\r\n\r\n").expect("writes");
     let (_stream, _) = upstream.accept().expect("the gateway connects");
-    gateway.signal("-INT");
+    gateway.signal("INT");
     gateway.until("draining");
-    gateway.signal("-INT");
+    gateway.signal("INT");
     gateway.until("1 connections were cut");
-    assert_eq!(gateway.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(gateway.wait().code(), Some(0));
 }
 
 #[test]
 fn an_open_gateway_says_so() {
     let text = "listen: 127.0.0.1:0\nroutes: [{path_prefix: /, upstream: \"127.0.0.1:1\"}]\n";
     let file = TestFile::new("open.yaml", text);
-    let mut gateway = Running::start(&file);
+    let mut gateway = Running::start(file.path(), &[]);
     let line = gateway.until("no `auth:` section");
     assert!(line.contains("openly"), "{line}");
 }

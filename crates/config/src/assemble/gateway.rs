@@ -1,0 +1,186 @@
+use std::{fmt, sync::Arc, thread, time::Duration};
+
+use gatewright_server::{BindError, Server};
+use gatewright_trace::{AccessLog, RefusedRequest};
+
+use super::{
+    Parts, Reloaded, access_log,
+    listeners::{self, BuiltListener, pair},
+    restart,
+    service::{Current, GatewayService},
+};
+use crate::{Config, diagnostics::Diagnostics, read::Reader, settings::Settings};
+
+/// How long a drain may take when the file does not say.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A gateway, ready to listen, and to take on another configuration while it serves.
+///
+/// ```
+/// use gatewright_config::{Config, Gateway};
+///
+/// let orders = "- {path_prefix: /v1/orders, upstream: 'orders:8080'}";
+/// let payments = "- {path_prefix: /v1/payments, upstream: 'payments:8080'}";
+///
+/// let before = Config::parse("gateway.yaml", format!("routes:\n{orders}\n"))?;
+/// let mut gateway = Gateway::assemble(&before)?;
+/// let service = gateway.service();
+///
+/// // The same service, and all that holds it, now knows both routes.
+/// let after = Config::parse("gateway.yaml", format!("routes:\n{orders}\n{payments}\n"))?;
+/// let reloaded = gateway.reload(&after)?;
+/// assert_eq!((reloaded.upstreams().kept(), reloaded.upstreams().added()), (1, 1));
+/// # let _ = service;
+/// # Ok::<(), gatewright_config::Diagnostics>(())
+/// ```
+pub struct Gateway {
+    settings: Arc<Settings>,
+    parts: Parts,
+    service: GatewayService,
+    access_log: Option<AccessLog>,
+}
+
+impl Gateway {
+    /// Builds all that a configuration says: listeners, upstreams, each route's stack, the router, the access
+    /// log.
+    ///
+    /// # Errors
+    ///
+    /// When what was right at the check is no longer: a file that changed meanwhile, or an access log that
+    /// cannot be opened.
+    pub fn assemble(config: &Config) -> Result<Self, Diagnostics> {
+        let settings = Arc::clone(config.settings());
+        let mut reader = Reader::new(config.source());
+        let parts = Parts::build(&settings, None, &mut reader);
+        let log = access_log::open(&settings.access_log, &mut reader);
+        match (parts, log) {
+            (Some(parts), Some(access_log)) if !reader.has_errors() => {
+                let current = Current::new(parts.router.clone(), &settings.trusted_proxies, access_log.clone());
+                Ok(Self { settings, parts, service: GatewayService::new(current), access_log })
+            }
+            _ => Err(config.diagnostics(reader.finish().0)),
+        }
+    }
+
+    /// Takes on another configuration, all of it or nothing.
+    ///
+    /// 1. Requests in flight and upgraded connections go on with what they began with. The next request, also on a
+    ///    connection that is open, is served by the new configuration.
+    /// 2. What the new configuration says just as before keeps its state: an upstream its connections, its retry budget and
+    ///    its turns, a route its stack, a listener its TLS sessions, the access log its file. Where something stands in the
+    ///    file does not matter.
+    /// 3. Certificates, client authorities and revocation lists are read anew, and hold for handshakes to come.
+    /// 4. The sockets stay. A configuration with another set of addresses, another number of `workers`, other `timeouts`
+    ///    (save `drain`), `client_limits` or `proxy_protocol` is refused, since it needs a restart.
+    ///
+    /// # Errors
+    ///
+    /// All that stands against it; the gateway then goes on just as it was.
+    pub fn reload(&mut self, config: &Config) -> Result<Reloaded, Diagnostics> {
+        let settings = Arc::clone(config.settings());
+        let mut reader = Reader::new(config.source());
+        restart::check(&self.settings, &self.parts.listeners, &settings, &mut reader);
+        let parts = Parts::build(&settings, Some(&self.parts), &mut reader);
+        let Some(parts) = parts.filter(|_| !reader.has_errors()) else {
+            return Err(config.diagnostics(reader.finish().0));
+        };
+        // The log is opened last, for it makes a file.
+        let log = if settings.access_log == self.settings.access_log {
+            Some(self.access_log.clone())
+        } else {
+            access_log::open(&settings.access_log, &mut reader)
+        };
+        let Some(access_log) = log else { return Err(config.diagnostics(reader.finish().0)) };
+
+        // From here on nothing can fail.
+        let current = Current::new(parts.router.clone(), &settings.trusted_proxies, access_log.clone());
+        self.service.replace(current);
+        self.access_log = access_log;
+        Ok(self.take_over(settings, parts))
+    }
+
+    fn take_over(&mut self, settings: Arc<Settings>, parts: Parts) -> Reloaded {
+        let mut reloaded = Reloaded {
+            routes: self.parts.stacks.changes(&parts.stacks),
+            upstreams: self.parts.upstreams.changes(&parts.upstreams),
+            certificates: 0,
+            differs: *self.settings != *settings,
+        };
+        // The listeners stay in the order in which they were bound.
+        let pairs = pair(&settings.listeners, &self.parts.listeners);
+        for (listener, index) in parts.listeners.into_iter().zip(pairs) {
+            let bound = index.and_then(|index| self.parts.listeners.get_mut(index));
+            reloaded.certificates += usize::from(bound.is_some_and(|bound| bound.become_like(listener)));
+        }
+        self.parts.upstreams = parts.upstreams;
+        self.parts.stacks = parts.stacks;
+        self.parts.router = parts.router;
+        self.settings = settings;
+        reloaded
+    }
+
+    /// Listens where the file says, with as many workers as it says, or else one a core. Each is to be served
+    /// with [`service`](Self::service).
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be listened on; the error names it.
+    pub fn bind(&self) -> Result<Server, BindError> {
+        let workers = self.settings.workers.or_else(|| thread::available_parallelism().ok());
+        let limits = listeners::limits(&self.settings);
+        let mut server = Server::builder().limits(limits).workers(workers.map_or(1, Into::into));
+        for listener in &self.parts.listeners {
+            server = server.listener(listener.listener());
+        }
+        let service = self.service();
+        server = server.on_refused(move |refused| {
+            // A connection that was closed without a response leaves no line: it was no request.
+            if let (Some(status), Some(log)) = (refused.status(), service.current().access_log()) {
+                let method = refused.method().map(|method| method.to_string());
+                let target = refused.target().map(|target| target.to_string());
+                let request = RefusedRequest::new(refused.peer().ip(), status, "framing", refused.reason())
+                    .request_id(refused.request_id().and_then(|id| id.to_str().ok()))
+                    .method(method.as_deref())
+                    .target(target.as_deref());
+                log.refused(&request);
+            }
+        });
+        server.bind()
+    }
+
+    /// The URL of each listener of a server that [`bind`](Self::bind) made.
+    pub fn urls(&self, server: &Server) -> Vec<String> {
+        let schemes = self.parts.listeners.iter().map(|listener| listener.settings().scheme());
+        server
+            .local_addrs()
+            .iter()
+            .zip(schemes)
+            .map(|(address, scheme)| format!("{scheme}://{address}"))
+            .collect()
+    }
+
+    /// The stack. Clones share all state, and follow every [`reload`](Self::reload).
+    pub fn service(&self) -> GatewayService {
+        self.service.clone()
+    }
+
+    /// How long what is under way may take when the gateway is told to stop.
+    pub fn drain_deadline(&self) -> Duration {
+        self.settings.timeouts.drain.unwrap_or(DRAIN)
+    }
+
+    /// The access log, when there is one: to be reopened when its file was moved, and flushed before the end.
+    pub fn access_log(&self) -> Option<&AccessLog> {
+        self.access_log.as_ref()
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses = self.parts.listeners.iter().map(BuiltListener::settings).map(|it| it.address.value);
+        f.debug_struct("Gateway")
+            .field("listeners", &addresses.collect::<Vec<_>>())
+            .field("router", &self.parts.router)
+            .finish_non_exhaustive()
+    }
+}

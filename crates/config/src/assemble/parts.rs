@@ -1,0 +1,34 @@
+//! All that a configuration is built into, save its access log.
+
+use gatewright_core::Body;
+use gatewright_router::RouterService;
+
+use super::{
+    listeners::{self, BuiltListener},
+    routes,
+    stack::Stacks,
+    upstreams::Upstreams,
+};
+use crate::{read::Reader, settings::Settings};
+
+pub(super) struct Parts {
+    pub(super) listeners: Vec<BuiltListener>,
+    pub(super) upstreams: Upstreams,
+    pub(super) stacks: Stacks,
+    pub(super) router: RouterService<Body>,
+}
+
+impl Parts {
+    /// Builds what settings say, with what `before` has of it already. What is wrong is reported; there are no parts
+    /// when no router can be made of the routes.
+    pub(super) fn build(settings: &Settings, before: Option<&Self>, reader: &mut Reader<'_>) -> Option<Self> {
+        let listeners_before = before.map(|before| &*before.listeners).unwrap_or_default();
+        let listeners = listeners::build(&settings.listeners, listeners_before, reader);
+        let mut upstreams = Upstreams::following(before.map(|before| &before.upstreams));
+        upstreams.build(&settings.upstreams, settings.defaults.connect_timeout, reader);
+        let stacks = before.map(|before| &before.stacks);
+        let (router, stacks) = routes::build(settings, &mut upstreams, stacks, reader)?;
+        upstreams.settle();
+        Some(Self { listeners, upstreams, stacks, router })
+    }
+}
