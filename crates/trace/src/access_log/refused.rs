@@ -34,16 +34,47 @@ impl<'a> RefusedRequest<'a> {
         self
     }
 
-    /// The target as far as it was read; of it only the path is logged, since queries hold secrets.
+    /// The target as far as it was read; of it only the path is logged, since queries and user information hold secrets.
     #[must_use]
     pub fn target(mut self, target: Option<&'a str>) -> Self {
-        self.0.path = target.and_then(|target| target.split(['?', '#']).next());
+        self.0.path = target.and_then(path);
         self
     }
+}
+
+/// The path of a target in origin form or absolute form (RFC 9112, section 3.2).
+fn path(target: &str) -> Option<&str> {
+    let target = target.split(['?', '#']).next()?;
+    let path = match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => &rest[rest.find('/')?..],
+        _ => target,
+    };
+    path.starts_with('/').then_some(path)
 }
 
 impl fmt::Debug for RefusedRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RefusedRequest")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path;
+
+    #[test]
+    fn of_a_target_only_the_path_is_shown() {
+        for (target, shown) in [
+            ("/a/b?token=1", Some("/a/b")),
+            ("/a#b", Some("/a")),
+            ("/a://b", Some("/a://b")),
+            ("http://user:secret@host/a?b", Some("/a")),
+            ("http://user:secret@host", None),
+            ("user:secret@host:443", None),
+            ("*", None),
+            ("", None),
+        ] {
+            assert_eq!(path(target), shown, "{target}");
+        }
     }
 }

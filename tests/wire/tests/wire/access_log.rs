@@ -122,10 +122,13 @@ async fn secrets_stay_out_of_every_log() {
             "GET http://s3cr3t:s3cr3t@x/ HTTP/1.1\r\nHost: x\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: s3cr3t\r\nContent-Length: 6\r\n\r\ns3cr3t",
             "GET / HTTP/1.1\r\nAuthorization: s3cr3t\r\nBad Header: s3cr3t\r\n\r\n",
+            "GET /?token=s3cr3t HTTP/1.1\r\nHost: x\r\nContent-Length: s3cr3t\r\n\r\n",
+            "GET http://x/?token=s3cr3t HTTP/1.1\r\nHost: y\r\n\r\n",
+            "GET /#token=s3cr3t HTTP/1.1\r\nHost: x\r\n\r\n",
         ] {
             RawClient::once(gateway.address(), request).await;
         }
-        gateway.access_log(2).await;
+        gateway.access_log(7).await;
         assert!(!gateway.access_log_text().contains("s3cr3t"), "{}", gateway.access_log_text());
         assert!(!gateway.stderr().contains("s3cr3t"), "{}", gateway.stderr());
     }
