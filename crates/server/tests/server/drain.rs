@@ -1,16 +1,14 @@
 //! Ending well: what is in flight is finished, what is idle is closed, what is left at the deadline is cut.
 
-mod support;
-
 use std::{
     convert::Infallible,
     time::{Duration, Instant},
 };
 
+use crate::support::{echo, finish, limits, plain, start, start_with};
 use gatewright_core::Body;
 use gatewright_server::{Listener, Server};
 use http::{Request, Response, StatusCode};
-use support::{echo, finish, limits, plain, start, start_with};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -113,7 +111,7 @@ async fn what_is_in_flight_at_the_deadline_is_cut_and_counted() {
 async fn a_later_call_may_bring_the_deadline_forward() {
     let service = tower::service_fn(|_: Request<Body>| async {
         std::future::pending::<()>().await;
-        support::once("")
+        crate::support::once("")
     });
     let upgrading = tower::service_fn(|mut request: Request<Body>| async move {
         let upgrade = hyper::upgrade::on(&mut request);
@@ -169,7 +167,7 @@ fn workers_serve_in_runtimes_of_their_own_and_drain_together() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         for _ in 0..30 {
-            assert_eq!(support::raw(address, GET).await.statuses(), [200]);
+            assert_eq!(crate::support::raw(address, GET).await.statuses(), [200]);
         }
     });
     handle.drain(LONG);

@@ -1,7 +1,5 @@
 //! The accept loop: it lives through a lack of descriptors, and keeps to the limit of connections.
 
-mod support;
-
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
@@ -9,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{finish, limits, plain, raw, start, start_with};
+use crate::support::{finish, limits, plain, raw, start, start_with};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -38,7 +36,10 @@ fn served_with_few_descriptors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lack_of_descriptors_is_survived() {
     let child = Command::new("sh")
-        .args(["-c", r#"ulimit -n 40 && exec "$0" --exact served_with_few_descriptors --ignored --nocapture"#])
+        .args([
+            "-c",
+            r#"ulimit -n 40 && exec "$0" --exact accept::served_with_few_descriptors --ignored --nocapture"#,
+        ])
         .arg(std::env::current_exe().expect("this program"))
         .stdout(Stdio::piped())
         .spawn()
@@ -82,7 +83,7 @@ async fn connections_beyond_the_limit_wait_until_one_closes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_counted_by_listener() {
-    let server = start_with(support::echo(), |builder| {
+    let server = start_with(crate::support::echo(), |builder| {
         builder.listener(plain().name("first")).listener(plain().name("second"))
     });
     let _open = server.connect().await;

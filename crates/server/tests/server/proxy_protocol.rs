@@ -1,12 +1,10 @@
 //! The PROXY protocol: believed from trusted peers, demanded of them, and bad HTTP from others.
 
-mod support;
-
 use std::{convert::Infallible, time::Duration};
 
+use crate::support::{Running, finish, limits, plain, raw, start_with};
 use gatewright_core::{Body, RequestRecord};
 use http::{Request, Response};
-use support::{Running, finish, limits, plain, raw, start_with};
 use tokio::io::AsyncWriteExt;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";

@@ -1,12 +1,10 @@
 //! Upgrades on HTTP/1: only a WebSocket that the service grants becomes a tunnel.
 
-mod support;
-
 use std::{convert::Infallible, time::Duration};
 
+use crate::support::{finish, limits, parse, plain, start_with};
 use gatewright_core::Body;
 use http::{Request, Response, StatusCode};
-use support::{finish, limits, parse, plain, start_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
@@ -32,7 +30,7 @@ async fn upgrading(mut request: Request<Body>) -> Result<Response<Body>, Infalli
     Ok(response.header("connection", "upgrade").body(Body::empty()).expect("a response"))
 }
 
-fn start(limits: gatewright_server::Limits) -> support::Running {
+fn start(limits: gatewright_server::Limits) -> crate::support::Running {
     start_with(tower::service_fn(upgrading), |builder| builder.listener(plain()).limits(limits))
 }
 

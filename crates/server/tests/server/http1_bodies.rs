@@ -1,13 +1,11 @@
 //! Bodies of requests over a real socket: chunks, trailers, early responses, what is left unread.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{finish, limits, plain, raw, start, start_with};
 use gatewright_core::{Body, RequestRecord};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use support::{finish, limits, plain, raw, start, start_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -131,7 +129,7 @@ async fn the_error_of_a_broken_body_says_that_the_client_is_at_fault() {
         async move {
             let failure = request.into_body().collect().await.expect_err("it is broken");
             sender.send(failure.kind()).expect("the test waits");
-            support::once("")
+            crate::support::once("")
         }
     });
     let server = start_with(service, |builder| builder.listener(plain()));

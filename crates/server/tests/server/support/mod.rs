@@ -1,5 +1,4 @@
 //! A server to test against, and a raw client.
-#![allow(dead_code, unreachable_pub)] // Each test file uses its own part.
 
 use std::{
     convert::Infallible,
@@ -24,36 +23,34 @@ use tokio::{
 };
 use tower::{Service, util::BoxCloneService};
 
-pub const LOOPBACK: &str = "127.0.0.1:0";
-
-pub type Reply = Result<Response<Body>, Error>;
+pub(crate) const LOOPBACK: &str = "127.0.0.1:0";
 
 /// A running server, and what it saw.
-pub struct Running {
-    pub address: SocketAddr,
-    pub handle: ServerHandle,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: ServerHandle,
     refused: Arc<Mutex<Vec<&'static str>>>,
-    pub serving: JoinHandle<std::io::Result<Drained>>,
+    pub(crate) serving: JoinHandle<std::io::Result<Drained>>,
     calls: Arc<AtomicUsize>,
 }
 
 impl Running {
     /// How often the service was called.
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
-    pub fn reasons(&self) -> Vec<&'static str> {
+    pub(crate) fn reasons(&self) -> Vec<&'static str> {
         self.refused.lock().expect("not poisoned").clone()
     }
 
-    pub async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("connects")
     }
 }
 
 /// Serves `service` on a free port.
-pub fn start_with<S>(service: S, configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Running
+pub(crate) fn start_with<S>(service: S, configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Running
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Error: Into<gatewright_core::BoxError>,
@@ -77,17 +74,17 @@ where
 }
 
 /// Serves [`echo`] on a cleartext listener.
-pub fn start(limits: Limits) -> Running {
+pub(crate) fn start(limits: Limits) -> Running {
     start_with(echo(), |builder| builder.listener(plain()).limits(limits))
 }
 
-pub fn plain() -> Listener {
+pub(crate) fn plain() -> Listener {
     Listener::new(LOOPBACK.parse().expect("an address"))
 }
 
 /// Answers with the body that it got, the method and path in headers. `/early` answers without reading the body,
 /// `/panic` panics, `/error` fails, `/slow` takes a while.
-pub fn echo() -> BoxCloneService<Request<Body>, Response<Body>, Error> {
+pub(crate) fn echo() -> BoxCloneService<Request<Body>, Response<Body>, Error> {
     BoxCloneService::new(tower::service_fn(|request: Request<Body>| async move {
         let (head, body) = request.into_parts();
         match head.uri.path() {
@@ -110,14 +107,14 @@ pub fn echo() -> BoxCloneService<Request<Body>, Response<Body>, Error> {
 
 /// One response, as it stood on the wire.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -127,24 +124,24 @@ impl Answer {
 
 /// Everything that came on a connection, and whether it ended.
 #[derive(Debug)]
-pub struct Outcome {
-    pub answers: Vec<Answer>,
-    pub closed: bool,
+pub(crate) struct Outcome {
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) closed: bool,
 }
 
 impl Outcome {
-    pub fn statuses(&self) -> Vec<u16> {
+    pub(crate) fn statuses(&self) -> Vec<u16> {
         self.answers.iter().map(|answer| answer.status).collect()
     }
 }
 
 /// Sends `bytes` and reads until the connection ends, or nothing comes for a while.
-pub async fn raw(address: SocketAddr, bytes: &[u8]) -> Outcome {
+pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> Outcome {
     raw_with(address, bytes, Duration::from_millis(150)).await
 }
 
 /// The same with another patience.
-pub async fn raw_with(address: SocketAddr, bytes: &[u8], patience: Duration) -> Outcome {
+pub(crate) async fn raw_with(address: SocketAddr, bytes: &[u8], patience: Duration) -> Outcome {
     let mut stream = TcpStream::connect(address).await.expect("connects");
     // It may be closed while we still send.
     let _ = stream.write_all(bytes).await;
@@ -152,7 +149,7 @@ pub async fn raw_with(address: SocketAddr, bytes: &[u8], patience: Duration) -> 
 }
 
 /// Reads until the connection ends, or nothing comes for `patience`.
-pub async fn finish(stream: &mut (impl tokio::io::AsyncRead + Unpin), patience: Duration) -> Outcome {
+pub(crate) async fn finish(stream: &mut (impl tokio::io::AsyncRead + Unpin), patience: Duration) -> Outcome {
     let mut bytes = Vec::new();
     let closed = loop {
         match timeout(patience, stream.read_buf(&mut bytes)).await {
@@ -166,7 +163,7 @@ pub async fn finish(stream: &mut (impl tokio::io::AsyncRead + Unpin), patience: 
 }
 
 /// Takes apart responses framed by Content-Length, and interim ones.
-pub fn parse(mut bytes: &[u8]) -> Vec<Answer> {
+pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Answer> {
     let mut answers = Vec::new();
     while !bytes.is_empty() {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
@@ -184,10 +181,10 @@ pub fn parse(mut bytes: &[u8]) -> Vec<Answer> {
     answers
 }
 
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits::default()
 }
 
-pub fn once(text: &'static str) -> Result<Response<Body>, Infallible> {
+pub(crate) fn once(text: &'static str) -> Result<Response<Body>, Infallible> {
     Ok(Response::new(Body::once(Bytes::from_static(text.as_bytes()))))
 }

@@ -1,10 +1,8 @@
 //! TLS: protocols, certificates by name, certificates asked of clients, what goes wrong and how it is told.
-#![cfg(feature = "tls")]
-
-mod support;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use crate::support::{Answer, Running, finish, limits, plain, start_with};
 use gatewright_core::{Body, RequestRecord};
 use gatewright_server::{ClientAuth, TlsConfig};
 use http::{Request, Response};
@@ -14,7 +12,6 @@ use rcgen::{
 };
 use rustls::{ClientConfig, RootCertStore, pki_types::PrivateKeyDer};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
-use support::{Answer, Running, finish, limits, plain, start_with};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -136,7 +133,10 @@ async fn ask(stream: &mut TlsStream<TcpStream>, host: &str) -> std::io::Result<A
     stream.write_all(format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await?;
     let mut bytes = vec![0; 4096];
     let read = stream.read(&mut bytes).await?;
-    support::parse(&bytes[..read]).into_iter().next().ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    crate::support::parse(&bytes[..read])
+        .into_iter()
+        .next()
+        .ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
 }
 
 async fn get(server: &Running, client: &Arc<ClientConfig>, name: &str, host: &str) -> std::io::Result<Answer> {

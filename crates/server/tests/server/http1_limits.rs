@@ -1,13 +1,11 @@
 //! Limits of time on HTTP/1: each phase of a connection ends at its own limit, and within a second of it.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{echo, finish, limits, plain, start, start_with};
 use gatewright_core::Body;
 use gatewright_server::Limits;
 use http::{Request, Response};
-use support::{echo, finish, limits, plain, start, start_with};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -205,7 +203,7 @@ async fn a_client_that_does_not_read_is_dropped() {
 async fn a_response_that_takes_long_is_nobodys_fault() {
     let service = tower::service_fn(|_: Request<Body>| async {
         tokio::time::sleep(SHORT * 5).await;
-        support::once("at last")
+        crate::support::once("at last")
     });
     let limits =
         limits().header_timeout(SHORT).keep_alive_timeout(SHORT).body_timeout(SHORT).write_timeout(SHORT);

@@ -1,8 +1,6 @@
 //! Each rule of a head, over a real socket: the bytes, the status, and that the service hears nothing of it.
 
-mod support;
-
-use support::{limits, raw, start};
+use crate::support::{limits, raw, start};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nhost: a\r\n";
@@ -215,7 +213,7 @@ async fn a_malformed_head_is_refused_all_the_same_when_each_byte_comes_alone() {
             }
             tokio::task::yield_now().await;
         }
-        let outcome = support::finish(&mut stream, std::time::Duration::from_millis(400)).await;
+        let outcome = crate::support::finish(&mut stream, std::time::Duration::from_millis(400)).await;
         assert_eq!(outcome.statuses(), [status], "{name}");
         assert!(outcome.closed, "{name}: stays open");
     }
@@ -233,7 +231,7 @@ async fn a_request_before_the_malformed_one_gets_its_response_first() {
             let first = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
             let patience = std::time::Duration::from_secs(1);
             let outcome =
-                support::raw_with(server.address, &[first.as_bytes(), &bytes].concat(), patience).await;
+                crate::support::raw_with(server.address, &[first.as_bytes(), &bytes].concat(), patience).await;
             assert_eq!(outcome.statuses(), [200, status], "{name} after {path}");
             assert!(outcome.closed, "{name}: stays open");
         }
@@ -320,8 +318,8 @@ async fn limits_of_size_can_be_set() {
 async fn a_refusal_is_reported_with_its_request_line_escaped() {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let sink = seen.clone();
-    let server = support::start_with(support::echo(), |builder| {
-        builder.listener(support::plain().name("front")).on_refused(move |refused| {
+    let server = crate::support::start_with(crate::support::echo(), |builder| {
+        builder.listener(crate::support::plain().name("front")).on_refused(move |refused| {
             let method = refused.method().map(|method| method.to_string());
             let target = refused.target().map(|target| target.to_string());
             let listener = refused.listener().to_string();
