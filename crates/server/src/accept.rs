@@ -2,19 +2,16 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use gatewright_core::{Body, BoxError};
-use http::{Request, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tower_service::Service;
 
 use crate::{
     connection::{self, Shared},
     drain::Phase,
     listener::Entry,
+    service::Application,
 };
 
 /// How long the loop rests when there is no descriptor for a connection: at first, and at most.
@@ -22,18 +19,14 @@ const REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// Accepts connections until the server is drained, each served in a task of its own.
-pub(crate) async fn run<S, B>(
+pub(crate) async fn run<S>(
     listener: TcpListener,
     entry: Arc<Entry>,
     service: S,
     shared: Arc<Shared>,
     permits: Option<Arc<Semaphore>>,
 ) where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     let (own_entry, own_shared) = (Arc::clone(&entry), Arc::clone(&shared));
     // Owns the service, which need not be `Sync`.

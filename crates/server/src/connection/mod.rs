@@ -10,11 +10,10 @@ mod watchdog;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use gatewright_core::{Body, BoxError, ConnectionInfo};
-use http::{Request, Response};
+use gatewright_core::ConnectionInfo;
+use http::Response;
 use proxy_protocol::Origin;
 use tokio::{net::TcpStream, time::timeout};
-use tower_service::Service;
 
 pub(crate) use activity::{Activity, Stamp, millis};
 pub(crate) use closing::{Linger, close, encode_last};
@@ -28,6 +27,7 @@ use crate::{
     limits::Limits,
     listener::Entry,
     refused::{OnRefused, Refused, RequestLine},
+    service::Application,
 };
 
 /// How long an idle connection stays when it is drained. A client that is about to send its next request gets an
@@ -67,7 +67,7 @@ impl Accepted {
 }
 
 /// Serves one accepted socket until it closes; the guards live as long.
-pub(crate) async fn serve<S, B>(
+pub(crate) async fn serve<S>(
     stream: TcpStream,
     peer: SocketAddr,
     entry: Arc<Entry>,
@@ -75,11 +75,7 @@ pub(crate) async fn serve<S, B>(
     shared: Arc<Shared>,
     guards: impl Send + 'static,
 ) where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     // A socket that fails here has been closed by its peer already.
     let _ = stream.set_nodelay(true);

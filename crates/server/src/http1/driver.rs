@@ -8,11 +8,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{Body, BoxError};
-use http::{Request, Response};
 use hyper::server::conn::http1::UpgradeableConnection;
 use hyper_util::rt::TokioIo;
-use tower_service::Service;
 
 use super::{
     interim,
@@ -26,6 +23,7 @@ use crate::{
     drain::Phase,
     framing::Follower,
     refused::RequestLine,
+    service::Application,
     service::refuse,
 };
 
@@ -48,13 +46,9 @@ enum End {
 type Connection<S> = UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>;
 
 /// Serves the connection until it ends.
-pub(crate) async fn serve<S, B>(transport: Transport, service: S, accepted: Accepted, shared: Arc<Shared>)
+pub(crate) async fn serve<S>(transport: Transport, service: S, accepted: Accepted, shared: Arc<Shared>)
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     let activity = Arc::clone(transport.socket().activity());
     activity.idle.set(activity.now());
@@ -98,13 +92,9 @@ where
 }
 
 /// Polls hyper and the watchdog until one of them says that it is over.
-async fn drive<S, B>(connection: &mut Connection<S>, state: &State, shared: &Shared) -> End
+async fn drive<S>(connection: &mut Connection<S>, state: &State, shared: &Shared) -> End
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     let connections = &*shared.connections;
     let mut phase_changed = pin!(connections.phase_changed.notified());
@@ -158,13 +148,9 @@ where
     .await
 }
 
-fn poll_hyper<S, B>(connection: &mut Connection<S>, state: &State, cx: &mut Context<'_>) -> Poll<End>
+fn poll_hyper<S>(connection: &mut Connection<S>, state: &State, cx: &mut Context<'_>) -> Poll<End>
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     loop {
         if let Poll::Ready(done) = Pin::new(&mut *connection).poll(cx) {
@@ -183,13 +169,9 @@ where
 }
 
 /// Gives up hyper's part of an idle connection, its buffers with it.
-fn take_apart<S, B>(connection: Connection<S>) -> Option<(Parts, Http1Service<S>)>
+fn take_apart<S>(connection: Connection<S>) -> Option<(Parts, Http1Service<S>)>
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     let idle = connection.into_parts()?;
     let mut parts = idle.io.into_inner().into_parts()?;

@@ -3,12 +3,9 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
-use gatewright_core::{Body, BoxError};
-use http::{Request, Response};
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
-use tower_service::Service;
 
 use super::{
     frames::goaway,
@@ -20,6 +17,7 @@ use crate::{
     connection::{Accepted, Linger, Shared, Transport, Watchdog, close, millis},
     drain::Phase,
     limits::Limits,
+    service::Application,
 };
 
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -70,13 +68,9 @@ fn builder(executor: StreamExecutor, limits: &Limits) -> http2::Builder<StreamEx
 }
 
 /// Serves the connection until it ends.
-pub(crate) async fn serve<S, B>(transport: Transport, service: S, accepted: Accepted, shared: Arc<Shared>)
+pub(crate) async fn serve<S>(transport: Transport, service: S, accepted: Accepted, shared: Arc<Shared>)
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     let activity = Arc::clone(transport.socket().activity());
     activity.idle.set(activity.now());
@@ -103,13 +97,9 @@ where
 type Connection<S> = http2::Connection<TokioIo<GuardedIo>, Http2Service<S>, StreamExecutor>;
 
 /// Polls hyper and the watchdog until one of them says that it is over, and lets go of hyper's part.
-async fn drive<S, B>(mut connection: std::pin::Pin<Box<Connection<S>>>, state: &State, shared: &Shared) -> End
+async fn drive<S>(mut connection: std::pin::Pin<Box<Connection<S>>>, state: &State, shared: &Shared) -> End
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Application,
 {
     let connections = &*shared.connections;
     let mut phase_changed = pin!(connections.phase_changed.notified());

@@ -6,15 +6,38 @@ mod outgoing;
 
 use bytes::Bytes;
 use gatewright_core::{
-    ids,
+    Body, BoxError, ids,
     problem::{Problem, REQUEST_ID},
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
+
+use tower_service::Service;
 
 pub(crate) use exchange::Exchange;
 pub(crate) use outgoing::Outgoing;
 
 use crate::framing::Violation;
+
+/// The service that a server is given: what [`Server::serve`](crate::Server::serve) asks of it, in one word.
+pub(crate) trait Application:
+    Service<Request<Body>, Response = Response<Self::ResponseBody>, Error: Into<BoxError>, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+    type ResponseBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B> Application for S
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type ResponseBody = B;
+}
 
 /// What a connection keeps of one request until its response is over; dropped then.
 pub(crate) trait Track: Send + 'static {
