@@ -20,6 +20,8 @@ use super::transport::Transport;
 /// How long a closing client is waited for, and how much of what it still sends is read.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
+/// A client that is silent for so long has nothing more under way.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// Whether the client may still be sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +45,10 @@ pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger)
         }
         let mut left = if linger == Linger::No { 0 } else { LINGER_BYTES };
         while left > 0 {
-            match transport.read(&mut thrown_away).await? {
-                0 => break,
-                read => left = left.saturating_sub(read),
+            match timeout(SILENCE, transport.read(&mut thrown_away)).await {
+                Ok(Ok(read @ 1..)) => left = left.saturating_sub(read),
+                Ok(Ok(_)) | Err(_) => break,
+                Ok(Err(error)) => return Err(error),
             }
         }
         io::Result::Ok(())
