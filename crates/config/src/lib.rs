@@ -9,10 +9,14 @@
 //!    their keys, routes compared for conflicts. Only what is right in all of that is a [`Config`].
 //! 4. [`Gateway::assemble`] builds it again, for good: an upstream once, shared by its routes; a stack a
 //!    route, of one static type; around them the router, the trace and the client's address.
-//! 5. Secrets come from the environment (`${env:NAME}`) or a file (`file:PATH`), and are not shown in what is
+//! 5. [`Gateway::reload`] takes on another configuration while the gateway serves, all of it or nothing. What it says
+//!    just as before keeps its connections and its state. [`Files`] tell when there is a reason to.
+//! 6. Each key stands in one table, with what its value is, what it means and an example. The reader takes no other;
+//!    the JSON [`schema()`] and the [`reference()`] are made of the same tables.
+//! 7. Secrets come from the environment (`${env:NAME}`) or a file (`file:PATH`), and are not shown in what is
 //!    printed.
 //!
-//! The keys are listed in `docs/reference/config.md`.
+//! The reference is `docs/reference/config.md`.
 //!
 //! # Example
 //!
@@ -52,8 +56,10 @@ mod read;
 mod settings;
 mod syntax;
 mod unresolved;
+mod vocabulary;
 
 pub use assemble::{Changes, Gateway, GatewayService, Reloaded};
 pub use config::Config;
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity};
 pub use files::Files;
+pub use vocabulary::{reference, schema};

@@ -119,3 +119,36 @@ routes: [{path: /a, upstream: \"a:80\"}]
     let urls = gateway.urls(&server);
     assert!(urls[0].starts_with("https://127.0.0.1:") && urls[1].starts_with("http://127.0.0.1:"), "{urls:?}");
 }
+
+#[tokio::test]
+async fn what_the_files_of_a_listener_hold_is_replaced_when_it_is_another() {
+    let folder = Folder::new("reload");
+    let path = |name: &str| folder.as_ref().join(name);
+    let copy = |from: &str, to: &str| fs::copy(path(from), path(to)).expect("copies");
+    copy("a.pem", "ca.pem");
+    let text = "access_log: off
+listeners:
+- {address: 127.0.0.1:0, tls: {cert: a.pem, key: a.key, client_ca: ca.pem, client_auth: optional}}
+- {address: 127.0.0.1:0, tls: {cert: b.pem, key: b.key}}
+routes: [{path: /a, upstream: \"a:80\"}]
+";
+    let load = |text: &str| Config::parse(path("gateway.yaml"), text).expect("is taken");
+    let mut gateway = Gateway::assemble(&load(text)).expect("assembles");
+    let mut replaced = |text: &str| gateway.reload(&load(text)).expect("is taken").certificates();
+    assert_eq!(replaced(text), 0);
+    copy("b.pem", "ca.pem");
+    assert_eq!(replaced(text), 1, "other authorities");
+    assert_eq!(replaced(text), 0);
+    let required = text.replace("optional", "required");
+    assert_eq!(replaced(&required), 1, "the same files, asked for in another way");
+    let swapped = required.replace("b.pem, key: b.key", "a.pem, key: a.key");
+    assert_eq!(replaced(&swapped), 1, "another certificate");
+
+    // An upstream is another one when its files hold something else.
+    let tls = "routes: [{path: /a, upstream: {target: \"a:443\", tls: {ca: ca.pem}}}]\n";
+    let mut gateway = Gateway::assemble(&load(tls)).expect("assembles");
+    let mut kept = |text: &str| gateway.reload(&load(text)).expect("is taken").upstreams().kept();
+    assert_eq!(kept(tls), 1);
+    copy("a.pem", "ca.pem");
+    assert_eq!(kept(tls), 0);
+}

@@ -1,39 +1,46 @@
 //! Why a command did not do what it should, as a newcomer needs to be told.
 
-use std::fmt;
-
 use gatewright::{config::Diagnostics, server::BindError};
 
 /// Text for stderr.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure(Option<String>);
 
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Some(text.into()))
+    }
+
+    /// One that was told already.
+    pub(crate) fn told() -> Self {
+        Self(None)
+    }
+
+    /// The text, unless it was told already.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 
     /// An address that cannot be listened on.
     pub(crate) fn bind(error: &BindError) -> Self {
         let why = std::error::Error::source(error).map(|source| format!(" ({source})")).unwrap_or_default();
-        Self(format!(
+        Self::new(format!(
             "error: {error}{why}\n  help: end what listens there, or write another address into the file"
         ))
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        let errors = count(diagnostics.errors(), "error");
+        let warnings = match diagnostics.len() - diagnostics.errors() {
+            0 => String::new(),
+            warnings => format!(", {}", count(warnings, "warning")),
+        };
+        Self::new(format!("{diagnostics}\n{}: {errors}{warnings}", diagnostics.file().display()))
     }
 }
 
-impl From<Diagnostics> for Failure {
-    fn from(diagnostics: Diagnostics) -> Self {
-        let count = match diagnostics.len() {
-            1 => "1 error".to_owned(),
-            count => format!("{count} errors"),
-        };
-        Self(format!("{diagnostics}\n{}: {count}", diagnostics.file().display()))
-    }
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

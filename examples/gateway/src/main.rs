@@ -12,7 +12,7 @@ mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 // Requests allocate on the thread that frees, which is what mimalloc is quick at.
@@ -47,6 +47,18 @@ enum Command {
         /// Count upstreams whose names do not resolve as errors.
         #[arg(long)]
         resolve: bool,
+        /// How what was found is told.
+        #[arg(long, value_enum, default_value = "text")]
+        format: check::Format,
+    },
+    /// Print the JSON Schema of the configuration file, for editors.
+    Schema,
+    /// Print a script that completes this command line in a shell.
+    ///
+    /// For bash: `source <(gatewright completions bash)`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
     },
     /// Start a gateway with services of its own, and print commands to try.
     Demo {
@@ -65,16 +77,33 @@ fn main() -> ExitCode {
     log_to_stderr();
     let outcome = match cli.command {
         Command::Run { file, no_watch } => run::run(&file, !no_watch),
-        Command::Check { file, resolve } => check::check(&file, resolve),
+        Command::Check { file, resolve, format } => check::check(&file, resolve, format),
+        Command::Schema => {
+            say::print(gatewright::config::schema());
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            say::print(completions(shell));
+            Ok(())
+        }
         Command::Demo { port, once } => demo::demo(port, once),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            say::say(failure);
+            if let Some(text) = failure.text() {
+                say::say(text);
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// What a shell needs to complete the command line.
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "gatewright", &mut script);
+    String::from_utf8_lossy(&script).trim_end().to_owned()
 }
 
 /// The program's own log. What is shown of it can be set by `RUST_LOG`; stdout is for the access log.

@@ -101,7 +101,7 @@ impl Reloads {
                 self.refused += 1;
                 // What was missing may come to be, so the files of this try are watched and not those of the last.
                 self.files = errors.files().clone();
-                say(Failure::from(errors));
+                say(Failure::from(errors).text().unwrap_or_default());
                 let Self { accepted, refused, .. } = self;
                 say(format_args!(
                     "{why}: not reloaded, the running configuration stays (reloads so far: {accepted} accepted, {refused} refused)"

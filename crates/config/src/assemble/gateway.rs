@@ -101,10 +101,10 @@ impl Gateway {
 
     fn take_over(&mut self, settings: Arc<Settings>, parts: Parts) -> Reloaded {
         let mut reloaded = Reloaded {
-            routes: self.parts.stacks.changes(&parts.stacks),
-            upstreams: self.parts.upstreams.changes(&parts.upstreams),
+            routes: parts.stacks.changes(&self.parts.stacks),
+            upstreams: parts.upstreams.changes(&self.parts.upstreams),
             certificates: 0,
-            differs: *self.settings != *settings,
+            others: differ(&self.settings, &settings),
         };
         // The listeners stay in the order in which they were bound.
         let pairs = pair(&settings.listeners, &self.parts.listeners);
@@ -173,6 +173,13 @@ impl Gateway {
     pub fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref()
     }
+}
+
+/// Whether there are differences that are neither of routes nor of upstreams or certificates.
+fn differ(before: &Settings, after: &Settings) -> bool {
+    before.trusted_proxies != after.trusted_proxies
+        || before.access_log != after.access_log
+        || before.timeouts != after.timeouts
 }
 
 impl fmt::Debug for Gateway {

@@ -8,7 +8,7 @@ pub struct Reloaded {
     pub(super) routes: Changes,
     pub(super) upstreams: Changes,
     pub(super) certificates: usize,
-    pub(super) differs: bool,
+    pub(super) others: bool,
 }
 
 /// How many of one kind a reload has kept, added and removed. One that was changed counts as removed and added.
@@ -37,7 +37,7 @@ impl Reloaded {
 
     /// Whether there was anything to change.
     pub fn has_changes(&self) -> bool {
-        self.differs || self.certificates > 0 || self.upstreams.any()
+        self.others || self.certificates > 0 || self.routes.any() || self.upstreams.any()
     }
 }
 

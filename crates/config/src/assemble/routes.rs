@@ -34,9 +34,7 @@ pub(super) fn build(
     let mut stacks = Stacks::default();
     for route in &settings.routes {
         let made_of = made_of(route, &settings.defaults.forwarding, upstreams, reader);
-        let known = before.and_then(|before| before.get(&made_of));
-        let stack = known.unwrap_or_else(|| stack(&made_of, reader));
-        stacks.insert(made_of, stack.clone());
+        let stack = stacks.add(made_of, before, |made_of| stack(made_of, reader));
         router = stack.add_to(router, matched(route));
     }
     match router.build() {
@@ -47,6 +45,7 @@ pub(super) fn build(
         }
     }
 }
+
 fn made_of(
     route: &Arc<settings::Route>,
     defaults: &Forwarding,

@@ -40,20 +40,28 @@ pub(super) struct MadeOf {
 
 /// The stacks of all routes. The next configuration takes over those whose routes it has too.
 #[derive(Default)]
-pub(super) struct Stacks(HashMap<MadeOf, Stack>);
+pub(super) struct Stacks {
+    built: HashMap<MadeOf, Stack>,
+    taken_over: usize,
+}
 
 impl Stacks {
-    pub(super) fn get(&self, made_of: &MadeOf) -> Option<Stack> {
-        self.0.get(made_of).cloned()
+    /// The stack of a route: that of `before` when it was made of the same, or else one that is built now.
+    pub(super) fn add(
+        &mut self,
+        made_of: MadeOf,
+        before: Option<&Self>,
+        build: impl FnOnce(&MadeOf) -> Stack,
+    ) -> Stack {
+        let known = before.and_then(|before| before.built.get(&made_of)).cloned();
+        self.taken_over += usize::from(known.is_some());
+        let stack = known.unwrap_or_else(|| build(&made_of));
+        self.built.insert(made_of, stack.clone());
+        stack
     }
 
-    pub(super) fn insert(&mut self, made_of: MadeOf, stack: Stack) {
-        self.0.insert(made_of, stack);
-    }
-
-    /// What is different from these in `after`.
-    pub(super) fn changes(&self, after: &Self) -> Changes {
-        let kept = self.0.keys().filter(|made_of| after.0.contains_key(*made_of)).count();
-        Changes::new(self.0.len(), kept, after.0.len())
+    /// What has become of those of `before`.
+    pub(super) fn changes(&self, before: &Self) -> Changes {
+        Changes::new(before.built.len(), self.taken_over, self.built.len())
     }
 }

@@ -20,6 +20,7 @@ use crate::{
 pub(super) struct Upstreams {
     built: HashMap<Arc<Identity>, Upstream>,
     before: HashMap<Arc<Identity>, Upstream>,
+    taken_over: usize,
     /// Those of `upstreams:`, and those that routes write as `host:port` by that; `None` for one that was reported.
     named: HashMap<String, Option<Shared>>,
     resolver: Resolver,
@@ -69,6 +70,7 @@ impl Upstreams {
         Self {
             built: HashMap::new(),
             before: before.map(|before| before.built.clone()).unwrap_or_default(),
+            taken_over: 0,
             named: HashMap::new(),
             resolver: before.map(|before| before.resolver.clone()).unwrap_or_default(),
             connect_timeout: None,
@@ -112,9 +114,14 @@ impl Upstreams {
         };
         let connect_timeout = settings.connect_timeout.or(self.connect_timeout);
         let identity = Identity { settings: settings.clone(), connect_timeout, tls };
-        let known = self.built.get_key_value(&identity).or_else(|| self.before.get_key_value(&identity));
-        let shared = match known {
-            Some((identity, upstream)) => Shared { identity: Arc::clone(identity), upstream: upstream.clone() },
+        if let Some((identity, upstream)) = self.built.get_key_value(&identity) {
+            return Some(Shared { identity: Arc::clone(identity), upstream: upstream.clone() });
+        }
+        let shared = match self.before.get_key_value(&identity) {
+            Some((identity, upstream)) => {
+                self.taken_over += 1;
+                Shared { identity: Arc::clone(identity), upstream: upstream.clone() }
+            }
             None => {
                 let upstream = identity.build(self.resolver.clone(), reader)?;
                 Shared { identity: Arc::new(identity), upstream }
@@ -129,10 +136,9 @@ impl Upstreams {
         self.before = HashMap::new();
     }
 
-    /// What is different from these in `after`.
-    pub(super) fn changes(&self, after: &Self) -> Changes {
-        let kept = self.built.keys().filter(|identity| after.built.contains_key(*identity)).count();
-        Changes::new(self.built.len(), kept, after.built.len())
+    /// What has become of those of `before`.
+    pub(super) fn changes(&self, before: &Self) -> Changes {
+        Changes::new(before.built.len(), self.taken_over, self.built.len())
     }
 }
 

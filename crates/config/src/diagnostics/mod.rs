@@ -1,5 +1,6 @@
 //! What is wrong with a file, where, and how to mend it.
 
+mod json;
 mod render;
 mod source;
 
@@ -38,6 +39,56 @@ impl Diagnostics {
     /// The text of that file; empty when it could not be read.
     pub fn text(&self) -> &str {
         self.source.text()
+    }
+
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
+    /// Counts warnings as errors.
+    #[must_use]
+    pub fn into_errors(mut self) -> Self {
+        self.list.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
+        self
+    }
+
+    /// Puts others of the same file among them.
+    pub fn extend(&mut self, others: Self) {
+        self.list.extend(others.list);
+        self.list.sort_by_key(|diagnostic| diagnostic.place);
+    }
+
+    /// All of them as one JSON document, for editors and bots.
+    ///
+    /// ```
+    /// use gatewright_config::Config;
+    ///
+    /// let text = "routes: [{path: /a, upstrem: 'orders:8080'}]";
+    /// let errors = Config::parse("gateway.yaml", text).unwrap_err();
+    /// let found: serde_json::Value = serde_json::from_str(&errors.to_json()).unwrap();
+    /// let expected = serde_json::json!({
+    ///     "file": "gateway.yaml",
+    ///     "errors": 1,
+    ///     "warnings": 0,
+    ///     "diagnostics": [{
+    ///         "severity": "error",
+    ///         "message": "unknown key `upstrem` in a route",
+    ///         "help": "did you mean `upstream`?",
+    ///         "file": "gateway.yaml",
+    ///         "line": 1,
+    ///         "column": 21,
+    ///         "end": {"line": 1, "column": 28},
+    ///         "related": [],
+    ///     }],
+    /// });
+    /// assert_eq!(found, expected);
+    /// ```
+    ///
+    /// Lines and columns count from 1, columns in characters; `end` is the place after the last one. What is about the file as
+    /// a whole has no place.
+    pub fn to_json(&self) -> String {
+        json::document(self).to_string()
     }
 
     /// Each one, in the order of the lines.

@@ -103,7 +103,18 @@ impl Source {
         let line_start = self.line_starts[line - 1];
         let before = self.text.get(line_start..span.start).unwrap_or_default();
         let before = before.strip_prefix('\u{feff}').unwrap_or(before);
-        Place { line, column: before.chars().count() + 1, start: span.start, end: span.end }
+        let (line, column) = (line, before.chars().count() + 1);
+        let (end_line, end_column) = self.end(span, line, column);
+        Place { start: span.start, end: span.end, line, column, end_line, end_column }
+    }
+
+    /// The line and the column after the last character of a span that begins here.
+    fn end(&self, span: Span, line: usize, column: usize) -> (usize, usize) {
+        let text = self.slice(span);
+        match text.rsplit_once('\n') {
+            Some((before, last)) => (line + before.matches('\n').count() + 1, last.chars().count() + 1),
+            None => (line, column + text.chars().count()),
+        }
     }
 }
 
@@ -115,6 +126,8 @@ pub struct Place {
     end: usize,
     line: usize,
     column: usize,
+    end_line: usize,
+    end_column: usize,
 }
 
 impl Place {
@@ -126,6 +139,16 @@ impl Place {
     /// The column in characters, counted from 1.
     pub fn column(&self) -> usize {
         self.column
+    }
+
+    /// The line on which it ends, counted from 1.
+    pub fn end_line(&self) -> usize {
+        self.end_line
+    }
+
+    /// The column after its last character, counted from 1.
+    pub fn end_column(&self) -> usize {
+        self.end_column
     }
 
     /// The bytes of the file's text that are meant; empty when it is a point between two.

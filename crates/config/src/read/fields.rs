@@ -2,20 +2,8 @@ use super::{Reader, listed, nearest};
 use crate::{
     diagnostics::Span,
     syntax::{Entry, Kind, Node, shorten},
+    vocabulary::Section,
 };
-
-/// What a map of the file may hold.
-#[derive(Debug)]
-pub(crate) struct Section {
-    /// What the map is, with its article, as errors name it.
-    pub(crate) title: &'static str,
-    /// The keys that are read.
-    pub(crate) keys: &'static [&'static str],
-    /// The keys of the file's vocabulary that this version does not support.
-    pub(crate) later: &'static [&'static str],
-    /// What others call a key, and what it is called here.
-    pub(crate) aliases: &'static [(&'static str, &'static str)],
-}
 
 /// Where a key belongs that is often looked for elsewhere.
 const HOMES: &[(&str, &str)] = &[
@@ -65,7 +53,7 @@ impl<'a> Fields<'a> {
                         node.span,
                         format!("expected a map for {}, found {}", section.title, node.describe()),
                     )
-                    .help(format!("its keys are {}", listed(section.keys.iter().copied())));
+                    .help(format!("its keys are {}", listed(section.names())));
                 None
             }
         }
@@ -88,7 +76,7 @@ impl<'a> Fields<'a> {
 
     /// A key with its value, when it was written.
     pub(crate) fn entry(&self, key: &str) -> Option<&'a Entry> {
-        debug_assert!(self.section.keys.contains(&key), "`{key}` is no key of {}", self.section.title);
+        debug_assert!(self.section.known(key).is_some(), "`{key}` is no key of {}", self.section.title);
         self.entries.iter().find(|entry| entry.key == key)
     }
 
@@ -111,7 +99,7 @@ impl<'a> Fields<'a> {
 /// Reports a key that cannot be read, and gives the one that was probably meant.
 fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) -> Option<&'static str> {
     let key = entry.key.as_str();
-    if section.keys.contains(&key) {
+    if section.known(key).is_some() {
         return None;
     }
     let shown = shorten(key);
@@ -123,10 +111,10 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
     }
     let problem = reader.error(entry.key_span, format!("unknown key `{shown}` in {}", section.title));
     let alias = section.aliases.iter().find(|(alias, _)| *alias == key).map(|(_, name)| *name);
-    let known = section.keys.iter().chain(section.later).copied();
+    let known = section.names().chain(section.later.iter().copied());
     if let (Some((name, value)), Kind::Null) = (key.split_once(':'), &entry.value.kind) {
         problem.help(format!("put a space after the colon: `{}: {}`", shorten(name), shorten(value)));
-        section.keys.iter().copied().find(|known| *known == name)
+        section.known(name)
     } else if let Some((_, home)) = HOMES.iter().find(|(name, _)| *name == key && alias.is_none()) {
         problem.help(format!("`{key}` belongs to {home}"));
         None
@@ -134,7 +122,7 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
         problem.help(format!("did you mean `{name}`?"));
         Some(name)
     } else {
-        problem.help(format!("the keys here are {}", listed(section.keys.iter().copied())));
+        problem.help(format!("the keys here are {}", listed(section.names())));
         None
     }
 }

@@ -1,7 +1,7 @@
 //! From the tree to values: what the sections of the file have in common.
 //!
 //! 1. A reader never stops at an error. It reports it and gives `None`, so that one pass finds all of them.
-//! 2. Every map is read through its [`Section`], which knows the map's keys: a key that is unknown, or that
+//! 2. Every map is read through its [`Section`](crate::vocabulary::Section), which knows the map's keys: a key that is unknown, or that
 //!    this version does not support, is an error. Nothing that was written is ignored.
 //! 3. A value has a short form (text) where one is enough, and a long form (a map) where it is not.
 
@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use fields::{Fields, Section};
+pub(crate) use fields::Fields;
 pub(crate) use network::Target;
 pub(crate) use secret::Secret;
 

@@ -101,8 +101,8 @@ impl<'a> Reader<'a> {
     }
 
     /// How many of something, at least one.
-    pub(crate) fn count(&mut self, node: &Node, most: usize) -> Option<NonZeroUsize> {
-        let number = self.number(node, 1..=i64::try_from(most).unwrap_or(i64::MAX))?;
+    pub(crate) fn count(&mut self, node: &Node, most: i64) -> Option<NonZeroUsize> {
+        let number = self.number(node, 1..=most)?;
         usize::try_from(number).ok().and_then(NonZeroUsize::new)
     }
 

@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use super::optional;
 use crate::{
-    read::{Fields, Reader, Section},
+    read::{Fields, Reader},
     syntax::{Kind, Node},
+    vocabulary::{Key, Section, Shape},
 };
 
 /// How a request is sent to its upstream.
@@ -51,16 +52,71 @@ pub(crate) enum RetryOn {
     Status(u16),
 }
 
-const DEFAULTS: Section = Section {
+pub(super) static DEFAULTS: Section = Section {
     title: "`defaults`",
-    keys: &["timeout", "idle_timeout", "connect_timeout", "retries"],
+    name: "defaults",
+    about: "What holds for routes and upstreams that do not say it themselves.",
+    keys: &[
+        TIMEOUT.absent("30s"),
+        IDLE_TIMEOUT.absent("60s"),
+        Key::new(
+            "connect_timeout",
+            Shape::Duration,
+            "For resolving, connecting and the TLS handshake together.",
+            "2s",
+        )
+        .absent("5s"),
+        RETRIES_KEY.absent("`off`"),
+    ],
+    rules: &[],
+    smallest: "{}",
     later: &["auth", "limit", "cors", "waf", "bots", "allow_ips", "deny_ips"],
     aliases: &[],
 };
 
-const RETRIES: Section = Section {
+const LIMIT: Shape = Shape::Any(&[Shape::Duration, Shape::Off]);
+
+const RETRIES_VALUE: Shape = Shape::Any(&[Shape::Number(0, MOST_ATTEMPTS), Shape::Off, Shape::Map(&RETRIES)]);
+
+pub(super) const TIMEOUT: Key = Key::new(
+    "timeout",
+    LIMIT,
+    "Until the response's head. While the request's body is still on its way, it starts anew with each part.",
+    "10s",
+);
+
+pub(super) const IDLE_TIMEOUT: Key = Key::new(
+    "idle_timeout",
+    LIMIT,
+    "Between bytes of bodies and upgraded connections; nothing else bounds those.",
+    "5m",
+);
+
+pub(super) const RETRIES_KEY: Key = Key::new(
+    "retries",
+    RETRIES_VALUE,
+    "How many times a request that was sent is sent again. It is only when its method is idempotent and its body empty, and \
+     within a budget of a fifth of what clients send. One that never left is sent again in any case.",
+    "{attempts: 2, on: [connect, reset, 503]}",
+);
+
+static RETRIES: Section = Section {
     title: "`retries`",
-    keys: &["attempts", "on"],
+    name: "retries",
+    about: "When a request is sent again.",
+    keys: &[
+        Key::new("attempts", Shape::Number(0, MOST_ATTEMPTS), "How many times beyond the first.", "2").absent("1"),
+        Key::new(
+            "on",
+            Shape::List(&Shape::Word(&["connect", "reset", "timeout", "429", "502", "503", "504"])),
+            "What is a reason to: no connection, a connection that closed before the response, a response that did not come in \
+             time, or a status.",
+            "[connect, reset, 503]",
+        )
+        .absent("`[connect, reset]`"),
+    ],
+    rules: &[],
+    smallest: "{attempts: 2}",
     later: &["budget", "backoff"],
     aliases: &[("count", "attempts"), ("num_retries", "attempts"), ("retry_on", "on")],
 };

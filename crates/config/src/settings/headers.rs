@@ -2,8 +2,9 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     diagnostics::{Span, Spanned},
-    read::{Fields, Reader, Secret, Section},
+    read::{Fields, Reader, Secret},
     syntax::{Kind, Node, shorten},
+    vocabulary::{Key, Section, Shape},
 };
 
 /// What is done to the headers of a message, in the order remove, set, add.
@@ -14,9 +15,28 @@ pub(crate) struct HeaderEdits {
     pub(crate) remove: Vec<Spanned<HeaderName>>,
 }
 
-const HEADERS: Section = Section {
+pub(super) static HEADERS: Section = Section {
     title: "an edit of headers",
-    keys: &["set", "add", "remove"],
+    name: "header_edit",
+    about: "Headers are removed first, then set, then added. Those that frame a message (`content-length`, `connection` and the \
+            like) cannot be changed.",
+    keys: &[
+        Key::new(
+            "set",
+            Shape::Named(&Shape::HeaderName, &Shape::Text),
+            "Headers with their values, in place of those that were there.",
+            "{x-via: gatewright}",
+        ),
+        Key::new(
+            "add",
+            Shape::Named(&Shape::HeaderName, &Shape::Text),
+            "Headers with their values, beside those that were there.",
+            "{vary: origin}",
+        ),
+        Key::new("remove", Shape::List(&Shape::HeaderName), "Headers by their names.", "[cookie, x-debug]"),
+    ],
+    rules: &[],
+    smallest: "{}",
     later: &[],
     aliases: &[("append", "add"), ("delete", "remove"), ("replace", "set")],
 };

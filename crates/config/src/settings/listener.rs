@@ -5,8 +5,9 @@ use gatewright_core::IpNetwork;
 use super::optional;
 use crate::{
     diagnostics::{At, Spanned},
-    read::{Fields, Reader, Section},
+    read::{Fields, Reader},
     syntax::Node,
+    vocabulary::{Key, Rule, Section, Shape},
 };
 
 /// Where the gateway listens, and how.
@@ -42,25 +43,95 @@ pub(crate) enum ClientAuth {
     Required,
 }
 
-const LISTENER: Section = Section {
+pub(super) static LISTENER: Section = Section {
     title: "a listener",
-    keys: &["address", "tls", "proxy_protocol"],
+    name: "listener",
+    about: "Where the gateway listens, and what is spoken there. HTTP/1 and HTTP/2 are told apart by how the client begins, \
+            or by ALPN.",
+    keys: &[
+        Key::new("address", Shape::Address, "Where it listens. Port 0 is any that is free.", "0.0.0.0:8443"),
+        Key::new("tls", Shape::Map(&TLS), "Speaks TLS.", "{cert: api.pem, key: api.key}").absent("cleartext"),
+        Key::new(
+            "proxy_protocol",
+            Shape::Map(&PROXY_PROTOCOL),
+            "Peers that begin each connection with a PROXY header, version 1 or 2, and must do so.",
+            "{from: [10.0.0.0/8]}",
+        ),
+    ],
+    rules: &[Rule::Required("address")],
+    smallest: "{address: 127.0.0.1:8081}",
     later: &["name", "acme", "http3"],
     aliases: &[("listen", "address"), ("bind", "address"), ("ssl", "tls")],
 };
 
-const TLS: Section = Section {
+static TLS: Section = Section {
     title: "a listener's `tls`",
-    keys: &["cert", "key", "certs", "client_ca", "client_auth", "crl"],
+    name: "listener_tls",
+    about: "TLS 1.2 and 1.3. Files are PEM; a reload reads them anew, for handshakes to come.",
+    keys: &[
+        Key::new("cert", Shape::File, "The certificate and its chain, leaf first.", "api.pem"),
+        Key::new("key", Shape::File, "Its private key.", "api.key"),
+        Key::new(
+            "certs",
+            Shape::List(&Shape::Map(&CERTIFICATE)),
+            "Several certificates, of which the client's server name (SNI) chooses; the first one is the default.",
+            "[{cert: api.pem, key: api.key}, {cert: www.pem, key: www.key}]",
+        ),
+        Key::new(
+            "client_ca",
+            Shape::File,
+            "The authorities that clients' certificates are checked against.",
+            "partners.pem",
+        ),
+        Key::new(
+            "client_auth",
+            Shape::Any(&[Shape::Word(&["optional", "required"]), Shape::Off]),
+            "Whether clients are asked for certificates, and whether they may show none.",
+            "optional",
+        )
+        .absent("`required` when there is a `client_ca`, or else `off`"),
+        Key::new(
+            "crl",
+            Shape::File,
+            "Revoked certificates of clients; each authority of a chain needs a list that is not out of date.",
+            "partners.crl",
+        ),
+    ],
+    rules: &[
+        Rule::ExactlyOne(&["cert", "certs"]),
+        Rule::Together("cert", "key"),
+        Rule::NeedsUnlessOff("client_auth", "client_ca"),
+        Rule::Needs("crl", "client_ca"),
+    ],
+    smallest: "{cert: api.pem, key: api.key}",
     later: &["acme", "min_version"],
     aliases: &[("certificate", "cert"), ("private_key", "key"), ("ca", "client_ca"), ("certificates", "certs")],
 };
 
-const CERTIFICATE: Section =
-    Section { title: "a certificate", keys: &["cert", "key"], later: &[], aliases: &[("certificate", "cert")] };
+static CERTIFICATE: Section = Section {
+    title: "a certificate",
+    name: "certificate",
+    about: "One certificate of several.",
+    keys: &[
+        Key::new("cert", Shape::File, "The certificate and its chain, leaf first.", "www.pem"),
+        Key::new("key", Shape::File, "Its private key.", "www.key"),
+    ],
+    rules: &[Rule::Required("cert"), Rule::Required("key")],
+    smallest: "{cert: www.pem, key: www.key}",
+    later: &[],
+    aliases: &[("certificate", "cert")],
+};
 
-const PROXY_PROTOCOL: Section =
-    Section { title: "`proxy_protocol`", keys: &["from"], later: &[], aliases: &[("trusted", "from")] };
+static PROXY_PROTOCOL: Section = Section {
+    title: "`proxy_protocol`",
+    name: "proxy_protocol",
+    about: "Whose PROXY headers are believed. Those of others are refused.",
+    keys: &[Key::new("from", Shape::List(&Shape::Network), "Peers that send them.", "[10.0.0.0/8]")],
+    rules: &[Rule::Required("from")],
+    smallest: "{from: [10.0.0.0/8]}",
+    later: &[],
+    aliases: &[("trusted", "from")],
+};
 
 impl Listener {
     /// The short form: an address without TLS.

@@ -4,8 +4,9 @@ use http::{HeaderName, Method};
 use super::headers;
 use crate::{
     diagnostics::{Span, Spanned},
-    read::{Fields, Reader, Section},
+    read::{Fields, Reader},
     syntax::{Kind, Node, shorten},
+    vocabulary::{Key, Rule, Section, Shape},
 };
 
 /// Which requests a route takes.
@@ -36,22 +37,48 @@ pub(crate) enum PathMatch {
     Regex(String),
 }
 
-const MATCH: Section = Section {
+pub(super) static MATCH: Section = Section {
     title: "`match`",
-    keys: &["headers", "query"],
+    name: "match",
+    about: "What a request has to carry; all of it.",
+    keys: &[
+        Key::new(
+            "headers",
+            Shape::Named(&Shape::HeaderName, &VALUE_OR_TEXT),
+            "Headers with their values. Several lines of one header count as one, joined by `, `.",
+            "{x-api-version: 2}",
+        ),
+        Key::new(
+            "query",
+            Shape::Named(&Shape::Text, &VALUE_OR_TEXT),
+            "Parameters of the query with their values, decoded; of several with one name, the first counts.",
+            "{beta: {regex: 'yes|1'}}",
+        ),
+    ],
+    rules: &[],
+    smallest: "{}",
     later: &["cookies"],
     aliases: &[("header", "headers"), ("query_params", "query"), ("queries", "query")],
 };
 
-const VALUE: Section = Section {
+const VALUE_OR_TEXT: Shape = Shape::Any(&[Shape::Text, Shape::Map(&VALUE)]);
+
+static VALUE: Section = Section {
     title: "a value to match",
-    keys: &["exact", "regex"],
+    name: "value",
+    about: "The value itself stands for `{exact: …}`.",
+    keys: &[
+        Key::new("exact", Shape::Text, "The whole value.", "gold"),
+        Key::new("regex", Shape::Regex, "A regular expression for the whole value.", "gold|silver"),
+    ],
+    rules: &[Rule::ExactlyOne(&["exact", "regex"])],
+    smallest: "{exact: gold}",
     later: &[],
     aliases: &[("value", "exact"), ("is", "exact")],
 };
 
 /// The three keys of which a route has one.
-const PATH_KEYS: [&str; 3] = ["path", "path_prefix", "path_regex"];
+pub(super) const PATH_KEYS: [&str; 3] = ["path", "path_prefix", "path_regex"];
 
 impl Matcher {
     /// Reads the matching keys of a route.

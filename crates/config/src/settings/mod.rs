@@ -27,12 +27,13 @@ pub(crate) use upstream::{Protocol, Upstream, UpstreamRef, UpstreamTls, Weighted
 
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
-    read::{Fields, Reader, Section},
+    read::{Fields, Reader},
     syntax::{Kind, Node, shorten},
+    vocabulary::{Key, Rule, Section, Shape},
 };
 
 /// All that a file says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) keys: Keys,
     pub(crate) listeners: Vec<Listener>,
@@ -46,7 +47,7 @@ pub(crate) struct Settings {
     pub(crate) routes: Vec<Arc<Route>>,
 }
 
-/// Where the keys at the top of the file stand. As with [`Spanned`], that is no part of what the file says.
+/// Where the keys at the top of the file stand.
 #[derive(Debug)]
 pub(crate) struct Keys(Vec<(String, Span)>);
 
@@ -57,28 +58,73 @@ impl Keys {
     }
 }
 
-impl PartialEq for Keys {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Keys {}
-
-const GATEWAY: Section = Section {
+pub(crate) static GATEWAY: Section = Section {
     title: "the file",
+    name: "file",
+    about: "The keys at the start of a line.",
     keys: &[
-        "listen",
-        "listeners",
-        "workers",
-        "trusted_proxies",
-        "access_log",
-        "timeouts",
-        "client_limits",
-        "upstreams",
-        "defaults",
-        "routes",
+        Key::new("listen", Shape::Address, "The address of one listener without TLS.", "0.0.0.0:8080")
+            .absent("`127.0.0.1:8080`, when there are no `listeners` either"),
+        Key::new(
+            "listeners",
+            Shape::List(&Shape::Any(&[Shape::Address, Shape::Map(&listener::LISTENER)])),
+            "The listeners, in place of `listen`.",
+            "[{address: 0.0.0.0:8443, tls: {cert: api.pem, key: api.key}}]",
+        ),
+        Key::new(
+            "workers",
+            Shape::Number(1, MOST_WORKERS),
+            "How many threads serve, each with a runtime, sockets and connections to upstreams of its own.",
+            "2",
+        )
+        .absent("one a core"),
+        Key::new(
+            "trusted_proxies",
+            Shape::List(&Shape::Network),
+            "Peers that are believed when they say who the client is, and which `x-request-id` it has.",
+            "[10.0.0.0/8]",
+        )
+        .absent("none: the peer is the client"),
+        Key::new(
+            "access_log",
+            Shape::Any(&[Shape::Word(&["stdout"]), Shape::Off, Shape::Map(&serving::ACCESS_LOG)]),
+            "Where each request leaves its line, one JSON object.",
+            "{file: access.log}",
+        )
+        .absent("`stdout`"),
+        Key::new(
+            "timeouts",
+            Shape::Map(&serving::TIMEOUTS),
+            "How long clients may take.",
+            "{head: 5s, idle: 2m}",
+        ),
+        Key::new(
+            "client_limits",
+            Shape::Map(&serving::CLIENT_LIMITS),
+            "How much clients may send.",
+            "{max_head: 32KiB, max_connections: 10000}",
+        ),
+        Key::new(
+            "upstreams",
+            Shape::Named(&Shape::Upstream, &upstream::UPSTREAM_VALUE),
+            "Services behind the gateway, by names that routes use. A name holds no colon and no slash.",
+            "{orders: {targets: [10.0.1.4:8080, 10.0.1.5:8080]}}",
+        ),
+        Key::new(
+            "defaults",
+            Shape::Map(&forwarding::DEFAULTS),
+            "What holds for routes and upstreams that do not say it themselves.",
+            "{timeout: 10s, retries: 1}",
+        ),
+        Key::new(
+            "routes",
+            Shape::Items(&Shape::Map(&route::ROUTE)),
+            "Which requests go where. The order does not matter.",
+            "[{path_prefix: /v1/orders, upstream: order-service:8080}]",
+        ),
     ],
+    rules: &[Rule::Required("routes"), Rule::AtMostOne(&["listen", "listeners"])],
+    smallest: "{routes: [{path_prefix: /, upstream: localhost:3000}]}",
     later: &["admin", "audit", "telemetry", "auth", "limits", "tests"],
     aliases: &[
         ("port", "listen"),
@@ -91,6 +137,9 @@ const GATEWAY: Section = Section {
         ("log", "access_log"),
     ],
 };
+
+/// The most workers: more than any machine has cores.
+const MOST_WORKERS: i64 = 1024;
 
 /// Where a gateway listens when its file does not say: on this machine alone.
 const LISTEN: std::net::SocketAddr =
@@ -119,7 +168,7 @@ impl Settings {
         Some(Self {
             keys: Keys(fields.keys().map(|(key, span)| (key.to_owned(), span)).collect()),
             listeners: listeners(&fields, reader),
-            workers: fields.get("workers").and_then(|node| reader.count(node, 1024)),
+            workers: fields.get("workers").and_then(|node| reader.count(node, MOST_WORKERS)),
             trusted_proxies: fields
                 .get("trusted_proxies")
                 .map(|node| reader.networks(node))

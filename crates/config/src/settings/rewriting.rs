@@ -1,8 +1,9 @@
 use super::{HeaderEdits, matching::check_regex, optional};
 use crate::{
     diagnostics::{At, Spanned},
-    read::{Fields, Reader, Section},
+    read::{Fields, Reader},
     syntax::Node,
+    vocabulary::{Key, Rule, Section, Shape},
 };
 
 /// How a request is changed before it goes to its upstream, and the response before it goes back.
@@ -35,9 +36,49 @@ pub(crate) struct Redirect {
     pub(crate) path: Option<PathRewrite>,
 }
 
-const REWRITE: Section = Section {
+pub(super) static REWRITE: Section = Section {
     title: "`rewrite`",
-    keys: &["prefix", "path", "regex", "host", "request_headers", "response_headers"],
+    name: "rewrite",
+    about: "How a request is changed before it goes to its upstream, and the response before it goes back.",
+    keys: &[
+        Key::new(
+            "prefix",
+            Shape::NewPath,
+            "What stands in place of what the route's `path_prefix` matched.",
+            "/internal/orders",
+        ),
+        Key::new(
+            "path",
+            Shape::NewPath,
+            "The whole path anew, with the route's parameters (`{id}`) or captures (`$1`).",
+            "/internal/orders",
+        ),
+        Key::new(
+            "regex",
+            Shape::Regex,
+            "For the whole path; `path` is then made of what it captured. A path that it does not match stays.",
+            "'/v1/(.*)'",
+        ),
+        Key::new("host", Shape::Host, "The `Host` that the upstream sees.", "users.internal"),
+        Key::new(
+            "request_headers",
+            Shape::Map(&super::headers::HEADERS),
+            "Headers that the upstream sees.",
+            "{set: {x-via: gatewright}, remove: [cookie]}",
+        ),
+        Key::new(
+            "response_headers",
+            Shape::Map(&super::headers::HEADERS),
+            "Headers that the client sees.",
+            "{remove: [server]}",
+        ),
+    ],
+    rules: &[
+        Rule::AtMostOne(&["prefix", "path"]),
+        Rule::AtMostOne(&["prefix", "regex"]),
+        Rule::Needs("regex", "path"),
+    ],
+    smallest: "{}",
     later: &["query"],
     aliases: &[
         ("headers", "request_headers"),
@@ -47,9 +88,35 @@ const REWRITE: Section = Section {
     ],
 };
 
-const REDIRECT: Section = Section {
+pub(super) static REDIRECT: Section = Section {
     title: "`redirect`",
-    keys: &["scheme", "host", "port", "path", "prefix", "status"],
+    name: "redirect",
+    about: "The gateway's own answer: where the client shall go instead. What is not said stays as it was asked for, the query too. A \
+            request that already is where it would be sent is answered with 404.",
+    keys: &[
+        Key::new("scheme", Shape::Word(&["http", "https"]), "The scheme of the new URL.", "https"),
+        Key::new("host", Shape::Host, "Its host.", "www.example.com"),
+        Key::new("port", Shape::Number(1, 65_535), "Its port.", "8443"),
+        Key::new(
+            "path",
+            Shape::NewPath,
+            "Its whole path, with the route's parameters (`{id}`) or captures (`$1`).",
+            "/v1/orders",
+        ),
+        Key::new(
+            "prefix",
+            Shape::NewPath,
+            "What stands in place of what the route's `path_prefix` matched.",
+            "/v2",
+        ),
+        Key::new("status", Shape::Word(&["301", "302", "303", "307", "308"]), "The status.", "308")
+            .absent("302"),
+    ],
+    rules: &[
+        Rule::AtLeastOne(&["scheme", "host", "port", "path", "prefix"]),
+        Rule::AtMostOne(&["path", "prefix"]),
+    ],
+    smallest: "{path: /v1/orders}",
     later: &[],
     aliases: &[("code", "status"), ("path_prefix", "prefix"), ("to", "path"), ("location", "path")],
 };

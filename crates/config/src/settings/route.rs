@@ -1,8 +1,14 @@
-use super::{Forwarding, Matcher, Redirect, Rewrite, UpstreamRef, matching::PathMatch, optional};
+use super::{
+    Forwarding, Matcher, Redirect, Rewrite, UpstreamRef,
+    forwarding::{IDLE_TIMEOUT, RETRIES_KEY, TIMEOUT},
+    matching::{PATH_KEYS, PathMatch},
+    optional,
+};
 use crate::{
     diagnostics::{At, Spanned},
-    read::{Fields, Reader, Section},
+    read::{Fields, Reader},
     syntax::Node,
+    vocabulary::{Key, Rule, Section, Shape},
 };
 
 /// One route: which requests it takes, and what becomes of them.
@@ -31,26 +37,83 @@ pub(crate) struct Forward {
     pub(crate) preserve_host: Option<bool>,
 }
 
-const ROUTE: Section = Section {
+pub(super) static ROUTE: Section = Section {
     title: "a route",
+    name: "route",
+    about: "Which requests it takes, and what becomes of them.\n\n\
+            The order of routes does not matter. An exact path goes before a longer prefix or pattern, that before a shorter one, \
+            and those before a regular expression; then a route with methods before one without, then the one with more headers, \
+            then with more query parameters. Two routes that can both take a request and are ranked by none of it are an error until \
+            one has a `priority`, and so is a route that can never be reached.",
     keys: &[
-        "name",
-        "path",
-        "path_prefix",
-        "path_regex",
-        "host",
-        "methods",
-        "match",
-        "priority",
-        "upstream",
-        "rewrite",
-        "redirect",
-        "timeout",
-        "idle_timeout",
-        "retries",
-        "preserve_host",
-        "allow_encoded_slash",
+        Key::new("name", Shape::Text, "What logs and metrics call it.", "orders").absent("its path"),
+        Key::new(
+            "path",
+            Shape::Path,
+            "One path, or the paths of a pattern: `{id}` is one segment, `{*rest}` all that are left.",
+            "\"/v1/users/{id}/avatar\"",
+        ),
+        Key::new(
+            "path_prefix",
+            Shape::Path,
+            "A path and all below it, by segments: `/v2` takes `/v2` and `/v2/x`, never `/v2example`.",
+            "/v1/orders",
+        ),
+        Key::new("path_regex", Shape::Regex, "The paths that this matches as a whole.", "'/legacy/(\\d+)'"),
+        Key::new(
+            "host",
+            Shape::List(&Shape::Host),
+            "Hosts that are asked for; `*.example.com` is all below it, with any number of labels.",
+            "[api.example.com, \"*.example.org\"]",
+        )
+        .absent("any"),
+        Key::new("methods", Shape::List(&Shape::Method), "The methods that it takes. Where GET is allowed, HEAD is.", "[GET, POST]")
+            .absent("any"),
+        Key::new(
+            "match",
+            Shape::Map(&super::matching::MATCH),
+            "Headers and query parameters that have to be there.",
+            "{headers: {x-api-version: 2}}",
+        ),
+        Key::new(
+            "priority",
+            Shape::Number(i32::MIN as i64, i32::MAX as i64),
+            "Ranks it where nothing else does; the higher goes first.",
+            "10",
+        )
+        .absent("0"),
+        Key::new(
+            "upstream",
+            Shape::Any(&[Shape::Upstream, super::upstream::UPSTREAM_VALUE]),
+            "Where its requests go.",
+            "order-service:8080",
+        ),
+        Key::new("rewrite", Shape::Map(&super::rewriting::REWRITE), "How they are changed.", "{prefix: /internal/orders}"),
+        Key::new("redirect", Shape::Map(&super::rewriting::REDIRECT), "The answer, in place of an upstream.", "{scheme: https}"),
+        TIMEOUT.absent("as in `defaults`, or else 30s"),
+        IDLE_TIMEOUT.absent("as in `defaults`, or else 60s"),
+        RETRIES_KEY.absent("as in `defaults`, or else `off`"),
+        Key::new(
+            "preserve_host",
+            Shape::Flag,
+            "Whether the upstream sees the `Host` that the client asked for, and not the target's own. A `host` in `rewrite` goes before it.",
+            "off",
+        )
+        .absent("`on`"),
+        Key::new(
+            "allow_encoded_slash",
+            Shape::Flag,
+            "Whether paths with `%2F` are taken, which is kept as it is.",
+            "on",
+        )
+        .absent("`off`: 400"),
     ],
+    rules: &[
+        Rule::ExactlyOne(&PATH_KEYS),
+        Rule::ExactlyOne(&["upstream", "redirect"]),
+        Rule::Excludes("redirect", &FORWARDING),
+    ],
+    smallest: "{path_prefix: /v1/orders, upstream: orders:8080}",
     later: &[
         "auth",
         "scopes",

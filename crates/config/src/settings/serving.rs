@@ -3,8 +3,9 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use super::optional;
 use crate::{
     diagnostics::Spanned,
-    read::{Fields, Reader, Section},
+    read::{Fields, Reader},
     syntax::{Kind, Node, shorten},
+    vocabulary::{Key, Rule, Section, Shape},
 };
 
 /// Where the access log goes.
@@ -43,16 +44,54 @@ pub(crate) struct ClientLimits {
     pub(crate) allow_underscore: Option<bool>,
 }
 
-const ACCESS_LOG: Section = Section {
+pub(super) static ACCESS_LOG: Section = Section {
     title: "`access_log`",
-    keys: &["file"],
+    name: "access_log",
+    about: "An access log in a file. SIGHUP opens it anew, for when it was moved away.",
+    keys: &[Key::new(
+        "file",
+        Shape::File,
+        "Where the lines go, each at the end of what is there.",
+        "access.log",
+    )],
+    rules: &[Rule::Required("file")],
+    smallest: "{file: access.log}",
     later: &["format", "fields"],
     aliases: &[("path", "file")],
 };
 
-const TIMEOUTS: Section = Section {
+pub(super) static TIMEOUTS: Section = Section {
     title: "`timeouts`",
-    keys: &["head", "idle", "body", "write", "stream", "drain"],
+    name: "timeouts",
+    about: "How long clients may take. How long upstreams may is said in routes, upstreams and `defaults`.",
+    keys: &[
+        Key::new(
+            "head",
+            Shape::Duration,
+            "For a PROXY header and a TLS handshake, and for the head of a request from its first byte to its last.",
+            "5s",
+        )
+        .absent("10s"),
+        Key::new("idle", Shape::Duration, "For a connection without a request in flight.", "2m").absent("60s"),
+        Key::new("body", Shape::Duration, "Between two parts of a request's body.", "10s").absent("30s"),
+        Key::new("write", Shape::Duration, "For the client to take more of a response.", "10s").absent("30s"),
+        Key::new(
+            "stream",
+            Shape::Duration,
+            "Between bytes of an upgraded connection, in either direction.",
+            "1h",
+        )
+        .absent("5m"),
+        Key::new(
+            "drain",
+            Shape::Duration,
+            "For what is under way when the gateway is told to stop; what is left then is cut.",
+            "10s",
+        )
+        .absent("30s"),
+    ],
+    rules: &[],
+    smallest: "{}",
     later: &[],
     aliases: &[
         ("header", "head"),
@@ -65,12 +104,58 @@ const TIMEOUTS: Section = Section {
     ],
 };
 
-const CLIENT_LIMITS: Section = Section {
+pub(super) static CLIENT_LIMITS: Section = Section {
     title: "`client_limits`",
-    keys: &["max_head", "max_target", "max_headers", "max_connections", "max_streams", "allow_underscore"],
+    name: "client_limits",
+    about: "How much clients may send.",
+    keys: &[
+        Key::new("max_head", Shape::Size, "Of a request's head; a larger one is answered with 431.", "32KiB")
+            .absent("64KiB"),
+        Key::new(
+            "max_target",
+            Shape::Size,
+            "Of a request's target; a longer one is answered with 414.",
+            "4KiB",
+        )
+        .absent("8KiB"),
+        Key::new(
+            "max_headers",
+            Shape::Number(1, MOST_HEADERS),
+            "Lines of a request's head; more are answered with 431.",
+            "50",
+        )
+        .absent("100"),
+        Key::new(
+            "max_connections",
+            Shape::Number(1, MOST_CONNECTIONS),
+            "Open at the same time, over all listeners; more have to wait.",
+            "10000",
+        )
+        .absent("no bound"),
+        Key::new(
+            "max_streams",
+            Shape::Number(1, MOST_STREAMS),
+            "Requests at the same time on one HTTP/2 connection.",
+            "50",
+        )
+        .absent("100"),
+        Key::new(
+            "allow_underscore",
+            Shape::Flag,
+            "Whether `_` is taken in the names of headers, which many servers take for `-`.",
+            "on",
+        )
+        .absent("`off`: 400"),
+    ],
+    rules: &[],
+    smallest: "{}",
     later: &["max_body"],
     aliases: &[("max_header_bytes", "max_head"), ("max_uri", "max_target"), ("connections", "max_connections")],
 };
+
+const MOST_HEADERS: i64 = 10_000;
+const MOST_CONNECTIONS: i64 = 10_000_000;
+const MOST_STREAMS: i64 = 10_000;
 
 impl AccessLog {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
@@ -116,9 +201,9 @@ impl ClientLimits {
         let fields = Fields::read(node, &CLIENT_LIMITS, reader)?;
         let max_head = fields.get("max_head").map(|node| reader.size(node));
         let max_target = fields.get("max_target").map(|node| reader.size(node));
-        let max_headers = fields.get("max_headers").map(|node| reader.number(node, 1..=10_000));
-        let max_connections = fields.get("max_connections").map(|node| reader.count(node, 10_000_000));
-        let max_streams = fields.get("max_streams").map(|node| reader.number(node, 1..=10_000));
+        let max_headers = fields.get("max_headers").map(|node| reader.number(node, 1..=MOST_HEADERS));
+        let max_connections = fields.get("max_connections").map(|node| reader.count(node, MOST_CONNECTIONS));
+        let max_streams = fields.get("max_streams").map(|node| reader.number(node, 1..=MOST_STREAMS));
         let allow_underscore = fields.get("allow_underscore").map(|node| reader.flag(node));
         Some(Self {
             max_head: optional(max_head)?,

@@ -3,8 +3,9 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use super::optional;
 use crate::{
     diagnostics::{At, Spanned},
-    read::{Fields, Reader, Section, Target},
+    read::{Fields, Reader, Target},
     syntax::{Kind, Node},
+    vocabulary::{Key, Rule, Section, Shape},
 };
 
 /// A service behind the gateway.
@@ -61,18 +62,60 @@ pub(crate) enum UpstreamRef {
     Inline(Upstream),
 }
 
-const UPSTREAM: Section = Section {
+static UPSTREAM: Section = Section {
     title: "an upstream",
+    name: "upstream",
+    about: "A service behind the gateway. `host:port` alone stands for one target with nothing else said. Routes that write the \
+            same upstream share it, and a reload that leaves it as it is keeps its connections. A name that does not resolve is a \
+            warning when the gateway starts, and its routes answer 502 until it does.",
     keys: &[
-        "targets",
-        "target",
-        "protocol",
-        "tls",
-        "balance",
-        "connect_timeout",
-        "keep_alive",
-        "max_connections",
+        Key::new(
+            "targets",
+            Shape::List(&TARGET_VALUE),
+            "Where the service listens; each takes its turn.",
+            "[10.0.1.4:8080, {address: 10.0.1.5:8080, weight: 2}]",
+        ),
+        Key::new("target", TARGET_VALUE, "The same, for one.", "orders:8080"),
+        Key::new(
+            "protocol",
+            Shape::Word(&["auto", "http1", "http2"]),
+            "What is spoken. `auto` is HTTP/1.1 on cleartext, and what ALPN settles under TLS.",
+            "http2",
+        )
+        .absent("`auto`"),
+        Key::new(
+            "tls",
+            Shape::Any(&[Shape::On, Shape::Off, Shape::Map(&TLS)]),
+            "Speaks TLS; `on` trusts the system's authorities.",
+            "{ca: internal.pem, server_name: orders.internal}",
+        )
+        .absent("`off`"),
+        Key::new("balance", Shape::Word(&["round_robin"]), "Whose turn it is.", "round_robin")
+            .absent("`round_robin`"),
+        Key::new(
+            "connect_timeout",
+            Shape::Duration,
+            "For resolving, connecting and the TLS handshake together.",
+            "1s",
+        )
+        .absent("as in `defaults`, or else 5s"),
+        Key::new(
+            "keep_alive",
+            Shape::Duration,
+            "How long an idle connection is kept: less long than the service itself keeps it.",
+            "20s",
+        )
+        .absent("4s"),
+        Key::new(
+            "max_connections",
+            Shape::Number(1, MOST_CONNECTIONS),
+            "To each target; more requests wait for one, within `connect_timeout`.",
+            "200",
+        )
+        .absent("no bound"),
     ],
+    rules: &[Rule::ExactlyOne(&["target", "targets"])],
+    smallest: "{target: orders:8080}",
     later: &["health", "function", "discovery"],
     aliases: &[
         ("servers", "targets"),
@@ -85,12 +128,57 @@ const UPSTREAM: Section = Section {
     ],
 };
 
-const TARGET: Section =
-    Section { title: "a target", keys: &["address", "weight"], later: &[], aliases: &[("host", "address")] };
+const TARGET_VALUE: Shape = Shape::Any(&[Shape::Target, Shape::Map(&TARGET)]);
 
-const TLS: Section = Section {
+/// An upstream in its short form or its long one.
+pub(super) static UPSTREAM_VALUE: Shape = Shape::Any(&[Shape::Target, Shape::Map(&UPSTREAM)]);
+
+const MOST_CONNECTIONS: i64 = 1_000_000;
+
+static TARGET: Section = Section {
+    title: "a target",
+    name: "target",
+    about: "A target that takes more turns than others.",
+    keys: &[
+        Key::new("address", Shape::Target, "Where it listens.", "10.0.1.5:8080"),
+        Key::new("weight", Shape::Number(1, 100), "How many turns it takes where others take one.", "2")
+            .absent("1"),
+    ],
+    rules: &[Rule::Required("address")],
+    smallest: "{address: 10.0.1.5:8080}",
+    later: &[],
+    aliases: &[("host", "address")],
+};
+
+static TLS: Section = Section {
     title: "an upstream's `tls`",
-    keys: &["ca", "cert", "key", "server_name"],
+    name: "upstream_tls",
+    about: "TLS towards a service. Files are PEM.",
+    keys: &[
+        Key::new(
+            "ca",
+            Shape::File,
+            "The authorities that the service's certificate is checked against.",
+            "internal.pem",
+        )
+        .absent("the system's"),
+        Key::new(
+            "cert",
+            Shape::File,
+            "The gateway's own certificate, for services that ask for one.",
+            "gw.pem",
+        ),
+        Key::new("key", Shape::File, "Its private key.", "gw.key"),
+        Key::new(
+            "server_name",
+            Shape::Host,
+            "The name that the service's certificate has to bear, and that it is asked for (SNI).",
+            "orders.internal",
+        )
+        .absent("the target's host"),
+    ],
+    rules: &[Rule::Together("cert", "key")],
+    smallest: "{ca: internal.pem}",
     later: &["verify"],
     aliases: &[("sni", "server_name"), ("client_cert", "cert"), ("client_key", "key")],
 };
@@ -109,7 +197,7 @@ impl Upstream {
         let tls = fields.get("tls").map_or(Some(None), |node| UpstreamTls::read(node, reader));
         let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
         let keep_alive = fields.get("keep_alive").map(|node| reader.duration(node));
-        let max_connections = fields.get("max_connections").map(|node| reader.count(node, 1_000_000));
+        let max_connections = fields.get("max_connections").map(|node| reader.count(node, MOST_CONNECTIONS));
         balance?;
         Some(Self {
             name: name.to_owned(),

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::{Value, json};
+
 use crate::running::{Running, TestFile, output, stderr};
 
 fn get(address: &str, path: &str) -> String {
@@ -43,6 +45,71 @@ fn a_misspelt_key_exits_with_1_and_names_the_place_and_the_nearest_key() {
         assert!(message.contains("misspelt.yaml:2:3: error: unknown key `path_prefx`"), "{message}");
         assert!(message.contains("did you mean `path_prefix`?"), "{message}");
     }
+}
+
+#[test]
+fn a_check_can_be_told_as_one_json_document() {
+    let check = |file: &TestFile| {
+        let output = output(&["check", "--format", "json", file.path()]);
+        assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+        let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        (output.status.code(), found)
+    };
+    let text =
+        "routes:\n- path_prefx: /v1\n  upstream: orders:8080\n- {path: /a, path: /b, upstream: \"a:80\"}\n";
+    let file = TestFile::new("wrong.json.yaml", text);
+    let (code, found) = check(&file);
+    let place = |line: u64, from: u64, to: u64| json!({"line": line, "column": from, "end": {"line": line, "column": to}});
+    let mut unknown = json!({
+        "severity": "error",
+        "message": "unknown key `path_prefx` in a route",
+        "help": "did you mean `path_prefix`?",
+        "file": file.path(),
+        "related": [],
+    });
+    unknown.as_object_mut().expect("a map").extend(place(2, 3, 13).as_object().expect("a map").clone());
+    assert_eq!((code, &found["errors"], &found["warnings"]), (Some(1), &json!(2), &json!(0)));
+    assert_eq!(found["diagnostics"][0], unknown);
+    let related = &found["diagnostics"][1]["related"][0];
+    assert_eq!((&related["line"], &related["column"]), (&json!(4), &json!(4)), "{found:#}");
+
+    let text = "upstreams: {unused: \"127.0.0.1:80\"}\nroutes: [{path: /a, upstream: \"name.invalid:80\"}]\n";
+    let file = TestFile::new("right.json.yaml", text);
+    let (code, found) = check(&file);
+    assert_eq!((code, &found["errors"], &found["warnings"]), (Some(0), &json!(0), &json!(1)), "{found:#}");
+    let output = output(&["check", "--resolve", "--format", "json", file.path()]);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let errors = (output.status.code(), &found["errors"], &found["warnings"]);
+    assert_eq!(errors, (Some(1), &json!(1), &json!(1)), "{found:#}");
+}
+
+#[test]
+fn the_schema_is_json_and_knows_every_key_of_a_route() {
+    let output = output(&["schema"]);
+    let schema: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let route = &schema["$defs"]["route"]["properties"];
+    assert!(route["path_prefix"]["description"].is_string(), "{route:#}");
+    assert_eq!(route["upstream"]["examples"], json!(["order-service:8080"]));
+}
+
+#[test]
+fn shells_can_complete_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = output(&["completions", shell]);
+        let script = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0));
+        for word in ["gatewright", "check", "schema", "--resolve"] {
+            // Fish writes long options without their dashes.
+            assert!(script.contains(word.trim_start_matches('-')), "{shell}: no {word}");
+        }
+    }
+    let mut bash = std::process::Command::new("bash");
+    let script = output(&["completions", "bash"]).stdout;
+    let ask = "COMP_WORDS=(gatewright ch); COMP_CWORD=1; _gatewright gatewright ch gatewright; echo \"${COMPREPLY[@]}\"";
+    bash.args(["-c", &format!("{}\n{ask}", String::from_utf8_lossy(&script))]);
+    let completed = bash.output().expect("bash runs");
+    assert_eq!(String::from_utf8_lossy(&completed.stdout).trim(), "check", "{}", stderr(&completed));
 }
 
 #[test]

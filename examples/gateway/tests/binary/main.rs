@@ -2,4 +2,5 @@
 
 mod command_line;
 mod reload;
+mod reload_under_load;
 mod running;

@@ -191,6 +191,7 @@ async fn an_upstream_that_stays_keeps_its_connections() {
     let said = reloading.reload(&text("50s", ""));
     assert!(said.contains("routes: 0 kept, 3 added, 3 removed; upstreams: 2 kept, 1 added, 1"), "{said}");
     assert_eq!(visit().await, (2, 1, 1));
+    eventually("the end of the idle connection", || named.open() == 1).await;
 
     let said = reloading.reload(&text("50s", "# nothing else\n"));
     assert!(said.contains("nothing has changed"), "{said}");
@@ -229,7 +230,7 @@ async fn a_certificate_is_replaced_for_handshakes_to_come() {
     // A key that is not the certificate's: the handshakes go on as before.
     fs::copy(ca.server(&["other.example"]).key, folder.path().join("api.key")).expect("copies");
     let said = gateway.reload();
-    assert!(said.contains("gateway.yaml:5:14: error: the private key in "), "{said}");
+    assert!(said.contains("gateway.yaml:5:29: error: the private key in "), "{said}");
     assert!(said.contains("does not belong to the certificate"), "{said}");
     connect("new.example").await.expect("a handshake");
 
