@@ -176,7 +176,12 @@ pub(crate) fn clean_response(parts: &mut response::Parts) -> Result<(), Error> {
 fn settle_length(headers: &mut HeaderMap) -> Result<(), Error> {
     let mut fields = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = fields.next() else { return Ok(()) };
-    let plain = |text: &[u8]| text == b"0" || (!text.starts_with(b"0") && text.iter().all(u8::is_ascii_digit));
+    // Nineteen digits fit into 64 bits, whatever they are.
+    let plain = |text: &[u8]| match text {
+        b"0" => true,
+        [b'1'..=b'9', rest @ ..] => rest.len() < 19 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
     if fields.next().is_none() && plain(first.as_bytes()) {
         return Ok(());
     }
