@@ -236,3 +236,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_holds_nothing_that_a_terminal_would_obey() {
+    let text = "rou\u{202e}tes: \u{2066}x\nlisten: \"127.0.0.1:\u{1b}[2J\u{200f}\"\nb\u{0}d: 1\n";
+    let told = Config::parse("gateway.yaml", text).expect_err("is wrong").to_string();
+    let obeyed = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}\u{200f}".contains(c);
+    assert!(!told.contains(obeyed), "{told:?}");
+}

@@ -109,5 +109,11 @@ fn completions(shell: clap_complete::Shell) -> String {
 /// The program's own log. What is shown of it can be set by `RUST_LOG`; stdout is for the access log.
 fn log_to_stderr() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        // It would complain on stderr that stderr is closed, and panic since it cannot.
+        .log_internal_errors(false)
+        .init();
 }

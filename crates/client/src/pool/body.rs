@@ -20,7 +20,10 @@ pub struct PoolBody<B: Send + 'static> {
 
 enum Exchange<B> {
     Http1(Lease<B>),
-    Http2(#[allow(dead_code, reason = "held until the stream ends")] StreamPermit<B>),
+    /// Held until the stream ends.
+    Http2 {
+        _stream: StreamPermit<B>,
+    },
     Done,
 }
 
@@ -32,7 +35,7 @@ impl<B: Send + 'static> PoolBody<B> {
     }
 
     pub(super) fn http2(body: Incoming, stream: StreamPermit<B>) -> Self {
-        Self { body, exchange: Exchange::Http2(stream) }
+        Self { body, exchange: Exchange::Http2 { _stream: stream } }
     }
 
     /// Gives the connection up, so that nobody uses it again: what it sent was not to be trusted.
@@ -63,7 +66,7 @@ impl<B: Send + 'static> Body for PoolBody<B> {
                 if frame.is_trailers() {
                     self.exchange = match std::mem::replace(&mut self.exchange, Exchange::Done) {
                         // Nothing follows trailers; HTTP/1 still has to see its own end.
-                        Exchange::Http2(_) => Exchange::Done,
+                        Exchange::Http2 { .. } => Exchange::Done,
                         other => other,
                     };
                 }
@@ -75,7 +78,7 @@ impl<B: Send + 'static> Body for PoolBody<B> {
                 Poll::Ready(Some(Err(classify(error))))
             }
             // hyper takes a reset that reports no error for the end, also when the endpoint has not ended the stream.
-            None if matches!(self.exchange, Exchange::Http2(_)) && !self.body.is_end_stream() => {
+            None if matches!(self.exchange, Exchange::Http2 { .. }) && !self.body.is_end_stream() => {
                 self.exchange = Exchange::Done;
                 Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the stream was reset before its end"))))
             }

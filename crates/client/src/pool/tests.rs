@@ -114,6 +114,17 @@ async fn a_response_with_another_coding_than_chunked_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn http_1_0_cannot_change_protocols() {
+    let pool = answering(b"HTTP/1.0 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n").await.0.build();
+    let request = Request::get("/").header("host", "origin").header("upgrade", "websocket");
+    let request = request.header("connection", "upgrade").body(Body::empty()).expect("a request");
+    let connection = pool.checkout(Require::Http1).await.expect("connects");
+    let (error, request) = connection.send(request).await.expect_err("is refused").into_parts();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(request.is_none());
+}
+
 /// A body of which nothing comes until it is told to.
 struct Held(tokio::sync::oneshot::Receiver<Bytes>);
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{Diagnostic, Place, Source};
+use crate::syntax::printable;
 
 /// The most characters of a line that are shown.
 const WIDTH: usize = 120;
@@ -19,18 +20,23 @@ pub(super) fn render(f: &mut fmt::Formatter<'_>, source: &Source, diagnostic: &D
         Some(place) => write!(f, "{file}:{}:{}: ", place.line(), place.column())?,
         None => write!(f, "{file}: ")?,
     }
-    writeln!(f, "{}: {}", diagnostic.severity, diagnostic.message)?;
+    writeln!(f, "{}: {}", diagnostic.severity, shown(&diagnostic.message))?;
     if let Some(place) = diagnostic.place {
         snippet(f, source, place)?;
     }
     for (place, note) in &diagnostic.related {
-        writeln!(f, "  {file}:{}:{}: {note}", place.line(), place.column())?;
+        writeln!(f, "  {file}:{}:{}: {}", place.line(), place.column(), shown(note))?;
         snippet(f, source, *place)?;
     }
     if let Some(help) = &diagnostic.help {
-        writeln!(f, "  help: {help}")?;
+        writeln!(f, "  help: {}", shown(help))?;
     }
     Ok(())
+}
+
+/// A text that may quote the file.
+fn shown(text: &str) -> String {
+    text.chars().map(|character| if character == '\n' { character } else { printable(character) }).collect()
 }
 
 /// The line of a place, with carets below what is meant.
@@ -50,7 +56,7 @@ fn snippet(f: &mut fmt::Formatter<'_>, source: &Source, place: Place) -> fmt::Re
     let shown = line.chars().skip(skipped).take(WIDTH);
     f.write_str("    ")?;
     for character in shown {
-        f.write_char(if character.is_control() { ' ' } else { character })?;
+        f.write_char(printable(character))?;
     }
     let before = before - skipped;
     let meant = meant.min(WIDTH.saturating_sub(before).max(1));

@@ -11,5 +11,5 @@ mod mistakes;
 mod node;
 mod parse;
 
-pub(crate) use node::{Entry, Kind, Node, shorten};
+pub(crate) use node::{Entry, Kind, Node, printable, shorten};
 pub(crate) use parse::{SIZE, parse};

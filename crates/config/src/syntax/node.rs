@@ -46,9 +46,16 @@ impl Node {
 pub(crate) fn shorten(text: &str) -> String {
     const MOST: usize = 60;
     let line = text.lines().next().unwrap_or_default();
-    let mut short: String = line.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = line.chars().take(MOST).map(printable).collect();
     if line.chars().nth(MOST).is_some() || text.lines().nth(1).is_some() {
         short.push('…');
     }
     short
+}
+
+/// The character, or a space for what a terminal would obey: control characters, and those that turn the direction of
+/// text, so that it reads other than it is.
+pub(crate) fn printable(character: char) -> char {
+    let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if character.is_control() || turns { ' ' } else { character }
 }

@@ -177,6 +177,23 @@ fn a_gateway_says_where_it_listens_serves_and_drains_at_sigterm() {
 }
 
 #[test]
+fn a_gateway_whose_stderr_is_closed_goes_on() {
+    let routes: String =
+        (1..6).map(|port| format!("- {{path_prefix: /{port}, upstream: \"127.0.0.1:{port}\"}}\n")).collect();
+    let file = TestFile::new("unheard.yaml", &format!("listen: 127.0.0.1:0\nroutes:\n{routes}"));
+    let mut gateway = Running::start(file.path(), &[]);
+    let address = gateway.address();
+    gateway.stop_listening();
+    // Each upstream that is down is a line in the log.
+    for port in 1..6 {
+        let response = get(&address, &format!("/{port}"));
+        assert!(response.starts_with("HTTP/1.1 502 "), "{port}: {response}");
+    }
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[test]
 fn a_request_that_is_under_way_at_sigterm_is_answered() {
     let upstream = TcpListener::bind("127.0.0.1:0").expect("binds");
     let text = format!(

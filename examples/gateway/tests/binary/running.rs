@@ -100,6 +100,11 @@ impl Running {
         self.until("SIGHUP: ")
     }
 
+    /// Reads no more of what it says: its next line finds stderr closed, or the one after that.
+    pub(crate) fn stop_listening(&mut self) {
+        self.lines = mpsc::channel().1;
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it ends")
     }
