@@ -10,11 +10,12 @@ pub struct Hex<const N: usize>([u8; N]);
 
 impl<const N: usize> Hex<N> {
     /// The low `4 * N` bits of `value`, most significant digit first.
-    pub fn new(mut value: u128) -> Self {
+    pub fn new(value: u128) -> Self {
         let mut digits = [0; N];
-        for digit in digits.iter_mut().rev() {
-            *digit = DIGITS[usize::from(value as u8 & 0xf)];
-            value >>= 4;
+        for (pair, byte) in digits.rchunks_mut(2).zip(value.to_le_bytes()) {
+            let both = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
+            // An odd number of digits ends, at the left, with half a byte.
+            pair.copy_from_slice(&both[2 - pair.len()..]);
         }
         Self(digits)
     }
