@@ -46,6 +46,9 @@
 //! # let _ = (reads, reports); Ok(()) }
 //! ```
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod body;
 mod builder;
 mod deadline;
@@ -65,3 +68,8 @@ pub use gatewright_client::{InvalidTarget, Protocol, Resolver, Target};
 pub use retries::Retries;
 pub use service::{ProxyFuture, ProxyService};
 pub use upstream::{Upstream, UpstreamBuilder};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -35,26 +35,34 @@ where
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    /// A connection that can be used at once, if there is one.
+    pub fn ready(&self, require: Require) -> Option<Connection<B>> {
+        let pool = &self.inner;
+        let wants_http2 = require == Require::Any || pool.protocol == Protocol::Http2;
+        let shard = pool.own_shard();
+        if wants_http2 && let Some(connection) = shard.multiplexed() {
+            return Some(Connection::http2(connection));
+        }
+        let idle = shard.take_ready(pool.keep_alive).or_else(|| {
+            if !steals() {
+                return None;
+            }
+            pool.others(shard).find_map(|other| other.take_ready(pool.keep_alive))
+        })?;
+        Some(Connection::http1(idle.sender, pool, Some(idle.since)))
+    }
+
     /// Finds a connection that is ready, or opens one.
     ///
     /// # Errors
     ///
     /// When none can be opened, or none becomes free in time; [`Error::is_connect`] holds.
     pub async fn checkout(&self, require: Require) -> Result<Connection<B>, Error> {
+        if let Some(connection) = self.ready(require) {
+            return Ok(connection);
+        }
         let pool = &self.inner;
-        let wants_http2 = require == Require::Any || pool.protocol == Protocol::Http2;
-        let shard = &pool.shards[thread_number() % pool.shards.len()];
-        if wants_http2 && let Some(connection) = shard.multiplexed() {
-            return Ok(Connection::http2(connection));
-        }
-        if let Some(idle) = shard.take_ready(pool.keep_alive) {
-            return Ok(Connection::http1(idle.sender, pool, Some(idle.since)));
-        }
-        if steals()
-            && let Some(idle) = pool.others(shard).find_map(|other| other.take_ready(pool.keep_alive))
-        {
-            return Ok(Connection::http1(idle.sender, pool, Some(idle.since)));
-        }
+        let shard = pool.own_shard();
         let protocol = match (pool.protocol, require) {
             (Protocol::Auto, Require::Http1) => Protocol::Http1,
             (protocol, _) => protocol,
@@ -85,6 +93,10 @@ fn steals() -> bool {
 }
 
 impl<B> Inner<B> {
+    fn own_shard(&self) -> &Shard<B> {
+        &self.shards[thread_number() % self.shards.len()]
+    }
+
     fn others<'a>(&'a self, own: &'a Shard<B>) -> impl Iterator<Item = &'a Shard<B>> + Clone {
         self.shards.iter().filter(move |shard| !std::ptr::eq(*shard, own))
     }

@@ -2,8 +2,6 @@
 
 use std::str;
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// `N` hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hex<const N: usize>([u8; N]);
@@ -11,12 +9,14 @@ pub struct Hex<const N: usize>([u8; N]);
 impl<const N: usize> Hex<N> {
     /// The low `4 * N` bits of `value`, most significant digit first.
     pub fn new(value: u128) -> Self {
-        let mut digits = [0; N];
-        for (pair, byte) in digits.rchunks_mut(2).zip(value.to_le_bytes()) {
-            let both = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
-            // An odd number of digits ends, at the left, with half a byte.
-            pair.copy_from_slice(&both[2 - pair.len()..]);
+        let mut all = [0; 32];
+        for (pair, byte) in all.as_chunks_mut().0.iter_mut().zip(value.to_be_bytes()) {
+            *pair = [byte >> 4, byte & 0xf];
         }
+        // Without a table, so that the compiler does it for all digits at once.
+        let all = all.map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 });
+        let mut digits = [0; N];
+        digits.copy_from_slice(&all[32 - N..]);
         Self(digits)
     }
 
