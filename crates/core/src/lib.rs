@@ -15,6 +15,7 @@
 //! 8. [`hop_by_hop`] fields are removed where a request comes in and where it goes out.
 //! 9. [`ids`] are random: a request's, a trace's.
 //! 10. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
+//! 11. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
 //!
 //! # Example
 //!
@@ -72,6 +73,7 @@ pub mod problem;
 mod record;
 mod rejection;
 mod response_body;
+mod upgrade;
 
 pub use body::Body;
 pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
@@ -82,3 +84,4 @@ pub use principal::{Principal, PrincipalBuilder};
 pub use record::{RequestRecord, Summary};
 pub use rejection::Rejection;
 pub use response_body::ResponseBody;
+pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};

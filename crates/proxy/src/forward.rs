@@ -3,10 +3,9 @@
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use gatewright_client::{Connection, PoolBody, Require, SendError};
-use gatewright_core::{Body, Error, ErrorKind, RequestRecord, Side};
+use gatewright_core::{Body, Error, ErrorKind, OnUpgrade, RequestRecord, Side};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     body::RequestBody,
     deadline::{Limits, Progress, within},
     head::{self, Destination},
-    interim::Relay,
+    interim,
     retries::is_idempotent,
     service::Settings,
     tunnel::{self, Upgrade},
@@ -79,7 +78,6 @@ struct Spent {
 struct Sending<F> {
     response: F,
     progress: Option<Arc<Progress>>,
-    relay: Option<Relay>,
 }
 
 /// What became of one attempt: the response's head, or why there is none.
@@ -118,9 +116,8 @@ impl Exchange<'_> {
             let refusable = connection.version() == Version::HTTP_2 && self.bodiless && spent.unsent == 0;
             let copied = stale || refusable || (may_resend && spent.resent < retries.attempts());
             let copy = copied.then(|| copy_of(&request));
-            let Sending { response, progress, relay } = self.send(connection, request, endpoint)?;
+            let Sending { response, progress } = self.send(connection, request, endpoint)?;
             let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
-            drop(relay);
             let error = match outcome {
                 Ok(Ok(response)) => {
                     endpoint.note_success();
@@ -179,23 +176,23 @@ impl Exchange<'_> {
     /// Sends one attempt on its way.
     fn send(
         &self,
-        connection: Connection<RequestBody>,
+        mut connection: Connection<RequestBody>,
         mut request: Request<RequestBody>,
         endpoint: &Endpoint,
     ) -> Result<Sending<impl Future<Output = Sent> + use<>>, Error> {
         let Settings { upstream, preserve_host, .. } = self.settings;
         let version = connection.version();
         self.destination.write(&mut request, version, upstream.scheme(), &endpoint.host, *preserve_host)?;
-        let mut relay = None;
         if version == Version::HTTP_11 {
             if self.upgrading {
                 Upgrade::write(request.headers_mut());
             }
-            relay = Relay::responder(self.record.as_ref(), self.client_version)
-                .map(|responder| Relay::attach(responder, &mut request));
+            if let Some(responder) = interim::responder(self.record.as_ref(), self.client_version) {
+                connection = connection.relay_interim(responder);
+            }
         }
         let progress = request.body().progress();
-        Ok(Sending { response: connection.send(request), progress, relay })
+        Ok(Sending { response: connection.send(request), progress })
     }
 
     fn limits(&self) -> Limits {
