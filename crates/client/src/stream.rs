@@ -18,6 +18,8 @@ pub(crate) enum Stream {
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
     /// The half that receives, while another task sends.
     Receiving(ReadHalf<Stream>),
+    #[cfg(test)]
+    Memory(tokio::io::DuplexStream),
 }
 
 impl Stream {
@@ -29,6 +31,8 @@ impl Stream {
             #[cfg(feature = "tls")]
             Self::Tls(_) => true,
             Self::Receiving(_) => true,
+            #[cfg(test)]
+            Self::Memory(_) => true,
         }
     }
 
@@ -38,6 +42,8 @@ impl Stream {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Ok(Pin::new(&mut **stream)),
             Self::Receiving(_) => Err(io::ErrorKind::BrokenPipe.into()),
+            #[cfg(test)]
+            Self::Memory(stream) => Ok(Pin::new(stream)),
         }
     }
 }
@@ -49,6 +55,8 @@ impl AsyncRead for Stream {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
             Self::Receiving(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(test)]
+            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }

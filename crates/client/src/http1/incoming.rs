@@ -117,12 +117,11 @@ impl<P> Incoming<P> {
 
     /// Everything has been read. A request that still is on its way goes on.
     fn end(&mut self) {
-        let connection = self.connection.take();
+        let Some(connection) = self.connection.take() else { return };
         match self.remainder.take() {
             Some(remainder) => remainder.detach(),
-            None => {
-                self.spent = connection.filter(|connection| self.reusable && connection.received.is_empty());
-            }
+            None if self.reusable && connection.received.is_empty() => self.spent = Some(connection),
+            None => {}
         }
     }
 
