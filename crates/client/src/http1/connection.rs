@@ -52,9 +52,8 @@ impl<P> Connection<P> {
         self.place.as_ref()
     }
 
-    pub(super) fn with_stream(self: Box<Self>, change: impl FnOnce(Stream) -> Stream) -> Box<Self> {
-        let connection = *self;
-        Box::new(Self { stream: change(connection.stream), ..connection })
+    pub(super) fn with_stream(self, change: impl FnOnce(Stream) -> Stream) -> Box<Self> {
+        Box::new(Self { stream: change(self.stream), ..self })
     }
 
     /// When its last exchange ended; `None` for a new connection.

@@ -202,7 +202,7 @@ where
             }
             Stage::Sending(upload) => {
                 if let Some(request) = self.request.take() {
-                    let (receiving, rest) = Remainder::start(connection, upload, request.into_body());
+                    let (receiving, rest) = Remainder::start(*connection, upload, request.into_body());
                     connection = receiving;
                     remainder = Some(rest);
                 }

@@ -138,7 +138,7 @@ impl<P> Incoming<P> {
         self.remainder = None;
         let connection = self.connection.take();
         match overtaken? {
-            Overtaken::Sent(sent) => self.connection = connection.map(|connection| sent.rejoin(connection)),
+            Overtaken::Sent(sent) => self.connection = connection.map(|connection| sent.rejoin(*connection)),
             Overtaken::Unwanted(place) => {
                 self.reusable = false;
                 self.connection = connection.map(|mut connection| {

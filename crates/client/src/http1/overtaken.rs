@@ -41,7 +41,7 @@ pub(super) struct Sender<P> {
 impl<P: Send + 'static> Remainder<P> {
     /// Gives the rest of a request to a task, and the half that receives back.
     pub(super) fn start<B>(
-        connection: Box<Connection<P>>,
+        connection: Connection<P>,
         mut upload: Upload,
         mut body: B,
     ) -> (Box<Connection<P>>, Self)
@@ -88,7 +88,7 @@ impl<P> Drop for Remainder<P> {
 }
 
 impl<P> Sender<P> {
-    fn split(mut connection: Box<Connection<P>>) -> (Box<Connection<P>>, Self) {
+    fn split(mut connection: Connection<P>) -> (Box<Connection<P>>, Self) {
         let (place, queue) = (connection.place.take(), std::mem::take(&mut connection.queue));
         let mut halves = None;
         let connection = connection.with_stream(|stream| {
@@ -103,7 +103,7 @@ impl<P> Sender<P> {
     }
 
     /// Makes the connection whole again.
-    pub(super) fn rejoin(self, mut connection: Box<Connection<P>>) -> Box<Connection<P>> {
+    pub(super) fn rejoin(self, mut connection: Connection<P>) -> Box<Connection<P>> {
         connection.queue = self.queue;
         connection.place = self.place;
         connection.with_stream(|stream| match stream {

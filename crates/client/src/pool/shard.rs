@@ -28,6 +28,7 @@ pub(super) struct Shard<B> {
 
 struct State<B> {
     /// The last one in is the first one out, so that those not needed fall idle.
+    #[expect(clippy::vec_box, reason = "a connection goes from hand to hand, and is large")]
     idle: Vec<Box<http1::Connection<Place<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
     swept: bool,
