@@ -40,14 +40,18 @@
 //! ```
 
 mod connect;
+mod http1;
 mod pool;
 mod resolver;
+mod send_error;
+mod stream;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, SendError};
+pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require};
 pub use resolver::Resolver;
+pub use send_error::SendError;
 pub use target::{InvalidTarget, Target};
 #[cfg(feature = "tls")]
 pub use tls::{ClientTls, ClientTlsBuilder, ClientTlsError};

@@ -3,10 +3,9 @@
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use gatewright_client::{Connection, PoolBody, Require, SendError};
-use gatewright_core::{Body, Error, ErrorKind, RequestRecord, Side};
+use gatewright_core::{Body, Error, ErrorKind, OnUpgrade, RequestRecord, Side};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     body::RequestBody,
     deadline::{Limits, Progress, within},
     head::{self, Destination},
-    interim::Relay,
+    interim,
     retries::is_idempotent,
     service::Settings,
     tunnel::{self, Upgrade},
@@ -72,11 +71,10 @@ enum First<F> {
     Unsent(usize, Request<RequestBody>),
 }
 
-/// An attempt on its way, and what is held until its response's head is there.
+/// An attempt on its way.
 struct Attempt<F> {
     response: F,
     progress: Option<Arc<Progress>>,
-    relay: Option<Relay>,
     sent: Sent,
 }
 
@@ -186,7 +184,7 @@ impl Exchange {
     /// Sends the request on its way.
     fn attempt(
         &self,
-        connection: Connection<RequestBody>,
+        mut connection: Connection<RequestBody>,
         mut request: Request<RequestBody>,
         index: usize,
         spent: &Spent,
@@ -203,16 +201,16 @@ impl Exchange {
 
         let own_host = &upstream.endpoints()[index].host;
         self.destination.write(&mut request, version, upstream.scheme(), own_host, *preserve_host)?;
-        let mut relay = None;
         if version == Version::HTTP_11 {
             if self.upgrade.is_some() {
                 Upgrade::write(request.headers_mut());
             }
-            relay = Relay::responder(self.record.as_ref(), self.client_version)
-                .map(|responder| Relay::attach(responder, &mut request));
+            if let Some(responder) = interim::responder(self.record.as_ref(), self.client_version) {
+                connection = connection.relay_interim(responder);
+            }
         }
         let progress = request.body().progress();
-        Ok(Attempt { response: connection.send(request), progress, relay, sent })
+        Ok(Attempt { response: connection.send(request), progress, sent })
     }
 
     /// Waits for the answer to an attempt, and judges it.
@@ -222,9 +220,8 @@ impl Exchange {
         spent: &mut Spent,
     ) -> Result<Verdict, Error> {
         let Settings { upstream, retries, .. } = &*self.settings;
-        let Attempt { response, progress, relay, sent } = attempt;
+        let Attempt { response, progress, sent } = attempt;
         let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
-        drop(relay);
         let Sent { endpoint: index, reused, stale, refusable, copy } = sent;
         let endpoint = &upstream.endpoints()[index];
         let error = match outcome {

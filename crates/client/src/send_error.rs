@@ -1,11 +1,11 @@
+//! What becomes of a request that could not be sent.
+
 use std::fmt;
 
 use gatewright_core::{Error, ErrorKind};
 use h2::Reason;
 use http::Request;
 use hyper::client::conn::TrySendError;
-
-use super::sent::Sent;
 
 /// A request could not be sent, or its response did not come.
 pub struct SendError<B> {
@@ -14,17 +14,22 @@ pub struct SendError<B> {
 }
 
 impl<B> SendError<B> {
-    pub(super) fn of(mut failure: TrySendError<Request<Sent<B>>>) -> Self {
+    pub(crate) fn new(error: Error) -> Self {
+        Self { error, request: None }
+    }
+
+    /// No byte of the request has left.
+    pub(crate) fn unsent(error: Error, request: Option<Request<B>>) -> Self {
+        Self { error: error.unsent(), request: request.map(Box::new) }
+    }
+
+    pub(crate) fn of_http2(mut failure: TrySendError<Request<B>>) -> Self {
         let request = failure.take_message();
         let cause = failure.into_error();
         let unsent = request.is_some() || was_refused(&cause);
         let error = classify(cause);
         let error = if unsent { error.unsent() } else { error };
-        Self { error, request: request.map(|request| Box::new(request.map(Sent::into_inner))) }
-    }
-
-    pub(super) fn unsound(why: &'static str) -> Self {
-        Self { error: Error::new(ErrorKind::Protocol, why), request: None }
+        Self { error, request: request.map(Box::new) }
     }
 
     /// Why, and the request when no byte of it left.
@@ -32,9 +37,8 @@ impl<B> SendError<B> {
         (self.error, self.request.map(|request| *request))
     }
 }
-
 /// Our own errors, the request body's say, are found in the chain of causes; of the others the kind is what counts.
-pub(super) fn classify(cause: hyper::Error) -> Error {
+pub(crate) fn classify(cause: hyper::Error) -> Error {
     let kind = match h2_error(&cause).and_then(h2::Error::reason) {
         _ if cause.is_parse() => ErrorKind::Protocol,
         Some(Reason::PROTOCOL_ERROR | Reason::FRAME_SIZE_ERROR | Reason::COMPRESSION_ERROR) => {

@@ -1,0 +1,79 @@
+//! A request's head (RFC 9112, section 3), and how its body is framed.
+
+use std::io::Write as _;
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request,
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+use http_body::Body;
+
+/// Where a request's body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// After so many bytes more.
+    Length(u64),
+    Chunked,
+}
+
+/// Writes a head, and says how the body is to follow. The lengths that the head names are ours to write.
+pub(super) fn head<B: Body>(request: &Request<B>, out: &mut Vec<u8>) -> Framing {
+    let headers = request.headers();
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    out.reserve(target.len() + 64 * (headers.len() + 1));
+    out.extend_from_slice(request.method().as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    let mut lengths = false;
+    for (name, value) in headers {
+        if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING {
+            lengths = true;
+            continue;
+        }
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    let framing = framing(headers, request.body());
+    match framing {
+        // Methods that mostly have a body say that there is none (RFC 9110, section 8.6).
+        Framing::Length(0) if !lengths && !usually_has_body(request.method()) => {}
+        // To a `Vec` nothing fails to be written.
+        Framing::Length(length) => _ = write!(out, "content-length: {length}\r\n"),
+        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    out.extend_from_slice(b"\r\n");
+    framing
+}
+
+/// What the body itself says of its length counts first.
+fn framing<B: Body>(headers: &HeaderMap, body: &B) -> Framing {
+    if body.is_end_stream() {
+        return Framing::Length(0);
+    }
+    if let Some(length) = body.size_hint().exact() {
+        return Framing::Length(length);
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Framing::Chunked;
+    }
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.map_or(Framing::Chunked, Framing::Length)
+}
+
+fn usually_has_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Whether a request asks for its connection to be closed after it.
+pub(super) fn asks_to_close(headers: &HeaderMap) -> bool {
+    let closes = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+    };
+    headers.get_all(CONNECTION).iter().any(closes)
+}
