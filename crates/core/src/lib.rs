@@ -82,3 +82,8 @@ pub use principal::{Principal, PrincipalBuilder};
 pub use record::{RequestRecord, Summary};
 pub use rejection::Rejection;
 pub use response_body::ResponseBody;
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
