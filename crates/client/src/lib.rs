@@ -39,6 +39,9 @@
 //! # let _ = pool;
 //! ```
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod connect;
 mod http1;
 mod pool;
@@ -55,3 +58,8 @@ pub use send_error::SendError;
 pub use target::{InvalidTarget, Target};
 #[cfg(feature = "tls")]
 pub use tls::{ClientTls, ClientTlsBuilder, ClientTlsError};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

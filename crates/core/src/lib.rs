@@ -85,3 +85,8 @@ pub use record::{RequestRecord, Summary};
 pub use rejection::Rejection;
 pub use response_body::ResponseBody;
 pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

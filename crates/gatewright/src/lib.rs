@@ -124,6 +124,9 @@
 //! [`TraceLayer`] writes ids and an access log, whereas `tower_http::trace::TraceLayer` opens `tracing` spans; the two
 //! may stand in one stack.
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub use gatewright_core as core;
 
 #[cfg(feature = "proxy")]
@@ -154,3 +157,8 @@ pub use gatewright_rewrite::{Redirect, Rewrite, RewriteLayer};
 pub use gatewright_router::{Route, RouterService};
 #[cfg(feature = "trace")]
 pub use gatewright_trace::{AccessLog, TraceLayer};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

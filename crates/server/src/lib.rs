@@ -90,6 +90,9 @@
 //! # Ok(()) }
 //! ```
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept;
 mod connection;
 mod drain;
@@ -118,3 +121,8 @@ pub use socket::BindError;
 #[cfg(feature = "tls")]
 pub use tls::{ClientAuth, TlsConfig, TlsConfigBuilder, TlsError};
 pub use worker::{Drained, Worker};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
