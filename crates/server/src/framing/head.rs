@@ -305,7 +305,9 @@ impl HeadScan {
             Asked::H2c => Ok(Upgrade::Ignored),
             _ if has_body => Err(Violation::UPGRADE),
             Asked::WebSocket if method != b"GET" => Err(Violation::UPGRADE),
-            Asked::WebSocket if self.connection_upgrade && version == Version::HTTP_11 => Ok(Upgrade::WebSocket),
+            Asked::WebSocket if self.connection_upgrade && version == Version::HTTP_11 => {
+                Ok(Upgrade::WebSocket)
+            }
             Asked::WebSocket | Asked::Other => Ok(Upgrade::Ignored),
         }
     }

@@ -8,7 +8,9 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use gatewright_core::{Body, BoxError, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord, problem::Problem};
+use gatewright_core::{
+    Body, BoxError, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord, problem::Problem,
+};
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
