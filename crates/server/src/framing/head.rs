@@ -38,6 +38,8 @@ pub(crate) struct Head {
     pub(crate) persistent: bool,
     /// Whether the client waits for `100` before it sends the body.
     pub(crate) expects_continue: bool,
+    /// Whether the client takes trailers after a response (RFC 9110, section 10.1.4).
+    pub(crate) takes_trailers: bool,
 }
 
 /// How the end of a body is found.
@@ -72,6 +74,7 @@ pub(super) struct HeadScan {
     connection_upgrade: bool,
     connection_close: bool,
     connection_keep_alive: bool,
+    takes_trailers: bool,
     upgrade: Option<Asked>,
 }
 
@@ -224,12 +227,15 @@ impl HeadScan {
                     return Err(Violation::CODING_DUPLICATE);
                 }
             }
+            Known::Te => {
+                self.takes_trailers |= options(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+            }
             Known::Expect => {
                 self.expectation = true;
                 self.bad_expectation |= !value.eq_ignore_ascii_case(b"100-continue");
             }
             Known::Connection => {
-                for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                for option in options(value) {
                     self.connection_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
                     self.connection_close |= option.eq_ignore_ascii_case(b"close");
                     self.connection_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
@@ -289,6 +295,7 @@ impl HeadScan {
             upgrade,
             persistent: !self.connection_close && (modern || self.connection_keep_alive),
             expects_continue: self.expectation && modern && body != BodyLength::None,
+            takes_trailers: self.takes_trailers,
         })
     }
 
@@ -311,6 +318,11 @@ impl HeadScan {
             Asked::WebSocket | Asked::Other => Ok(Upgrade::Ignored),
         }
     }
+}
+
+/// The elements of a list.
+fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 fn request_line(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<RequestLine, Violation> {

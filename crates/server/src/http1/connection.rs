@@ -264,7 +264,7 @@ where
         self.activity.head_begun.clear();
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;
-        self.asked = Asked::of(&request);
+        self.asked = Asked::of(&request, head);
         if head.version == Version::HTTP_11 {
             self.interims.open(self.requests);
         }

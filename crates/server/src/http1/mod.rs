@@ -14,6 +14,7 @@ mod date;
 mod driver;
 mod encode;
 mod interim;
+mod names;
 mod outbox;
 mod request;
 mod room;
