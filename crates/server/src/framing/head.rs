@@ -132,6 +132,11 @@ impl HeadScan {
         self.partial(bytes, line_at, bytes.len(), rules)
     }
 
+    /// Whether nothing has been scanned yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.searched == 0 && self.request_line.is_none() && !self.blank_line
+    }
+
     /// Whether the client has begun to send it; a blank line before it does not count.
     pub(super) fn has_begun(&self, bytes: &[u8]) -> bool {
         bytes.len() > self.line_at || self.request_line.is_some()
@@ -323,6 +328,19 @@ impl HeadScan {
 /// The elements of a list.
 fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// The method, target and version of a request line, its CRLF left out, that is valid whatever the host: its target is
+/// a path.
+pub(crate) fn origin_request_line(line: &[u8], rules: &Rules) -> Option<(Range<usize>, Range<usize>, Version)> {
+    if find_control(line).is_some() {
+        return None;
+    }
+    let RequestLine { method, target, version } = request_line(line, 0..line.len(), rules).ok()?;
+    match target::check(&line[target.clone()], &line[method.clone()]) {
+        Ok(None) if line[target.start] == b'/' => Some((method, target, version)),
+        _ => None,
+    }
 }
 
 fn request_line(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<RequestLine, Violation> {
