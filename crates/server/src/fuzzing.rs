@@ -1,10 +1,7 @@
 //! A door for the project's fuzz targets, to what is private. It is there under `--cfg fuzzing` only, which cargo-fuzz
 //! sets, and is no part of the crate.
 
-use crate::{
-    Limits,
-    framing::Follower,
-};
+use crate::{Limits, framing::Follower};
 
 /// The check of HTTP/1 framing, under the default limits. Upgrades are never granted.
 #[derive(Debug)]

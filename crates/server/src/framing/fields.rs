@@ -7,6 +7,7 @@ use super::{scan::name_length, violation::Violation};
 /// The fields that framing must know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
+    Te,
     Host,
     Expect,
     Upgrade,
@@ -42,7 +43,8 @@ impl Field<'_> {
 }
 
 /// Judges a line, from which control characters other than tabs are known to be absent, and takes it apart.
-#[inline]
+// It is small, and its result large.
+#[inline(always)]
 pub(super) fn parse(line: &[u8], allow_underscore: bool) -> Result<Field<'_>, Violation> {
     let length = name_length(line);
     let (name_length, known) = match line.get(length) {
@@ -93,6 +95,7 @@ pub(crate) fn is_allowed_name(name: &[u8], allow_underscore: bool) -> bool {
 
 fn known(name: &[u8]) -> Option<Known> {
     let (text, known): (&[u8], _) = match name.len() {
+        2 => (b"te", Known::Te),
         4 => (b"host", Known::Host),
         6 => (b"expect", Known::Expect),
         7 => (b"upgrade", Known::Upgrade),

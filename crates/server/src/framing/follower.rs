@@ -25,6 +25,16 @@ enum Place {
     Trailers(TrailerScan),
 }
 
+impl Place {
+    fn after_head(body: BodyLength) -> Self {
+        match body {
+            BodyLength::None => Self::Head(HeadScan::default()),
+            BodyLength::Known(length) => Self::Length(length),
+            BodyLength::Chunked => Self::Chunks(Chunks::START),
+        }
+    }
+}
+
 /// What the next bytes are. They are done with once a step has told of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -55,11 +65,7 @@ impl Follower {
                 let Some(head) = scan.advance(bytes, &self.rules, &mut self.fields)? else {
                     return Ok(Step::More);
                 };
-                self.at = match head.body {
-                    BodyLength::None => Place::Head(HeadScan::default()),
-                    BodyLength::Known(length) => Place::Length(length),
-                    BodyLength::Chunked => Place::Chunks(Chunks::START),
-                };
+                self.at = Place::after_head(head.body);
                 Ok(Step::Head(head))
             }
             Place::Length(left) => {
@@ -89,6 +95,20 @@ impl Follower {
                 }
             },
         }
+    }
+
+    /// Whether the next byte is the first of a head, or of a blank line before one.
+    pub(crate) fn at_head_start(&self) -> bool {
+        matches!(&self.at, Place::Head(scan) if scan.is_fresh())
+    }
+
+    /// Passes over a head of which all is known, at its start.
+    pub(crate) fn pass_head(&mut self, body: BodyLength) {
+        self.at = Place::after_head(body);
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Where the fields of the latest head or trailer section stand in it.

@@ -38,6 +38,8 @@ pub(crate) struct Head {
     pub(crate) persistent: bool,
     /// Whether the client waits for `100` before it sends the body.
     pub(crate) expects_continue: bool,
+    /// Whether the client takes trailers after a response (RFC 9110, section 10.1.4).
+    pub(crate) takes_trailers: bool,
 }
 
 /// How the end of a body is found.
@@ -72,6 +74,7 @@ pub(super) struct HeadScan {
     connection_upgrade: bool,
     connection_close: bool,
     connection_keep_alive: bool,
+    takes_trailers: bool,
     upgrade: Option<Asked>,
 }
 
@@ -127,6 +130,11 @@ impl HeadScan {
             }
         }
         self.partial(bytes, line_at, bytes.len(), rules)
+    }
+
+    /// Whether nothing has been scanned yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.searched == 0 && self.request_line.is_none() && !self.blank_line
     }
 
     /// Whether the client has begun to send it; a blank line before it does not count.
@@ -224,12 +232,15 @@ impl HeadScan {
                     return Err(Violation::CODING_DUPLICATE);
                 }
             }
+            Known::Te => {
+                self.takes_trailers |= options(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+            }
             Known::Expect => {
                 self.expectation = true;
                 self.bad_expectation |= !value.eq_ignore_ascii_case(b"100-continue");
             }
             Known::Connection => {
-                for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                for option in options(value) {
                     self.connection_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
                     self.connection_close |= option.eq_ignore_ascii_case(b"close");
                     self.connection_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
@@ -289,6 +300,7 @@ impl HeadScan {
             upgrade,
             persistent: !self.connection_close && (modern || self.connection_keep_alive),
             expects_continue: self.expectation && modern && body != BodyLength::None,
+            takes_trailers: self.takes_trailers,
         })
     }
 
@@ -305,9 +317,29 @@ impl HeadScan {
             Asked::H2c => Ok(Upgrade::Ignored),
             _ if has_body => Err(Violation::UPGRADE),
             Asked::WebSocket if method != b"GET" => Err(Violation::UPGRADE),
-            Asked::WebSocket if self.connection_upgrade && version == Version::HTTP_11 => Ok(Upgrade::WebSocket),
+            Asked::WebSocket if self.connection_upgrade && version == Version::HTTP_11 => {
+                Ok(Upgrade::WebSocket)
+            }
             Asked::WebSocket | Asked::Other => Ok(Upgrade::Ignored),
         }
+    }
+}
+
+/// The elements of a list.
+fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// The method, target and version of a request line, its CRLF left out, that is valid whatever the host: its target is
+/// a path.
+pub(crate) fn origin_request_line(line: &[u8], rules: &Rules) -> Option<(Range<usize>, Range<usize>, Version)> {
+    if find_control(line).is_some() {
+        return None;
+    }
+    let RequestLine { method, target, version } = request_line(line, 0..line.len(), rules).ok()?;
+    match target::check(&line[target.clone()], &line[method.clone()]) {
+        Ok(None) if line[target.start] == b'/' => Some((method, target, version)),
+        _ => None,
     }
 }
 

@@ -19,6 +19,6 @@ pub(crate) mod tests;
 
 pub(crate) use fields::{FieldSpan, is_allowed_name};
 pub(crate) use follower::{Follower, Step};
-pub(crate) use head::{BodyLength, Head, Rules, Upgrade, content_length};
+pub(crate) use head::{BodyLength, Head, Rules, Upgrade, content_length, origin_request_line};
 pub(crate) use target::is_valid as is_valid_target;
 pub(crate) use violation::Violation;

@@ -165,10 +165,7 @@ fn an_upgrade_is_asked_for_by_a_websocket_handshake_alone() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(
-        ask("connection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n"),
-        Some(Upgrade::WebSocket)
-    );
+    assert_eq!(ask("connection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n"), Some(Upgrade::WebSocket));
     for ignored in [
         "upgrade: websocket\r\n",
         "connection: upgrade\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n",

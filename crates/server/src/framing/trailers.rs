@@ -1,7 +1,7 @@
 //! The trailer section of a chunked body (RFC 9112, section 7.1.2).
 
 use super::{
-    fields::{self, FieldSpan},
+    fields::{self, FieldSpan, Known},
     head::Rules,
     scan::find_control,
     violation::Violation,
@@ -63,8 +63,8 @@ fn field(line: &[u8], line_at: usize, rules: &Rules, before: usize) -> Result<Fi
     }
     let field = fields::parse(line, rules.allow_underscore)?;
     match field.known {
+        None | Some(Known::Te) => Ok(field.span(line_at)),
         Some(_) => Err(Violation::TRAILER),
-        None => Ok(field.span(line_at)),
     }
 }
 

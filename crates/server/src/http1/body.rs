@@ -149,8 +149,7 @@ impl Body for Receiver {
                     state.reader = Some(cx.waker().clone());
                 }
                 // The connection looks after it has polled the service; it is another task that must wake it.
-                let connection =
-                    (!state.connection.will_wake(cx.waker())).then(|| state.connection.clone());
+                let connection = (!state.connection.will_wake(cx.waker())).then(|| state.connection.clone());
                 drop(state);
                 if let Some(connection) = connection {
                     connection.wake();

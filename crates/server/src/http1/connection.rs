@@ -8,13 +8,16 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use gatewright_core::{Body, BoxError, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord, problem::Problem};
+use gatewright_core::{
+    Body, BoxError, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord, problem::Problem,
+};
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{
     buffers,
     encode::{self, Framing},
+    familiar::Familiar,
     interim::Interims,
     outbox::Outbox,
     request::{self, Asked},
@@ -70,6 +73,7 @@ pub(super) struct Connection<S: Application, T> {
     info: Arc<ConnectionInfo>,
     interims: Arc<Interims>,
     pub(super) follower: Follower,
+    familiar: Familiar,
     /// Bytes read that no step of the follower has told of.
     pub(super) input: BytesMut,
     pub(super) read_size: usize,
@@ -105,6 +109,7 @@ impl<S: Application, T> Connection<S, T> {
             info: Arc::new(info),
             interims,
             follower: Follower::new(shared.limits.rules()),
+            familiar: Familiar::default(),
             input: BytesMut::new(),
             read_size: buffers::INPUT,
             out: Outbox::default(),
@@ -159,6 +164,7 @@ impl<S: Application, T> Connection<S, T> {
     pub(super) fn park(&mut self) {
         self.room.release();
         self.follower.release();
+        self.familiar.release();
     }
 
     /// Takes a pair of buffers, if the connection has none.
@@ -214,9 +220,16 @@ where
     /// Waits for a head, after everything before it has been written.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
+            if self.follower.at_head_start()
+                && let Some((head, request)) = self.familiar.take(&mut self.input, self.follower.rules())
+            {
+                self.follower.pass_head(head.body);
+                self.begin_request(&head, request, cx);
+                return Poll::Ready(Ok(()));
+            }
             match self.follower.step(&self.input) {
                 Ok(Step::Head(head)) => {
-                    self.begin_request(&head, cx);
+                    self.build_request(&head, cx);
                     return Poll::Ready(Ok(()));
                 }
                 Ok(_) => {}
@@ -248,21 +261,26 @@ where
         }
     }
 
-    fn begin_request(&mut self, head: &Head, cx: &Context<'_>) {
+    fn build_request(&mut self, head: &Head, cx: &Context<'_>) {
         let bytes = self.input.split_to(head.length).freeze();
-        let mut request = match request::build(head, &bytes, self.follower.fields()) {
-            Ok(request) => request,
+        match request::build(head, &bytes, self.follower.fields()) {
+            Ok(request) => {
+                self.familiar.keep(head, &bytes, self.follower.fields());
+                self.begin_request(head, request, cx);
+            }
             Err(violation) => {
                 let line = RequestLine::new(&bytes[head.method.clone()], &bytes[head.target.clone()]);
                 self.turn = Turn::Last(End::Refused(violation, Some(line)));
-                return;
             }
-        };
+        }
+    }
+
+    fn begin_request(&mut self, head: &Head, mut request: Request<Body>, cx: &Context<'_>) {
         self.requests += 1;
         self.activity.head_begun.clear();
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;
-        self.asked = Asked::of(&request);
+        self.asked = Asked::of(&request, head);
         if head.version == Version::HTTP_11 {
             self.interims.open(self.requests);
         }

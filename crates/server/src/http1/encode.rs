@@ -284,10 +284,7 @@ mod tests {
         assert_eq!(text(GET, 204, &[("content-length", "0")], Some(5)), "HTTP/1.1 204 No Content\r\n\r\n");
         assert_eq!(text(GET, 304, &[], Some(0)), "HTTP/1.1 304 Not Modified\r\n\r\n");
         let length = [("content-length", "9")];
-        assert_eq!(
-            text(GET, 304, &length, Some(0)),
-            "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n"
-        );
+        assert_eq!(text(GET, 304, &length, Some(0)), "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n");
         assert_eq!(text(HEAD, 200, &length, Some(0)), "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
         assert_eq!(text(HEAD, 200, &[], Some(5)), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
         assert_eq!(text(HEAD, 200, &[], None), "HTTP/1.1 200 OK\r\n\r\n");

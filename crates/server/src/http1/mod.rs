@@ -5,7 +5,7 @@
 //! task waits for anything, so that a request whose response is ready at once costs one read and one write.
 //!
 //! A head is looked at once: framing notes where its parts stand, and the request is made of slices of the bytes that
-//! were read.
+//! were read. What is the same as in the head before is not looked at even once.
 
 mod body;
 mod buffers;
@@ -13,7 +13,9 @@ mod connection;
 mod date;
 mod driver;
 mod encode;
+mod familiar;
 mod interim;
+mod names;
 mod outbox;
 mod request;
 mod room;

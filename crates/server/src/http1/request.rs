@@ -4,6 +4,7 @@ use bytes::Bytes;
 use gatewright_core::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 
+use super::names;
 use crate::framing::{FieldSpan, Head, Upgrade, Violation};
 
 /// What a request says of its response.
@@ -16,16 +17,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn of(request: &Request<Body>) -> Self {
-        let takes_trailers = |value: &HeaderValue| {
-            let codings = value.as_bytes().split(|byte| *byte == b',');
-            codings.map(<[u8]>::trim_ascii).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
-        };
-        Self {
-            is_head: request.method() == Method::HEAD,
-            version: request.version(),
-            trailers: request.headers().get_all(header::TE).iter().any(takes_trailers),
-        }
+    pub(super) fn of(request: &Request<Body>, head: &Head) -> Self {
+        Self { is_head: request.method() == Method::HEAD, version: head.version, trailers: head.takes_trailers }
     }
 }
 
@@ -50,7 +43,9 @@ pub(super) fn fields(bytes: &Bytes, fields: &[FieldSpan]) -> Option<HeaderMap> {
     // Layers add a few of their own.
     let mut map = HeaderMap::try_with_capacity(fields.len() + 4).ok()?;
     for field in fields {
-        let name = HeaderName::from_bytes(&bytes[field.name.clone()]).ok()?;
+        let (from_name, length) = (&bytes[field.name.start..], field.name.len());
+        let name = names::usual(from_name, length);
+        let name = name.or_else(|| HeaderName::from_bytes(from_name.get(..length)?).ok())?;
         let value = HeaderValue::from_maybe_shared(bytes.slice(field.value.clone())).ok()?;
         map.try_append(name, value).ok()?;
     }

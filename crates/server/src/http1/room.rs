@@ -79,10 +79,7 @@ impl<S: Application> Room<S> {
         }
     }
 
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.0.as_mut().map(|room| room.as_mut().project()) {
             Some(StageProjection::Responding { body }) => body.poll_frame(cx),
             _ => Poll::Ready(None),

@@ -201,7 +201,8 @@ where
             }
         }
         self.activity.body_awaited.clear();
-        self.upload = if self.follower.in_body() || self.refusal.is_some() { Upload::Failed } else { Upload::Done };
+        self.upload =
+            if self.follower.in_body() || self.refusal.is_some() { Upload::Failed } else { Upload::Done };
     }
 }
 

@@ -67,12 +67,7 @@ fn stalled(activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Ve
     due(activity.write_blocked.get()?, millis(limits.write_timeout), Verdict::Stalled)
 }
 
-fn slow_body(
-    standing: Standing,
-    activity: &Activity,
-    limits: &Limits,
-    due: &mut Due<'_>,
-) -> Option<Verdict> {
+fn slow_body(standing: Standing, activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
     let limit = if standing.responding { limits.stream_timeout } else { limits.body_timeout };
     due(activity.body_awaited.get()?, millis(limit), Verdict::SlowBody)
 }
