@@ -61,7 +61,7 @@ impl<P> Connection<P> {
         self.idle_since
     }
 
-    /// Notes that its exchange has ended, and gives back what memory an idle connection does not need.
+    /// Notes that its exchange has ended.
     pub(crate) fn rest(&mut self) {
         self.idle_since = Some(Instant::now());
         self.queue.reset();
@@ -69,6 +69,12 @@ impl<P> Connection<P> {
             self.read_size = READ;
             self.received = BytesMut::new();
         }
+    }
+
+    /// Gives back the memory that it does not need while it is idle.
+    pub(crate) fn trim(&mut self) {
+        self.received = BytesMut::new();
+        self.queue = Queue::default();
     }
 
     /// Whether the endpoint has neither closed it nor sent anything since its last response. No system call is made

@@ -22,7 +22,8 @@ pub(super) fn head<B: Body>(request: &Request<B>, out: &mut Vec<u8>) -> Framing 
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     out.reserve(target.len() + 64 * (headers.len() + 1));
     out.extend_from_slice(request.method().as_str().as_bytes());
-    out.push(b' ');
+    // An absolute URI may have no path before its query (RFC 9112, section 3.2.1).
+    out.extend_from_slice(if target.starts_with('?') { b" /" } else { b" " });
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let mut lengths = false;

@@ -103,6 +103,7 @@ where
                 return Err(self.unsent(Error::new(ErrorKind::Closed, why)));
             }
             connection.queue.reset();
+            connection.lines.clear();
             self.stage = Stage::Sending(Upload::new(encode::head(request, &mut connection.queue.bytes)));
         }
         let Stage::Sending(upload) = &mut self.stage else { return Ok(()) };

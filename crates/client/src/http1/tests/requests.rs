@@ -92,7 +92,14 @@ async fn a_request_is_written_with_one_length() {
     ] {
         assert_eq!(sent(request).await.expect("is sent"), format!("{head}{rest}"));
     }
-    assert_eq!(sent(get()).await.expect("is sent"), "GET / HTTP/1.1\r\nhost: origin\r\n\r\n");
+    for (uri, target) in
+        [("/", "/"), ("http://a", "/"), ("http://a?b", "/?b"), ("http://a/b?c", "/b?c"), ("*", "*")]
+    {
+        let mut request = get();
+        *request.uri_mut() = uri.parse().expect("a URI");
+        let expected = format!("GET {target} HTTP/1.1\r\nhost: origin\r\n\r\n");
+        assert_eq!(sent(request).await.expect("is sent"), expected);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Sound responses, their bodies, and whether their connections can be used again.
-const SOUND: &[(&str, &str, bool)] = &[
+pub(super) const SOUND: &[(&str, &str, bool)] = &[
     ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", true),
     ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\ncontent-length:5 \r\n\r\nhello", "hello", true),
     ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "", true),

@@ -86,6 +86,33 @@ async fn requests_follow_each_other_and_fields_are_never_taken_for_the_last_ones
 }
 
 #[tokio::test]
+async fn every_sound_response_leaves_a_connection_that_works() {
+    for (text, _, _) in super::responses::SOUND.iter().filter(|(_, _, reusable)| *reusable) {
+        let (connection, mut far) = connection();
+        let mut exchange = pin!(Exchange::<Body, ()>::new(connection, get(), None));
+        assert!(once(exchange.as_mut()).await.is_pending());
+        // In two halves, so that what is half read is begun anew with the next response.
+        let (first, second) = text.split_at(text.len() - 2);
+        far.write_all(first.as_bytes()).await.expect("is open");
+        let early = once(exchange.as_mut()).await;
+        far.write_all(second.as_bytes()).await.expect("is open");
+        let response = match early {
+            Poll::Ready(response) => response,
+            Poll::Pending => exchange.await,
+        };
+        let mut body = response.expect(text).into_body();
+        while let Some(frame) = body.frame().await {
+            frame.expect(text);
+        }
+        let connection = body.take_spent().expect(text);
+        let mut next = pin!(seen(Exchange::new(connection, get(), None)));
+        assert!(once(next.as_mut()).await.is_pending());
+        far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnext").await.expect("is open");
+        assert_eq!(next.await.expect(text).body, "next", "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_on_which_something_came_unasked_is_not_quiet() {
     let (mut connection, mut far) = connection();
     assert!(connection.is_quiet());
