@@ -53,7 +53,7 @@ impl<B, P> Exchange<B, P> {
         Self {
             connection: Some(connection),
             bodiless: *request.method() == Method::HEAD,
-            reusable: !encode::asks_to_close(request.headers()),
+            reusable: true,
             request: Some(request),
             stage: Stage::New,
             interim,
@@ -104,7 +104,9 @@ where
             }
             connection.queue.reset();
             connection.lines.clear();
-            self.stage = Stage::Sending(Upload::new(encode::head(request, &mut connection.queue.bytes)));
+            let (framing, closes) = encode::head(request, &mut connection.queue.bytes);
+            self.reusable = !closes;
+            self.stage = Stage::Sending(Upload::new(framing));
         }
         let Stage::Sending(upload) = &mut self.stage else { return Ok(()) };
         let Connection { queue, stream, .. } = &mut **connection;
@@ -142,15 +144,25 @@ where
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
         loop {
             let connection = self.connection.as_mut().expect("the request was sent on it");
-            if let Some(end) = connection.lines.find_end(&connection.received, MAX_HEAD)? {
-                let head = connection.received.split_to(end).freeze();
-                let headers = std::mem::take(&mut self.headers);
-                let head = Head::read(&head, &connection.lines, &mut connection.names, headers);
-                connection.lines.clear();
-                let head = head?;
-                if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Poll::Ready(Ok(head));
-                }
+            let Connection { received, lines, templates, .. } = &mut **connection;
+            if lines.is_clear()
+                && let Some(head) = templates.take(received)
+            {
+                return Poll::Ready(Ok(head?));
+            }
+            if let Some(end) = lines.find_end(received, MAX_HEAD)? {
+                let text = received.split_to(end).freeze();
+                let head = Head::read(&text, lines, std::mem::take(&mut self.headers));
+                let head = match head {
+                    Ok(head) if is_interim(head.status) => head,
+                    Ok(head) => {
+                        templates.keep(&text, lines);
+                        lines.clear();
+                        return Poll::Ready(Ok(head));
+                    }
+                    Err(malformed) => return Poll::Ready(Err(malformed.into())),
+                };
+                lines.clear();
                 self.note_interim(head)?;
                 continue;
             }
@@ -231,6 +243,10 @@ where
         let body = Incoming::new(connection, framing, reusable, remainder)?;
         Ok(response.map(|()| body))
     }
+}
+
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn has_no_body(status: StatusCode) -> bool {

@@ -113,6 +113,51 @@ async fn every_sound_response_leaves_a_connection_that_works() {
 }
 
 #[tokio::test]
+async fn an_interim_response_that_looks_like_the_last_response_is_interim_all_the_same() {
+    let text = "HTTP/1.1 200 OK\r\nlink: <a>\r\ncontent-length: 2\r\n\r\nok";
+    let interim = "HTTP/1.1 103 Early Hints\r\nlink: <b>\r\ncontent-length: 2\r\n\r\n";
+    let seen = answered_on(used(text).await, get(), [interim.as_bytes(), text.as_bytes()]).await;
+    assert_eq!(seen.expect("answers").headers["link"], "<a>");
+}
+
+#[tokio::test]
+async fn what_stays_the_same_and_what_changes_is_given_as_it_comes() {
+    let text = |status: &str, date: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\nServer: a\r\nDate: {date}\r\nContent-Length: {length}\r\nX-Last: b\r\n\r\n{body}"
+        )
+    };
+    let (mut connection, mut far) = used(&text("200 OK", "one", "hello")).await;
+    for (status, date, body) in [
+        ("200 OK", "one", "hallo"),
+        ("200 OK", "two", ""),
+        ("404 Not Found", "", "no"),
+        ("200 OK", "three", "yes"),
+    ] {
+        let mut exchange = pin!(Exchange::<Body, ()>::new(connection, get(), None));
+        assert!(once(exchange.as_mut()).await.is_pending());
+        far.write_all(text(status, date, body).as_bytes()).await.expect("is open");
+        let mut response = exchange.await.expect("answers");
+        assert_eq!(response.status().as_str(), &status[..3]);
+        let fields: Vec<_> =
+            response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let length = body.len().to_string();
+        assert_eq!(
+            fields,
+            [
+                ("server", &b"a"[..]),
+                ("date", date.as_bytes()),
+                ("content-length", length.as_bytes()),
+                ("x-last", b"b"),
+            ]
+        );
+        connection = response.body_mut().take_spent().expect("is clean");
+        assert_eq!(response.into_body().collect().await.expect("is whole").to_bytes(), body);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_on_which_something_came_unasked_is_not_quiet() {
     let (mut connection, mut far) = connection();
     assert!(connection.is_quiet());
