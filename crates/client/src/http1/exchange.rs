@@ -143,30 +143,10 @@ where
     /// Reads up to the final response's head.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
         loop {
+            if let Some(head) = self.take_head()? {
+                return Poll::Ready(Ok(head));
+            }
             let connection = self.connection.as_mut().expect("the request was sent on it");
-            let Connection { received, lines, templates, .. } = &mut **connection;
-            if lines.is_clear()
-                && let Some(head) = templates.take(received)
-            {
-                return Poll::Ready(Ok(head?));
-            }
-            if let Some(end) = lines.find_end(received, MAX_HEAD)? {
-                let text = received.split_to(end).freeze();
-                let head = Head::read(&text, lines, std::mem::take(&mut self.headers));
-                let head = match head {
-                    Ok(head) if is_interim(head.status) => head,
-                    Ok(head) => {
-                        templates.keep(&text, lines);
-                        lines.clear();
-                        return Poll::Ready(Ok(head));
-                    }
-                    Err(malformed) => return Poll::Ready(Err(malformed.into())),
-                };
-                lines.clear();
-                self.note_interim(head)?;
-                continue;
-            }
-            parse::may_begin(&connection.received)?;
             let read = match connection.poll_read(cx, 0) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(read) => read,
@@ -188,18 +168,40 @@ where
         }
     }
 
-    fn note_interim(&mut self, mut head: Head) -> Result<(), Malformed> {
-        self.interim_seen += 1;
-        if self.interim_seen > MAX_INTERIM {
-            return Err(Malformed("there are too many interim responses"));
+    /// Takes the final response's head, when all of it has been received.
+    fn take_head(&mut self) -> Result<Option<Head>, Malformed> {
+        let connection = self.connection.as_mut().expect("the request was sent on it");
+        let Connection { received, lines, templates, .. } = &mut **connection;
+        while !received.is_empty() {
+            if lines.is_clear()
+                && let Some(head) = templates.take(received)
+            {
+                return head.map(Some);
+            }
+            let Some(end) = lines.find_end(received, MAX_HEAD)? else {
+                parse::may_begin(received)?;
+                break;
+            };
+            let text = received.split_to(end).freeze();
+            let mut head = Head::read(&text, lines, std::mem::take(&mut self.headers))?;
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                templates.keep(&text, lines);
+                lines.clear();
+                return Ok(Some(head));
+            }
+            lines.clear();
+            self.interim_seen += 1;
+            if self.interim_seen > MAX_INTERIM {
+                return Err(Malformed("there are too many interim responses"));
+            }
+            if let (Some(interim), StatusCode::EARLY_HINTS) = (&self.interim, head.status) {
+                hop_by_hop::remove(&mut head.headers);
+                interim.send(head.status, &head.headers);
+            }
+            head.headers.clear();
+            self.headers = head.headers;
         }
-        if let (Some(interim), StatusCode::EARLY_HINTS) = (&self.interim, head.status) {
-            hop_by_hop::remove(&mut head.headers);
-            interim.send(head.status, &head.headers);
-        }
-        head.headers.clear();
-        self.headers = head.headers;
-        Ok(())
+        Ok(None)
     }
 
     /// Makes the response of its head, and of what is left of the exchange.
@@ -243,10 +245,6 @@ where
         let body = Incoming::new(connection, framing, reusable, remainder)?;
         Ok(response.map(|()| body))
     }
-}
-
-fn is_interim(status: StatusCode) -> bool {
-    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn has_no_body(status: StatusCode) -> bool {

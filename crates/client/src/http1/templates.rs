@@ -18,7 +18,7 @@ const KEPT: usize = 4;
 
 /// Heads beyond these bounds are not kept.
 const MAX_TEXT: usize = 4 << 10;
-const MAX_CHANGES: usize = 24;
+const MAX_CHANGES: usize = 16;
 
 /// After so many heads that none of those kept fits, at most, another one is kept.
 const MAX_PATIENCE: u8 = 63;
