@@ -11,7 +11,7 @@ use std::{
 use bytes::BytesMut;
 use tokio::{io::AsyncReadExt, task::coop::unconstrained};
 
-use super::{lines::Lines, parse::Names, queue::Queue};
+use super::{lines::Lines, queue::Queue, templates::Templates};
 use crate::stream::Stream;
 
 /// What is read at once of a head, and of a body to begin with.
@@ -27,7 +27,7 @@ pub(crate) struct Connection<P> {
     pub(super) received: BytesMut,
     pub(super) queue: Queue,
     pub(super) lines: Lines,
-    pub(super) names: Names,
+    pub(super) templates: Templates,
     read_size: usize,
     idle_since: Option<Instant>,
     /// `None` while the task that sends the rest of an overtaken request has it.
@@ -41,7 +41,7 @@ impl<P> Connection<P> {
             received: BytesMut::new(),
             queue: Queue::default(),
             lines: Lines::new(),
-            names: Names::default(),
+            templates: Templates::default(),
             read_size: READ,
             idle_since: None,
             place: Some(place),
@@ -61,7 +61,7 @@ impl<P> Connection<P> {
         self.idle_since
     }
 
-    /// Notes that its exchange has ended, and gives back what memory an idle connection does not need.
+    /// Notes that its exchange has ended.
     pub(crate) fn rest(&mut self) {
         self.idle_since = Some(Instant::now());
         self.queue.reset();
@@ -69,6 +69,13 @@ impl<P> Connection<P> {
             self.read_size = READ;
             self.received = BytesMut::new();
         }
+    }
+
+    /// Gives back the memory that it does not need while it is idle.
+    pub(crate) fn trim(&mut self) {
+        self.received = BytesMut::new();
+        self.queue = Queue::default();
+        self.templates = Templates::default();
     }
 
     /// Whether the endpoint has neither closed it nor sent anything since its last response. No system call is made

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use http::{
     HeaderMap, HeaderValue, Method, Request,
-    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use http_body::Body;
 
@@ -16,22 +16,29 @@ pub(super) enum Framing {
     Chunked,
 }
 
-/// Writes a head, and says how the body is to follow. The lengths that the head names are ours to write.
-pub(super) fn head<B: Body>(request: &Request<B>, out: &mut Vec<u8>) -> Framing {
+/// Writes a head. Says how the body is to follow, and whether the connection is to be closed after it. The lengths
+/// that the head names are ours to write.
+pub(super) fn head<B: Body>(request: &Request<B>, out: &mut Vec<u8>) -> (Framing, bool) {
     let headers = request.headers();
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     out.reserve(target.len() + 64 * (headers.len() + 1));
     out.extend_from_slice(request.method().as_str().as_bytes());
-    out.push(b' ');
+    // An absolute URI may have no path before its query (RFC 9112, section 3.2.1).
+    out.extend_from_slice(if target.starts_with('?') { b" /" } else { b" " });
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let mut lengths = false;
+    let (mut lengths, mut closes) = (false, false);
     for (name, value) in headers {
-        if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING {
-            lengths = true;
-            continue;
+        let name = name.as_str();
+        match name {
+            "content-length" | "transfer-encoding" => {
+                lengths = true;
+                continue;
+            }
+            "connection" => closes |= asks_to_close(value),
+            _ => {}
         }
-        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -45,7 +52,7 @@ pub(super) fn head<B: Body>(request: &Request<B>, out: &mut Vec<u8>) -> Framing 
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
     out.extend_from_slice(b"\r\n");
-    framing
+    (framing, closes)
 }
 
 /// What the body itself says of its length counts first.
@@ -67,13 +74,9 @@ fn usually_has_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Whether a request asks for its connection to be closed after it.
-pub(super) fn asks_to_close(headers: &HeaderMap) -> bool {
-    let closes = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-    };
-    headers.get_all(CONNECTION).iter().any(closes)
+fn asks_to_close(value: &HeaderValue) -> bool {
+    value
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }

@@ -53,7 +53,7 @@ impl<B, P> Exchange<B, P> {
         Self {
             connection: Some(connection),
             bodiless: *request.method() == Method::HEAD,
-            reusable: !encode::asks_to_close(request.headers()),
+            reusable: true,
             request: Some(request),
             stage: Stage::New,
             interim,
@@ -103,7 +103,10 @@ where
                 return Err(self.unsent(Error::new(ErrorKind::Closed, why)));
             }
             connection.queue.reset();
-            self.stage = Stage::Sending(Upload::new(encode::head(request, &mut connection.queue.bytes)));
+            connection.lines.clear();
+            let (framing, closes) = encode::head(request, &mut connection.queue.bytes);
+            self.reusable = !closes;
+            self.stage = Stage::Sending(Upload::new(framing));
         }
         let Stage::Sending(upload) = &mut self.stage else { return Ok(()) };
         let Connection { queue, stream, .. } = &mut **connection;
@@ -140,20 +143,10 @@ where
     /// Reads up to the final response's head.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
         loop {
-            let connection = self.connection.as_mut().expect("the request was sent on it");
-            if let Some(end) = connection.lines.find_end(&connection.received, MAX_HEAD)? {
-                let head = connection.received.split_to(end).freeze();
-                let headers = std::mem::take(&mut self.headers);
-                let head = Head::read(&head, &connection.lines, &mut connection.names, headers);
-                connection.lines.clear();
-                let head = head?;
-                if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Poll::Ready(Ok(head));
-                }
-                self.note_interim(head)?;
-                continue;
+            if let Some(head) = self.take_head()? {
+                return Poll::Ready(Ok(head));
             }
-            parse::may_begin(&connection.received)?;
+            let connection = self.connection.as_mut().expect("the request was sent on it");
             let read = match connection.poll_read(cx, 0) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(read) => read,
@@ -175,18 +168,40 @@ where
         }
     }
 
-    fn note_interim(&mut self, mut head: Head) -> Result<(), Malformed> {
-        self.interim_seen += 1;
-        if self.interim_seen > MAX_INTERIM {
-            return Err(Malformed("there are too many interim responses"));
+    /// Takes the final response's head, when all of it has been received.
+    fn take_head(&mut self) -> Result<Option<Head>, Malformed> {
+        let connection = self.connection.as_mut().expect("the request was sent on it");
+        let Connection { received, lines, templates, .. } = &mut **connection;
+        while !received.is_empty() {
+            if lines.is_clear()
+                && let Some(head) = templates.take(received)
+            {
+                return head.map(Some);
+            }
+            let Some(end) = lines.find_end(received, MAX_HEAD)? else {
+                parse::may_begin(received)?;
+                break;
+            };
+            let text = received.split_to(end).freeze();
+            let mut head = Head::read(&text, lines, std::mem::take(&mut self.headers))?;
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                templates.keep(&text, lines);
+                lines.clear();
+                return Ok(Some(head));
+            }
+            lines.clear();
+            self.interim_seen += 1;
+            if self.interim_seen > MAX_INTERIM {
+                return Err(Malformed("there are too many interim responses"));
+            }
+            if let (Some(interim), StatusCode::EARLY_HINTS) = (&self.interim, head.status) {
+                hop_by_hop::remove(&mut head.headers);
+                interim.send(head.status, &head.headers);
+            }
+            head.headers.clear();
+            self.headers = head.headers;
         }
-        if let (Some(interim), StatusCode::EARLY_HINTS) = (&self.interim, head.status) {
-            hop_by_hop::remove(&mut head.headers);
-            interim.send(head.status, &head.headers);
-        }
-        head.headers.clear();
-        self.headers = head.headers;
-        Ok(())
+        Ok(None)
     }
 
     /// Makes the response of its head, and of what is left of the exchange.

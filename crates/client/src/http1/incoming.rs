@@ -115,11 +115,12 @@ impl<P> Incoming<P> {
         Ok(next)
     }
 
-    /// Everything has been read. A request that still is on its way goes on.
+    /// Everything has been read. A request that still is on its way goes on, unless the endpoint closes.
     fn end(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         match self.remainder.take() {
-            Some(remainder) => remainder.detach(),
+            Some(remainder) if self.reusable => remainder.detach(),
+            Some(_) => {}
             None if self.reusable && connection.received.is_empty() => self.spent = Some(connection),
             None => {}
         }

@@ -21,6 +21,11 @@ impl Lines {
         self.scanned = 0;
     }
 
+    /// Whether nothing of a section has been looked at.
+    pub(super) fn is_clear(&self) -> bool {
+        self.scanned == 0
+    }
+
     /// Goes on with a section of which `bytes` are there. Gives its length, the empty line at its end included, when
     /// all of it is.
     pub(super) fn find_end(&mut self, bytes: &[u8], limit: usize) -> Result<Option<usize>, Malformed> {

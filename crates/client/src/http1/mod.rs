@@ -19,6 +19,7 @@ mod lines;
 mod overtaken;
 mod parse;
 mod queue;
+mod templates;
 mod upgraded;
 mod upload;
 

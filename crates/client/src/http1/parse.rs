@@ -8,14 +8,11 @@ use http::{
 
 use super::{Malformed, lines::Lines};
 
-/// Longer names are not kept for the next response.
-const KEPT_NAME: usize = 64;
-
 /// What every response begins with.
 const PREFIX: &[u8] = b"HTTP/1.";
 
 /// A response's head, and what it says of its connection and of its own end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) version: Version,
@@ -25,11 +22,6 @@ pub(super) struct Head {
     pub(super) keep_alive: bool,
 }
 
-/// The names of the last response's fields. An endpoint's responses resemble each other, and a name that stands where
-/// it stood before need not be read again.
-#[derive(Default)]
-pub(super) struct Names(Vec<HeaderName>);
-
 /// Whether a head that is not whole yet may become one.
 pub(super) fn may_begin(bytes: &[u8]) -> Result<(), Malformed> {
     let length = bytes.len().min(PREFIX.len());
@@ -38,22 +30,17 @@ pub(super) fn may_begin(bytes: &[u8]) -> Result<(), Malformed> {
 
 impl Head {
     /// Reads a whole head whose lines have been found. `headers` is empty, and used again.
-    pub(super) fn read(
-        head: &Bytes,
-        lines: &Lines,
-        names: &mut Names,
-        headers: HeaderMap,
-    ) -> Result<Self, Malformed> {
+    pub(super) fn read(head: &Bytes, lines: &Lines, headers: HeaderMap) -> Result<Self, Malformed> {
         let mut lines = lines.iter();
         let (start, end) = lines.next().ok_or(Malformed("the response has no status line"))?;
         let (version, status) = status_line(&head[start..end])?;
         let http11 = version == Version::HTTP_11;
         let mut read = Self { status, version, headers, length: None, chunked: false, keep_alive: http11 };
         let mut closes = false;
-        for (place, line) in lines.enumerate() {
-            let (name, value) = field(head, line, place, names)?;
+        for line in lines {
+            let (name, value) = field(head, line)?;
             if name == CONTENT_LENGTH {
-                read.note_length(&value)?;
+                read.length = Some(length(&value, read.length)?);
             } else if name == TRANSFER_ENCODING {
                 // We ask for no other coding, so that none may come (RFC 9112, section 6.1).
                 if read.chunked || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
@@ -81,22 +68,22 @@ impl Head {
         }
         Ok(read)
     }
-
-    /// Lengths may be repeated, and contradict nothing then (RFC 9112, section 6.3).
-    fn note_length(&mut self, value: &HeaderValue) -> Result<(), Malformed> {
-        for text in value.as_bytes().split(|byte| *byte == b',') {
-            let length =
-                digits(text.trim_ascii()).ok_or(Malformed("the response's Content-Length is no number"))?;
-            if self.length.is_some_and(|other| other != length) {
-                return Err(Malformed("the response's lengths contradict each other"));
-            }
-            self.length = Some(length);
-        }
-        Ok(())
-    }
 }
 
-fn status_line(line: &[u8]) -> Result<(Version, StatusCode), Malformed> {
+/// The length that a field names. Lengths may be repeated, and contradict nothing then (RFC 9112, section 6.3).
+pub(super) fn length(value: &HeaderValue, mut known: Option<u64>) -> Result<u64, Malformed> {
+    let malformed = Malformed("the response's Content-Length is no number");
+    for text in value.as_bytes().split(|byte| *byte == b',') {
+        let length = digits(text.trim_ascii()).ok_or(malformed)?;
+        if known.is_some_and(|other| other != length) {
+            return Err(Malformed("the response's lengths contradict each other"));
+        }
+        known = Some(length);
+    }
+    known.ok_or(malformed)
+}
+
+pub(super) fn status_line(line: &[u8]) -> Result<(Version, StatusCode), Malformed> {
     let malformed = Malformed("the response's status line is malformed");
     may_begin(line)?;
     let (minor, rest) = line[PREFIX.len().min(line.len())..].split_first().ok_or(malformed)?;
@@ -120,7 +107,7 @@ fn status_line(line: &[u8]) -> Result<(Version, StatusCode), Malformed> {
 pub(super) fn trailers(section: &Bytes, lines: &Lines) -> Result<HeaderMap, Malformed> {
     let mut trailers = HeaderMap::with_capacity(lines.len());
     for line in lines.iter() {
-        let (name, value) = field(section, line, usize::MAX, &mut Names::default())?;
+        let (name, value) = field(section, line)?;
         append(&mut trailers, name, value)?;
     }
     Ok(trailers)
@@ -130,46 +117,24 @@ fn append(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Resu
     headers.try_append(name, value).map(drop).map_err(|_| Malformed("there are too many fields"))
 }
 
-/// One field, in the given place among those of its head.
-fn field(
-    head: &Bytes,
-    (start, end): (usize, usize),
-    place: usize,
-    names: &mut Names,
-) -> Result<(HeaderName, HeaderValue), Malformed> {
+fn field(head: &Bytes, (start, end): (usize, usize)) -> Result<(HeaderName, HeaderValue), Malformed> {
     let line = &head[start..end];
-    let (name, length) = names.read(line, place)?;
-    let space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let value = &line[length + 1..];
-    let leading = value.iter().take_while(|byte| space(byte)).count();
-    let trailing = value[leading..].iter().rev().take_while(|byte| space(byte)).count();
-    let value = head.slice(start + length + 1 + leading..end - trailing);
-    let value = HeaderValue::from_maybe_shared(value).map_err(|_| Malformed("a field's value is malformed"))?;
-    Ok((name, value))
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(Malformed("a field has no colon"))?;
+    let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| Malformed("a field's name is malformed"))?;
+    Ok((name, value(head, start + colon + 1, end)?))
 }
 
-impl Names {
-    /// The name that a line begins with, and its length.
-    fn read(&mut self, line: &[u8], place: usize) -> Result<(HeaderName, usize), Malformed> {
-        if let Some(known) = self.0.get(place) {
-            let length = known.as_str().len();
-            if line.get(length) == Some(&b':') && line[..length].eq_ignore_ascii_case(known.as_str().as_bytes())
-            {
-                return Ok((known.clone(), length));
-            }
-        }
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(Malformed("a field has no colon"))?;
-        let name =
-            HeaderName::from_bytes(&line[..colon]).map_err(|_| Malformed("a field's name is malformed"))?;
-        if colon <= KEPT_NAME {
-            if place == self.0.len() {
-                self.0.push(name.clone());
-            } else if let Some(known) = self.0.get_mut(place) {
-                *known = name.clone();
-            }
-        }
-        Ok((name, colon))
+/// A field's value without the white space around it.
+pub(super) fn value(head: &Bytes, mut start: usize, mut end: usize) -> Result<HeaderValue, Malformed> {
+    let space = |at: usize| matches!(head[at], b' ' | b'\t');
+    while start < end && space(start) {
+        start += 1;
     }
+    while start < end && space(end - 1) {
+        end -= 1;
+    }
+    HeaderValue::from_maybe_shared(head.slice(start..end))
+        .map_err(|_| Malformed("a field's value is malformed"))
 }
 
 fn digits(text: &[u8]) -> Option<u64> {

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::http1;
 
+/// From here on an idle connection is likely to stay idle, and holds no buffers.
+const TRIMMED: Duration = Duration::from_secs(1);
+
 /// The connections that one thread keeps. Other threads look in only when they have none of their own.
 pub(super) struct Shard<B> {
     state: Mutex<State<B>>,
@@ -84,7 +87,16 @@ impl<B> Shard<B> {
     pub(super) fn sweep(&self, keep_alive: Duration) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
-        state.idle.retain_mut(|connection| idle_for(connection, now) < keep_alive && connection.is_quiet());
+        state.idle.retain_mut(|connection| {
+            let idle_for = idle_for(connection, now);
+            if idle_for >= keep_alive || !connection.is_quiet() {
+                return false;
+            }
+            if idle_for >= TRIMMED {
+                connection.trim();
+            }
+            true
+        });
         state.swept = !state.idle.is_empty();
         state.swept
     }

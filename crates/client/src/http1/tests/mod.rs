@@ -70,7 +70,14 @@ async fn answered<'a>(
     request: Request<Body>,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Seen, Error> {
-    let (connection, mut far) = connection();
+    answered_on(connection(), request, pieces).await
+}
+
+async fn answered_on<'a>(
+    (connection, mut far): (Box<Connection<()>>, DuplexStream),
+    request: Request<Body>,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Seen, Error> {
     let mut reading = pin!(seen(Exchange::new(connection, request, None)));
     assert!(once(reading.as_mut()).await.is_pending());
     for piece in pieces {
@@ -82,6 +89,21 @@ async fn answered<'a>(
     }
     drop(far);
     reading.await
+}
+
+/// A connection on which this response has come and gone.
+async fn used(text: &str) -> (Box<Connection<()>>, DuplexStream) {
+    let (connection, mut far) = connection();
+    let mut exchange = pin!(Exchange::<Body, ()>::new(connection, get(), None));
+    assert!(once(exchange.as_mut()).await.is_pending());
+    far.write_all(text.as_bytes()).await.expect("is open");
+    let mut body = exchange.await.expect(text).into_body();
+    while let Some(frame) = body.frame().await {
+        frame.expect(text);
+    }
+    let mut connection = body.take_spent().expect(text);
+    connection.rest();
+    (connection, far)
 }
 
 /// Polls once, whatever the test's task has done before.

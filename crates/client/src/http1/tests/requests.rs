@@ -92,7 +92,14 @@ async fn a_request_is_written_with_one_length() {
     ] {
         assert_eq!(sent(request).await.expect("is sent"), format!("{head}{rest}"));
     }
-    assert_eq!(sent(get()).await.expect("is sent"), "GET / HTTP/1.1\r\nhost: origin\r\n\r\n");
+    for (uri, target) in
+        [("/", "/"), ("http://a", "/"), ("http://a?b", "/?b"), ("http://a/b?c", "/b?c"), ("*", "*")]
+    {
+        let mut request = get();
+        *request.uri_mut() = uri.parse().expect("a URI");
+        let expected = format!("GET {target} HTTP/1.1\r\nhost: origin\r\n\r\n");
+        assert_eq!(sent(request).await.expect("is sent"), expected);
+    }
 }
 
 #[tokio::test]
@@ -168,18 +175,18 @@ impl http_body::Body for Fed {
     }
 }
 
-const EARLY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe";
+const EARLY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe";
 
 /// A request whose response has begun already, while its body is fed.
-async fn overtaken() -> (http::Response<Incoming<()>>, mpsc::UnboundedSender<Result<Bytes, Error>>, DuplexStream)
-{
+async fn overtaken(
+    early: &str,
+) -> (http::Response<Incoming<()>>, mpsc::UnboundedSender<Result<Bytes, Error>>, DuplexStream) {
     let (feed, fed) = mpsc::unbounded_channel();
     let (connection, mut far) = connection();
-    far.write_all(b"").await.expect("is open");
     let exchange = Exchange::new(connection, post(&[], Body::new(Fed(fed))), None);
     let mut exchange = pin!(exchange);
     assert!(once(exchange.as_mut()).await.is_pending());
-    far.write_all(EARLY).await.expect("is open");
+    far.write_all(early.as_bytes()).await.expect("is open");
     let Poll::Ready(Ok(response)) = once(exchange.as_mut()).await else { panic!("the head is there") };
     let mut head = [0; 64];
     let read = far.read(&mut head).await.expect("is open");
@@ -189,7 +196,7 @@ async fn overtaken() -> (http::Response<Incoming<()>>, mpsc::UnboundedSender<Res
 
 #[tokio::test]
 async fn an_upload_goes_on_while_nobody_reads_the_response() {
-    let (response, feed, mut far) = overtaken().await;
+    let (response, feed, mut far) = overtaken(EARLY).await;
     for _ in 0..3 {
         feed.send(Ok(Bytes::from("more"))).expect("is awaited");
         let mut chunk = [0; 9];
@@ -217,7 +224,7 @@ async fn an_upload_goes_on_while_nobody_reads_the_response() {
 
 #[tokio::test]
 async fn an_upload_goes_on_after_its_response_but_its_connection_is_not_used_again() {
-    let (response, feed, mut far) = overtaken().await;
+    let (response, feed, mut far) = overtaken(EARLY).await;
     far.write_all(b"llo").await.expect("is open");
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
@@ -233,8 +240,17 @@ async fn an_upload_goes_on_after_its_response_but_its_connection_is_not_used_aga
 }
 
 #[tokio::test]
+async fn an_upload_is_stopped_by_a_response_that_ends_its_connection() {
+    let (response, feed, mut far) =
+        overtaken("HTTP/1.1 413\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+    assert!(response.body().is_end_stream());
+    assert_eq!(far.read(&mut [0; 8]).await.expect("is closed"), 0);
+    assert!(feed.is_closed());
+}
+
+#[tokio::test]
 async fn a_response_that_is_dropped_stops_its_upload() {
-    let (response, feed, mut far) = overtaken().await;
+    let (response, feed, mut far) = overtaken(EARLY).await;
     drop(response);
     assert_eq!(far.read(&mut [0; 8]).await.expect("is closed"), 0);
     assert!(feed.is_closed());
@@ -242,7 +258,7 @@ async fn a_response_that_is_dropped_stops_its_upload() {
 
 #[tokio::test]
 async fn an_upload_that_breaks_breaks_its_response() {
-    let (response, feed, mut far) = overtaken().await;
+    let (response, feed, mut far) = overtaken(EARLY).await;
     feed.send(Err(Error::new(ErrorKind::RequestBody, "cut"))).expect("is awaited");
     let mut body = response.into_body();
     let first = body.frame().await.expect("came with the head").expect("is sound");

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Sound responses, their bodies, and whether their connections can be used again.
-const SOUND: &[(&str, &str, bool)] = &[
+pub(super) const SOUND: &[(&str, &str, bool)] = &[
     ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", true),
     ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\ncontent-length:5 \r\n\r\nhello", "hello", true),
     ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "", true),
@@ -175,7 +175,7 @@ async fn a_response_that_is_cut_short_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
     fn a_response_is_the_same_however_it_is_split(
@@ -203,16 +203,7 @@ proptest! {
         split in 0..200_usize,
     ) {
         let text = SOUND.get(which).map_or_else(|| MALFORMED[which - SOUND.len()], |sound| sound.0);
-        let mut bytes = text.as_bytes().to_vec();
-        for (at, kind, byte) in changes {
-            let at = at % (bytes.len() + 1);
-            match kind {
-                0 => bytes.insert(at, byte),
-                1 => bytes.insert(at, b"\r\n :;0"[usize::from(byte) % 6]),
-                2 if at < bytes.len() => bytes[at] = byte,
-                _ => bytes.truncate(at.max(bytes.len() / 2)),
-            }
-        }
+        let bytes = changed(text, changes);
         let split = split.min(bytes.len());
         block_on(async {
             if let Err(error) = answered(get(), [&bytes[..split], &bytes[split..]]).await {
@@ -220,6 +211,48 @@ proptest! {
             }
         });
     }
+
+    #[test]
+    fn what_came_before_on_the_connection_changes_nothing(
+        before in 0..SOUND.len(),
+        which in prop::option::of(0..SOUND.len() + MALFORMED.len()),
+        changes in prop::collection::vec((0..200_usize, 0..4_u8, any::<u8>()), 0..3),
+        split in 0..400_usize,
+    ) {
+        let (before, _, reusable) = SOUND[before];
+        prop_assume!(reusable);
+        let text = match which {
+            // The same again, but for the changes.
+            None => before,
+            Some(which) => SOUND.get(which).map_or_else(|| MALFORMED[which - SOUND.len()], |sound| sound.0),
+        };
+        let bytes = changed(text, changes);
+        let split = split.min(bytes.len());
+        let pieces = [&bytes[..split], &bytes[split..]];
+        block_on(async {
+            let fresh = answered(get(), pieces).await;
+            let again = answered_on(used(before).await, get(), pieces).await;
+            match (fresh, again) {
+                (Ok(fresh), Ok(again)) => assert_eq!(again, fresh),
+                (Err(fresh), Err(again)) => assert_eq!(again.kind(), fresh.kind()),
+                (fresh, again) => panic!("{fresh:?}, but {again:?}"),
+            }
+        });
+    }
+}
+
+fn changed(text: &str, changes: Vec<(usize, u8, u8)>) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (at, kind, byte) in changes {
+        let at = at % (bytes.len() + 1);
+        match kind {
+            0 => bytes.insert(at, byte),
+            1 => bytes.insert(at, b"\r\n :;0"[usize::from(byte) % 6]),
+            2 if at < bytes.len() => bytes[at] = byte,
+            _ => bytes.truncate(at.max(bytes.len() / 2)),
+        }
+    }
+    bytes
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

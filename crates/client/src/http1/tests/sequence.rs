@@ -86,6 +86,78 @@ async fn requests_follow_each_other_and_fields_are_never_taken_for_the_last_ones
 }
 
 #[tokio::test]
+async fn every_sound_response_leaves_a_connection_that_works() {
+    for (text, _, _) in super::responses::SOUND.iter().filter(|(_, _, reusable)| *reusable) {
+        let (connection, mut far) = connection();
+        let mut exchange = pin!(Exchange::<Body, ()>::new(connection, get(), None));
+        assert!(once(exchange.as_mut()).await.is_pending());
+        // In two halves, so that what is half read is begun anew with the next response.
+        let (first, second) = text.split_at(text.len() - 2);
+        far.write_all(first.as_bytes()).await.expect("is open");
+        let early = once(exchange.as_mut()).await;
+        far.write_all(second.as_bytes()).await.expect("is open");
+        let response = match early {
+            Poll::Ready(response) => response,
+            Poll::Pending => exchange.await,
+        };
+        let mut body = response.expect(text).into_body();
+        while let Some(frame) = body.frame().await {
+            frame.expect(text);
+        }
+        let connection = body.take_spent().expect(text);
+        let mut next = pin!(seen(Exchange::new(connection, get(), None)));
+        assert!(once(next.as_mut()).await.is_pending());
+        far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnext").await.expect("is open");
+        assert_eq!(next.await.expect(text).body, "next", "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_interim_response_that_looks_like_the_last_response_is_interim_all_the_same() {
+    let text = "HTTP/1.1 200 OK\r\nlink: <a>\r\ncontent-length: 2\r\n\r\nok";
+    let interim = "HTTP/1.1 103 Early Hints\r\nlink: <b>\r\ncontent-length: 2\r\n\r\n";
+    let seen = answered_on(used(text).await, get(), [interim.as_bytes(), text.as_bytes()]).await;
+    assert_eq!(seen.expect("answers").headers["link"], "<a>");
+}
+
+#[tokio::test]
+async fn what_stays_the_same_and_what_changes_is_given_as_it_comes() {
+    let text = |status: &str, date: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\nServer: a\r\nDate: {date}\r\nContent-Length: {length}\r\nX-Last: b\r\n\r\n{body}"
+        )
+    };
+    let (mut connection, mut far) = used(&text("200 OK", "one", "hello")).await;
+    for (status, date, body) in [
+        ("200 OK", "one", "hallo"),
+        ("200 OK", "two", ""),
+        ("404 Not Found", "", "no"),
+        ("200 OK", "three", "yes"),
+    ] {
+        let mut exchange = pin!(Exchange::<Body, ()>::new(connection, get(), None));
+        assert!(once(exchange.as_mut()).await.is_pending());
+        far.write_all(text(status, date, body).as_bytes()).await.expect("is open");
+        let mut response = exchange.await.expect("answers");
+        assert_eq!(response.status().as_str(), &status[..3]);
+        let fields: Vec<_> =
+            response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let length = body.len().to_string();
+        assert_eq!(
+            fields,
+            [
+                ("server", &b"a"[..]),
+                ("date", date.as_bytes()),
+                ("content-length", length.as_bytes()),
+                ("x-last", b"b"),
+            ]
+        );
+        connection = response.body_mut().take_spent().expect("is clean");
+        assert_eq!(response.into_body().collect().await.expect("is whole").to_bytes(), body);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_on_which_something_came_unasked_is_not_quiet() {
     let (mut connection, mut far) = connection();
     assert!(connection.is_quiet());
