@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(port), Some(origin)) = (arguments.next(), arguments.next()) else {
         return Err("usage: axum-reverse-proxy-peer PORT ORIGIN".into());
     };
-    let app: Router = ReverseProxy::new("/", &format!("http://{origin}")).into();
+    let app: Router = ReverseProxy::new("/", format!("http://{origin}")).into();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.parse()?)).await?.tap_io(|stream| {
         // It fails for connections that are closed already.
         let _ = stream.set_nodelay(true);
