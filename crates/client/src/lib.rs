@@ -54,7 +54,7 @@ mod target;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require};
+pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, Sending};
 pub use resolver::Resolver;
 pub use send_error::SendError;
 pub use target::{InvalidTarget, Target};

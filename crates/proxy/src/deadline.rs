@@ -2,14 +2,15 @@
 
 use std::{
     future::Future,
-    pin::{Pin, pin},
-    sync::{Mutex, PoisonError},
-    task::Poll,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use gatewright_core::{Error, ErrorKind};
-use tokio::time::Instant;
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep};
 
 /// How far a request's body has come.
 #[derive(Debug)]
@@ -70,40 +71,60 @@ pub(crate) struct Limits {
     pub(crate) idle_timeout: Duration,
 }
 
-/// Waits for the response's head within the limits.
-pub(crate) async fn within<T>(
-    limits: Limits,
-    progress: Option<&Progress>,
-    mut response: Pin<&mut impl Future<Output = T>>,
-) -> Result<T, Error> {
-    let started = Instant::now();
-    // Which side has to move, and until when.
-    let due = || match progress.map(Progress::stand) {
-        None => (started + limits.timeout, ErrorKind::ResponseTimeout),
-        Some(Stand { moved, state: State::Starved }) => {
-            (moved + limits.idle_timeout, ErrorKind::RequestBodyTimeout)
-        }
-        Some(Stand { moved, .. }) => (moved + limits.timeout, ErrorKind::ResponseTimeout),
-    };
-    let first = limits.timeout.min(if progress.is_some() { limits.idle_timeout } else { limits.timeout });
-    let mut timer = pin!(tokio::time::sleep_until(started + first));
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(response) = response.as_mut().poll(cx) {
+pin_project! {
+    /// A response's head that is waited for within the limits.
+    // No async function: the future of one would hold the response's twice.
+    pub(crate) struct Within<F> {
+        #[pin]
+        response: F,
+        limits: Limits,
+        progress: Option<Arc<Progress>>,
+        started: Instant,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl<F> Within<F> {
+    pub(crate) fn new(response: F, limits: Limits, progress: Option<Arc<Progress>>) -> Self {
+        Self { response, limits, progress, started: Instant::now(), timer: None }
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Result<F::Output, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(response) = this.response.poll(cx) {
             return Poll::Ready(Ok(response));
         }
-        while timer.as_mut().poll(cx).is_ready() {
-            let (at, kind) = due();
-            if Instant::now() >= at {
-                let limit =
-                    if kind == ErrorKind::ResponseTimeout { limits.timeout } else { limits.idle_timeout };
+        let Limits { timeout, idle_timeout } = *this.limits;
+        let first = if this.progress.is_some() { timeout.min(idle_timeout) } else { timeout };
+        let started = *this.started;
+        loop {
+            let timer = this.timer.as_mut().as_pin_mut();
+            let Some(mut timer) = timer else {
+                this.timer.set(Some(tokio::time::sleep_until(started + first)));
+                continue;
+            };
+            ready!(timer.as_mut().poll(cx));
+            // Which side has to move, and until when.
+            let (since, limit, kind) = match this.progress.as_deref().map(Progress::stand) {
+                None => (started, timeout, ErrorKind::ResponseTimeout),
+                Some(Stand { moved, state: State::Starved }) => {
+                    (moved, idle_timeout, ErrorKind::RequestBodyTimeout)
+                }
+                Some(Stand { moved, .. }) => (moved, timeout, ErrorKind::ResponseTimeout),
+            };
+            let now = Instant::now();
+            if now >= since + limit {
                 return Poll::Ready(Err(Error::new(kind, format!("waited for {limit:?}"))));
             }
             // The body may change hands meanwhile, so look again after the shorter of both limits.
-            timer.as_mut().reset(at.min(Instant::now() + first));
+            timer.reset((since + limit).min(now + first));
         }
-        Poll::Pending
-    })
-    .await
+    }
 }
 
 #[cfg(test)]
@@ -112,10 +133,10 @@ mod tests {
 
     const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), idle_timeout: Duration::from_secs(60) };
 
-    async fn waited(progress: Option<&Progress>) -> (ErrorKind, u64) {
+    async fn waited(progress: Option<Arc<Progress>>) -> (ErrorKind, u64) {
         let started = Instant::now();
         let error =
-            within(LIMITS, progress, pin!(std::future::pending::<()>())).await.expect_err("it never answers");
+            Within::new(std::future::pending::<()>(), LIMITS, progress).await.expect_err("it never answers");
         (error.kind(), started.elapsed().as_secs())
     }
 
@@ -126,20 +147,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_the_upstream_does_not_take_counts_against_the_upstream() {
-        let progress = Progress::default();
-        assert_eq!(waited(Some(&progress)).await, (ErrorKind::ResponseTimeout, 5));
+        let progress = Arc::new(Progress::default());
+        assert_eq!(waited(Some(Arc::clone(&progress))).await, (ErrorKind::ResponseTimeout, 5));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_the_client_does_not_send_counts_against_the_client() {
-        let progress = Progress::default();
+        let progress = Arc::new(Progress::default());
         progress.starved();
-        assert_eq!(waited(Some(&progress)).await, (ErrorKind::RequestBodyTimeout, 60));
+        assert_eq!(waited(Some(Arc::clone(&progress))).await, (ErrorKind::RequestBodyTimeout, 60));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_moves_may_take_its_time() {
-        let progress = Progress::default();
+        let progress = Arc::new(Progress::default());
         let uploading = async {
             for _ in 0..10 {
                 tokio::time::sleep(Duration::from_secs(4)).await;
@@ -148,7 +169,7 @@ mod tests {
             progress.ended();
             std::future::pending::<()>().await;
         };
-        let waiting = waited(Some(&progress));
+        let waiting = waited(Some(Arc::clone(&progress)));
         let outcome = tokio::select! { outcome = waiting => outcome, () = uploading => unreachable!() };
         assert_eq!(outcome, (ErrorKind::ResponseTimeout, 45));
     }

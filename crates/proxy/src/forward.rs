@@ -1,17 +1,24 @@
 //! The way of one request: choose a target, send, look at the answer, send again where that is safe.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use gatewright_client::{Connection, PoolBody, Require, SendError};
+use gatewright_client::{Connection, PoolBody, Require, SendError, Sending};
 use gatewright_core::{Body, Error, ErrorKind, OnUpgrade, RequestRecord, Side};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use crate::{
     ProxyBody,
     body::RequestBody,
-    deadline::{Limits, Progress, within},
+    deadline::{Limits, Within},
     head::{self, Destination},
     interim,
     retries::is_idempotent,
@@ -26,17 +33,70 @@ const STALE: Duration = Duration::from_millis(500);
 /// Connections that turn out to be closed before a byte has left, at most, before the request is given up.
 const UNSENT: u32 = 16;
 
-/// Begins at once what needs no waiting, up to the first attempt over a connection that is ready, so that a request is
-/// seldom carried along in the future.
-pub(crate) fn forward(
-    settings: Arc<Settings>,
-    request: Request<Body>,
-) -> impl Future<Output = Result<Response<ProxyBody>, Error>> + Send {
-    let begun = Exchange::begin(settings, request);
-    async move {
-        let (exchange, first) = begun?;
-        let response = exchange.run(first).await?;
-        answer(response, exchange.upgrade, exchange.settings.idle_timeout)
+pin_project! {
+    /// A request on its way through.
+    // The usual way, one attempt over a connection that is ready, is written out: a request is encoded at once and is not
+    // carried along, and no nested futures are moved into one another. All else is boxed.
+    pub(crate) struct Forwarding {
+        #[pin]
+        state: State,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State {
+        First { #[pin] response: Within<Sending<RequestBody>>, rest: Option<(Exchange, Sent)> },
+        Further { response: Pin<Box<dyn Future<Output = Result<Response<ProxyBody>, Error>> + Send>> },
+        Failed { error: Option<Error> },
+    }
+}
+
+const POLLED_AFTER_COMPLETION: &str = "a future is not polled after it has completed";
+
+impl Forwarding {
+    /// Begins at once what needs no waiting.
+    pub(crate) fn begin(settings: Arc<Settings>, request: Request<Body>) -> Self {
+        let state = match Exchange::begin(settings, request) {
+            Ok((exchange, First::Sent(attempt))) => {
+                let Attempt { response, sent } = attempt;
+                State::First { response, rest: Some((exchange, sent)) }
+            }
+            Ok((exchange, First::Unsent(index, request))) => {
+                State::Further { response: Box::pin(exchange.go_on(index, request, Spent::default())) }
+            }
+            Err(error) => State::Failed { error: Some(error) },
+        };
+        Self { state }
+    }
+}
+
+impl Future for Forwarding {
+    type Output = Result<Response<ProxyBody>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProjection::First { response, rest } => {
+                    let outcome = ready!(response.poll(cx));
+                    let (exchange, sent) = rest.take().expect(POLLED_AFTER_COMPLETION);
+                    let mut spent = Spent::default();
+                    match exchange.judge(outcome, sent, &mut spent)? {
+                        Verdict::Final(response) => return Poll::Ready(exchange.answer(response)),
+                        Verdict::Again(request) => {
+                            let index = exchange.settings.upstream.next(spent.failed);
+                            let response = Box::pin(exchange.go_on(index, request, spent));
+                            state.set(State::Further { response });
+                        }
+                    }
+                }
+                StateProjection::Further { response } => return response.as_mut().poll(cx),
+                StateProjection::Failed { error } => {
+                    return Poll::Ready(Err(error.take().expect(POLLED_AFTER_COMPLETION)));
+                }
+            }
+        }
     }
 }
 
@@ -64,17 +124,16 @@ struct Spent {
 
 /// How far a request comes without waiting.
 #[expect(clippy::large_enum_variant, reason = "the larger one is the usual one")]
-enum First<F> {
+enum First {
     /// It is on its way.
-    Sent(Attempt<F>),
+    Sent(Attempt),
     /// This endpoint has been chosen for it, and has no connection that is ready.
     Unsent(usize, Request<RequestBody>),
 }
 
 /// An attempt on its way.
-struct Attempt<F> {
-    response: F,
-    progress: Option<Arc<Progress>>,
+struct Attempt {
+    response: Within<Sending<RequestBody>>,
     sent: Sent,
 }
 
@@ -100,10 +159,7 @@ enum Verdict {
 }
 
 impl Exchange {
-    fn begin(
-        settings: Arc<Settings>,
-        request: Request<Body>,
-    ) -> Result<(Self, First<impl Future<Output = Outcome> + use<>>), Error> {
+    fn begin(settings: Arc<Settings>, request: Request<Body>) -> Result<(Self, First), Error> {
         let (mut parts, body) = request.into_parts();
         let record = RequestRecord::of(&parts.extensions).cloned();
         let upgrade = Upgrade::asked_for(&mut parts, &body);
@@ -131,38 +187,22 @@ impl Exchange {
         Ok((exchange, first))
     }
 
-    async fn run(
-        &self,
-        first: First<impl Future<Output = Outcome>>,
-    ) -> Result<Response<PoolBody<RequestBody>>, Error> {
-        let mut spent = Spent::default();
-        let (index, request) = match first {
-            First::Sent(attempt) => match self.settle(attempt, &mut spent).await? {
-                Verdict::Final(response) => return Ok(response),
-                Verdict::Again(request) => (self.settings.upstream.next(spent.failed), request),
-            },
-            First::Unsent(index, request) => (index, request),
-        };
-        // Boxed, so that requests that need no more do not carry the room for it.
-        Box::pin(self.go_on(index, request, spent)).await
-    }
-
     /// Attempts until there is an answer or no reason to go on.
     async fn go_on(
-        &self,
+        self,
         mut index: usize,
         mut request: Request<RequestBody>,
         mut spent: Spent,
-    ) -> Result<Response<PoolBody<RequestBody>>, Error> {
+    ) -> Result<Response<ProxyBody>, Error> {
         let Settings { upstream, retries, .. } = &*self.settings;
         loop {
             let endpoint = &upstream.endpoints()[index];
             self.note_endpoint(endpoint);
             match endpoint.pool.checkout(self.require()).await {
                 Ok(connection) => {
-                    let attempt = self.attempt(connection, request, index, &spent)?;
-                    match self.settle(attempt, &mut spent).await? {
-                        Verdict::Final(response) => return Ok(response),
+                    let Attempt { response, sent } = self.attempt(connection, request, index, &spent)?;
+                    match self.judge(response.await, sent, &mut spent)? {
+                        Verdict::Final(response) => return self.answer(response),
                         Verdict::Again(again) => request = again,
                     }
                 }
@@ -188,7 +228,7 @@ impl Exchange {
         mut request: Request<RequestBody>,
         index: usize,
         spent: &Spent,
-    ) -> Result<Attempt<impl Future<Output = Outcome> + use<>>, Error> {
+    ) -> Result<Attempt, Error> {
         let Settings { upstream, preserve_host, .. } = &*self.settings;
         let idle_for = connection.idle_for();
         let version = connection.version();
@@ -210,18 +250,13 @@ impl Exchange {
             }
         }
         let progress = request.body().progress();
-        Ok(Attempt { response: connection.send(request), progress, sent })
+        let response = Within::new(connection.send(request), self.limits(), progress);
+        Ok(Attempt { response, sent })
     }
 
-    /// Waits for the answer to an attempt, and judges it.
-    async fn settle(
-        &self,
-        attempt: Attempt<impl Future<Output = Outcome>>,
-        spent: &mut Spent,
-    ) -> Result<Verdict, Error> {
+    /// Judges the answer to an attempt.
+    fn judge(&self, outcome: Result<Outcome, Error>, sent: Sent, spent: &mut Spent) -> Result<Verdict, Error> {
         let Settings { upstream, retries, .. } = &*self.settings;
-        let Attempt { response, progress, sent } = attempt;
-        let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
         let Sent { endpoint: index, reused, stale, refusable, copy } = sent;
         let endpoint = &upstream.endpoints()[index];
         let error = match outcome {
@@ -298,6 +333,31 @@ impl Exchange {
             record.with(|summary| summary.upstream_time = Some(elapsed));
         }
     }
+
+    /// Makes the client's response of the upstream's.
+    fn answer(self, response: Response<PoolBody<RequestBody>>) -> Result<Response<ProxyBody>, Error> {
+        let idle_timeout = self.settings.idle_timeout;
+        let (mut parts, body) = response.into_parts();
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            body.discard();
+            let upstream = parts.extensions.remove::<OnUpgrade>();
+            return match (self.upgrade, upstream) {
+                (Some(upgrade), Some(upstream)) if tunnel::names_websocket(&parts.headers) => {
+                    head::clean_response(&mut parts)?;
+                    Upgrade::write(&mut parts.headers);
+                    upgrade.tunnel(upstream, idle_timeout);
+                    Ok(Response::from_parts(parts, ProxyBody::empty()))
+                }
+                _ => Err(Error::new(ErrorKind::Protocol, "the upstream changed protocols though nobody asked")),
+            };
+        }
+        if let Err(error) = head::clean_response(&mut parts) {
+            body.discard();
+            return Err(error);
+        }
+        let body = if body.is_end_stream() { ProxyBody::empty() } else { ProxyBody::new(body, idle_timeout) };
+        Ok(Response::from_parts(parts, body))
+    }
 }
 
 /// The same request once more. Only requests without a body are copied, and few of those.
@@ -307,32 +367,4 @@ fn copy_of(request: &Request<RequestBody>) -> Box<Request<RequestBody>> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     Box::new(copy)
-}
-
-/// Makes the client's response of the upstream's.
-fn answer(
-    response: Response<PoolBody<RequestBody>>,
-    upgrade: Option<Upgrade>,
-    idle_timeout: Duration,
-) -> Result<Response<ProxyBody>, Error> {
-    let (mut parts, body) = response.into_parts();
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        body.discard();
-        let upstream = parts.extensions.remove::<OnUpgrade>();
-        return match (upgrade, upstream) {
-            (Some(upgrade), Some(upstream)) if tunnel::names_websocket(&parts.headers) => {
-                head::clean_response(&mut parts)?;
-                Upgrade::write(&mut parts.headers);
-                upgrade.tunnel(upstream, idle_timeout);
-                Ok(Response::from_parts(parts, ProxyBody::empty()))
-            }
-            _ => Err(Error::new(ErrorKind::Protocol, "the upstream changed protocols though nobody asked")),
-        };
-    }
-    if let Err(error) = head::clean_response(&mut parts) {
-        body.discard();
-        return Err(error);
-    }
-    let body = if body.is_end_stream() { ProxyBody::empty() } else { ProxyBody::new(body, idle_timeout) };
-    Ok(Response::from_parts(parts, body))
 }

@@ -12,9 +12,10 @@ use std::{
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError, Error};
 use http::{Request, Response};
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{ProxyBody, ProxyBuilder, Retries, Upstream, forward::forward};
+use crate::{ProxyBody, ProxyBuilder, Retries, Upstream, forward::Forwarding};
 
 /// Sends each request to one of the targets of an [`Upstream`], and answers with its response.
 ///
@@ -65,7 +66,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> ProxyFuture {
         let settings = Arc::clone(&self.settings);
-        ProxyFuture { response: Box::pin(forward(settings, request.map(Body::new))) }
+        ProxyFuture { forwarding: Forwarding::begin(settings, request.map(Body::new)) }
     }
 }
 
@@ -75,16 +76,19 @@ impl fmt::Debug for ProxyService {
     }
 }
 
-/// The future of [`ProxyService`]. Dropping it cancels the request upstream.
-pub struct ProxyFuture {
-    response: Pin<Box<dyn Future<Output = Result<Response<ProxyBody>, Error>> + Send>>,
+pin_project! {
+    /// The future of [`ProxyService`]. Dropping it cancels the request upstream.
+    pub struct ProxyFuture {
+        #[pin]
+        forwarding: Forwarding,
+    }
 }
 
 impl Future for ProxyFuture {
     type Output = Result<Response<ProxyBody>, Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.response.as_mut().poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().forwarding.poll(cx)
     }
 }
 

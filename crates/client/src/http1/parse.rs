@@ -29,7 +29,8 @@ pub(super) fn may_begin(bytes: &[u8]) -> Result<(), Malformed> {
 }
 
 impl Head {
-    /// Reads a whole head whose lines have been found. `headers` is empty, and used again.
+    /// Reads a whole head whose lines have been found. `headers` is empty, and used again. The fields that frame the
+    /// response or say whether its connection stays are heard here, and not handed on.
     pub(super) fn read(head: &Bytes, lines: &Lines, headers: HeaderMap) -> Result<Self, Malformed> {
         let mut lines = lines.iter();
         let (start, end) = lines.next().ok_or(Malformed("the response has no status line"))?;
@@ -47,10 +48,16 @@ impl Head {
                     return Err(Malformed("the response's Transfer-Encoding is not chunked"));
                 }
                 read.chunked = true;
+                continue;
             } else if name == CONNECTION {
                 for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                     closes |= option.eq_ignore_ascii_case(b"close");
                     read.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
+                // It says no more than what has been heard here.
+                let plain = [&b"keep-alive"[..], b"close"];
+                if plain.iter().any(|option| value.as_bytes().eq_ignore_ascii_case(option)) {
+                    continue;
                 }
             }
             append(&mut read.headers, name, value)?;

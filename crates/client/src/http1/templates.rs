@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap,
+    HeaderMap, HeaderName,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
@@ -15,6 +15,9 @@ use super::{
 
 /// So many shapes of heads are kept of a connection.
 const KEPT: usize = 4;
+
+/// So many fields of their own layers add to a response without the map having to grow.
+const ADDED: usize = 4;
 
 /// Heads beyond these bounds are not kept.
 const MAX_TEXT: usize = 4 << 10;
@@ -48,6 +51,8 @@ struct Line {
     /// Where its value begins, white space included, and where the next line does.
     value: u16,
     end: u16,
+    /// Its place in the map, when it stands there.
+    index: usize,
     role: Role,
 }
 
@@ -109,26 +114,31 @@ impl Template {
             return None;
         }
         let text = Bytes::copy_from_slice(head);
-        let head = Head::read(&text, lines, HeaderMap::with_capacity(lines.len())).ok()?;
+        let head = Head::read(&text, lines, HeaderMap::with_capacity(lines.len() + ADDED)).ok()?;
         let mut fields = Vec::with_capacity(lines.len());
-        // The fields stand in the map as they do in the head, none of them twice.
-        if head.headers.keys_len() + 1 != lines.len() {
-            return None;
-        }
-        for ((start, end), name) in lines.iter().skip(1).zip(head.headers.keys()) {
-            let length = name.as_str().len();
-            if text.get(start + length) != Some(&b':')
-                || !text[start..start + length].eq_ignore_ascii_case(name.as_str().as_bytes())
-            {
-                return None;
-            }
-            let role = match name {
-                name if *name == CONTENT_LENGTH => Role::Length,
-                name if *name == CONNECTION || *name == TRANSFER_ENCODING => Role::Framing,
-                _ => Role::Other,
+        // The fields stand in the map as they do in the head, none of them twice, save those that were heard.
+        let mut names = head.headers.keys().enumerate().peekable();
+        for (start, end) in lines.iter().skip(1) {
+            let line = text.get(start..end)?;
+            let begins_with = |name: &HeaderName| {
+                let name = name.as_str().as_bytes();
+                line.get(name.len()) == Some(&b':') && line[..name.len()].eq_ignore_ascii_case(name)
+            };
+            let framing = [CONNECTION, TRANSFER_ENCODING].into_iter().find(begins_with);
+            let in_map = names.next_if(|(_, name)| begins_with(name));
+            let (index, length, role) = match (in_map, framing) {
+                (Some((index, name)), None) => {
+                    let role = if *name == CONTENT_LENGTH { Role::Length } else { Role::Other };
+                    (index, name.as_str().len(), role)
+                }
+                (_, Some(name)) => (usize::MAX, name.as_str().len(), Role::Framing),
+                (None, None) => return None,
             };
             let value = u16::try_from(start + length + 1).ok()?;
-            fields.push(Line { value, end: u16::try_from(end + 2).ok()?, role });
+            fields.push(Line { value, end: u16::try_from(end + 2).ok()?, index, role });
+        }
+        if names.next().is_some() {
+            return None;
         }
         let (_, first) = lines.iter().next()?;
         Some(Self { text, first: first + 2, fields: fields.into(), head })
@@ -184,21 +194,21 @@ impl Template {
         let mut values = head.headers.values_mut();
         let mut next = 0;
         for (place, start, end) in &changes.values[..changes.count] {
-            let place = usize::from(*place);
+            let line = &self.fields[usize::from(*place)];
             let value = match parse::value(&text, usize::from(*start), usize::from(*end)) {
                 Ok(value) => value,
                 Err(malformed) => return Some(Err(malformed)),
             };
-            if self.fields[place].role == Role::Length {
+            if line.role == Role::Length {
                 match parse::length(&value, None) {
                     Ok(length) => head.length = Some(length),
                     Err(malformed) => return Some(Err(malformed)),
                 }
             }
-            if let Some(stale) = values.nth(place - next) {
+            if let Some(stale) = values.nth(line.index - next) {
                 *stale = value;
             }
-            next = place + 1;
+            next = line.index + 1;
         }
         Some(Ok(head))
     }

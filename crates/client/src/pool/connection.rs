@@ -15,7 +15,6 @@ use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http2},
 };
-use pin_project_lite::pin_project;
 
 use super::{PoolBody, place::Place, shard::Idle, streams::StreamPermit};
 use crate::{SendError, http1};
@@ -82,46 +81,42 @@ where
     /// # Errors
     ///
     /// When the connection breaks or the response is no valid HTTP.
-    // No async function: that would carry the request along.
-    pub fn send(
-        self,
-        request: Request<B>,
-    ) -> impl Future<Output = Result<Response<PoolBody<B>>, SendError<B>>> + Send {
-        match self.protocol {
+    pub fn send(self, request: Request<B>) -> Sending<B> {
+        Sending(match self.protocol {
             Protocol::Http1(connection) => {
-                Sending::Http1 { sent: http1::Exchange::new(connection, request, self.interim) }
+                OnItsWay::Http1(http1::Exchange::new(connection, request, self.interim))
             }
             Protocol::Http2(mut sender, stream) => {
-                let sent = sender.try_send_request(request);
-                Sending::Http2 { sent, stream: Some(stream) }
+                OnItsWay::Http2 { sent: Box::pin(sender.try_send_request(request)), stream: Some(stream) }
             }
-        }
+        })
     }
 }
 
-pin_project! {
-    /// A request on its way, until the response's head is there.
-    #[project = SendingProjection]
-    enum Sending<F, B> {
-        Http1 { sent: http1::Exchange<B, Place<B>> },
-        Http2 { #[pin] sent: F, stream: Option<StreamPermit<B>> },
-    }
+/// A request on its way: the future of [`Connection::send`].
+pub struct Sending<B>(OnItsWay<B>);
+
+#[expect(clippy::large_enum_variant, reason = "the larger one is the usual one")]
+enum OnItsWay<B> {
+    Http1(http1::Exchange<B, Place<B>>),
+    Http2 { sent: Pin<Box<dyn Future<Output = SentHttp2<B>> + Send>>, stream: Option<StreamPermit<B>> },
 }
 
-impl<F, B> Future for Sending<F, B>
+type SentHttp2<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
+
+impl<B> Future for Sending<B>
 where
-    F: Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>>,
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
     type Output = Result<Response<PoolBody<B>>, SendError<B>>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match self.project() {
-            SendingProjection::Http1 { sent } => {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match &mut self.0 {
+            OnItsWay::Http1(sent) => {
                 ready!(Pin::new(sent).poll(cx)).map(|response| response.map(PoolBody::http1))
             }
-            SendingProjection::Http2 { sent, stream } => match ready!(sent.poll(cx)) {
+            OnItsWay::Http2 { sent, stream } => match ready!(sent.as_mut().poll(cx)) {
                 Ok(response) => {
                     let stream = stream.take().expect("a future is not polled after it has completed");
                     Ok(response.map(|body| PoolBody::http2(body, stream)))
@@ -129,6 +124,12 @@ where
                 Err(error) => Err(SendError::of_http2(error)),
             },
         })
+    }
+}
+
+impl<B> fmt::Debug for Sending<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").finish_non_exhaustive()
     }
 }
 

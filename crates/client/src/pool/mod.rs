@@ -20,7 +20,7 @@ use std::{
 
 pub use body::PoolBody;
 pub use builder::PoolBuilder;
-pub use connection::Connection;
+pub use connection::{Connection, Sending};
 use shard::Shard;
 use tokio::sync::Notify;
 

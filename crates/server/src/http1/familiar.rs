@@ -161,6 +161,7 @@ impl Kept {
         };
         let headers = request.headers_mut();
         *headers = self.headers.clone();
+        headers.reserve(request::ADDED);
         let (mut values, mut next) = (headers.values_mut(), 0);
         for change in changes.into_iter().flatten() {
             if let Some(stale) = values.nth(change.field - next)

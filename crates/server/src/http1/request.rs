@@ -7,6 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, he
 use super::names;
 use crate::framing::{FieldSpan, Head, Upgrade, Violation};
 
+/// So many fields of their own layers add without the map having to grow.
+pub(super) const ADDED: usize = 8;
+
 /// What a request says of its response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
@@ -40,8 +43,7 @@ pub(super) fn build(head: &Head, bytes: &Bytes, fields: &[FieldSpan]) -> Result<
 
 /// The fields of a head or of trailers.
 pub(super) fn fields(bytes: &Bytes, fields: &[FieldSpan]) -> Option<HeaderMap> {
-    // Layers add a few of their own.
-    let mut map = HeaderMap::try_with_capacity(fields.len() + 4).ok()?;
+    let mut map = HeaderMap::try_with_capacity(fields.len() + ADDED).ok()?;
     for field in fields {
         let (from_name, length) = (&bytes[field.name.start..], field.name.len());
         let name = names::usual(from_name, length);
