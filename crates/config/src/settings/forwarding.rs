@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::optional;
+use super::{Guards, guards, optional};
 use crate::{
     read::{Fields, Reader},
     syntax::{Kind, Node},
@@ -21,6 +21,7 @@ pub(crate) struct Forwarding {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Defaults {
     pub(crate) forwarding: Forwarding,
+    pub(crate) guards: Guards,
     /// Until there is a connection.
     pub(crate) connect_timeout: Option<Duration>,
 }
@@ -67,10 +68,13 @@ pub(super) static DEFAULTS: Section = Section {
         )
         .absent("5s"),
         RETRIES_KEY.absent("`off`"),
+        guards::KEYS[0].absent("all"),
+        guards::KEYS[1].absent("none"),
+        guards::KEYS[2].absent("none"),
     ],
     rules: &[],
     smallest: "{}",
-    later: &["auth", "limit", "cors", "waf", "bots", "allow_ips", "deny_ips"],
+    later: &["auth", "cors", "waf", "bots"],
     aliases: &[],
 };
 
@@ -131,8 +135,9 @@ impl Defaults {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &DEFAULTS, reader)?;
         let forwarding = Forwarding::read(&fields, reader);
+        let guards = Guards::read(&fields, reader);
         let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
-        Some(Self { forwarding: forwarding?, connect_timeout: optional(connect_timeout)? })
+        Some(Self { forwarding: forwarding?, guards: guards?, connect_timeout: optional(connect_timeout)? })
     }
 }
 
