@@ -1,6 +1,11 @@
 use std::time::Duration;
 
-use super::{Guards, guards, optional};
+use super::{
+    Guards,
+    addresses::{ALLOW_IPS, DENY_IPS},
+    limit::LIMIT_KEY,
+    optional,
+};
 use crate::{
     read::{Fields, Reader},
     syntax::{Kind, Node},
@@ -68,9 +73,9 @@ pub(super) static DEFAULTS: Section = Section {
         )
         .absent("5s"),
         RETRIES_KEY.absent("`off`"),
-        guards::KEYS[0].absent("all"),
-        guards::KEYS[1].absent("none"),
-        guards::KEYS[2].absent("none"),
+        ALLOW_IPS.absent("all"),
+        DENY_IPS.absent("none"),
+        LIMIT_KEY.absent("none"),
     ],
     rules: &[],
     smallest: "{}",

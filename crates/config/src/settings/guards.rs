@@ -1,13 +1,5 @@
-use super::{
-    Addresses, LimitRef,
-    addresses::{ALLOW_IPS, DENY_IPS},
-    limit::LIMIT_KEY,
-    optional,
-};
-use crate::{
-    read::{Fields, Reader},
-    vocabulary::Key,
-};
+use super::{Addresses, LimitRef, optional};
+use crate::read::{Fields, Reader};
 
 /// Who may come to a route, and how often.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -17,9 +9,6 @@ pub(crate) struct Guards {
     deny: Option<Option<Addresses>>,
     limits: Option<Vec<LimitRef>>,
 }
-
-/// The keys that a route and `defaults` share.
-pub(super) const KEYS: [Key; 3] = [ALLOW_IPS, DENY_IPS, LIMIT_KEY];
 
 impl Guards {
     pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {

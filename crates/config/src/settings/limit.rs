@@ -83,13 +83,15 @@ pub(super) static LIMIT_VALUE: Shape = Shape::Any(&[Shape::Rate, Shape::Map(&LIM
 
 pub(super) const LIMIT_KEY: Key = Key::new(
     "limit",
-    Shape::Any(&[Shape::Off, Shape::List(&LIMIT_USE)]),
+    LIMIT_USES,
     "How often its callers may come: names of `limits`, whose counts all routes share that use them, or limits of its own. \
      A request that one of several refuses takes nothing from the others.",
     "[100/min, {concurrent: 10}]",
 );
 
-static LIMIT_USE: Shape =
+const LIMIT_USES: Shape = Shape::Any(&[Shape::Off, Shape::List(&LIMIT_USE)]);
+
+const LIMIT_USE: Shape =
     Shape::Any(&[Shape::Rate, Shape::Limit, Shape::Map(&NAMED_LIMIT), Shape::Map(&LIMIT)]);
 
 static LIMIT: Section = Section {

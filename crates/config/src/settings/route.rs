@@ -1,7 +1,8 @@
 use super::{
     Forwarding, Guards, Matcher, Redirect, Rewrite, UpstreamRef,
+    addresses::{ALLOW_IPS, DENY_IPS},
     forwarding::{IDLE_TIMEOUT, RETRIES_KEY, TIMEOUT},
-    guards,
+    limit::LIMIT_KEY,
     matching::{PATH_KEYS, PathMatch},
     optional,
 };
@@ -92,9 +93,9 @@ pub(super) static ROUTE: Section = Section {
         ),
         Key::new("rewrite", Shape::Map(&super::rewriting::REWRITE), "How they are changed.", "{prefix: /internal/orders}"),
         Key::new("redirect", Shape::Map(&super::rewriting::REDIRECT), "The answer, in place of an upstream.", "{scheme: https}"),
-        guards::KEYS[0].absent("as in `defaults`, or else all"),
-        guards::KEYS[1].absent("as in `defaults`, or else none"),
-        guards::KEYS[2].absent("as in `defaults`, or else none"),
+        ALLOW_IPS.absent("as in `defaults`, or else all"),
+        DENY_IPS.absent("as in `defaults`, or else none"),
+        LIMIT_KEY.absent("as in `defaults`, or else none"),
         TIMEOUT.absent("as in `defaults`, or else 30s"),
         IDLE_TIMEOUT.absent("as in `defaults`, or else 60s"),
         RETRIES_KEY.absent("as in `defaults`, or else `off`"),
