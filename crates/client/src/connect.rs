@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 #[cfg(feature = "tls")]
 use crate::ClientTls;
-use crate::{Protocol, Resolver, Target};
+use crate::{Protocol, Resolver, Target, stream::Stream};
 
 /// How connections to one endpoint are opened.
 #[derive(Debug)]
@@ -25,19 +25,15 @@ pub(crate) struct Connector {
     pub(crate) turn: AtomicUsize,
 }
 
-/// An open connection, and whether HTTP/2 was agreed on.
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    #[cfg(feature = "tls")]
-    Tls {
-        stream: Box<tokio_rustls::client::TlsStream<TcpStream>>,
-        http2: bool,
-    },
+/// An open connection, and whether HTTP/2 is to be spoken on it.
+pub(crate) struct Opened {
+    pub(crate) stream: Stream,
+    pub(crate) http2: bool,
 }
 
 impl Connector {
     /// Opens a connection within the time limit. Under TLS, `protocol` says what is offered by ALPN.
-    pub(crate) async fn connect(&self, protocol: Protocol) -> Result<Stream, Error> {
+    pub(crate) async fn connect(&self, protocol: Protocol) -> Result<Opened, Error> {
         match tokio::time::timeout(self.timeout, self.open(protocol)).await {
             Ok(result) => result,
             Err(_) => Err(self.timed_out()),
@@ -51,15 +47,14 @@ impl Connector {
         )
     }
 
-    async fn open(&self, protocol: Protocol) -> Result<Stream, Error> {
+    async fn open(&self, protocol: Protocol) -> Result<Opened, Error> {
         let stream = self.open_tcp().await?;
-        let _ = protocol;
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             let (stream, http2) = tls.handshake(&self.target, protocol, stream).await?;
-            return Ok(Stream::Tls { stream: Box::new(stream), http2 });
+            return Ok(Opened { stream: Stream::Tls(Box::new(stream)), http2 });
         }
-        Ok(Stream::Plain(stream))
+        Ok(Opened { stream: Stream::Plain(stream), http2: protocol == Protocol::Http2 })
     }
 
     async fn open_tcp(&self) -> Result<TcpStream, Error> {

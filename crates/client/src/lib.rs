@@ -6,10 +6,12 @@
 //!    thread that finds its list empty takes a connection from another's.
 //! 3. An HTTP/1 connection goes back when its response has been read to the end, and only then; a connection whose
 //!    response was left unread is closed.
-//! 4. Idle connections are closed before the endpoint would close them ([`PoolBuilder::keep_alive`]).
-//! 5. A request that never left is given back ([`SendError::into_parts`]), so that it can be sent again whatever
+//! 4. HTTP/1 is spoken by an engine of this crate, without a task of its own; HTTP/2 by hyper. A response that breaks
+//!    the rules (RFC 9112) is an error, and its connection is closed.
+//! 5. Idle connections are closed before the endpoint would close them ([`PoolBuilder::keep_alive`]).
+//! 6. A request that never left is given back ([`SendError::into_parts`]), so that it can be sent again whatever
 //!    its method.
-//! 6. Names are resolved when a connection is opened, so that an endpoint that moved is found by itself.
+//! 7. Names are resolved when a connection is opened, so that an endpoint that moved is found by itself.
 //!
 //! # Example
 //!
@@ -39,15 +41,27 @@
 //! # let _ = pool;
 //! ```
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod connect;
+mod http1;
 mod pool;
 mod resolver;
+mod send_error;
+mod stream;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, SendError};
+pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require};
 pub use resolver::Resolver;
+pub use send_error::SendError;
 pub use target::{InvalidTarget, Target};
 #[cfg(feature = "tls")]
 pub use tls::{ClientTls, ClientTlsBuilder, ClientTlsError};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -63,3 +63,8 @@ pub use config::Config;
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity};
 pub use files::Files;
 pub use vocabulary::{reference, schema};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -25,6 +25,23 @@ routes:
 }
 
 #[test]
+fn a_wildcard_of_another_gateway_is_a_warning_that_says_what_is_written_here() {
+    for (path, help) in [
+        ("path: /v1/*", "for all paths below write `path_prefix`, for any one segment `{name}`"),
+        ("path_prefix: /v1/**", "leave it out: a prefix takes all paths below it"),
+        ("path: /users/:id/avatar", "for any segment write `{id}`"),
+    ] {
+        let warnings = parse(&format!("routes: [{{{path}, upstream: 'a:80'}}]")).warnings();
+        let told: Vec<_> = warnings.iter().map(|warning| warning.hint()).collect();
+        assert_eq!(told, [Some(help)], "{path}");
+    }
+    for path in ["/v1/{*rest}", "/v1/a:b", "/:"] {
+        let config = parse(&format!("routes: [{{path: \"{path}\", upstream: 'a:80'}}]"));
+        assert!(config.warnings().is_empty(), "{path}");
+    }
+}
+
+#[test]
 fn every_key_has_its_place() {
     let config = parse(
         r#"

@@ -10,7 +10,13 @@ const KEPT: &[&str] = &["host", "traceparent", "tracestate", "x-request-id"];
 /// This is done where a request comes in, before any layer adds fields of its own: a client that nominates those
 /// would otherwise have them removed again.
 pub fn remove_nominated(headers: &mut HeaderMap) {
-    if !headers.contains_key(header::CONNECTION) {
+    let mut options = headers.get_all(header::CONNECTION).iter();
+    let Some(first) = options.next() else { return };
+    // What nearly every peer says, if anything.
+    if options.next().is_none()
+        && [&b"keep-alive"[..], b"close"].iter().any(|plain| first.as_bytes().eq_ignore_ascii_case(plain))
+    {
+        headers.remove(header::CONNECTION);
         return;
     }
     let mut upgrade = false;
@@ -43,25 +49,29 @@ pub fn remove_nominated(headers: &mut HeaderMap) {
 ///
 /// `Trailer` stays: it describes the message, and without it HTTP/1 trailers are not sent on.
 pub fn remove(headers: &mut HeaderMap) {
-    remove_nominated(headers);
-    let is_one = |name: &HeaderName| {
-        matches!(
-            name.as_str(),
-            "connection"
-                | "http2-settings"
-                | "keep-alive"
-                | "proxy-authenticate"
-                | "proxy-authorization"
-                | "proxy-connection"
-                | "te"
-                | "transfer-encoding"
-                | "upgrade"
-        )
-    };
-    while let Some(name) = headers.keys().find(|name| is_one(name)) {
+    if headers.keys().any(|name| is_one(name.as_str())) {
+        remove_nominated(headers);
+    }
+    while let Some(name) = headers.keys().find(|name| is_one(name.as_str())) {
         let name = name.clone();
         headers.remove(name);
     }
+}
+
+/// Whether a field of this name, in lower case, always belongs to one connection.
+pub fn is_one(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 /// Removes from a trailer section what belongs to one connection, or frames and routes the message: there it would

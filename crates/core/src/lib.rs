@@ -16,6 +16,7 @@
 //! 9. [`ids`] are random: a request's, a trace's.
 //! 10. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
 //! 11. [`WatchedFile`] is a file that is read again when it changes.
+//! 12. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
 //!
 //! # Example
 //!
@@ -74,6 +75,7 @@ mod quota;
 mod record;
 mod rejection;
 mod response_body;
+mod upgrade;
 mod watched_file;
 
 pub use body::Body;
@@ -86,4 +88,10 @@ pub use quota::{NotAQuota, Quota};
 pub use record::{RequestRecord, Summary};
 pub use rejection::Rejection;
 pub use response_body::ResponseBody;
+pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};
 pub use watched_file::{FileStamp, WatchedContent, WatchedFile, WatchedFileError, WatchedFileStatus};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -128,6 +128,9 @@
 //! may stand in one stack. [`RateLimitLayer`] answers each caller for itself, whereas `tower::limit::RateLimitLayer` makes
 //! the service unready for all of them.
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub use gatewright_core as core;
 
 #[cfg(feature = "auth")]
@@ -170,3 +173,8 @@ pub use gatewright_rewrite::{Redirect, Rewrite, RewriteLayer};
 pub use gatewright_router::{Route, RouterService};
 #[cfg(feature = "trace")]
 pub use gatewright_trace::{AccessLog, TraceLayer};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

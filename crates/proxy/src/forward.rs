@@ -3,10 +3,9 @@
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use gatewright_client::{Connection, PoolBody, Require, SendError};
-use gatewright_core::{Body, Error, ErrorKind, RequestRecord, Side};
+use gatewright_core::{Body, Error, ErrorKind, OnUpgrade, RequestRecord, Side};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     body::RequestBody,
     deadline::{Limits, Progress, within},
     head::{self, Destination},
-    interim::Relay,
+    interim,
     retries::is_idempotent,
     service::Settings,
     tunnel::{self, Upgrade},
@@ -27,38 +26,26 @@ const STALE: Duration = Duration::from_millis(500);
 /// Connections that turn out to be closed before a byte has left, at most, before the request is given up.
 const UNSENT: u32 = 16;
 
-pub(crate) async fn forward(
+/// Begins at once what needs no waiting, up to the first attempt over a connection that is ready, so that a request is
+/// seldom carried along in the future.
+pub(crate) fn forward(
     settings: Arc<Settings>,
     request: Request<Body>,
-) -> Result<Response<ProxyBody>, Error> {
-    let (mut parts, body) = request.into_parts();
-    let record = RequestRecord::of(&parts.extensions).cloned();
-    let upgrade = Upgrade::asked_for(&mut parts, &body);
-    let client_version = parts.version;
-    let destination = head::prepare(&mut parts, record.as_ref())?;
-    let bodiless = upgrade.is_none() && body.is_end_stream();
-    let replayable = bodiless && is_idempotent(&parts.method);
-    let request = Request::from_parts(parts, RequestBody::new(body, record.clone()));
-    let exchange = Exchange {
-        settings: &settings,
-        destination,
-        client_version,
-        upgrading: upgrade.is_some(),
-        bodiless,
-        replayable,
-        started: Instant::now(),
-        record,
-    };
-    let response = exchange.run(request).await?;
-    answer(response, upgrade, settings.idle_timeout)
+) -> impl Future<Output = Result<Response<ProxyBody>, Error>> + Send {
+    let begun = Exchange::begin(settings, request);
+    async move {
+        let (exchange, first) = begun?;
+        let response = exchange.run(first).await?;
+        answer(response, exchange.upgrade, exchange.settings.idle_timeout)
+    }
 }
 
 /// What stays the same over all attempts.
-struct Exchange<'a> {
-    settings: &'a Settings,
+struct Exchange {
+    settings: Arc<Settings>,
     destination: Destination,
     client_version: Version,
-    upgrading: bool,
+    upgrade: Option<Upgrade>,
     bodiless: bool,
     replayable: bool,
     started: Instant,
@@ -75,127 +62,221 @@ struct Spent {
     resent: u32,
 }
 
-/// An attempt on its way, and what is held until its response's head is there.
-struct Sending<F> {
-    response: F,
-    progress: Option<Arc<Progress>>,
-    relay: Option<Relay>,
+/// How far a request comes without waiting.
+#[expect(clippy::large_enum_variant, reason = "the larger one is the usual one")]
+enum First<F> {
+    /// It is on its way.
+    Sent(Attempt<F>),
+    /// This endpoint has been chosen for it, and has no connection that is ready.
+    Unsent(usize, Request<RequestBody>),
 }
 
-/// What became of one attempt: the response's head, or why there is none.
-type Sent = Result<Response<PoolBody<RequestBody>>, SendError<RequestBody>>;
+/// An attempt on its way.
+struct Attempt<F> {
+    response: F,
+    progress: Option<Arc<Progress>>,
+    sent: Sent,
+}
 
-impl Exchange<'_> {
-    async fn run(&self, mut request: Request<RequestBody>) -> Result<Response<PoolBody<RequestBody>>, Error> {
-        let Settings { upstream, retries, .. } = self.settings;
-        let may_resend = self.replayable && retries.attempts() > 0;
-        if may_resend {
+/// What the answer to an attempt is judged by.
+struct Sent {
+    endpoint: usize,
+    /// The connection had served before.
+    reused: bool,
+    /// It had lain idle for long enough that the endpoint may be closing it.
+    stale: bool,
+    /// The endpoint may refuse the request without having looked at it.
+    refusable: bool,
+    copy: Option<Box<Request<RequestBody>>>,
+}
+
+/// What became of an attempt: the response's head, or why there is none.
+type Outcome = Result<Response<PoolBody<RequestBody>>, SendError<RequestBody>>;
+
+/// What follows from an outcome.
+enum Verdict {
+    Final(Response<PoolBody<RequestBody>>),
+    Again(Request<RequestBody>),
+}
+
+impl Exchange {
+    fn begin(
+        settings: Arc<Settings>,
+        request: Request<Body>,
+    ) -> Result<(Self, First<impl Future<Output = Outcome> + use<>>), Error> {
+        let (mut parts, body) = request.into_parts();
+        let record = RequestRecord::of(&parts.extensions).cloned();
+        let upgrade = Upgrade::asked_for(&mut parts, &body);
+        let client_version = parts.version;
+        let destination = head::prepare(&mut parts, record.as_ref())?;
+        let bodiless = upgrade.is_none() && body.is_end_stream();
+        let replayable = bodiless && is_idempotent(&parts.method);
+        let request = Request::from_parts(parts, RequestBody::new(body, record.clone()));
+        let started = Instant::now();
+        let exchange =
+            Self { settings, destination, client_version, upgrade, bodiless, replayable, started, record };
+        let upstream = &exchange.settings.upstream;
+        if exchange.may_resend(&Spent::default()) {
             upstream.budget().earn();
         }
+        let index = upstream.next(None);
+        let first = match upstream.endpoints()[index].pool.ready(exchange.require()) {
+            Some(connection) => {
+                let endpoint = &upstream.endpoints()[index];
+                exchange.note_endpoint(endpoint);
+                First::Sent(exchange.attempt(connection, request, index, &Spent::default())?)
+            }
+            None => First::Unsent(index, request),
+        };
+        Ok((exchange, first))
+    }
+
+    async fn run(
+        &self,
+        first: First<impl Future<Output = Outcome>>,
+    ) -> Result<Response<PoolBody<RequestBody>>, Error> {
         let mut spent = Spent::default();
+        let (index, request) = match first {
+            First::Sent(attempt) => match self.settle(attempt, &mut spent).await? {
+                Verdict::Final(response) => return Ok(response),
+                Verdict::Again(request) => (self.settings.upstream.next(spent.failed), request),
+            },
+            First::Unsent(index, request) => (index, request),
+        };
+        // Boxed, so that requests that need no more do not carry the room for it.
+        Box::pin(self.go_on(index, request, spent)).await
+    }
+
+    /// Attempts until there is an answer or no reason to go on.
+    async fn go_on(
+        &self,
+        mut index: usize,
+        mut request: Request<RequestBody>,
+        mut spent: Spent,
+    ) -> Result<Response<PoolBody<RequestBody>>, Error> {
+        let Settings { upstream, retries, .. } = &*self.settings;
         loop {
-            let index = upstream.next(spent.failed);
             let endpoint = &upstream.endpoints()[index];
             self.note_endpoint(endpoint);
-            let require = if self.upgrading { Require::Http1 } else { Require::Any };
-            let connection = match endpoint.pool.checkout(require).await {
-                Ok(connection) => connection,
+            match endpoint.pool.checkout(self.require()).await {
+                Ok(connection) => {
+                    let attempt = self.attempt(connection, request, index, &spent)?;
+                    match self.settle(attempt, &mut spent).await? {
+                        Verdict::Final(response) => return Ok(response),
+                        Verdict::Again(again) => request = again,
+                    }
+                }
                 Err(error) => {
                     endpoint.note_failure(&error);
                     spent.failed = Some(index);
                     spent.unconnected += 1;
                     // Every target is asked once, and the same ones again as often as retries allow.
                     let targets = u32::try_from(upstream.endpoints().len()).unwrap_or(u32::MAX);
-                    if spent.unconnected < targets.saturating_add(retries.attempts()) {
-                        continue;
-                    }
-                    return Err(error);
-                }
-            };
-            let stale = self.replayable && connection.idle_for().is_some_and(|idle| idle >= STALE);
-            let reused = connection.idle_for().is_some();
-            // An HTTP/2 endpoint may refuse a stream without having looked at it, when it is about to stop.
-            let refusable = connection.version() == Version::HTTP_2 && self.bodiless && spent.unsent == 0;
-            let copied = stale || refusable || (may_resend && spent.resent < retries.attempts());
-            let copy = copied.then(|| copy_of(&request));
-            let Sending { response, progress, relay } = self.send(connection, request, endpoint)?;
-            let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
-            drop(relay);
-            let error = match outcome {
-                Ok(Ok(response)) => {
-                    endpoint.note_success();
-                    self.note_time();
-                    match copy {
-                        Some(copy) if retries.cover_status(response.status()) && self.pays(&spent) => {
-                            spent.resent += 1;
-                            spent.failed = Some(index);
-                            request = *copy;
-                            continue;
-                        }
-                        _ => return Ok(response),
+                    if spent.unconnected >= targets.saturating_add(retries.attempts()) {
+                        return Err(error);
                     }
                 }
-                Ok(Err(failure)) => match failure.into_parts() {
-                    (error, Some(whole)) => {
-                        spent.unsent += 1;
-                        if spent.unsent >= UNSENT {
-                            return Err(error);
-                        }
-                        spent.failed = (!reused).then_some(index);
-                        request = whole;
-                        continue;
-                    }
-                    (error, None) => error,
-                },
-                Err(timeout) => timeout,
-            };
-            if error.side() == Side::Upstream {
-                endpoint.note_failure(&error);
             }
-            let Some(copy) = copy else { return Err(error) };
-            if refusable && error.is_unsent() {
-                spent.unsent += 1;
-                request = *copy;
-                continue;
-            }
-            let met_a_close = stale && spent.resent == 0 && error.kind() == ErrorKind::Closed;
-            let resend = met_a_close || (retries.cover_error(&error) && self.pays(&spent));
-            if !resend {
-                return Err(error);
-            }
-            spent.resent += 1;
-            spent.failed = (!met_a_close).then_some(index);
-            request = *copy;
+            index = upstream.next(spent.failed);
         }
+    }
+
+    /// Sends the request on its way.
+    fn attempt(
+        &self,
+        mut connection: Connection<RequestBody>,
+        mut request: Request<RequestBody>,
+        index: usize,
+        spent: &Spent,
+    ) -> Result<Attempt<impl Future<Output = Outcome> + use<>>, Error> {
+        let Settings { upstream, preserve_host, .. } = &*self.settings;
+        let idle_for = connection.idle_for();
+        let version = connection.version();
+        let stale = self.replayable && idle_for.is_some_and(|idle| idle >= STALE);
+        // An HTTP/2 endpoint may refuse a stream without having looked at it, when it is about to stop.
+        let refusable = version == Version::HTTP_2 && self.bodiless && spent.unsent == 0;
+        let copied = stale || refusable || self.may_resend(spent);
+        let copy = copied.then(|| copy_of(&request));
+        let sent = Sent { endpoint: index, reused: idle_for.is_some(), stale, refusable, copy };
+
+        let own_host = &upstream.endpoints()[index].host;
+        self.destination.write(&mut request, version, upstream.scheme(), own_host, *preserve_host)?;
+        if version == Version::HTTP_11 {
+            if self.upgrade.is_some() {
+                Upgrade::write(request.headers_mut());
+            }
+            if let Some(responder) = interim::responder(self.record.as_ref(), self.client_version) {
+                connection = connection.relay_interim(responder);
+            }
+        }
+        let progress = request.body().progress();
+        Ok(Attempt { response: connection.send(request), progress, sent })
+    }
+
+    /// Waits for the answer to an attempt, and judges it.
+    async fn settle(
+        &self,
+        attempt: Attempt<impl Future<Output = Outcome>>,
+        spent: &mut Spent,
+    ) -> Result<Verdict, Error> {
+        let Settings { upstream, retries, .. } = &*self.settings;
+        let Attempt { response, progress, sent } = attempt;
+        let outcome = within(self.limits(), progress.as_deref(), pin!(response)).await;
+        let Sent { endpoint: index, reused, stale, refusable, copy } = sent;
+        let endpoint = &upstream.endpoints()[index];
+        let error = match outcome {
+            Ok(Ok(response)) => {
+                endpoint.note_success();
+                self.note_time();
+                return match copy {
+                    Some(copy) if retries.cover_status(response.status()) && self.pays(spent) => {
+                        spent.resent += 1;
+                        spent.failed = Some(index);
+                        Ok(Verdict::Again(*copy))
+                    }
+                    _ => Ok(Verdict::Final(response)),
+                };
+            }
+            Ok(Err(failure)) => match failure.into_parts() {
+                (error, Some(whole)) => {
+                    spent.unsent += 1;
+                    spent.failed = (!reused).then_some(index);
+                    return if spent.unsent < UNSENT { Ok(Verdict::Again(whole)) } else { Err(error) };
+                }
+                (error, None) => error,
+            },
+            Err(timeout) => timeout,
+        };
+        if error.side() == Side::Upstream {
+            endpoint.note_failure(&error);
+        }
+        let Some(copy) = copy else { return Err(error) };
+        if refusable && error.is_unsent() {
+            spent.unsent += 1;
+            return Ok(Verdict::Again(*copy));
+        }
+        let met_a_close = stale && spent.resent == 0 && error.kind() == ErrorKind::Closed;
+        let resend = met_a_close || (retries.cover_error(&error) && self.pays(spent));
+        if !resend {
+            return Err(error);
+        }
+        spent.resent += 1;
+        spent.failed = (!met_a_close).then_some(index);
+        Ok(Verdict::Again(*copy))
+    }
+
+    fn require(&self) -> Require {
+        if self.upgrade.is_some() { Require::Http1 } else { Require::Any }
+    }
+
+    /// Whether one more attempt after this one may be made, if the upstream's budget pays for it.
+    fn may_resend(&self, spent: &Spent) -> bool {
+        self.replayable && spent.resent < self.settings.retries.attempts()
     }
 
     /// Whether the request may be sent once more, and the upstream's budget has paid for it.
     fn pays(&self, spent: &Spent) -> bool {
-        self.replayable
-            && spent.resent < self.settings.retries.attempts()
-            && self.settings.upstream.budget().pay()
-    }
-
-    /// Sends one attempt on its way.
-    fn send(
-        &self,
-        connection: Connection<RequestBody>,
-        mut request: Request<RequestBody>,
-        endpoint: &Endpoint,
-    ) -> Result<Sending<impl Future<Output = Sent> + use<>>, Error> {
-        let Settings { upstream, preserve_host, .. } = self.settings;
-        let version = connection.version();
-        self.destination.write(&mut request, version, upstream.scheme(), &endpoint.host, *preserve_host)?;
-        let mut relay = None;
-        if version == Version::HTTP_11 {
-            if self.upgrading {
-                Upgrade::write(request.headers_mut());
-            }
-            relay = Relay::responder(self.record.as_ref(), self.client_version)
-                .map(|responder| Relay::attach(responder, &mut request));
-        }
-        let progress = request.body().progress();
-        Ok(Sending { response: connection.send(request), progress, relay })
+        self.may_resend(spent) && self.settings.upstream.budget().pay()
     }
 
     fn limits(&self) -> Limits {

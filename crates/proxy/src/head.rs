@@ -19,6 +19,43 @@ pub(crate) struct Destination {
     host: Option<HeaderValue>,
     /// Whether the client takes trailers, which gRPC demands of us too (RFC 9110, section 10.1.4).
     trailers: bool,
+    /// Whether there may be more than one `Host` field.
+    several_hosts: bool,
+}
+
+/// What one look over a request's fields finds. Most have none of these, and are not searched for each by itself.
+#[derive(Default)]
+struct Found {
+    hosts: usize,
+    cookies: usize,
+    trailers: bool,
+    hop_by_hop: bool,
+    expect: bool,
+    forwarded_for: bool,
+    forwarded_host: bool,
+    forwarded_proto: bool,
+}
+
+impl Found {
+    fn in_fields(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "host" => found.hosts += 1,
+                "cookie" => found.cookies += 1,
+                "expect" => found.expect = true,
+                "x-forwarded-for" => found.forwarded_for = true,
+                "x-forwarded-host" => found.forwarded_host = true,
+                "x-forwarded-proto" => found.forwarded_proto = true,
+                "te" => {
+                    found.hop_by_hop = true;
+                    found.trailers |= value.as_bytes() == b"trailers";
+                }
+                name => found.hop_by_hop |= hop_by_hop::is_one(name),
+            }
+        }
+        found
+    }
 }
 
 /// Takes away what is not to be forwarded, and adds what only the gateway knows.
@@ -29,7 +66,11 @@ pub(crate) fn prepare(
     if parts.method == Method::CONNECT {
         return Err(Error::new(ErrorKind::BadRequest, "CONNECT is not forwarded"));
     }
-    let trailers = parts.headers.get_all(TE).iter().any(|value| value.as_bytes() == b"trailers");
+    // Without a layer that knows whom to trust, nobody is.
+    if !record.is_some_and(|record| record.with(|summary| summary.claims_removed)) {
+        claims::remove(&mut parts.headers, false);
+    }
+    let mut found = Found::in_fields(&parts.headers);
     let host = match parts.uri.authority() {
         Some(authority) => Some(
             HeaderValue::from_str(host_of(authority))
@@ -37,12 +78,20 @@ pub(crate) fn prepare(
         ),
         None => parts.headers.get(HOST).cloned(),
     };
-    hop_by_hop::remove(&mut parts.headers);
-    // We answer `Expect` ourselves, by reading the body when the upstream takes it.
-    parts.headers.remove(EXPECT);
-    join_cookies(&mut parts.headers);
-    add_forwarded(&mut parts.headers, host.as_ref(), record);
-    Ok(Destination { host, trailers })
+    if found.hop_by_hop {
+        hop_by_hop::remove(&mut parts.headers);
+        // `Connection` may have nominated some of the others.
+        found = Found { trailers: found.trailers, ..Found::in_fields(&parts.headers) };
+    }
+    if found.expect {
+        // We answer `Expect` ourselves, by reading the body when the upstream takes it.
+        parts.headers.remove(EXPECT);
+    }
+    if found.cookies > 1 {
+        join_cookies(&mut parts.headers);
+    }
+    add_forwarded(&mut parts.headers, &found, host.as_ref(), record);
+    Ok(Destination { host, trailers: found.trailers, several_hosts: found.hosts > 1 })
 }
 
 /// The authority without user information, which has no place in `Host` (RFC 9110, section 7.2).
@@ -53,23 +102,20 @@ fn host_of(authority: &Authority) -> &str {
 
 /// Cookies that HTTP/2 split are one field in HTTP/1 (RFC 9113, section 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
-    if headers.get_all(COOKIE).iter().nth(1).is_none() {
-        return;
-    }
     let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
         headers.insert(COOKIE, joined);
     }
 }
 
-fn add_forwarded(headers: &mut HeaderMap, host: Option<&HeaderValue>, record: Option<&RequestRecord>) {
-    let known = record
-        .map(|record| record.with(|summary| (summary.client, summary.host.clone(), summary.claims_removed)));
-    let (client, first_host, claims_removed) = known.unwrap_or_default();
-    // Without a layer that knows whom to trust, nobody is.
-    if !claims_removed {
-        claims::remove(headers, false);
-    }
+fn add_forwarded(
+    headers: &mut HeaderMap,
+    found: &Found,
+    host: Option<&HeaderValue>,
+    record: Option<&RequestRecord>,
+) {
+    let known = record.map(|record| record.with(|summary| (summary.client, summary.host.clone())));
+    let (client, first_host) = known.unwrap_or_default();
     let connection = record.and_then(RequestRecord::connection);
     let peer = match (connection, client) {
         (Some(connection), _) => Some(connection.peer_text().clone()),
@@ -77,7 +123,7 @@ fn add_forwarded(headers: &mut HeaderMap, host: Option<&HeaderValue>, record: Op
         (None, None) => None,
     };
     if let Some(peer) = peer {
-        let hops = match headers.contains_key(X_FORWARDED_FOR) {
+        let hops = match found.forwarded_for {
             false => Some(peer),
             true => appended(headers, &peer),
         };
@@ -90,12 +136,12 @@ fn add_forwarded(headers: &mut HeaderMap, host: Option<&HeaderValue>, record: Op
         (None, Some(connection)) => connection.tls().is_some(),
         (None, None) => false,
     };
-    if record.is_some() && !headers.contains_key(X_FORWARDED_PROTO) {
+    if record.is_some() && !found.forwarded_proto {
         let scheme = if secure { "https" } else { "http" };
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
     if let Some(host) = first_host.as_ref().or(host)
-        && !headers.contains_key(X_FORWARDED_HOST)
+        && !found.forwarded_host
     {
         headers.insert(X_FORWARDED_HOST, host.clone());
     }
@@ -137,11 +183,13 @@ impl Destination {
             *request.uri_mut() = Uri::from(path_of(request.uri()));
         }
         // Most often the field stands there already, as the client sent it.
-        if request.headers().get(HOST) != Some(host) || request.headers().get_all(HOST).iter().nth(1).is_some()
-        {
+        if self.several_hosts || request.headers().get(HOST) != Some(host) {
             request.headers_mut().insert(HOST, host.clone());
         }
-        request.headers_mut().remove(TE);
+        if self.trailers {
+            // An attempt over HTTP/2 may have left it there.
+            request.headers_mut().remove(TE);
+        }
         // Without it hyper sends no body for methods that seldom have one.
         if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
             request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -160,13 +208,20 @@ fn path_of(uri: &Uri) -> PathAndQuery {
 ///
 /// When its lengths contradict each other.
 pub(crate) fn clean_response(parts: &mut response::Parts) -> Result<(), Error> {
-    hop_by_hop::remove(&mut parts.headers);
+    let (mut hop_by_hop, mut lengths) = (false, 0);
+    for name in parts.headers.keys() {
+        hop_by_hop |= hop_by_hop::is_one(name.as_str());
+        lengths += usize::from(*name == CONTENT_LENGTH);
+    }
+    if hop_by_hop {
+        hop_by_hop::remove(&mut parts.headers);
+    }
     // What the upstream speaks says nothing about what we speak with the client.
     parts.version = Version::HTTP_11;
     if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT {
         // RFC 9110, section 8.6.
         parts.headers.remove(CONTENT_LENGTH);
-    } else {
+    } else if lengths > 0 {
         settle_length(&mut parts.headers)?;
     }
     Ok(())

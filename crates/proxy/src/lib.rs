@@ -5,7 +5,8 @@
 //!    `X-Forwarded-For`, `-Proto` and `-Host`, which are extended for a trusted peer and replaced for all others.
 //! 3. The `Host` field upstream is made from the authority that was routed.
 //! 4. A request that never left is sent again, to another target where there is one. One that left is sent again only
-//!    when its method is idempotent and its body empty, when [`Retries`] say so, and within a budget of a fifth.
+//!    when its method is idempotent and its body empty, when [`Retries`] say so, and within a budget of a fifth; or once
+//!    without them, when the endpoint closed an idle connection under it, or has refused it unseen (HTTP/2).
 //! 5. Of upgrades only WebSocket's is forwarded (`GET`, no body, RFC 6455). Bytes are tunnelled only after the
 //!    upstream's 101; a 101 that nobody asked for is a 502.
 //! 6. A response that is not sound (both `Content-Length` and `Transfer-Encoding`, no HTTP) is a 502, one that ends
@@ -46,6 +47,9 @@
 //! # let _ = (reads, reports); Ok(()) }
 //! ```
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod body;
 mod builder;
 mod deadline;
@@ -65,3 +69,8 @@ pub use gatewright_client::{InvalidTarget, Protocol, Resolver, Target};
 pub use retries::Retries;
 pub use service::{ProxyFuture, ProxyService};
 pub use upstream::{Upstream, UpstreamBuilder};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,14 +12,14 @@ use std::{
     time::Duration,
 };
 
-use gatewright_core::Body;
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError, OnUpgrade, Upgraded};
 use http::{
     HeaderMap, HeaderValue, Method,
     header::{CONNECTION, UPGRADE},
     request,
 };
 use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -30,12 +30,21 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const UPGRADE_OPTION: HeaderValue = HeaderValue::from_static("upgrade");
 
 /// The client's side of an upgrade that it asked for.
-pub(crate) struct Upgrade(OnUpgrade);
+pub(crate) struct Upgrade(Client);
+
+/// Whose connection the client's is: our own server's, or hyper's.
+enum Client {
+    Ours(OnUpgrade),
+    Hyper(hyper::upgrade::OnUpgrade),
+}
 
 impl Upgrade {
     /// Whether the client asks for a WebSocket, on a connection that can become one.
     pub(crate) fn asked_for(parts: &mut request::Parts, body: &Body) -> Option<Self> {
-        let client = parts.extensions.remove::<OnUpgrade>()?;
+        let client = match parts.extensions.remove::<OnUpgrade>() {
+            Some(ours) => Client::Ours(ours),
+            None => Client::Hyper(parts.extensions.remove::<hyper::upgrade::OnUpgrade>()?),
+        };
         let asked = parts.method == Method::GET && body.is_end_stream() && names_websocket(&parts.headers);
         asked.then_some(Self(client))
     }
@@ -49,15 +58,13 @@ impl Upgrade {
     /// Passes bytes both ways until both sides have ended, or neither sends any for the idle timeout.
     pub(crate) fn tunnel(self, upstream: OnUpgrade, idle_timeout: Duration) {
         tokio::spawn(async move {
-            let (client, upstream) = match (self.0.await, upstream.await) {
-                (Ok(client), Ok(upstream)) => (client, upstream),
-                (Err(error), _) | (_, Err(error)) => {
-                    return tracing::debug!(%error, "an upgrade did not come about");
-                }
+            let (client, upstream) = match both(self.0, upstream).await {
+                Ok(both) => both,
+                Err(error) => return tracing::debug!(%error, "an upgrade did not come about"),
             };
             let activity = Arc::new(Activity { start: Instant::now(), last: AtomicU64::new(0) });
-            let mut client = Watched { io: TokioIo::new(client), activity: Arc::clone(&activity) };
-            let mut upstream = Watched { io: TokioIo::new(upstream), activity: Arc::clone(&activity) };
+            let mut client = Watched { io: client, activity: Arc::clone(&activity) };
+            let mut upstream = Watched { io: upstream, activity: Arc::clone(&activity) };
             let mut passing = pin!(tokio::io::copy_bidirectional(&mut client, &mut upstream));
             let mut silence = pin!(activity.silence(idle_timeout));
             std::future::poll_fn(|cx| {
@@ -74,6 +81,15 @@ impl Upgrade {
             .await;
         });
     }
+}
+
+/// Both streams, when both are there.
+async fn both(client: Client, upstream: OnUpgrade) -> Result<(Upgraded, Upgraded), BoxError> {
+    let client = match client {
+        Client::Ours(client) => client.await?,
+        Client::Hyper(client) => Upgraded::new(TokioIo::new(client.await?), Bytes::new()),
+    };
+    Ok((client, upstream.await?))
 }
 
 /// Whether a head names `websocket`, and it alone, as the protocol to change to.

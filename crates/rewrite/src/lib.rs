@@ -53,3 +53,8 @@ pub use error::RewriteError;
 pub use layer::{RewriteLayer, RewriteService};
 pub use redirect::Redirect;
 pub use rewrite::Rewrite;
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

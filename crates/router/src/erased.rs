@@ -1,7 +1,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -27,7 +27,37 @@ where
     ResBody::Error: Into<BoxError>,
 {
     fn call(&self, request: Request<ReqBody>) -> ErasedFuture {
-        Box::pin(Call { service: self.clone(), request: Some(request), response: None })
+        let mut service = self.clone();
+        // Most services are ready always: such a request goes in at once, and is not carried along with the future.
+        // One that is not is asked again there, by the task that waits.
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Box::pin(Called { response: Service::call(&mut service, request) }),
+            Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(Error::from_service(error)))),
+            Poll::Pending => Box::pin(Call { service, request: Some(request), response: None }),
+        }
+    }
+}
+
+pin_project! {
+    /// The response of a service that was ready at once.
+    struct Called<F> {
+        #[pin]
+        response: F,
+    }
+}
+
+impl<F, ResBody, E> Future for Called<F>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    E: Into<BoxError>,
+    ResBody: http_body::Body<Data = Bytes> + Send + 'static,
+    ResBody::Error: Into<BoxError>,
+{
+    type Output = Result<Response<Body>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = ready!(self.project().response.poll(cx)).map_err(Error::from_service)?;
+        Poll::Ready(Ok(response.map(Body::new)))
     }
 }
 

@@ -85,3 +85,8 @@ pub use error::{BuildError, ProblemKind, RouteProblem};
 pub use future::RouterFuture;
 pub use route::Route;
 pub use service::RouterService;
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

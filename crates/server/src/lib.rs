@@ -19,10 +19,10 @@
 //! 7. An error or a panic in the service is answered with a problem document, and every other request goes on.
 //! 8. Draining finishes what is in flight, upgraded streams too, until a deadline ([`ServerHandle::drain`]).
 //! 9. Each request carries a [`RequestRecord`](gatewright_core::RequestRecord) with what is known of its connection.
-//!    On HTTP/1 that includes the way to send interim responses (103), which hyper's server does not have; on HTTP/2
-//!    there is none yet.
+//!    On HTTP/1 that includes the way to send interim responses (103); on HTTP/2 there is none yet.
+//! 10. A request that may become a WebSocket carries an [`OnUpgrade`](gatewright_core::OnUpgrade).
 //!
-//! An idle HTTP/1 connection gives its buffers back after a while, and then holds about 4 KB.
+//! An idle HTTP/1 connection holds no buffer, and about 4 KB in all.
 //!
 //! # Example
 //!
@@ -90,6 +90,9 @@
 //! # Ok(()) }
 //! ```
 
+// docs.rs names the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept;
 mod connection;
 mod drain;
@@ -118,3 +121,8 @@ pub use socket::BindError;
 #[cfg(feature = "tls")]
 pub use tls::{ClientAuth, TlsConfig, TlsConfigBuilder, TlsError};
 pub use worker::{Drained, Worker};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

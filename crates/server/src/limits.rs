@@ -74,8 +74,8 @@ impl Limits {
         /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
         /// either direction. 5 min by default.
         stream_timeout: Duration;
-        /// How long an HTTP/1 connection is idle before its buffers, most of what it holds, are given back until its
-        /// next request. 5 s by default.
+        /// How long an HTTP/1 connection is idle before it gives up, until its next request, what it keeps between
+        /// requests: room for the service's future, and the head of the last one. 5 s by default.
         park_after: Duration;
         /// Size of a head in bytes; a larger one is answered with 431. 64 KiB by default.
         max_head: usize;

@@ -5,7 +5,6 @@ use std::{fmt, io, sync::Arc};
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError};
 use http::{Request, Response};
-use hyper::server::conn::http1;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tower_service::Service;
 
@@ -58,7 +57,6 @@ impl Worker {
     {
         let connections = Arc::clone(&self.connections);
         let shared = Arc::new(Shared {
-            http1: http1_builder(&self.limits),
             limits: self.limits,
             connections: self.connections,
             on_refused: self.on_refused,
@@ -98,17 +96,6 @@ async fn wait_until_drained(connections: &Connections, handle: &ServerHandle) {
     }
     connections.enter(Phase::Cutting);
     connections.wait_all_closed().await;
-}
-
-fn http1_builder(limits: &Limits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    // The watchdog of the connection times the head; hyper's own timer would be armed for every request.
-    builder.header_read_timeout(None);
-    builder.max_buf_size(limits.max_head.saturating_add(16 * 1024).max(16 * 1024));
-    if limits.max_headers > 100 {
-        builder.max_headers(usize::from(limits.max_headers));
-    }
-    builder
 }
 
 impl fmt::Debug for Worker {

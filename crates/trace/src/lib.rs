@@ -86,3 +86,8 @@ pub use body::TraceBody;
 pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};
 pub use service::TraceService;
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,9 +18,14 @@ const LENGTH: usize = 55;
 /// Continues the request's trace, when it may be continued and is valid, or starts one; the request then carries it.
 /// Gives the trace id.
 pub(crate) fn settle(headers: &mut HeaderMap, continue_it: bool, sample: impl FnOnce() -> bool) -> u128 {
-    let caller = if continue_it { Traceparent::of(headers) } else { None };
-    let keeps_state = caller.is_some() && tracestate::is_valid(headers);
-    if !keeps_state {
+    // Most requests bring neither, and one look at the names costs less than two look-ups.
+    let (mut has_parent, mut has_state) = (false, false);
+    for name in headers.keys() {
+        has_parent |= *name == TRACEPARENT;
+        has_state |= *name == TRACESTATE;
+    }
+    let caller = if continue_it && has_parent { Traceparent::of(headers) } else { None };
+    if has_state && (caller.is_none() || !tracestate::is_valid(headers)) {
         headers.remove(TRACESTATE);
     }
     let ours = match caller {

@@ -13,16 +13,29 @@ mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{
+    CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 // Requests allocate on the thread that frees, which is what mimalloc is quick at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// For whoever asks for help, since what comes next is to write a file.
+const BEGIN: &str = "\
+To see it run:  gatewright demo
+To begin:       write gateway.yaml, and then gatewright run gateway.yaml
+
+    listen: 127.0.0.1:8080
+    routes:
+    - path_prefix: /v1/orders
+      upstream: 127.0.0.1:3000";
+
 /// An API gateway, stacked of Tower layers from one YAML file.
 #[derive(Debug, Parser)]
-#[command(name = "gatewright", version, arg_required_else_help = true)]
+#[command(name = "gatewright", version, arg_required_else_help = true, after_help = BEGIN)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -79,7 +92,7 @@ enum Command {
 
 fn main() -> ExitCode {
     // A bad command line ends here, with status 2.
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| explain(error).exit());
     log_to_stderr();
     let outcome = match cli.command {
         Command::Run { file, no_watch } => run::run(&file, !no_watch),
@@ -104,6 +117,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says how to go on where a file stands in place of a command.
+fn explain(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && (word.ends_with(".yaml") || word.ends_with(".yml"))
+    {
+        let tip = format!("to serve as the file says: gatewright run {word}");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// What a shell needs to complete the command line.

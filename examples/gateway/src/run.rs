@@ -20,7 +20,7 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
         Failure::new(format!("error: signals cannot be waited for: {error}"))
     })?;
 
-    say("warning: no `auth:` section: every route is served openly");
+    say("warning: no `auth:` section, which this version does not know yet: every route is served openly");
     let mut serving = serve::start(server, &service)?;
     for url in urls {
         say(format_args!("listening on {url}"));

@@ -3,9 +3,11 @@
 pub(crate) const USAGE: &str = "\
 Usage: cargo xtask test [--full] [--keep-going] [--only STEP]... [--skip STEP]...
        cargo xtask soak [--keep-going] [--only STEP]... [--skip STEP]...
+       cargo xtask peers [OPTION]...
 
   test          all that CI runs
   soak          the acceptance tests at their whole size, with figures; takes hours
+  peers         the gateway and its peers, measured side by side; --help tells its options
   --full        also what needs much time or many packages
   --keep-going  go on after a step that failed
   --only STEP   this step alone; may be repeated
@@ -16,6 +18,8 @@ pub(crate) struct Arguments {
     pub(crate) task: Task,
     pub(crate) full: bool,
     pub(crate) keep_going: bool,
+    /// What the bench is told.
+    pub(crate) rest: Vec<String>,
     only: Vec<String>,
     skip: Vec<String>,
 }
@@ -23,6 +27,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     Help,
+    Peers,
     Test,
     Soak,
 }
@@ -33,10 +38,16 @@ impl Arguments {
         let task = match arguments.next().as_deref() {
             Some("test") => Task::Test,
             Some("soak") => Task::Soak,
+            Some("peers") => Task::Peers,
             None | Some("help" | "--help" | "-h") => Task::Help,
             Some(other) => return Err(format!("no such task: {other}")),
         };
-        let mut parsed = Self { task, full: false, keep_going: false, only: Vec::new(), skip: Vec::new() };
+        let mut parsed =
+            Self { task, full: false, keep_going: false, rest: Vec::new(), only: Vec::new(), skip: Vec::new() };
+        if parsed.task == Task::Peers {
+            parsed.rest.extend(arguments);
+            return Ok(parsed);
+        }
         while let Some(argument) = arguments.next() {
             let mut step = || arguments.next().ok_or_else(|| format!("{argument} wants the name of a step"));
             match argument.as_str() {

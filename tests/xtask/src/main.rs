@@ -1,11 +1,15 @@
 //! The project's tasks, run as `cargo xtask`.
 //!
-//! `cargo xtask test` is all that CI runs, `cargo xtask soak` the acceptance tests at their whole size.
+//! `cargo xtask test` is all that CI runs, `cargo xtask soak` the acceptance tests at their whole size,
+//! `cargo xtask peers` the gateway beside other proxies.
 
 mod arguments;
 mod command;
+mod features;
 mod fuzz;
+mod gates;
 mod links;
+mod peers;
 mod prerequisites;
 mod soak;
 mod step;
@@ -14,6 +18,10 @@ mod tree;
 
 #[cfg(test)]
 mod layering;
+#[cfg(test)]
+mod msrv;
+#[cfg(test)]
+mod readme;
 
 use std::{
     env,
@@ -49,6 +57,8 @@ fn main() -> ExitCode {
             true
         }
         Task::Test => step::run_all(&context, test::STEPS),
+        Task::Peers if context.arguments.rest.iter().any(|option| option == "--help") => peers::usage(&context),
+        Task::Peers => step::run_all(&context, peers::STEPS),
         Task::Soak => step::run_all(&context, soak::STEPS),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

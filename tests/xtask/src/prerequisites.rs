@@ -32,6 +32,8 @@ const PROGRAMS: &[Program] = &[
     Program { name: "npm", package: "npm", full: false },
     Program { name: "python3", package: "python3", full: false },
     Program { name: "redis-server", package: "redis-server", full: false },
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    Program { name: "valgrind", package: "valgrind", full: false },
     Program { name: "h2load", package: "nghttp2-client", full: true },
     Program { name: "slowhttptest", package: "slowhttptest", full: true },
 ];
@@ -84,7 +86,7 @@ fn install_programs(context: &Context) -> Result<()> {
     install_debian(context, &missing)
 }
 
-fn install_debian(context: &Context, packages: &[&str]) -> Result<()> {
+pub(crate) fn install_debian(context: &Context, packages: &[&str]) -> Result<()> {
     let by_hand =
         format!("install these Debian packages, or what your system calls them: {}", packages.join(" "));
     let is_root = crate::command::output(context.command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
@@ -103,7 +105,7 @@ fn install_debian(context: &Context, packages: &[&str]) -> Result<()> {
 }
 
 /// Packages of Python's in a virtual environment; each is known by a module that it brings.
-fn install_python(context: &Context, venv: &Path, packages: &[(&str, &str)]) -> Result<()> {
+pub(crate) fn install_python(context: &Context, venv: &Path, packages: &[(&str, &str)]) -> Result<()> {
     let python = venv.join("bin/python");
     let has = |module: &str| works(context.command(&python).args(["-c", &format!("import {module}")]));
     let missing: Vec<_> =
@@ -171,7 +173,7 @@ fn install_cargo_tools(context: &Context) -> Result<()> {
 }
 
 /// A program's path. Servers stand in folders that not everybody's `PATH` holds.
-fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])

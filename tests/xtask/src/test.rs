@@ -3,12 +3,17 @@
 //! Clippy, the tests and the documentation all take the same set of packages and features, so that no crate is built
 //! twice. The cheap steps come first: what they find needs no build.
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsStr,
+    fs,
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crate::{
     Context,
     command::{Result, run, works},
-    fuzz, links, prerequisites,
+    features, fuzz, gates, links, peers, prerequisites,
     step::{Outcome, Step},
     tree,
 };
@@ -25,13 +30,16 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "doctest", run: doctest },
     Step { name: "doc", run: doc },
     Step { name: "examples", run: examples },
+    Step { name: "gates", run: gates::check },
     Step { name: "fuzz", run: fuzz::smoke },
     Step { name: "package", run: package },
+    Step { name: "features", run: features::check },
 ];
 
 fn fmt(context: &Context) -> Result<Outcome> {
     run(context.cargo().args(["fmt", "--all", "--check"]))?;
     run(context.cargo().args(["fmt", "--manifest-path", fuzz::MANIFEST, "--check"]))?;
+    run(context.cargo().args(["fmt", "--all", "--manifest-path", peers::MANIFEST, "--check"]))?;
     Ok(Outcome::Passed)
 }
 
@@ -92,9 +100,21 @@ fn examples(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The crates can be published: each package holds what its manifest names. They are not built again from it.
+/// The crates can be published: each package holds what its manifest names. Only the long run builds them from it.
 fn package(context: &Context) -> Result<Outcome> {
-    run(context.cargo().args(["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"]))?;
+    let package = |options: &[&OsStr]| {
+        run(context.cargo().args(["package", "--workspace", "--allow-dirty", "--quiet"]).args(options))
+    };
+    if !context.arguments.full {
+        package(&["--no-verify".as_ref()])?;
+        return Ok(Outcome::Passed);
+    }
+    // Cargo unpacks and builds a version once for each folder, and would judge the sources of an earlier run.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let folder = context.target.join(format!("package-{now}"));
+    let packaged = package(&["--target-dir".as_ref(), folder.as_os_str()]);
+    let _ = fs::remove_dir_all(&folder);
+    packaged?;
     Ok(Outcome::Passed)
 }
 

@@ -3,27 +3,25 @@
 use std::{
     future::Future,
     pin::pin,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind};
-use hyper::{
-    client::conn::{http1, http2},
-    rt::{Read, Write},
-};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
     Connection, Inner, Pool, Protocol, Require,
+    place::Place,
     shard::{Shard, thread_number},
     streams::{MAX_STREAMS, Multiplexed},
 };
-use crate::connect::Stream;
+use crate::{connect::Opened, http1, stream::Stream};
 
-/// A response's head at most, and what is read ahead of a client that is slower than the endpoint.
+/// A response's fields at most.
 const MAX_HEAD: usize = 64 << 10;
 
 /// What is read ahead on one stream. The connection's window is that of all its streams together, so that those whose
@@ -35,26 +33,34 @@ where
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    /// A connection that can be used at once, if there is one.
+    pub fn ready(&self, require: Require) -> Option<Connection<B>> {
+        let pool = &self.inner;
+        let wants_http2 = require == Require::Any || pool.protocol == Protocol::Http2;
+        let shard = pool.own_shard();
+        if wants_http2 && let Some(connection) = shard.multiplexed() {
+            return Some(Connection::http2(connection));
+        }
+        let idle = shard.take(pool.keep_alive).or_else(|| {
+            if !steals() {
+                return None;
+            }
+            pool.others(shard).find_map(|other| other.take(pool.keep_alive))
+        })?;
+        Some(Connection::idle(idle))
+    }
+
     /// Finds a connection that is ready, or opens one.
     ///
     /// # Errors
     ///
     /// When none can be opened, or none becomes free in time; [`Error::is_connect`] holds.
     pub async fn checkout(&self, require: Require) -> Result<Connection<B>, Error> {
+        if let Some(connection) = self.ready(require) {
+            return Ok(connection);
+        }
         let pool = &self.inner;
-        let wants_http2 = require == Require::Any || pool.protocol == Protocol::Http2;
-        let shard = &pool.shards[thread_number() % pool.shards.len()];
-        if wants_http2 && let Some(connection) = shard.multiplexed() {
-            return Ok(Connection::http2(connection));
-        }
-        if let Some(idle) = shard.take_ready(pool.keep_alive) {
-            return Ok(Connection::http1(idle.sender, pool, Some(idle.since)));
-        }
-        if steals()
-            && let Some(idle) = pool.others(shard).find_map(|other| other.take_ready(pool.keep_alive))
-        {
-            return Ok(Connection::http1(idle.sender, pool, Some(idle.since)));
-        }
+        let shard = pool.own_shard();
         let protocol = match (pool.protocol, require) {
             (Protocol::Auto, Require::Http1) => Protocol::Http1,
             (protocol, _) => protocol,
@@ -85,6 +91,10 @@ fn steals() -> bool {
 }
 
 impl<B> Inner<B> {
+    fn own_shard(&self) -> &Shard<B> {
+        &self.shards[thread_number() % self.shards.len()]
+    }
+
     fn others<'a>(&'a self, own: &'a Shard<B>) -> impl Iterator<Item = &'a Shard<B>> + Clone {
         self.shards.iter().filter(move |shard| !std::ptr::eq(*shard, own))
     }
@@ -95,27 +105,6 @@ impl<B> Inner<B> {
             self.freed.notify_one();
         }
     }
-
-    /// Counts a connection that is about to be opened, unless there are as many as there may be.
-    fn reserve(self: &Arc<Self>) -> Option<Slot<B>> {
-        if self.open.fetch_add(1, Ordering::Relaxed) >= self.max_connections {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Slot(Arc::downgrade(self)))
-    }
-}
-
-/// The place of one open connection among those that may be. It does not keep the pool alive: a pool that is
-/// dropped closes its connections, also while they are idle.
-struct Slot<B>(Weak<Inner<B>>);
-
-impl<B> Drop for Slot<B> {
-    fn drop(&mut self) {
-        let Some(pool) = self.0.upgrade() else { return };
-        pool.open.fetch_sub(1, Ordering::Relaxed);
-        pool.tell_waiting();
-    }
 }
 
 impl<B> Inner<B>
@@ -124,10 +113,10 @@ where
     B::Error: Into<BoxError>,
 {
     async fn open(self: &Arc<Self>, shard: &Shard<B>, protocol: Protocol) -> Result<Connection<B>, Error> {
-        let slot = match self.reserve() {
-            Some(slot) => slot,
+        let place = match Place::reserve(self) {
+            Some(place) => place,
             None => match tokio::time::timeout(self.connector.timeout, self.turn(shard)).await {
-                Ok(Turn::Open(slot)) => slot,
+                Ok(Turn::Open(place)) => place,
                 Ok(Turn::Reuse(connection)) => return Ok(connection),
                 Err(_) => {
                     let limit = self.max_connections;
@@ -139,14 +128,8 @@ where
             },
         };
         match self.connector.connect(protocol).await? {
-            Stream::Plain(stream) if protocol == Protocol::Http2 => {
-                self.start_http2(shard, TokioIo::new(stream), slot).await
-            }
-            Stream::Plain(stream) => self.start_http1(TokioIo::new(stream), slot).await,
-            #[cfg(feature = "tls")]
-            Stream::Tls { stream, http2: true } => self.start_http2(shard, TokioIo::new(stream), slot).await,
-            #[cfg(feature = "tls")]
-            Stream::Tls { stream, http2: false } => self.start_http1(TokioIo::new(stream), slot).await,
+            Opened { stream, http2: true } => self.start_http2(shard, stream, place).await,
+            Opened { stream, http2: false } => Ok(Connection::http1(http1::Connection::new(stream, place))),
         }
     }
 
@@ -158,51 +141,30 @@ where
             let mut freed = pin!(self.freed.notified());
             // From here on no notification is missed.
             freed.as_mut().enable();
-            if let Some(slot) = self.reserve() {
-                return Turn::Open(slot);
+            if let Some(place) = Place::reserve(self) {
+                return Turn::Open(place);
             }
             let mut shards = std::iter::once(shard).chain(self.others(shard));
             if let Some(connection) = shards.clone().find_map(Shard::multiplexed) {
                 return Turn::Reuse(Connection::http2(connection));
             }
-            if let Some(mut idle) = shards.find_map(|shard| shard.take_any(self.keep_alive)) {
-                if idle.sender.ready().await.is_ok() {
-                    return Turn::Reuse(Connection::http1(idle.sender, self, Some(idle.since)));
-                }
-                continue;
+            if let Some(idle) = shards.find_map(|shard| shard.take(self.keep_alive)) {
+                return Turn::Reuse(Connection::idle(idle));
+            }
+            // One that was of no use any more has made room.
+            if let Some(place) = Place::reserve(self) {
+                return Turn::Open(place);
             }
             freed.as_mut().await;
         }
     }
 
-    async fn start_http1<T>(self: &Arc<Self>, io: T, slot: Slot<B>) -> Result<Connection<B>, Error>
-    where
-        T: Read + Write + Unpin + Send + 'static,
-    {
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(io)
-            .await
-            .map_err(|error| Error::new(ErrorKind::Connect, error))?;
-        let connection = connection.with_upgrades();
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an upstream connection ended");
-            }
-            drop(slot);
-        });
-        Ok(Connection::http1(sender, self, None))
-    }
-
-    async fn start_http2<T>(
+    async fn start_http2(
         self: &Arc<Self>,
         shard: &Shard<B>,
-        io: T,
-        slot: Slot<B>,
-    ) -> Result<Connection<B>, Error>
-    where
-        T: Read + Write + Unpin + Send + 'static,
-    {
+        stream: Stream,
+        place: Place<B>,
+    ) -> Result<Connection<B>, Error> {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(30))
@@ -210,7 +172,7 @@ where
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
             .max_header_list_size(MAX_HEAD as u32)
-            .handshake(io)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Error::new(ErrorKind::Connect, error))?;
         let multiplexed = Multiplexed::new(sender, Arc::downgrade(self));
@@ -227,7 +189,7 @@ where
             if let Err(error) = ended.await {
                 tracing::debug!(%error, "an upstream connection ended");
             }
-            drop(slot);
+            drop(place);
         });
         match reserved {
             Some(reserved) => Ok(Connection::http2(reserved)),
@@ -237,7 +199,7 @@ where
 }
 
 enum Turn<B> {
-    Open(Slot<B>),
+    Open(Place<B>),
     Reuse(Connection<B>),
 }
 

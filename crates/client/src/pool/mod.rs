@@ -4,10 +4,10 @@ mod body;
 mod builder;
 mod checkout;
 mod connection;
-mod error;
-mod sent;
+mod place;
 mod shard;
 mod streams;
+mod sweeper;
 
 use std::{
     fmt,
@@ -21,7 +21,6 @@ use std::{
 pub use body::PoolBody;
 pub use builder::PoolBuilder;
 pub use connection::Connection;
-pub use error::SendError;
 use shard::Shard;
 use tokio::sync::Notify;
 

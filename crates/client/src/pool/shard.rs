@@ -10,12 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 
 use super::{
-    sent::Sent,
+    place::Place,
     streams::{Multiplexed, StreamPermit},
+    sweeper,
 };
+use crate::http1;
+
+/// From here on an idle connection is likely to stay idle, and holds no buffers.
+const TRIMMED: Duration = Duration::from_secs(1);
 
 /// The connections that one thread keeps. Other threads look in only when they have none of their own.
 pub(super) struct Shard<B> {
@@ -26,15 +31,16 @@ pub(super) struct Shard<B> {
 
 struct State<B> {
     /// The last one in is the first one out, so that those not needed fall idle.
-    idle: Vec<Idle<B>>,
+    #[expect(clippy::vec_box, reason = "a connection goes from hand to hand, and is large")]
+    idle: Vec<Box<http1::Connection<Place<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
     swept: bool,
 }
 
-/// An HTTP/1 connection between two requests.
+/// An HTTP/1 connection that was idle, and for how long.
 pub(super) struct Idle<B> {
-    pub(super) sender: http1::SendRequest<Sent<B>>,
-    pub(super) since: Instant,
+    pub(super) connection: Box<http1::Connection<Place<B>>>,
+    pub(super) idle_for: Duration,
 }
 
 impl<B> Shard<B> {
@@ -55,43 +61,42 @@ impl<B> Shard<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection that can be used at once.
-    pub(super) fn take_ready(&self, keep_alive: Duration) -> Option<Idle<B>> {
-        let state = &mut *self.lock();
-        if state.idle.is_empty() {
-            return None;
-        }
-        let now = Instant::now();
-        let mut at = state.idle.len();
-        while at > 0 {
-            at -= 1;
-            let idle = &state.idle[at];
-            if idle.sender.is_closed() || now.duration_since(idle.since) >= keep_alive {
-                state.idle.swap_remove(at);
-            } else if idle.sender.is_ready() {
-                return Some(state.idle.remove(at));
+    /// Takes a connection that can be used.
+    pub(super) fn take(&self, keep_alive: Duration) -> Option<Idle<B>> {
+        let mut state = self.lock();
+        let mut now = None;
+        while let Some(mut connection) = state.idle.pop() {
+            let now = *now.get_or_insert_with(Instant::now);
+            let idle_for = idle_for(&connection, now);
+            if idle_for < keep_alive && connection.is_quiet() {
+                return Some(Idle { connection, idle_for });
             }
         }
         None
     }
 
-    /// Takes a connection that may still have to finish its last exchange.
-    pub(super) fn take_any(&self, keep_alive: Duration) -> Option<Idle<B>> {
-        self.take_ready(keep_alive).or_else(|| self.lock().idle.pop())
-    }
-
     /// Puts a connection back. Says whether somebody has to see to it that it is swept.
-    pub(super) fn put(&self, sender: http1::SendRequest<Sent<B>>) -> bool {
+    fn put(&self, connection: Box<http1::Connection<Place<B>>>) -> bool {
         let mut state = self.lock();
-        state.idle.push(Idle { sender, since: Instant::now() });
+        state.idle.push(connection);
         !std::mem::replace(&mut state.swept, true)
     }
 
-    /// Closes what has been idle for too long. Says whether anything is left to sweep later.
+    /// Closes what has been idle for too long, and what its endpoint has closed. Says whether anything is left to
+    /// sweep later.
     pub(super) fn sweep(&self, keep_alive: Duration) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
-        state.idle.retain(|idle| !idle.sender.is_closed() && now.duration_since(idle.since) < keep_alive);
+        state.idle.retain_mut(|connection| {
+            let idle_for = idle_for(connection, now);
+            if idle_for >= keep_alive || !connection.is_quiet() {
+                return false;
+            }
+            if idle_for >= TRIMMED {
+                connection.trim();
+            }
+            true
+        });
         state.swept = !state.idle.is_empty();
         state.swept
     }
@@ -102,7 +107,7 @@ impl<B> Shard<B> {
     }
 
     /// A multiplexed connection with room for one more stream.
-    pub(super) fn multiplexed(&self) -> Option<(http2::SendRequest<Sent<B>>, StreamPermit<B>)> {
+    pub(super) fn multiplexed(&self) -> Option<(http2::SendRequest<B>, StreamPermit<B>)> {
         let mut state = self.lock();
         if state.multiplexed.is_empty() {
             return None;
@@ -114,6 +119,22 @@ impl<B> Shard<B> {
     pub(super) fn put_multiplexed(&self, connection: Multiplexed<B>) {
         self.lock().multiplexed.push(connection);
     }
+}
+
+fn idle_for<P>(connection: &http1::Connection<P>, now: Instant) -> Duration {
+    connection.idle_since().map_or(Duration::ZERO, |since| now.duration_since(since))
+}
+
+/// Puts the connection of a response that has been read back into its pool.
+pub(super) fn put_back<B: Send + 'static>(body: &mut http1::Incoming<Place<B>>) {
+    let Some(mut connection) = body.take_spent() else { return };
+    let Some(pool) = connection.place().and_then(Place::pool) else { return };
+    connection.rest();
+    let shard = thread_number() % pool.shards.len();
+    if pool.shards[shard].put(connection) {
+        sweeper::start(&pool, shard);
+    }
+    pool.tell_waiting();
 }
 
 /// The number of the thread that asks: its shard is this, modulo the number of shards.

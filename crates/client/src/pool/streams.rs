@@ -7,14 +7,14 @@ use std::sync::{
 
 use hyper::client::conn::http2;
 
-use super::{Inner, sent::Sent};
+use super::Inner;
 
 /// Streams on one HTTP/2 connection at most, as we allow our own clients.
 pub(super) const MAX_STREAMS: usize = 100;
 
 /// A sender of an HTTP/2 connection.
 pub(super) struct Multiplexed<B> {
-    sender: http2::SendRequest<Sent<B>>,
+    sender: http2::SendRequest<B>,
     streams: Arc<Streams<B>>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Streams<B> {
 pub(super) struct StreamPermit<B>(Arc<Streams<B>>);
 
 impl<B> Multiplexed<B> {
-    pub(super) fn new(sender: http2::SendRequest<Sent<B>>, pool: Weak<Inner<B>>) -> Self {
+    pub(super) fn new(sender: http2::SendRequest<B>, pool: Weak<Inner<B>>) -> Self {
         let (open, limit) = (AtomicUsize::new(0), AtomicUsize::new(MAX_STREAMS));
         Self { sender, streams: Arc::new(Streams { open, limit, pool }) }
     }
@@ -43,7 +43,7 @@ impl<B> Multiplexed<B> {
     }
 
     /// A sender for one more stream, if the connection has room for it.
-    pub(super) fn reserve(&self) -> Option<(http2::SendRequest<Sent<B>>, StreamPermit<B>)> {
+    pub(super) fn reserve(&self) -> Option<(http2::SendRequest<B>, StreamPermit<B>)> {
         if self.sender.is_closed() {
             return None;
         }

@@ -334,6 +334,7 @@ async fn a_capped_http2_pool_hands_on_streams_that_become_free() {
     assert_eq!(accepted.load(Ordering::SeqCst), 1);
 }
 
+#[cfg(feature = "tls")]
 #[tokio::test]
 async fn requests_to_a_silent_endpoint_fail_together() {
     // It accepts, and says nothing; TLS waits for its first word.

@@ -48,12 +48,12 @@ impl<'a> Fields<'a> {
             }
             Kind::Invalid => None,
             _ => {
-                reader
-                    .error(
-                        node.span,
-                        format!("expected a map for {}, found {}", section.title, node.describe()),
-                    )
-                    .help(format!("its keys are {}", listed(section.names())));
+                let message = format!("expected a map for {}, found {}", section.title, node.describe());
+                let help = match key_without_space(node, section) {
+                    Some(key) => format!("put a space after the colon: `{key}: …`"),
+                    None => format!("its keys are {}", listed(section.names())),
+                };
+                reader.error(node.span, message).help(help);
                 None
             }
         }
@@ -94,6 +94,13 @@ impl<'a> Fields<'a> {
         }
         value
     }
+}
+
+/// A key with its colon and no space, which makes a text of it: `path:/v1`.
+fn key_without_space(node: &Node, section: &'static Section) -> Option<&'static str> {
+    let Kind::Scalar(text) = &node.kind else { return None };
+    let (key, _) = text.split_once(':')?;
+    section.names().find(|name| *name == key)
 }
 
 /// Reports a key that cannot be read, and gives the one that was probably meant.

@@ -94,6 +94,7 @@ impl<'a> Reader<'a> {
         let address = format!("an address is written with its port: `{name}:8080`");
         let names = || self.upstreams.keys().map(String::as_str);
         let help = match nearest(name, names()) {
+            _ if name.parse::<u16>().is_ok() => format!("a port needs its host: `127.0.0.1:{name}`"),
             Some(near) => format!("did you mean `{near}`? Or else {address}"),
             None if self.upstreams.is_empty() => format!("{address}; a name has to stand under `upstreams:`"),
             None => format!("the upstreams are {}; {address}", listed(names().take(12))),
@@ -125,7 +126,7 @@ impl<'a> Reader<'a> {
 
     /// Warns of upstreams and limits that no route uses; but not when the routes are not all known.
     pub(crate) fn warn_of_what_is_unused(&mut self) {
-        if !self.problems.is_empty() {
+        if self.has_errors() {
             return;
         }
         let unused = |kind, names: &BTreeMap<String, Known>| {

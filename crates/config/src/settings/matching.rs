@@ -3,7 +3,7 @@ use http::{HeaderName, Method};
 
 use super::headers;
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{Diagnostic, Span, Spanned},
     read::{Fields, Reader},
     syntax::{Kind, Node, shorten},
     vocabulary::{Key, Rule, Section, Shape},
@@ -64,7 +64,7 @@ pub(super) static MATCH: Section = Section {
 const VALUE_OR_TEXT: Shape = Shape::Any(&[Shape::Text, Shape::Map(&VALUE)]);
 
 static VALUE: Section = Section {
-    title: "a value to match",
+    title: "a matched value",
     name: "value",
     about: "The value itself stands for `{exact: …}`.",
     keys: &[
@@ -148,8 +148,25 @@ fn path(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Spanned<PathMatc
         reader.error(span, format!("the path holds `{}`", shorten(part))).help(error.hint());
         return None;
     }
+    warn_of_wildcards(entry.key.as_str(), &text, span, reader);
     let path = if entry.key == "path" { PathMatch::Exact(text) } else { PathMatch::Prefix(text) };
     Some(Spanned::new(path, span))
+}
+
+/// Warns of what stands for any segment elsewhere, and here for itself: `/v1/*`, `/users/:id`.
+fn warn_of_wildcards(key: &str, path: &str, span: Span, reader: &mut Reader<'_>) {
+    let mut segments = path.split('/').filter(|segment| !segment.contains('{'));
+    let wildcard =
+        segments.find(|segment| segment.contains('*') || segment.len() > 1 && segment.starts_with(':'));
+    let Some(wildcard) = wildcard else { return };
+    let message = format!("`{}` in a path stands for itself", shorten(wildcard));
+    let help = match wildcard.strip_prefix(':') {
+        Some(name) => format!("for any segment write `{{{}}}`", shorten(name)),
+        None if key == "path_prefix" => "leave it out: a prefix takes all paths below it".to_owned(),
+        None => "for all paths below write `path_prefix`, for any one segment `{name}`".to_owned(),
+    };
+    let place = Some(reader.place(span));
+    reader.report(Diagnostic::warning(place, message)).help(help);
 }
 
 /// Whether a text is a regular expression; what is wrong with it is reported.

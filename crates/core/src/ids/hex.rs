@@ -2,19 +2,17 @@
 
 use std::str;
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// `N` hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hex<const N: usize>([u8; N]);
 
 impl<const N: usize> Hex<N> {
     /// The low `4 * N` bits of `value`, most significant digit first.
-    pub fn new(mut value: u128) -> Self {
+    pub fn new(value: u128) -> Self {
         let mut digits = [0; N];
-        for digit in digits.iter_mut().rev() {
-            *digit = DIGITS[usize::from(value as u8 & 0xf)];
-            value >>= 4;
+        for (eight, half) in digits.rchunks_mut(8).zip([value, value >> 32, value >> 64, value >> 96]) {
+            let all = eight_digits(half as u32);
+            eight.copy_from_slice(&all[8 - eight.len()..]);
         }
         Self(digits)
     }
@@ -23,6 +21,18 @@ impl<const N: usize> Hex<N> {
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// Eight digits at once: each gets a byte of its own, to which that of `0` is added, or of `a` where it is above nine.
+const fn eight_digits(value: u32) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut digits = value as u64;
+    digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff;
+    digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let above_nine = ((digits + 6 * EACH) >> 4) & EACH;
+    let letters = (b'a' - b'0' - 10) as u64;
+    (digits + b'0' as u64 * EACH + above_nine * letters).to_be_bytes()
 }
 
 impl<const N: usize> AsRef<[u8]> for Hex<N> {

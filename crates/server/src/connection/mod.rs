@@ -38,7 +38,6 @@ pub(crate) const DRAIN_GRACE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) http1: hyper::server::conn::http1::Builder,
     pub(crate) connections: Arc<Connections>,
     pub(crate) on_refused: OnRefused,
 }

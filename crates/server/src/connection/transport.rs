@@ -38,11 +38,6 @@ impl Socket {
         &self.activity
     }
 
-    /// Waits until there is something to read, or the peer has closed.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.stream.readable().await
-    }
-
     /// Makes the socket's close a reset, so that a cut message cannot pass for a whole one.
     pub(crate) fn reset_on_close(&self) {
         // When it fails the socket is gone already.

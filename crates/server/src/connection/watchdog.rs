@@ -1,7 +1,7 @@
 //! One lazy timer.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
@@ -27,7 +27,8 @@ impl Watchdog {
             return Poll::Pending;
         }
         self.registered = true;
-        self.sleep.as_mut().poll(cx)
+        // A task that has used up its budget would be told to wait without being registered.
+        pin!(tokio::task::unconstrained(self.sleep.as_mut())).poll(cx)
     }
 
     /// Looks again then.

@@ -30,23 +30,27 @@ pub(super) enum Chunks {
     Done,
 }
 
+/// What the next bytes of the chunks are, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Sizes, extensions, line ends.
+    Framing(usize),
+    Data(usize),
+}
+
 impl Chunks {
     pub(super) const START: Self = Self::Size { digits: 0, size: 0 };
 
-    /// Goes on with `bytes`, which are new each time. Gives how many belong to the chunks, and what is wrong with the
-    /// next one.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> (usize, Option<Violation>) {
-        let mut at = 0;
-        while at < bytes.len() {
-            if *self == Self::Done {
-                break;
-            }
-            match self.step(&bytes[at..]) {
-                Ok(taken) => at += taken,
-                Err(violation) => return (at, Some(violation)),
-            }
+    /// Goes on with `bytes`, which are new each time and not empty, and tells what they begin with.
+    pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<Piece, Violation> {
+        if let Self::Data { .. } = self {
+            return self.step(bytes).map(Piece::Data);
         }
-        (at, None)
+        let mut at = 0;
+        while at < bytes.len() && !matches!(self, Self::Data { .. } | Self::Done) {
+            at += self.step(&bytes[at..])?;
+        }
+        Ok(Piece::Framing(at))
     }
 
     /// Takes at least one byte of `bytes`, which are not empty.
@@ -108,11 +112,14 @@ mod tests {
 
     fn whole(bytes: &[u8]) -> Result<usize, Violation> {
         let mut chunks = Chunks::START;
-        match chunks.advance(bytes) {
-            (_, Some(violation)) => Err(violation),
-            (taken, None) if chunks == Chunks::Done => Ok(taken),
-            (taken, None) => panic!("{chunks:?} after {taken}"),
+        let mut at = 0;
+        while at < bytes.len() && chunks != Chunks::Done {
+            match chunks.advance(&bytes[at..])? {
+                Piece::Framing(taken) | Piece::Data(taken) => at += taken,
+            }
         }
+        assert_eq!(chunks, Chunks::Done, "after {at}");
+        Ok(at)
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! One field line (RFC 9112, section 5).
 
+use std::ops::Range;
+
 use super::{scan::name_length, violation::Violation};
 
 /// The fields that framing must know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
+    Te,
     Host,
     Expect,
     Upgrade,
@@ -13,27 +16,43 @@ pub(super) enum Known {
     TransferEncoding,
 }
 
-/// A field that framing must know of. The value has lost the white space around it.
+/// A field line taken apart. The value has lost the white space around it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field<'a> {
-    pub(super) known: Known,
+    /// Set when framing must know of the field.
+    pub(super) known: Option<Known>,
+    pub(super) name_length: usize,
     pub(super) value: &'a [u8],
     /// Where the value begins in the line.
     pub(super) value_at: usize,
 }
 
-/// Judges a line, from which control characters other than tabs are known to be absent, and gives the field when
-/// framing must know of it.
-#[inline]
-pub(super) fn parse(line: &[u8], allow_underscore: bool) -> Result<Option<Field<'_>>, Violation> {
-    let length = name_length(line);
-    match line.get(length) {
-        Some(b':') if length > 0 => Ok(known(&line[..length]).map(|known| {
-            let (value, value_at) = value(line, length + 1);
-            Field { known, value, value_at }
-        })),
-        _ => unusual_name(line, allow_underscore).map(|()| None),
+/// Where a field stands in the section that it is part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldSpan {
+    pub(crate) name: Range<usize>,
+    pub(crate) value: Range<usize>,
+}
+
+impl Field<'_> {
+    /// Where it stands, in a line that begins at `line_at`.
+    pub(super) fn span(&self, line_at: usize) -> FieldSpan {
+        let value_at = line_at + self.value_at;
+        FieldSpan { name: line_at..line_at + self.name_length, value: value_at..value_at + self.value.len() }
     }
+}
+
+/// Judges a line, from which control characters other than tabs are known to be absent, and takes it apart.
+// It is small, and its result large.
+#[inline(always)]
+pub(super) fn parse(line: &[u8], allow_underscore: bool) -> Result<Field<'_>, Violation> {
+    let length = name_length(line);
+    let (name_length, known) = match line.get(length) {
+        Some(b':') if length > 0 => (length, known(&line[..length])),
+        _ => (unusual_name(line, allow_underscore)?, None),
+    };
+    let (value, value_at) = value(line, name_length + 1);
+    Ok(Field { known, name_length, value, value_at })
 }
 
 fn value(line: &[u8], after_colon: usize) -> (&[u8], usize) {
@@ -48,9 +67,9 @@ fn value(line: &[u8], after_colon: usize) -> (&[u8], usize) {
     (value, value_at)
 }
 
-/// Judges a line whose name is not of letters, digits and hyphens alone.
+/// Judges a line whose name is not of letters, digits and hyphens alone, and gives the length of the name.
 #[cold]
-fn unusual_name(line: &[u8], allow_underscore: bool) -> Result<(), Violation> {
+fn unusual_name(line: &[u8], allow_underscore: bool) -> Result<usize, Violation> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Violation::OBS_FOLD);
     }
@@ -62,7 +81,7 @@ fn unusual_name(line: &[u8], allow_underscore: bool) -> Result<(), Violation> {
     if line[colon] != b':' || name.is_empty() || is_alias_of_known(name) {
         return Err(Violation::FIELD_NAME);
     }
-    Ok(())
+    Ok(colon)
 }
 
 /// Whether a field of this name may be received.
@@ -76,6 +95,7 @@ pub(crate) fn is_allowed_name(name: &[u8], allow_underscore: bool) -> bool {
 
 fn known(name: &[u8]) -> Option<Known> {
     let (text, known): (&[u8], _) = match name.len() {
+        2 => (b"te", Known::Te),
         4 => (b"host", Known::Host),
         6 => (b"expect", Known::Expect),
         7 => (b"upgrade", Known::Upgrade),
@@ -98,10 +118,12 @@ mod tests {
 
     #[test]
     fn a_value_loses_the_white_space_around_it() {
-        let field = parse(b"Host: \t a \t", false).expect("valid").expect("known");
-        assert_eq!((field.known, field.value, field.value_at), (Known::Host, &b"a"[..], 8));
-        assert_eq!(parse(b"Expect: \t ", false).expect("valid").expect("known").value, b"");
-        assert!(parse(b"x:", false).expect("valid").is_none());
+        let field = parse(b"Host: \t a \t", false).expect("valid");
+        assert_eq!((field.known, field.value, field.value_at), (Some(Known::Host), &b"a"[..], 8));
+        assert_eq!(field.span(10), FieldSpan { name: 10..14, value: 18..19 });
+        assert_eq!(parse(b"Expect: \t ", false).expect("valid").value, b"");
+        let field = parse(b"x:", false).expect("valid");
+        assert_eq!((field.known, field.value, field.name_length), (None, &b""[..], 1));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Following message boundaries over a stream of requests.
 
 use super::{
-    chunked::Chunks,
-    head::{BodyLength, HeadScan, Rules, Upgrade},
+    chunked::{Chunks, Piece},
+    fields::FieldSpan,
+    head::{BodyLength, Head, HeadScan, Rules},
     trailers::TrailerScan,
     violation::Violation,
 };
@@ -12,7 +13,7 @@ use super::{
 pub(crate) struct Follower {
     rules: Rules,
     at: Place,
-    heads: u64,
+    fields: Vec<FieldSpan>,
 }
 
 /// Where in the messages the next byte stands.
@@ -22,124 +23,123 @@ enum Place {
     Length(u64),
     Chunks(Chunks),
     Trailers(TrailerScan),
-    /// After a head that asks for an upgrade: what follows is only known when the response is.
-    Upgrade,
-    Tunnel,
 }
 
-/// What may be done with the bytes that were followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Followed {
-    /// So many from the start are proven and may go on.
-    pub(crate) pass: usize,
-    pub(crate) rest: Rest,
+impl Place {
+    fn after_head(body: BodyLength) -> Self {
+        match body {
+            BodyLength::None => Self::Head(HeadScan::default()),
+            BodyLength::Known(length) => Self::Length(length),
+            BodyLength::Chunked => Self::Chunks(Chunks::START),
+        }
+    }
 }
 
-/// What the bytes after the proven ones are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
+/// What the next bytes are. They are done with once a step has told of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
     /// There are none, or they are the start of a head or of trailers, to be given again with what comes after them.
-    Unfinished,
-    /// They wait for the answer to an upgrade.
-    Upgrade(Upgrade),
-    /// They break a rule.
-    Refused(Violation),
+    More,
+    /// A whole head.
+    Head(Head),
+    /// So many bytes that frame a body and are no part of it.
+    Framing(usize),
+    /// So many bytes of a body.
+    Data(usize),
+    /// A whole trailer section, of so many bytes.
+    Trailers(usize),
 }
 
 impl Follower {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, at: Place::Head(HeadScan::default()), heads: 0 }
+        Self { rules, at: Place::Head(HeadScan::default()), fields: Vec::new() }
     }
 
-    /// Goes on with `bytes`: those not passed last time, and the new ones.
-    pub(crate) fn follow(&mut self, bytes: &[u8]) -> Followed {
-        let mut pass = 0;
-        loop {
-            let rest = &bytes[pass..];
-            let step = match &mut self.at {
-                _ if rest.is_empty() => Ok(Step::More),
-                Place::Head(scan) => scan.advance(rest, &self.rules).map(|head| match head {
-                    None => Step::More,
-                    Some(head) => {
-                        self.heads += 1;
-                        match (head.upgrade, head.body) {
-                            (Some(Upgrade::WebSocket), _) | (Some(Upgrade::Ignored), BodyLength::None) => {
-                                Step::Upgrade(head.length, head.upgrade.unwrap_or(Upgrade::Ignored))
-                            }
-                            (_, BodyLength::None) => Step::Next(head.length, Place::Head(HeadScan::default())),
-                            (_, BodyLength::Known(length)) => Step::Next(head.length, Place::Length(length)),
-                            (_, BodyLength::Chunked) => Step::Next(head.length, Place::Chunks(Chunks::START)),
-                        }
-                    }
-                }),
-                Place::Length(left) => {
-                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
-                    *left -= taken as u64;
-                    let done = *left == 0;
-                    pass += taken;
-                    if done {
-                        self.at = Place::Head(HeadScan::default());
-                    }
-                    continue;
-                }
-                Place::Chunks(chunks) => {
-                    let (taken, violation) = chunks.advance(rest);
-                    pass += taken;
-                    match violation {
-                        Some(violation) => Err(violation),
-                        None => {
-                            if *chunks == Chunks::Done {
-                                self.at = Place::Trailers(TrailerScan::default());
-                            }
-                            continue;
-                        }
-                    }
-                }
-                Place::Trailers(scan) => scan.advance(rest, &self.rules).map(|length| match length {
-                    None => Step::More,
-                    Some(length) => Step::Next(length, Place::Head(HeadScan::default())),
-                }),
-                Place::Upgrade => Ok(Step::More),
-                Place::Tunnel => Ok(Step::Next(rest.len(), Place::Tunnel)),
-            };
-            match step {
-                Ok(Step::More) => return Followed { pass, rest: Rest::Unfinished },
-                Ok(Step::Next(length, place)) => {
-                    pass += length;
-                    self.at = place;
-                }
-                Ok(Step::Upgrade(length, upgrade)) => {
-                    self.at = Place::Upgrade;
-                    return Followed { pass: pass + length, rest: Rest::Upgrade(upgrade) };
-                }
-                Err(violation) => return Followed { pass, rest: Rest::Refused(violation) },
+    /// Tells what `bytes` begin with: those that no step has told of yet, and the new ones after them.
+    pub(crate) fn step(&mut self, bytes: &[u8]) -> Result<Step, Violation> {
+        if bytes.is_empty() {
+            return Ok(Step::More);
+        }
+        match &mut self.at {
+            Place::Head(scan) => {
+                let Some(head) = scan.advance(bytes, &self.rules, &mut self.fields)? else {
+                    return Ok(Step::More);
+                };
+                self.at = Place::after_head(head.body);
+                Ok(Step::Head(head))
             }
+            Place::Length(left) => {
+                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= taken as u64;
+                if *left == 0 {
+                    self.at = Place::Head(HeadScan::default());
+                }
+                Ok(Step::Data(taken))
+            }
+            Place::Chunks(chunks) => {
+                let piece = chunks.advance(bytes)?;
+                if *chunks == Chunks::Done {
+                    self.fields.clear();
+                    self.at = Place::Trailers(TrailerScan::default());
+                }
+                Ok(match piece {
+                    Piece::Framing(length) => Step::Framing(length),
+                    Piece::Data(length) => Step::Data(length),
+                })
+            }
+            Place::Trailers(scan) => match scan.advance(bytes, &self.rules, &mut self.fields)? {
+                None => Ok(Step::More),
+                Some(length) => {
+                    self.at = Place::Head(HeadScan::default());
+                    Ok(Step::Trailers(length))
+                }
+            },
         }
     }
 
-    /// Settles an upgrade: after `101` the stream is raw, after another response the next head is due.
-    pub(crate) fn settle_upgrade(&mut self, granted: bool) {
-        if matches!(self.at, Place::Upgrade) {
-            self.at = if granted { Place::Tunnel } else { Place::Head(HeadScan::default()) };
-        }
+    /// Whether the next byte is the first of a head, or of a blank line before one.
+    pub(crate) fn at_head_start(&self) -> bool {
+        matches!(&self.at, Place::Head(scan) if scan.is_fresh())
     }
 
-    /// How many whole heads have passed.
-    pub(crate) fn heads(&self) -> u64 {
-        self.heads
+    /// Passes over a head of which all is known, at its start.
+    pub(crate) fn pass_head(&mut self, body: BodyLength) {
+        self.at = Place::after_head(body);
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Where the fields of the latest head or trailer section stand in it.
+    pub(crate) fn fields(&self) -> &[FieldSpan] {
+        &self.fields
+    }
+
+    /// Gives memory back while the connection is idle.
+    pub(crate) fn release(&mut self) {
+        self.fields = Vec::new();
     }
 
     /// Whether the next byte is one of a body or of its trailers.
     pub(crate) fn in_body(&self) -> bool {
-        matches!(self.at, Place::Length(_) | Place::Chunks(_) | Place::Trailers(_))
+        !matches!(self.at, Place::Head(_))
     }
 
-    /// Whether an upgrade waits to be settled.
-    pub(crate) fn awaits_upgrade(&self) -> bool {
-        matches!(self.at, Place::Upgrade)
+    /// Whether the next byte is data of a body, rather than what frames it.
+    pub(crate) fn at_data(&self) -> bool {
+        matches!(self.at, Place::Length(_) | Place::Chunks(Chunks::Data { .. }))
     }
 
-    /// Whether a head has begun that is not whole yet, `held` being the bytes not passed.
+    /// How many bytes of data a body of known length still has.
+    pub(crate) fn data_left(&self) -> Option<u64> {
+        match self.at {
+            Place::Length(left) => Some(left),
+            _ => None,
+        }
+    }
+
+    /// Whether a head has begun that is not whole yet, `held` being the bytes that no step has told of.
     pub(crate) fn head_has_begun(&self, held: &[u8]) -> bool {
         matches!(&self.at, Place::Head(scan) if scan.has_begun(held))
     }
@@ -153,8 +153,22 @@ impl Follower {
     }
 }
 
-enum Step {
-    More,
-    Next(usize, Place),
-    Upgrade(usize, Upgrade),
+#[cfg(any(test, fuzzing))]
+impl Follower {
+    /// Takes as many steps as `bytes` allow. Gives how many of them are done with, how many heads were whole, and the
+    /// violation that comes next.
+    pub(crate) fn follow(&mut self, bytes: &[u8]) -> (usize, u64, Option<Violation>) {
+        let (mut done, mut heads) = (0, 0);
+        loop {
+            done += match self.step(&bytes[done..]) {
+                Ok(Step::More) => return (done, heads, None),
+                Ok(Step::Head(head)) => {
+                    heads += 1;
+                    head.length
+                }
+                Ok(Step::Framing(length) | Step::Data(length) | Step::Trailers(length)) => length,
+                Err(violation) => return (done, heads, Some(violation)),
+            };
+        }
+    }
 }

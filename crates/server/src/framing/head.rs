@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use http::Version;
+
 use super::{
-    fields::{self, Field, Known},
+    fields::{self, Field, FieldSpan, Known},
     host,
     scan::find_control,
     target,
@@ -23,17 +25,26 @@ pub(crate) struct Rules {
 }
 
 /// What a whole head says of the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
     /// Its length in bytes, its empty line and any blank line before it included.
-    pub(super) length: usize,
-    pub(super) body: BodyLength,
-    pub(super) upgrade: Option<Upgrade>,
+    pub(crate) length: usize,
+    pub(crate) method: Range<usize>,
+    pub(crate) target: Range<usize>,
+    pub(crate) version: Version,
+    pub(crate) body: BodyLength,
+    pub(crate) upgrade: Option<Upgrade>,
+    /// Whether another request may follow on the connection (RFC 9112, section 9.3).
+    pub(crate) persistent: bool,
+    /// Whether the client waits for `100` before it sends the body.
+    pub(crate) expects_continue: bool,
+    /// Whether the client takes trailers after a response (RFC 9110, section 10.1.4).
+    pub(crate) takes_trailers: bool,
 }
 
 /// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyLength {
+pub(crate) enum BodyLength {
     None,
     Known(u64),
     Chunked,
@@ -55,12 +66,15 @@ pub(super) struct HeadScan {
     searched: usize,
     blank_line: bool,
     request_line: Option<RequestLine>,
-    fields: u16,
     host: Option<Range<usize>>,
     length: Option<u64>,
     chunked: bool,
+    expectation: bool,
     bad_expectation: bool,
     connection_upgrade: bool,
+    connection_close: bool,
+    connection_keep_alive: bool,
+    takes_trailers: bool,
     upgrade: Option<Asked>,
 }
 
@@ -69,12 +83,6 @@ struct RequestLine {
     method: Range<usize>,
     target: Range<usize>,
     version: Version,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    Http10,
-    Http11,
 }
 
 /// What the value of `Upgrade` names.
@@ -86,8 +94,14 @@ enum Asked {
 }
 
 impl HeadScan {
-    /// Goes on with `bytes`, which begin at the head's first byte each time. `None` asks for more.
-    pub(super) fn advance(&mut self, bytes: &[u8], rules: &Rules) -> Result<Option<Head>, Violation> {
+    /// Goes on with `bytes`, which begin at the head's first byte each time. `None` asks for more. The places of its
+    /// fields are put into `fields`.
+    pub(super) fn advance(
+        &mut self,
+        bytes: &[u8],
+        rules: &Rules,
+        fields: &mut Vec<FieldSpan>,
+    ) -> Result<Option<Head>, Violation> {
         // Kept in locals, since a head nearly always comes in one piece.
         let (mut line_at, mut searched) = (self.line_at, self.searched);
         while let Some(found) = find_control(&bytes[searched..]) {
@@ -99,8 +113,8 @@ impl HeadScan {
                         return Err(Violation::HEAD_TOO_LARGE);
                     }
                     if at > line_at && self.request_line.is_some() {
-                        self.field(bytes, line_at..at, rules)?;
-                    } else if self.line(bytes, line_at..at, rules)? {
+                        self.field(bytes, line_at..at, rules, fields)?;
+                    } else if self.line(bytes, line_at..at, rules, fields)? {
                         return self.finish(bytes, next).map(Some);
                     }
                     (line_at, searched) = (next, next);
@@ -116,6 +130,11 @@ impl HeadScan {
             }
         }
         self.partial(bytes, line_at, bytes.len(), rules)
+    }
+
+    /// Whether nothing has been scanned yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.searched == 0 && self.request_line.is_none() && !self.blank_line
     }
 
     /// Whether the client has begun to send it; a blank line before it does not count.
@@ -149,7 +168,13 @@ impl HeadScan {
     }
 
     /// Takes the request line or an empty one; true at the empty line that ends the head.
-    fn line(&mut self, bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<bool, Violation> {
+    fn line(
+        &mut self,
+        bytes: &[u8],
+        line: Range<usize>,
+        rules: &Rules,
+        fields: &mut Vec<FieldSpan>,
+    ) -> Result<bool, Violation> {
         match (&self.request_line, line.is_empty()) {
             (Some(_), _) => return Ok(true),
             // One blank line before a request is to be ignored (RFC 9112, section 2.2).
@@ -157,30 +182,39 @@ impl HeadScan {
                 return Err(Violation::REQUEST_LINE);
             }
             (None, true) => {}
-            (None, false) => self.request_line = Some(request_line(bytes, line, rules)?),
+            (None, false) => {
+                self.request_line = Some(request_line(bytes, line, rules)?);
+                fields.clear();
+            }
         }
         Ok(false)
     }
 
     #[inline]
-    fn field(&mut self, bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<(), Violation> {
-        self.fields += 1;
-        if self.fields > rules.max_fields {
+    fn field(
+        &mut self,
+        bytes: &[u8],
+        line: Range<usize>,
+        rules: &Rules,
+        fields: &mut Vec<FieldSpan>,
+    ) -> Result<(), Violation> {
+        if fields.len() >= usize::from(rules.max_fields) {
             return Err(Violation::TOO_MANY_FIELDS);
         }
         let line_at = line.start;
-        match fields::parse(&bytes[line], rules.allow_underscore)? {
-            Some(field) => self.known(field, line_at),
+        let field = fields::parse(&bytes[line], rules.allow_underscore)?;
+        fields.push(field.span(line_at));
+        match field.known {
+            Some(known) => self.known(known, field, line_at),
             None => Ok(()),
         }
     }
 
-    fn known(&mut self, field: Field<'_>, line_at: usize) -> Result<(), Violation> {
+    fn known(&mut self, known: Known, field: Field<'_>, line_at: usize) -> Result<(), Violation> {
         let value = field.value;
-        match field.known {
+        match known {
             Known::Host => {
-                let start = line_at + field.value_at;
-                if self.host.replace(start..start + value.len()).is_some() {
+                if self.host.replace(field.span(line_at).value).is_some() {
                     return Err(Violation::HOST_DUPLICATE);
                 }
             }
@@ -198,11 +232,19 @@ impl HeadScan {
                     return Err(Violation::CODING_DUPLICATE);
                 }
             }
-            Known::Expect => self.bad_expectation |= !value.eq_ignore_ascii_case(b"100-continue"),
+            Known::Te => {
+                self.takes_trailers |= options(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+            }
+            Known::Expect => {
+                self.expectation = true;
+                self.bad_expectation |= !value.eq_ignore_ascii_case(b"100-continue");
+            }
             Known::Connection => {
-                self.connection_upgrade |= value
-                    .split(|byte| *byte == b',')
-                    .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+                for option in options(value) {
+                    self.connection_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                    self.connection_close |= option.eq_ignore_ascii_case(b"close");
+                    self.connection_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
             }
             Known::Upgrade => {
                 let asked = match value {
@@ -222,7 +264,8 @@ impl HeadScan {
         let Some(RequestLine { method, target, version }) = &self.request_line else {
             return Err(Violation::REQUEST_LINE);
         };
-        let (method, target) = (&bytes[method.clone()], &bytes[target.clone()]);
+        let (method_at, target_at, version) = (method.clone(), target.clone(), *version);
+        let (method, target) = (&bytes[method_at.clone()], &bytes[target_at.clone()]);
         let host = self.host.clone().ok_or(Violation::HOST_MISSING)?;
         let host = &bytes[host];
         if !host::is_valid(host) {
@@ -235,7 +278,7 @@ impl HeadScan {
         }
         let body = match (self.chunked, self.length) {
             (true, Some(_)) => return Err(Violation::LENGTH_WITH_CODING),
-            (true, None) if *version == Version::Http10 => return Err(Violation::CODING_IN_1_0),
+            (true, None) if version == Version::HTTP_10 => return Err(Violation::CODING_IN_1_0),
             (true, None) => BodyLength::Chunked,
             (false, None | Some(0)) => BodyLength::None,
             (false, Some(length)) => BodyLength::Known(length),
@@ -245,9 +288,20 @@ impl HeadScan {
         }
         let upgrade = match self.upgrade {
             None => None,
-            Some(asked) => Some(self.upgrade(asked, *version, method, body)?),
+            Some(asked) => Some(self.upgrade(asked, version, method, body)?),
         };
-        Ok(Head { length, body, upgrade })
+        let modern = version == Version::HTTP_11;
+        Ok(Head {
+            length,
+            method: method_at,
+            target: target_at,
+            version,
+            body,
+            upgrade,
+            persistent: !self.connection_close && (modern || self.connection_keep_alive),
+            expects_continue: self.expectation && modern && body != BodyLength::None,
+            takes_trailers: self.takes_trailers,
+        })
     }
 
     /// An upgrade with a body is refused, save one to h2c, which curl offers with every request and which is ignored.
@@ -263,9 +317,29 @@ impl HeadScan {
             Asked::H2c => Ok(Upgrade::Ignored),
             _ if has_body => Err(Violation::UPGRADE),
             Asked::WebSocket if method != b"GET" => Err(Violation::UPGRADE),
-            Asked::WebSocket if self.connection_upgrade && version == Version::Http11 => Ok(Upgrade::WebSocket),
+            Asked::WebSocket if self.connection_upgrade && version == Version::HTTP_11 => {
+                Ok(Upgrade::WebSocket)
+            }
             Asked::WebSocket | Asked::Other => Ok(Upgrade::Ignored),
         }
+    }
+}
+
+/// The elements of a list.
+fn options(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// The method, target and version of a request line, its CRLF left out, that is valid whatever the host: its target is
+/// a path.
+pub(crate) fn origin_request_line(line: &[u8], rules: &Rules) -> Option<(Range<usize>, Range<usize>, Version)> {
+    if find_control(line).is_some() {
+        return None;
+    }
+    let RequestLine { method, target, version } = request_line(line, 0..line.len(), rules).ok()?;
+    match target::check(&line[target.clone()], &line[method.clone()]) {
+        Ok(None) if line[target.start] == b'/' => Some((method, target, version)),
+        _ => None,
     }
 }
 
@@ -287,8 +361,8 @@ fn request_line(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<Reque
         return Err(Violation::REQUEST_LINE);
     }
     let version = match &text[target_end + 1..] {
-        b"HTTP/1.1" => Version::Http11,
-        b"HTTP/1.0" => Version::Http10,
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {

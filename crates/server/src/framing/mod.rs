@@ -1,8 +1,8 @@
 //! Strict HTTP/1 framing.
 //!
-//! hyper forgives what another server might read in another way: it joins Content-Length with Transfer-Encoding, skips
-//! bare LF, cuts a target at `#`. The rules here forgive nothing, so that no two servers can disagree on where a
-//! message ends. This module is pure: bytes in, a verdict out. [`http1`](crate::http1) puts it around a socket.
+//! Most servers forgive what another one might read in another way: they join Content-Length with Transfer-Encoding,
+//! skip bare LF, cut a target at `#`. The rules here forgive nothing, so that no two servers can disagree on where a
+//! message ends. This module is pure: bytes in, a verdict out. [`http1`](crate::http1) reads the bytes from a socket.
 
 mod chunked;
 mod fields;
@@ -15,10 +15,10 @@ mod trailers;
 mod violation;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub(crate) use fields::is_allowed_name;
-pub(crate) use follower::{Follower, Rest};
-pub(crate) use head::{Rules, Upgrade, content_length};
+pub(crate) use fields::{FieldSpan, is_allowed_name};
+pub(crate) use follower::{Follower, Step};
+pub(crate) use head::{BodyLength, Head, Rules, Upgrade, content_length, origin_request_line};
 pub(crate) use target::is_valid as is_valid_target;
 pub(crate) use violation::Violation;

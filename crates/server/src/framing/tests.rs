@@ -7,25 +7,28 @@ const RULES: Rules =
 
 /// Follows `bytes` given in these pieces, and keeps back what is not passed, as the socket does. Gives what passed,
 /// and the violation that ended it.
-fn follow<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Option<Violation>, Follower) {
-    let mut follower = Follower::new(RULES);
+fn follow<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Option<Violation>, Followed) {
+    let mut followed = Followed { follower: Follower::new(RULES), heads: 0 };
     let (mut passed, mut held) = (Vec::new(), Vec::new());
     for piece in pieces {
         held.extend_from_slice(piece);
-        loop {
-            let followed = follower.follow(&held);
-            passed.extend(held.drain(..followed.pass));
-            match followed.rest {
-                Rest::Unfinished => break,
-                Rest::Upgrade(_) => follower.settle_upgrade(false),
-                Rest::Refused(violation) => return (passed, Some(violation), follower),
-            }
+        let (done, heads, violation) = followed.follower.follow(&held);
+        passed.extend(held.drain(..done));
+        followed.heads += heads;
+        if violation.is_some() {
+            return (passed, violation, followed);
         }
     }
-    (passed, None, follower)
+    (passed, None, followed)
 }
 
-fn message() -> impl Strategy<Value = Vec<u8>> {
+struct Followed {
+    follower: Follower,
+    heads: u64,
+}
+
+/// Any valid message.
+pub(crate) fn message() -> impl Strategy<Value = Vec<u8>> {
     let name = "x-[a-zA-Z0-9-]{1,12}";
     let value = "[ -~\t]{0,24}";
     let fields = prop::collection::vec((name, value), 0..6);
@@ -89,11 +92,11 @@ proptest! {
             pieces.push(piece);
             rest = later;
         }
-        let (passed, violation, follower) = follow(pieces);
+        let (passed, violation, followed) = follow(pieces);
         prop_assert_eq!(violation, None);
         prop_assert_eq!(passed, stream);
-        prop_assert_eq!(follower.heads(), messages.len() as u64);
-        prop_assert!(!follower.in_body());
+        prop_assert_eq!(followed.heads, messages.len() as u64);
+        prop_assert!(!followed.follower.in_body());
     }
 
     #[test]
@@ -122,21 +125,23 @@ proptest! {
         follow(pieces.iter().map(|piece| &piece[..]));
     }
 
-    /// What passes here must mean the same to another parser, httparse, which hyper uses.
+    /// What passes here is made a request of without a further look.
     #[test]
-    fn a_head_that_passes_is_one_to_hyper_too(
+    fn a_head_that_passes_can_be_made_a_request_of(
         mut head in message().prop_filter("no body", |bytes| bytes.ends_with(b"\r\n\r\n")),
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {
         let at = at.index(head.len());
         head[at] = byte;
-        let (passed, violation, follower) = follow([&head[..]]);
-        if violation.is_none() && follower.heads() == 1 {
-            let text = passed.strip_prefix(b"\r\n").unwrap_or(&passed);
-            let line = text.split(|byte| *byte == b'\r').next().expect("a line");
-            let target = line.split(|byte| *byte == b' ').nth(1).expect("a target");
-            prop_assert!(http::Uri::try_from(target).is_ok());
+        let mut follower = Follower::new(RULES);
+        if let Ok(Step::Head(found)) = follower.step(&head) {
+            prop_assert!(http::Method::from_bytes(&head[found.method]).is_ok());
+            prop_assert!(http::Uri::try_from(&head[found.target]).is_ok());
+            for field in follower.fields() {
+                prop_assert!(http::HeaderName::from_bytes(&head[field.name.clone()]).is_ok());
+                prop_assert!(http::HeaderValue::from_bytes(&head[field.value.clone()]).is_ok());
+            }
         }
     }
 }
@@ -146,7 +151,8 @@ fn a_head_is_scanned_once_however_slowly_it_comes() {
     // Quadratic work on a head of this size would take minutes.
     let head = [b"GET / HTTP/1.1\r\nhost: a\r\nx: ".as_slice(), &vec![b'a'; 60_000], b"\r\n\r\n"].concat();
     let mut scan = head::HeadScan::default();
-    let done = (1..=head.len()).find_map(|end| scan.advance(&head[..end], &RULES).expect("valid"));
+    let mut fields = Vec::new();
+    let done = (1..=head.len()).find_map(|end| scan.advance(&head[..end], &RULES, &mut fields).expect("valid"));
     assert_eq!(done.expect("whole").length, head.len());
 }
 
@@ -154,13 +160,12 @@ fn a_head_is_scanned_once_however_slowly_it_comes() {
 fn an_upgrade_is_asked_for_by_a_websocket_handshake_alone() {
     let ask = |fields: &str| {
         let head = format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
-        let followed = Follower::new(RULES).follow(head.as_bytes());
-        followed.rest
+        match Follower::new(RULES).step(head.as_bytes()) {
+            Ok(Step::Head(head)) => head.upgrade,
+            other => panic!("{other:?}"),
+        }
     };
-    assert_eq!(
-        ask("connection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n"),
-        Rest::Upgrade(Upgrade::WebSocket)
-    );
+    assert_eq!(ask("connection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n"), Some(Upgrade::WebSocket));
     for ignored in [
         "upgrade: websocket\r\n",
         "connection: upgrade\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n",
@@ -168,7 +173,24 @@ fn an_upgrade_is_asked_for_by_a_websocket_handshake_alone() {
         "connection: upgrade\r\nupgrade: websocket\r\nupgrade: websocket\r\n",
         "connection: upgrade\r\nupgrade: TLS/1.0\r\n",
     ] {
-        assert_eq!(ask(ignored), Rest::Upgrade(Upgrade::Ignored), "{ignored}");
+        assert_eq!(ask(ignored), Some(Upgrade::Ignored), "{ignored}");
     }
-    assert_eq!(ask("connection: upgrade\r\n"), Rest::Unfinished);
+    assert_eq!(ask("connection: upgrade\r\n"), None);
+}
+
+#[test]
+fn a_connection_persists_as_its_version_and_its_options_say() {
+    let persists = |version: &str, fields: &str| {
+        let head = format!("GET / HTTP/{version}\r\nhost: a\r\n{fields}\r\n");
+        match Follower::new(RULES).step(head.as_bytes()) {
+            Ok(Step::Head(head)) => head.persistent,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(persists("1.1", ""));
+    assert!(persists("1.1", "connection: keep-alive, x\r\n"));
+    assert!(!persists("1.1", "connection: x, Close\r\n"));
+    assert!(!persists("1.0", ""));
+    assert!(persists("1.0", "connection: Keep-Alive\r\n"));
+    assert!(!persists("1.0", "connection: keep-alive\r\nconnection: close\r\n"));
 }

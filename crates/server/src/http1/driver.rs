@@ -1,49 +1,22 @@
-//! Driving one HTTP/1 connection from its first byte to its close.
+//! One HTTP/1 connection from its first byte to its close: its turns, its limits of time, its end.
 
-use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
-use hyper::server::conn::http1::UpgradeableConnection;
-use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
 
 use super::{
-    interim,
-    io::{FramedIo, Parts},
-    service::Http1Service,
-    state::{Negotiation, Refusal, State},
-    watch::{Verdict, judge},
+    connection::{Connection, End},
+    tunnel,
+    watch::{Standing, Verdict, judge},
 };
 use crate::{
-    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last},
+    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last, millis},
     drain::Phase,
-    framing::Follower,
+    framing::Violation,
     refused::RequestLine,
-    service::Application,
-    service::refuse,
+    service::{Application, refuse},
 };
-
-/// Why a connection ends.
-enum End {
-    /// hyper is done with it: by its own rules, by the client's or since the client has gone.
-    Done { cleanly: bool },
-    /// A rule or a limit was broken, and nothing is in flight.
-    Refused(Refusal),
-    /// Nobody needs it.
-    Idle,
-    /// Nobody has needed it for a while; hyper's part of it can be given up until somebody does.
-    Parked,
-    /// The client does not read.
-    Stalled,
-    /// Time is up.
-    Cut,
-}
-
-type Connection<S> = UpgradeableConnection<TokioIo<FramedIo>, Http1Service<S>>;
 
 /// Serves the connection until it ends.
 pub(crate) async fn serve<S>(transport: Transport, service: S, accepted: Accepted, shared: Arc<Shared>)
@@ -52,69 +25,35 @@ where
 {
     let activity = Arc::clone(transport.socket().activity());
     activity.idle.set(activity.now());
-    let state = Arc::new(State::new(activity));
-    let info = Arc::new(accepted.info.clone().with_interim(interim::responder(&state)));
-    let accepted = Arc::new(accepted);
-    let service = Http1Service {
-        service,
-        state: Arc::clone(&state),
-        info,
-        accepted: Arc::clone(&accepted),
-        shared: Arc::clone(&shared),
-    };
-    let shared = &*shared;
-    let mut parts = Parts::new(transport, Follower::new(shared.limits.rules()));
-    let mut service = service;
-    let (end, in_flight) = loop {
-        let idle = {
-            let io = TokioIo::new(FramedIo::new(parts, Arc::clone(&state)));
-            let mut connection = Box::new(shared.http1.serve_connection(io, service).with_upgrades());
-            let end = drive(&mut connection, &state, shared).await;
-            if !matches!(end, End::Parked) {
-                break (end, state.in_flight());
-            }
-            take_apart(*connection)
-        };
-        // Only an upgrade takes the socket from hyper, and an idle connection has none under way.
-        let Some(idle) = idle else { return };
-        (parts, service) = idle;
-        if let Some(end) = park(&parts.transport, &state, shared).await {
-            drop(service);
-            return Box::pin(finish(parts, end, false, &state, &accepted, shared)).await;
-        }
-    };
-    match state.take_back() {
-        // Boxed, so that what the end needs is not held for as long as the connection lives.
-        Some(parts) => Box::pin(finish(parts, end, in_flight, &state, &accepted, shared)).await,
-        None if state.upgrade() == Negotiation::Granted => Box::pin(watch_tunnel(&state, shared)).await,
-        None => {}
-    }
+    let mut connection = Connection::new(transport, activity, service, accepted, Arc::clone(&shared));
+    let end = drive(&mut connection, &shared).await;
+    // Boxed, so that what the end needs is not held for as long as the connection lives.
+    Box::pin(finish(connection, end, &shared)).await;
 }
 
-/// Polls hyper and the watchdog until one of them says that it is over.
-async fn drive<S>(connection: &mut Connection<S>, state: &State, shared: &Shared) -> End
-where
-    S: Application,
-{
+/// Polls the connection and the watchdog until one of them says that it is over.
+async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared: &Shared) -> End {
     let connections = &*shared.connections;
+    let limits = &shared.limits;
     let mut phase_changed = pin!(connections.phase_changed.notified());
     let mut phase = None;
     let mut draining_since = None;
-    let first_look = shared.limits.shortest().min(shared.limits.park_after);
-    let mut watchdog = Watchdog::new(tokio::time::Instant::now() + first_look);
+    let mut watchdog = Watchdog::new(Instant::now() + limits.shortest().min(limits.park_after));
+    // Whether the watchdog sleeps beyond the shortest limit.
+    let mut sleeps_long = false;
     poll_fn(move |cx| {
         // Registered once for each phase, before the phase is read; a load is all that it costs otherwise.
         if phase != Some(connections.phase()) {
             if phase.is_some() {
                 phase_changed.set(connections.phase_changed.notified());
             } else {
-                state.interims.set_task(cx.waker());
+                connection.interims().set_task(cx.waker());
             }
             let _ = phase_changed.as_mut().poll(cx);
             phase = Some(connections.phase());
             if phase == Some(Phase::Draining) {
-                draining_since = Some(state.activity().now());
-                watchdog.look_at(tokio::time::Instant::now());
+                draining_since = Some(connection.activity.now());
+                watchdog.look_at(Instant::now());
             }
         }
         let phase = connections.phase();
@@ -122,25 +61,34 @@ where
             return Poll::Ready(End::Cut);
         }
         loop {
-            if let Poll::Ready(end) = poll_hyper(connection, state, cx) {
+            if let Poll::Ready(end) = connection.poll(cx) {
                 return Poll::Ready(end);
+            }
+            if sleeps_long && !is_asleep(connection) {
+                sleeps_long = false;
+                watchdog.look_at(Instant::now() + limits.shortest());
             }
             if watchdog.poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            let verdict = judge(state, &shared.limits, phase, draining_since);
-            match verdict {
+            match judge(connection.standing(phase, draining_since), &connection.activity, limits) {
+                Verdict::Wait(_) if phase == Phase::Serving && is_asleep(connection) => {
+                    let idle = connection.activity.idle.get().unwrap_or_default();
+                    let until = idle + millis(limits.keep_alive_timeout);
+                    watchdog.look_at(connection.activity.instant(until));
+                    sleeps_long = true;
+                }
                 Verdict::Wait(next) => watchdog.look_at(next),
-                Verdict::Park => return Poll::Ready(End::Parked),
+                Verdict::Park => {
+                    connection.park();
+                    watchdog.look_at(Instant::now());
+                }
                 Verdict::Idle | Verdict::Silent => return Poll::Ready(End::Idle),
                 Verdict::Stalled => return Poll::Ready(End::Stalled),
-                Verdict::SlowHead | Verdict::SlowBody => {
-                    if let Some(violation) = verdict.violation() {
-                        let in_body = verdict == Verdict::SlowBody;
-                        let after = state.requests();
-                        state.refuse(Refusal { violation, in_body, after, request_line: None });
-                    }
-                    watchdog.look_at(tokio::time::Instant::now() + shared.limits.shortest());
+                Verdict::SlowHead => return Poll::Ready(End::Refused(Violation::SLOW_HEAD, None)),
+                Verdict::SlowBody => {
+                    connection.refuse_upload(cx, Violation::SLOW_BODY);
+                    watchdog.look_at(Instant::now() + limits.shortest());
                 }
             }
         }
@@ -148,128 +96,67 @@ where
     .await
 }
 
-fn poll_hyper<S>(connection: &mut Connection<S>, state: &State, cx: &mut Context<'_>) -> Poll<End>
-where
-    S: Application,
-{
-    loop {
-        if let Poll::Ready(done) = Pin::new(&mut *connection).poll(cx) {
-            if let Err(error) = &done {
-                tracing::debug!(%error, "a connection failed");
-            }
-            return Poll::Ready(End::Done { cleanly: done.is_ok() });
-        }
-        if let Some(refusal) = state.refused_head() {
-            return Poll::Ready(End::Refused(refusal.clone()));
-        }
-        if !state.take_poll_again() {
-            return Poll::Pending;
-        }
-    }
+/// Whether nothing can begin on the connection without its client sending something.
+fn is_asleep<S: Application>(connection: &Connection<S, Transport>) -> bool {
+    connection.is_parked() && connection.requests() > 0 && connection.activity.head_begun.get().is_none()
 }
 
-/// Gives up hyper's part of an idle connection, its buffers with it.
-fn take_apart<S>(connection: Connection<S>) -> Option<(Parts, Http1Service<S>)>
-where
-    S: Application,
-{
-    let idle = connection.into_parts()?;
-    let mut parts = idle.io.into_inner().into_parts()?;
-    parts.put_back(&idle.read_buf);
-    Some((parts, idle.service))
-}
-
-/// Waits on the bare socket. `None` when there is something to read, or the client has gone.
-async fn park(transport: &Transport, state: &State, shared: &Shared) -> Option<End> {
-    let connections = &*shared.connections;
-    let mut phase_changed = pin!(connections.phase_changed.notified());
-    phase_changed.as_mut().enable();
-    if connections.phase() != Phase::Serving {
-        return None;
-    }
-    let activity = state.activity();
-    let until = activity.instant(activity.idle.get().unwrap_or_default()) + shared.limits.keep_alive_timeout;
-    tokio::select! {
-        _ = transport.socket().readable() => None,
-        // hyper is asked back to see the drain through.
-        () = phase_changed => None,
-        () = tokio::time::sleep_until(until) => Some(End::Idle),
-    }
-}
-
-/// Closes the socket that hyper gave back.
-async fn finish(parts: Parts, end: End, in_flight: bool, state: &State, accepted: &Accepted, shared: &Shared) {
-    let mid_message = parts.mid_message();
+/// Ends the connection as it deserves.
+async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: End, shared: &Shared) {
+    let mid_message = connection.mid_message();
+    let in_flight = connection.in_flight();
+    let upgraded = connection.upgrade.take().map(|pending| (pending, connection.take_input()));
+    connection.give_buffers_back();
+    let Connection { transport, accepted, refusal, .. } = connection;
     let linger = if mid_message { Linger::Yes } else { Linger::IfUnread };
     match end {
-        End::Refused(refusal) => {
-            let response = refuse(refusal.violation, None);
-            let is_head = refusal.request_line.as_ref().is_some_and(RequestLine::is_head);
+        End::Upgraded => {
+            if let Some((pending, read_ahead)) = upgraded {
+                tunnel::serve(transport, read_ahead, pending, shared).await;
+            }
+        }
+        End::Refused(violation, request_line) => {
+            let response = refuse(violation, None);
+            let is_head = request_line.as_ref().is_some_and(RequestLine::is_head);
             let last = encode_last(&response, is_head);
-            accepted.refused(shared, Some(&response), refusal.violation.reason(), refusal.request_line);
-            close(parts.transport, last, Linger::Yes).await;
+            accepted.refused(shared, Some(&response), violation.reason(), request_line);
+            close(transport, last, Linger::Yes).await;
         }
         End::Done { cleanly } => {
-            // Its response had begun, and is cut short, or it was never looked at.
-            if let Some(refusal) = state.refusal()
-                && state.report()
-            {
-                accepted.refused(shared, None, refusal.violation.reason(), refusal.request_line.clone());
+            // Its response had begun, or it was never looked at.
+            if let Some(violation) = refusal {
+                accepted.refused(shared, None, violation.reason(), None);
             }
-            if cleanly || state.refusal().is_some() {
-                close(parts.transport, Bytes::new(), linger).await;
+            if cleanly {
+                close(transport, Bytes::new(), linger).await;
             } else {
                 // The response may be cut short, and in HTTP/1.0 only a reset tells.
-                parts.transport.socket().reset_on_close();
+                transport.socket().reset_on_close();
             }
         }
-        End::Idle | End::Parked => close(parts.transport, Bytes::new(), Linger::No).await,
+        End::Idle => close(transport, Bytes::new(), Linger::No).await,
         End::Stalled => {
             accepted.refused(shared, None, "slow_reader", None);
-            parts.transport.socket().reset_on_close();
+            transport.socket().reset_on_close();
         }
         End::Cut => {
             if in_flight || mid_message {
                 shared.connections.count_cut();
             }
-            parts.transport.socket().reset_on_close();
+            transport.socket().reset_on_close();
         }
     }
 }
 
-/// Watches a stream that somebody else holds now.
-async fn watch_tunnel(state: &State, shared: &Shared) {
-    let connections = &*shared.connections;
-    let _counted = connections.upgrade();
-    let mut phase_changed = pin!(connections.phase_changed.notified());
-    let mut watchdog = Watchdog::new(tokio::time::Instant::now());
-    let mut seen = None;
-    poll_fn(|cx| {
-        if state.tunnel.poll_closed(cx) {
-            return Poll::Ready(());
+impl<S: Application, T> Connection<S, T> {
+    fn standing(&self, phase: Phase, draining_since: Option<u64>) -> Standing {
+        Standing {
+            requests: self.requests(),
+            in_flight: self.in_flight(),
+            responding: self.is_responding(),
+            can_park: self.can_park(),
+            phase,
+            draining_since,
         }
-        if seen != Some(connections.phase()) {
-            phase_changed.set(connections.phase_changed.notified());
-            let _ = phase_changed.as_mut().poll(cx);
-            seen = Some(connections.phase());
-        }
-        if connections.phase() == Phase::Cutting {
-            connections.count_cut();
-            state.tunnel.cut();
-            return Poll::Ready(());
-        }
-        while watchdog.poll(cx).is_ready() {
-            let activity = state.activity();
-            let due = activity.idle.get().unwrap_or_default()
-                + crate::connection::millis(shared.limits.stream_timeout);
-            if due <= activity.now() {
-                state.tunnel.cut();
-                watchdog.look_at(tokio::time::Instant::now() + shared.limits.stream_timeout);
-            } else {
-                watchdog.look_at(activity.instant(due));
-            }
-        }
-        Poll::Pending
-    })
-    .await;
+    }
 }

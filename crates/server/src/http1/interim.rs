@@ -1,63 +1,80 @@
-//! Interim responses (1xx, RFC 9110, section 15.2), which hyper's server cannot send.
+//! Interim responses (1xx, RFC 9110, section 15.2) that the service sends.
 
-use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Waker,
 };
-use std::task::Waker;
 
 use gatewright_core::InterimResponder;
-use http::{HeaderMap, StatusCode, header};
-
-use super::state::State;
+use http::{HeaderMap, StatusCode};
 
 /// More than this waiting unsent is a fault of the service.
 const MAX_QUEUED: usize = 64 * 1024;
 
-/// Interim responses that wait for a place between two writes of hyper.
+/// Interim responses on their way from the service, whose tasks may be many, to the connection.
 #[derive(Debug, Default)]
 pub(super) struct Interims {
-    /// The number of the request that they are for; zero when there are none.
-    queued_for: AtomicU64,
-    queue: Mutex<Vec<u8>>,
-    /// Whether the client of the request in flight knows interim responses: one that speaks HTTP/1.0 does not.
-    understood: AtomicBool,
+    /// The number of the request that may have some now; zero when none may.
+    open_for: AtomicU64,
+    waiting: AtomicBool,
+    queue: Mutex<Queue>,
     task: OnceLock<Waker>,
 }
 
+#[derive(Debug, Default)]
+struct Queue {
+    number: u64,
+    bytes: Vec<u8>,
+}
+
 impl Interims {
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.queued_for.load(Ordering::Acquire) == 0
-    }
-
-    /// Takes what waits; it is dropped when it is for another request than `number`.
-    pub(super) fn take(&self, number: u64) -> Vec<u8> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let queued_for = self.queued_for.swap(0, Ordering::AcqRel);
-        let queued = std::mem::take(&mut *queue);
-        if queued_for == number { queued } else { Vec::new() }
-    }
-
-    pub(super) fn set_understood(&self, understood: bool) {
-        self.understood.store(understood, Ordering::Relaxed);
-    }
-
     /// Names the task that drives the connection.
     pub(super) fn set_task(&self, waker: &Waker) {
         let _ = self.task.set(waker.clone());
     }
 
-    fn push(&self, number: u64, status: StatusCode, headers: &HeaderMap) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.queued_for.load(Ordering::Acquire) != number {
-            queue.clear();
+    /// From now on the request of this number, which is not zero, may have some.
+    pub(super) fn open(&self, number: u64) {
+        self.open_for.store(number, Ordering::Release);
+    }
+
+    /// None may be sent any more, since the final response begins.
+    pub(super) fn close(&self) {
+        self.open_for.store(0, Ordering::Release);
+    }
+
+    /// Adds what waits to `out`; what was meant for another request than `number` is dropped.
+    #[inline]
+    pub(super) fn take(&self, number: u64, out: &mut Vec<u8>) {
+        if self.waiting.load(Ordering::Acquire) {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            self.waiting.store(false, Ordering::Release);
+            if queue.number == number {
+                out.append(&mut queue.bytes);
+            }
+            queue.bytes = Vec::new();
         }
-        if queue.len() > MAX_QUEUED {
+    }
+
+    fn send(&self, status: StatusCode, headers: &HeaderMap) {
+        let number = self.open_for.load(Ordering::Acquire);
+        // 100 is the connection's to send, 101 ends HTTP.
+        if number == 0 || !(102..200).contains(&status.as_u16()) {
             return;
         }
-        encode(&mut queue, status, headers);
-        self.queued_for.store(number, Ordering::Release);
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.number != number {
+            queue.number = number;
+            queue.bytes.clear();
+        }
+        if queue.bytes.len() > MAX_QUEUED {
+            return;
+        }
+        encode(&mut queue.bytes, status, headers);
+        self.waiting.store(true, Ordering::Release);
         drop(queue);
         if let Some(task) = self.task.get() {
             task.wake_by_ref();
@@ -66,17 +83,9 @@ impl Interims {
 }
 
 /// The way to send interim responses on a connection.
-pub(super) fn responder(state: &Arc<State>) -> InterimResponder {
-    let state = Arc::clone(state);
-    InterimResponder::new(move |status, headers| {
-        let number = state.requests();
-        let awaited = state.in_flight() && state.responding() != number;
-        // 100 is hyper's to send, 101 ends HTTP.
-        let sendable = (102..200).contains(&status.as_u16());
-        if awaited && sendable && state.interims.understood.load(Ordering::Relaxed) {
-            state.interims.push(number, status, headers);
-        }
-    })
+pub(super) fn responder(interims: &Arc<Interims>) -> InterimResponder {
+    let interims = Arc::clone(interims);
+    InterimResponder::new(move |status, headers| interims.send(status, headers))
 }
 
 fn encode(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
@@ -87,21 +96,12 @@ fn encode(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
     out.extend_from_slice(b"\r\n");
     for (name, value) in headers {
         // An interim response has no body, and says nothing of the connection.
-        if [
-            header::CONTENT_LENGTH,
-            header::TRANSFER_ENCODING,
-            header::CONNECTION,
-            header::UPGRADE,
-            header::TRAILER,
-        ]
-        .contains(name)
-        {
-            continue;
+        if !matches!(
+            name.as_str(),
+            "content-length" | "transfer-encoding" | "connection" | "upgrade" | "trailer"
+        ) {
+            super::encode::field(out, name, value);
         }
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }

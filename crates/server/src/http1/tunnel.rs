@@ -1,62 +1,193 @@
 //! A connection that has left HTTP, after `101`.
 
 use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::{Pin, pin},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
-/// The ties between an upgraded stream, which whoever took the upgrade holds, and the connection that watches it.
+use bytes::Bytes;
+use gatewright_core::{PendingUpgrade, Upgraded};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::{
+    connection::{Activity, Shared, Transport, Watchdog, millis},
+    drain::Phase,
+};
+
+/// Hands the stream over, and watches it until it is let go or time is up.
+pub(super) async fn serve(transport: Transport, read_ahead: Bytes, pending: PendingUpgrade, shared: &Shared) {
+    let activity = Arc::clone(transport.socket().activity());
+    activity.idle.set(activity.now());
+    let ties = Arc::new(Ties::default());
+    let tunnel = Tunnel { transport, activity: Arc::clone(&activity), ties: Arc::clone(&ties) };
+    pending.fulfil(Upgraded::new(tunnel, read_ahead));
+    watch(&ties, &activity, shared).await;
+}
+
+async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
+    let connections = &*shared.connections;
+    let _counted = connections.upgrade();
+    let mut phase_changed = pin!(connections.phase_changed.notified());
+    let mut watchdog = Watchdog::new(tokio::time::Instant::now());
+    let mut seen = None;
+    poll_fn(|cx| {
+        if ties.poll_closed(cx) {
+            return Poll::Ready(());
+        }
+        if seen != Some(connections.phase()) {
+            phase_changed.set(connections.phase_changed.notified());
+            let _ = phase_changed.as_mut().poll(cx);
+            seen = Some(connections.phase());
+        }
+        if connections.phase() == Phase::Cutting {
+            connections.count_cut();
+            ties.cut();
+            return Poll::Ready(());
+        }
+        while watchdog.poll(cx).is_ready() {
+            let due = activity.idle.get().unwrap_or_default() + millis(shared.limits.stream_timeout);
+            if due <= activity.now() {
+                ties.cut();
+                watchdog.look_at(tokio::time::Instant::now() + shared.limits.stream_timeout);
+            } else {
+                watchdog.look_at(activity.instant(due));
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What ties an upgraded stream, which whoever took the upgrade holds, to the connection that watches it.
 #[derive(Debug, Default)]
-pub(super) struct Tunnel {
+struct Ties {
     cut: AtomicBool,
     closed: AtomicBool,
-    readers: Mutex<[Option<Waker>; 2]>,
+    waiting: Mutex<[Option<Waker>; 2]>,
     watcher: Mutex<Option<Waker>>,
 }
 
 /// A direction of the stream.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Direction {
+enum Direction {
     Read,
     Write,
 }
 
-impl Tunnel {
+impl Ties {
     /// Notes who waits in this direction, to be woken when the stream is cut.
-    pub(super) fn wait(&self, direction: Direction, cx: &Context<'_>) {
-        let mut wakers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+    fn wait(&self, direction: Direction, cx: &Context<'_>) {
+        let mut wakers = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut wakers[direction as usize];
         if !slot.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *slot = Some(cx.waker().clone());
         }
     }
 
-    pub(super) fn is_cut(&self) -> bool {
+    fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Acquire)
     }
 
     /// Ends the stream for both sides.
-    pub(super) fn cut(&self) {
+    fn cut(&self) {
         self.cut.store(true, Ordering::Release);
-        let wakers = std::mem::take(&mut *self.readers.lock().unwrap_or_else(PoisonError::into_inner));
+        let wakers = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         for waker in wakers.into_iter().flatten() {
             waker.wake();
         }
     }
 
     /// Whether the stream has been let go; the caller is woken when it will be.
-    pub(super) fn poll_closed(&self, cx: &Context<'_>) -> bool {
+    fn poll_closed(&self, cx: &Context<'_>) -> bool {
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
         self.closed.load(Ordering::Acquire)
     }
 
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.closed.store(true, Ordering::Release);
         if let Some(watcher) = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take() {
             watcher.wake();
         }
+    }
+}
+
+/// The stream as whoever took the upgrade sees it.
+struct Tunnel {
+    transport: Transport,
+    activity: Arc<Activity>,
+    ties: Arc<Ties>,
+}
+
+impl Tunnel {
+    /// Moves bytes in one direction, unless the stream has been cut.
+    fn poll_move<T>(
+        &mut self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.ties.is_cut() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let moved = poll(Pin::new(&mut self.transport), cx);
+        match moved {
+            Poll::Pending => {
+                self.ties.wait(direction, cx);
+                // It may have been cut before the waker was there.
+                if self.ties.is_cut() {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+            Poll::Ready(_) => self.activity.idle.set(self.activity.now()),
+        }
+        moved
+    }
+}
+
+impl AsyncRead for Tunnel {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_move(Direction::Read, cx, |transport, cx| transport.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Tunnel {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_move(Direction::Write, cx, |transport, cx| transport.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_move(Direction::Write, cx, |transport, cx| transport.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.transport.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        self.ties.close();
     }
 }

@@ -2,11 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::state::State;
 use crate::{
-    connection::{DRAIN_GRACE, millis},
+    connection::{Activity, DRAIN_GRACE, millis},
     drain::Phase,
-    framing::Violation,
     limits::Limits,
 };
 
@@ -29,12 +27,26 @@ pub(super) enum Verdict {
     Stalled,
 }
 
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// How many requests have come.
+    pub(super) requests: u64,
+    /// Whether one of them is not done with.
+    pub(super) in_flight: bool,
+    /// Whether the response to it has begun.
+    pub(super) responding: bool,
+    /// Whether there is memory that it can give up.
+    pub(super) can_park: bool,
+    pub(super) phase: Phase,
+    pub(super) draining_since: Option<u64>,
+}
+
 /// Judges the connection by its stamps.
-pub(super) fn judge(state: &State, limits: &Limits, phase: Phase, draining_since: Option<u64>) -> Verdict {
-    let activity = state.activity();
+pub(super) fn judge(standing: Standing, activity: &Activity, limits: &Limits) -> Verdict {
     let now = activity.now();
     let mut next = now + millis(limits.shortest());
-    if phase != Phase::Serving {
+    if standing.phase != Phase::Serving {
         next = next.min(now + millis(DRAIN_GRACE));
     }
     let mut due = |since: u64, limit: u64, verdict: Verdict| {
@@ -42,65 +54,40 @@ pub(super) fn judge(state: &State, limits: &Limits, phase: Phase, draining_since
         next = next.min(at);
         (at <= now).then_some(verdict)
     };
-    let verdict = stalled(state, limits, &mut due).or_else(|| {
-        if state.in_flight() {
-            slow_body(state, limits, &mut due)
-        } else {
-            idle(state, limits, phase, draining_since, &mut due)
-        }
+    let verdict = stalled(activity, limits, &mut due).or_else(|| match standing.in_flight {
+        true => slow_body(standing, activity, limits, &mut due),
+        false => idle(standing, activity, limits, &mut due),
     });
     verdict.unwrap_or_else(|| Verdict::Wait(activity.instant(next)))
 }
 
 type Due<'a> = dyn FnMut(u64, u64, Verdict) -> Option<Verdict> + 'a;
 
-fn stalled(state: &State, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
-    due(state.activity().write_blocked.get()?, millis(limits.write_timeout), Verdict::Stalled)
+fn stalled(activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
+    due(activity.write_blocked.get()?, millis(limits.write_timeout), Verdict::Stalled)
 }
 
-fn slow_body(state: &State, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
-    if state.refusal().is_some() {
-        return None;
-    }
-    let answered = state.responding() == state.requests();
-    let limit = if answered { limits.stream_timeout } else { limits.body_timeout };
-    due(state.activity().body_awaited.get()?, millis(limit), Verdict::SlowBody)
+fn slow_body(standing: Standing, activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
+    let limit = if standing.responding { limits.stream_timeout } else { limits.body_timeout };
+    due(activity.body_awaited.get()?, millis(limit), Verdict::SlowBody)
 }
 
-fn idle(
-    state: &State,
-    limits: &Limits,
-    phase: Phase,
-    draining_since: Option<u64>,
-    due: &mut Due<'_>,
-) -> Option<Verdict> {
-    let idle_since = state.activity().idle.get()?;
-    if let Some(begun) = state.activity().head_begun.get() {
+fn idle(standing: Standing, activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
+    let idle_since = activity.idle.get()?;
+    if let Some(begun) = activity.head_begun.get() {
         // A head that came while a response was still under way is timed from the response's end.
         return due(begun.max(idle_since), millis(limits.header_timeout), Verdict::SlowHead);
     }
-    let (limit, verdict) = if state.requests() == 0 {
+    let (limit, verdict) = if standing.requests == 0 {
         (limits.header_timeout, Verdict::Silent)
     } else {
         (limits.keep_alive_timeout, Verdict::Idle)
     };
     let ordinary = due(idle_since, millis(limit), verdict);
-    if phase == Phase::Serving {
-        let parks = state.requests() > 0 && state.at_boundary() && state.refusal().is_none();
-        return ordinary
-            .or_else(|| if parks { due(idle_since, millis(limits.park_after), Verdict::Park) } else { None });
+    if standing.phase == Phase::Serving {
+        let parks = || due(idle_since, millis(limits.park_after), Verdict::Park);
+        return if standing.can_park { ordinary.or_else(parks) } else { ordinary };
     }
-    let draining_since = draining_since.unwrap_or(idle_since);
+    let draining_since = standing.draining_since.unwrap_or(idle_since);
     ordinary.or_else(|| due(idle_since.max(draining_since), millis(DRAIN_GRACE), Verdict::Idle))
-}
-
-impl Verdict {
-    /// The rule that was broken, for logs.
-    pub(super) fn violation(self) -> Option<Violation> {
-        match self {
-            Self::SlowHead => Some(Violation::SLOW_HEAD),
-            Self::SlowBody => Some(Violation::SLOW_BODY),
-            _ => None,
-        }
-    }
 }

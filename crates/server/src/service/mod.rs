@@ -44,11 +44,18 @@ pub(crate) trait Track: Send + 'static {
     /// The head of the response is there. Another response may be put in its place.
     fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>>;
 
-    /// hyper asks for more of the response's body.
+    /// More is asked for of the response's body.
     fn body_wanted(&mut self) {}
 
-    /// hyper was given more of the response's body, which is not over.
+    /// More of the response's body has been given, and it is not over.
     fn body_given(&mut self) {}
+}
+
+/// HTTP/1 looks at the response itself.
+impl Track for () {
+    fn respond(&mut self, _: &mut response::Parts) -> Option<Response<Bytes>> {
+        None
+    }
 }
 
 /// The response to a violation, under the id that the response it replaces had, or else under a new one.

@@ -1,4 +1,4 @@
-//! The body of a response on its way to hyper.
+//! The body of a response on its way to the client.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -17,7 +17,7 @@ use super::{
 };
 
 pin_project! {
-    /// The service's body or one of our own. The request is over when hyper drops it.
+    /// The service's body or one of our own. The request is over when it is dropped.
     pub(crate) struct Outgoing<B, T> {
         #[pin]
         kind: Kind<B>,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::support::{echo, finish, limits, plain, start, start_with};
-use gatewright_core::Body;
+use gatewright_core::{Body, OnUpgrade};
 use gatewright_server::{Listener, Server};
 use http::{Request, Response, StatusCode};
 use tokio::{
@@ -80,11 +80,10 @@ async fn what_is_in_flight_at_the_deadline_is_cut_and_counted() {
         if request.uri().path() == "/hang" {
             std::future::pending::<()>().await;
         }
-        let upgrade = hyper::upgrade::on(&mut request);
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>().expect("a WebSocket is asked for");
         tokio::spawn(async move {
-            let Ok(upgraded) = upgrade.await else { return };
-            let mut io = hyper_util::rt::TokioIo::new(upgraded);
-            let _ = io.read(&mut [0; 16]).await;
+            let Ok(mut upgraded) = upgrade.await else { return };
+            let _ = upgraded.read(&mut [0; 16]).await;
         });
         let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
         let response = response.header("connection", "upgrade").header("upgrade", "websocket");
@@ -114,7 +113,7 @@ async fn a_later_call_may_bring_the_deadline_forward() {
         crate::support::once("")
     });
     let upgrading = tower::service_fn(|mut request: Request<Body>| async move {
-        let upgrade = hyper::upgrade::on(&mut request);
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>().expect("a WebSocket is asked for");
         // Held, and never polled.
         tokio::spawn(async move {
             let _held = upgrade.await;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use crate::support::{finish, limits, parse, plain, start_with};
-use gatewright_core::Body;
+use gatewright_core::{Body, OnUpgrade};
 use http::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -19,10 +19,11 @@ async fn upgrading(mut request: Request<Body>) -> Result<Response<Body>, Infalli
         let response = Response::builder().status(403).header("content-length", "0");
         return Ok(response.body(Body::empty()).expect("a response"));
     }
-    let upgrade = hyper::upgrade::on(&mut request);
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     tokio::spawn(async move {
+        let Some(upgrade) = upgrade else { return };
         let Ok(upgraded) = upgrade.await else { return };
-        let (mut read, mut write) = tokio::io::split(hyper_util::rt::TokioIo::new(upgraded));
+        let (mut read, mut write) = tokio::io::split(upgraded);
         let _ = tokio::io::copy(&mut read, &mut write).await;
         let _ = write.shutdown().await;
     });

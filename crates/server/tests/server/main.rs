@@ -3,6 +3,7 @@
 mod accept;
 mod drain;
 mod http1_bodies;
+mod http1_exchange;
 mod http1_framing;
 mod http1_limits;
 mod http1_upgrades;

@@ -27,6 +27,19 @@ fn a_bad_command_line_exits_with_2() {
 }
 
 #[test]
+fn whoever_does_not_know_how_to_begin_is_told() {
+    let help = output(&["--help"]);
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let file: String =
+        help.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect();
+    let file = TestFile::new("help.yaml", &file);
+    assert_eq!(output(&["check", file.path()]).status.code(), Some(0), "{help}");
+    let mistaken = output(&["gateway.yaml"]);
+    assert!(stderr(&mistaken).contains("gatewright run gateway.yaml"), "{}", stderr(&mistaken));
+    assert_eq!(mistaken.status.code(), Some(2));
+}
+
+#[test]
 fn a_right_file_passes_the_check() {
     let file =
         TestFile::new("right.yaml", "routes:\n- path_prefix: /v1/orders\n  upstream: order-service:8080\n");

@@ -1,0 +1,118 @@
+//! A connection and its buffers, over all its requests.
+
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use bytes::BytesMut;
+use tokio::{io::AsyncReadExt, task::coop::unconstrained};
+
+use super::{lines::Lines, queue::Queue, templates::Templates};
+use crate::stream::Stream;
+
+/// What is read at once of a head, and of a body to begin with.
+const READ: usize = 8 << 10;
+
+/// What is read at once of a body that comes fast.
+const MAX_READ: usize = 64 << 10;
+
+/// A connection to an endpoint. `P` is its place in the pool, dropped with it.
+pub(crate) struct Connection<P> {
+    pub(super) stream: Stream,
+    /// What was read and not yet taken. Responses are slices of it; when nobody holds one any more, it is used again.
+    pub(super) received: BytesMut,
+    pub(super) queue: Queue,
+    pub(super) lines: Lines,
+    pub(super) templates: Templates,
+    read_size: usize,
+    idle_since: Option<Instant>,
+    /// `None` while the task that sends the rest of an overtaken request has it.
+    pub(super) place: Option<P>,
+}
+
+impl<P> Connection<P> {
+    pub(crate) fn new(stream: Stream, place: P) -> Box<Self> {
+        Box::new(Self {
+            stream,
+            received: BytesMut::new(),
+            queue: Queue::default(),
+            lines: Lines::new(),
+            templates: Templates::default(),
+            read_size: READ,
+            idle_since: None,
+            place: Some(place),
+        })
+    }
+
+    pub(crate) fn place(&self) -> Option<&P> {
+        self.place.as_ref()
+    }
+
+    pub(super) fn with_stream(self, change: impl FnOnce(Stream) -> Stream) -> Box<Self> {
+        Box::new(Self { stream: change(self.stream), ..self })
+    }
+
+    /// When its last exchange ended; `None` for a new connection.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        self.idle_since
+    }
+
+    /// Notes that its exchange has ended.
+    pub(crate) fn rest(&mut self) {
+        self.idle_since = Some(Instant::now());
+        self.queue.reset();
+        if self.read_size > READ {
+            self.read_size = READ;
+            self.received = BytesMut::new();
+        }
+    }
+
+    /// Gives back the memory that it does not need while it is idle.
+    pub(crate) fn trim(&mut self) {
+        self.received = BytesMut::new();
+        self.queue = Queue::default();
+        self.templates = Templates::default();
+    }
+
+    /// Whether the endpoint has neither closed it nor sent anything since its last response. No system call is made
+    /// unless the runtime knows that there is something to read.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        if !self.received.is_empty() {
+            return false;
+        }
+        if !self.stream.may_be_readable() {
+            return true;
+        }
+        // A task that has used up its budget is told "not yet" without a look.
+        let looking = pin!(unconstrained(self.stream.read_buf(&mut self.received)));
+        looking.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Reads once, of a body that goes on for `left` bytes at least where that is known. Gives how many came; none
+    /// means that the endpoint has closed.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<io::Result<usize>> {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).clamp(READ / 2, self.read_size);
+        let mut room = self.received.capacity() - self.received.len();
+        if room < wanted / 2 || room < READ / 2 {
+            self.received.reserve(wanted.max(READ));
+            room = self.received.capacity() - self.received.len();
+        }
+        let polled = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
+        if let Poll::Ready(Ok(read)) = polled
+            && read == room
+        {
+            self.read_size = (self.read_size * 2).min(MAX_READ);
+        }
+        polled
+    }
+}
+
+impl<P> std::fmt::Debug for Connection<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("received", &self.received.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,252 @@
+//! One request, until its response's head is there.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use gatewright_core::{BoxError, Error, ErrorKind, InterimResponder, OnUpgrade, Upgraded, hop_by_hop};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
+
+use super::{
+    Connection, Incoming, MAX_HEAD, MAX_INTERIM, Malformed, encode,
+    incoming::Framing,
+    overtaken::Remainder,
+    parse::{self, Head},
+    upgraded::Tunnel,
+    upload::{Broken, Upload},
+};
+use crate::send_error::SendError;
+
+/// A request on its way. Dropped, it closes the connection.
+pub(crate) struct Exchange<B, P> {
+    connection: Option<Box<Connection<P>>>,
+    request: Option<Request<B>>,
+    stage: Stage,
+    interim: Option<InterimResponder>,
+    interim_seen: u8,
+    bodiless: bool,
+    reusable: bool,
+    /// The request's fields are empty by then; the response's take their place in memory.
+    headers: HeaderMap,
+}
+
+enum Stage {
+    New,
+    Sending(Upload),
+    Sent,
+    /// The endpoint takes no more of the request; it may have answered all the same.
+    Unwanted(io::Error),
+}
+
+impl<B, P> Exchange<B, P> {
+    /// 103 responses go to `interim`.
+    pub(crate) fn new(
+        connection: Box<Connection<P>>,
+        request: Request<B>,
+        interim: Option<InterimResponder>,
+    ) -> Self {
+        Self {
+            connection: Some(connection),
+            bodiless: *request.method() == Method::HEAD,
+            reusable: true,
+            request: Some(request),
+            stage: Stage::New,
+            interim,
+            interim_seen: 0,
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
+impl<B, P> Future for Exchange<B, P>
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<BoxError>,
+    P: Send + Unpin + 'static,
+{
+    type Output = Result<Response<Incoming<P>>, SendError<B>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Err(failure) = this.poll_request(cx) {
+            this.connection = None;
+            return Poll::Ready(Err(failure));
+        }
+        let outcome = match this.poll_head(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(head)) => this.respond(head),
+            Poll::Ready(Err(error)) => Err(error),
+        };
+        this.connection = None;
+        Poll::Ready(outcome.map_err(SendError::new))
+    }
+}
+
+impl<B, P> Exchange<B, P>
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<BoxError>,
+    P: Send + Unpin + 'static,
+{
+    /// Sends what can be sent of the request.
+    fn poll_request(&mut self, cx: &mut Context<'_>) -> Result<(), SendError<B>> {
+        let connection = self.connection.as_mut().expect("a future is not polled after it has completed");
+        let Some(request) = &mut self.request else { return Ok(()) };
+        if let Stage::New = self.stage {
+            if !connection.is_quiet() {
+                let why = "the endpoint had closed the connection, or sent what nobody asked for";
+                return Err(self.unsent(Error::new(ErrorKind::Closed, why)));
+            }
+            connection.queue.reset();
+            connection.lines.clear();
+            let (framing, closes) = encode::head(request, &mut connection.queue.bytes);
+            self.reusable = !closes;
+            self.stage = Stage::Sending(Upload::new(framing));
+        }
+        let Stage::Sending(upload) = &mut self.stage else { return Ok(()) };
+        let Connection { queue, stream, .. } = &mut **connection;
+        match upload.poll(cx, request.body_mut(), queue, stream) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                self.stage = Stage::Sent;
+                self.let_go();
+            }
+            Poll::Ready(Err(Broken::Body(error))) => return Err(SendError::new(error)),
+            Poll::Ready(Err(Broken::Write(error))) => {
+                if !queue.is_touched() && !upload.is_taken() {
+                    return Err(self.unsent(Error::new(ErrorKind::Closed, error)));
+                }
+                self.stage = Stage::Unwanted(error);
+                self.let_go();
+            }
+        }
+        Ok(())
+    }
+
+    fn unsent(&mut self, error: Error) -> SendError<B> {
+        SendError::unsent(error, self.request.take())
+    }
+
+    /// Drops the request, and keeps the memory of its fields for the response's.
+    fn let_go(&mut self) {
+        if let Some(request) = self.request.take() {
+            self.headers = request.into_parts().0.headers;
+            self.headers.clear();
+        }
+    }
+
+    /// Reads up to the final response's head.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
+        loop {
+            if let Some(head) = self.take_head()? {
+                return Poll::Ready(Ok(head));
+            }
+            let connection = self.connection.as_mut().expect("the request was sent on it");
+            let read = match connection.poll_read(cx, 0) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(read) => read,
+            };
+            let cause = match read {
+                Ok(1..) => continue,
+                Ok(0) => None,
+                Err(error) => Some(error),
+            };
+            // That the endpoint took no more of the request is what came first.
+            let cause = match std::mem::replace(&mut self.stage, Stage::Sent) {
+                Stage::Unwanted(error) => Some(error),
+                _ => cause,
+            };
+            return Poll::Ready(Err(match cause {
+                Some(error) => Error::new(ErrorKind::Closed, error),
+                None => Error::new(ErrorKind::Closed, "the connection was closed before a response was whole"),
+            }));
+        }
+    }
+
+    /// Takes the final response's head, when all of it has been received.
+    fn take_head(&mut self) -> Result<Option<Head>, Malformed> {
+        let connection = self.connection.as_mut().expect("the request was sent on it");
+        let Connection { received, lines, templates, .. } = &mut **connection;
+        while !received.is_empty() {
+            if lines.is_clear()
+                && let Some(head) = templates.take(received)
+            {
+                return head.map(Some);
+            }
+            let Some(end) = lines.find_end(received, MAX_HEAD)? else {
+                parse::may_begin(received)?;
+                break;
+            };
+            let text = received.split_to(end).freeze();
+            let mut head = Head::read(&text, lines, std::mem::take(&mut self.headers))?;
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                templates.keep(&text, lines);
+                lines.clear();
+                return Ok(Some(head));
+            }
+            lines.clear();
+            self.interim_seen += 1;
+            if self.interim_seen > MAX_INTERIM {
+                return Err(Malformed("there are too many interim responses"));
+            }
+            if let (Some(interim), StatusCode::EARLY_HINTS) = (&self.interim, head.status) {
+                hop_by_hop::remove(&mut head.headers);
+                interim.send(head.status, &head.headers);
+            }
+            head.headers.clear();
+            self.headers = head.headers;
+        }
+        Ok(None)
+    }
+
+    /// Makes the response of its head, and of what is left of the exchange.
+    fn respond(&mut self, head: Head) -> Result<Response<Incoming<P>>, Error> {
+        let mut connection = self.connection.take().expect("the head was read from it");
+        let mut reusable = self.reusable && head.keep_alive;
+        let mut remainder = None;
+        let upgrades = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        match std::mem::replace(&mut self.stage, Stage::Sent) {
+            Stage::Sent => {}
+            Stage::Sending(_) if upgrades => {
+                return Err(Malformed("the protocol was changed before the request was sent").into());
+            }
+            Stage::Sending(upload) => {
+                if let Some(request) = self.request.take() {
+                    let (receiving, rest) = Remainder::start(*connection, upload, request.into_body());
+                    connection = receiving;
+                    remainder = Some(rest);
+                }
+            }
+            Stage::New | Stage::Unwanted(_) => reusable = false,
+        }
+        let mut response = Response::new(());
+        *response.status_mut() = head.status;
+        *response.version_mut() = head.version;
+        *response.headers_mut() = head.headers;
+        if upgrades {
+            let (pending, upgrade) = OnUpgrade::pending();
+            let read_ahead = connection.received.split().freeze();
+            let Connection { stream, place, .. } = *connection;
+            pending.fulfil(Upgraded::new(Tunnel { stream, _place: place }, read_ahead));
+            response.extensions_mut().insert(upgrade);
+            return Ok(response.map(|()| Incoming::empty()));
+        }
+        let framing = match head.length {
+            _ if self.bodiless || has_no_body(head.status) => Framing::Length(0),
+            _ if head.chunked => Framing::chunked(),
+            Some(length) => Framing::Length(length),
+            None => Framing::Close,
+        };
+        let body = Incoming::new(connection, framing, reusable, remainder)?;
+        Ok(response.map(|()| body))
+    }
+}
+
+fn has_no_body(status: StatusCode) -> bool {
+    status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
+}

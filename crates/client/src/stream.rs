@@ -1,0 +1,95 @@
+//! The bytes of an open connection, in the clear or under TLS.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, ReadHalf},
+    net::TcpStream,
+};
+
+/// An open connection.
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    /// The half that receives, while another task sends.
+    Receiving(ReadHalf<Stream>),
+    #[cfg(test)]
+    Memory(tokio::io::DuplexStream),
+}
+
+impl Stream {
+    /// Whether a read may give anything but "not yet". It asks what the runtime knows, by no system call.
+    pub(crate) fn may_be_readable(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            // What was decrypted already is known to the session alone.
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+            Self::Receiving(_) => true,
+            #[cfg(test)]
+            Self::Memory(_) => true,
+        }
+    }
+
+    fn sending(&mut self) -> io::Result<Pin<&mut (dyn AsyncWrite + Send + Unpin)>> {
+        match self {
+            Self::Plain(stream) => Ok(Pin::new(stream)),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Ok(Pin::new(&mut **stream)),
+            Self::Receiving(_) => Err(io::ErrorKind::BrokenPipe.into()),
+            #[cfg(test)]
+            Self::Memory(stream) => Ok(Pin::new(stream)),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
+            Self::Receiving(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(test)]
+            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            other => other.sending()?.poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().sending()?.poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        !matches!(self, Self::Receiving(_))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            // What was written to a socket has left.
+            Self::Plain(_) => Poll::Ready(Ok(())),
+            other => other.sending()?.poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().sending()?.poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,145 @@
+//! Each crate alone: with its default features, with none and with each one of them, and how many crates it takes along.
+//!
+//! Within the workspace the features of dependencies are unified. A crate that does not name what it needs builds there,
+//! thanks to another one that does, and fails for whoever takes it alone.
+
+use serde_json::Value;
+
+use crate::{
+    Context,
+    command::{Result, output, run},
+    step::Outcome,
+};
+
+/// How many crates may be in the tree of each, itself and macros included, without its default features.
+///
+/// The first four bounds are promises: a layer is cheap to take into a program. The others hold what there is, so that
+/// a new dependency is a decision and no accident.
+const LIMITS: &[(&str, usize)] = &[
+    ("gatewright-rewrite", 39),
+    ("gatewright-router", 39),
+    ("gatewright-client", 89),
+    ("gatewright-proxy", 89),
+    ("gatewright-core", 26),
+    ("gatewright-trace", 27),
+    ("gatewright-server", 54),
+    ("gatewright-config", 84),
+    ("gatewright", 27),
+];
+
+/// Of the system that most gateways run on, so that the numbers are the same on every machine.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+const NONE: &str = "--no-default-features";
+
+/// The sizes always; each crate alone only in the long run, since nothing that other steps have built serves for it.
+pub(crate) fn check(context: &Context) -> Result<Outcome> {
+    let crates = published(context)?;
+    sizes(context, &crates)?;
+    if !context.arguments.full {
+        println!("each crate alone is checked by --full");
+        return Ok(Outcome::Passed);
+    }
+    for (name, features) in &crates {
+        for selection in selections(features) {
+            alone(context, name, &selection)?;
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The crates that are published, each with its features.
+fn published(context: &Context) -> Result<Vec<(String, Vec<String>)>> {
+    let printed = output(context.cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&printed).map_err(|error| format!("cargo metadata: {error}"))?;
+    let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
+    let crates = packages.iter().filter(|package| package["publish"].is_null()).map(|package| {
+        let features =
+            package["features"].as_object().into_iter().flat_map(|features| features.keys().cloned());
+        (package["name"].as_str().unwrap_or_default().to_owned(), features.collect())
+    });
+    let mut crates: Vec<_> = crates.collect();
+    crates.sort();
+    Ok(crates)
+}
+
+/// Options of cargo's, one set for each way in which the crate is taken.
+fn selections(features: &[String]) -> Vec<Vec<&str>> {
+    let mut selections = vec![vec![]];
+    if !features.is_empty() {
+        selections.push(vec![NONE]);
+    }
+    let named = features.iter().filter(|feature| *feature != "default");
+    selections.extend(named.map(|feature| vec![NONE, "--features", feature]));
+    selections
+}
+
+/// Clippy does what `cargo check` does, and lets a warning fail that only this set of features brings.
+fn alone(context: &Context, name: &str, selection: &[&str]) -> Result<()> {
+    let mut command = context.cargo();
+    command.args(["clippy", "--quiet", "--locked", "--package", name]).args(selection);
+    run(command.args(["--", "-D", "warnings"]))
+}
+
+fn sizes(context: &Context, crates: &[(String, Vec<String>)]) -> Result<()> {
+    println!("crates in the tree of each, itself included:\n{:24}without default features   default   all", "");
+    let mut problems = Vec::new();
+    for (name, _) in crates {
+        let (least, default, all) = (
+            size(context, name, &[NONE])?,
+            size(context, name, &[])?,
+            size(context, name, &["--all-features"])?,
+        );
+        let limit = limit(name);
+        let shown = limit.map(|limit| format!("(at most {limit})")).unwrap_or_default();
+        println!("{name:24}{least:>8} {shown:16}{default:>10}{all:>6}");
+        problems.extend(problem(name, least, limit));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+}
+
+fn limit(name: &str) -> Option<usize> {
+    LIMITS.iter().find(|(limited, _)| *limited == name).map(|(_, limit)| *limit)
+}
+
+fn problem(name: &str, size: usize, limit: Option<usize>) -> Option<String> {
+    match limit {
+        None => Some(format!("{name} has no limit for its tree: give it one in tests/xtask/src/features.rs")),
+        Some(limit) if size > limit => Some(format!(
+            "{name} takes {size} crates along, and {limit} is its limit: see cargo tree -p {name} -e normal {NONE}"
+        )),
+        Some(_) => None,
+    }
+}
+
+/// What `cargo tree` lists, each crate and version once.
+fn size(context: &Context, name: &str, selection: &[&str]) -> Result<usize> {
+    let mut command = context.cargo();
+    command.args(["tree", "--quiet", "--locked", "--package", name, "--edges", "normal", "--prefix", "none"]);
+    command.args(["--target", TARGET, "--format", "{p}", "--no-dedupe"]).args(selection);
+    let printed = output(&mut command)?;
+    let mut crates: Vec<_> = printed.lines().filter(|line| !line.is_empty()).collect();
+    crates.sort_unstable();
+    crates.dedup();
+    Ok(crates.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_is_taken_in_each_way_that_its_features_allow() {
+        assert_eq!(selections(&[]), [vec![] as Vec<&str>]);
+        let features = ["default", "tls"].map(str::to_owned);
+        assert_eq!(selections(&features), [vec![], vec![NONE], vec![NONE, "--features", "tls"]]);
+    }
+
+    #[test]
+    fn a_tree_that_outgrows_its_limit_fails_and_so_does_a_crate_without_one() {
+        assert_eq!(problem("gatewright-router", 39, limit("gatewright-router")), None);
+        let grown = problem("gatewright-router", 40, limit("gatewright-router")).expect("a problem");
+        assert!(grown.contains("40 crates") && grown.contains("cargo tree -p gatewright-router"), "{grown}");
+        assert!(problem("gatewright-new", 1, limit("gatewright-new")).is_some());
+    }
+}

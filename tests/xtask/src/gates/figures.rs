@@ -1,0 +1,230 @@
+//! The figures: how they are written and read, and what may change.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{ARCHITECTURE, HOW_TO_ACCEPT};
+use crate::command::Result;
+
+/// By how many percent a figure may grow; one that falls by more is to be recorded.
+const TOLERANCE: u64 = 3;
+
+/// What the documentation promises, and recording cannot change: how many allocations a case makes beyond another.
+const PROMISES: &[Promise] = &[Promise { case: "trace", beyond: "nothing", allocations: 2 }];
+
+struct Promise {
+    case: &'static str,
+    beyond: &'static str,
+    allocations: u64,
+}
+
+/// What one request costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Figure {
+    /// None where there is nothing that counts them.
+    instructions: Option<u64>,
+    /// In tenths, for one that is made for some requests only.
+    allocations: u64,
+}
+
+pub(super) type Figures = Vec<(String, Figure)>;
+
+impl Figure {
+    /// Of so many requests together.
+    pub(super) fn new(instructions: Option<u64>, allocations: u64, requests: u64) -> Self {
+        let each = |total: u64| (total + requests / 2) / requests;
+        Self { instructions: instructions.map(each), allocations: each(10 * allocations) }
+    }
+}
+
+/// The file's text.
+pub(super) fn write(compiler: &str, figures: &Figures) -> String {
+    let mut text = format!(
+        "# What one request costs: docs/design/0012-gates.md\n# Written by: {HOW_TO_ACCEPT}\n# {ARCHITECTURE}, rustc \
+         {compiler}\n{:<10}{:>14}{:>13}\n",
+        "case", "instructions", "allocations"
+    );
+    for (case, figure) in figures {
+        let instructions = figure.instructions.unwrap_or_default();
+        text += &format!("{case:<10}{instructions:>14}{:>13}\n", Tenths(figure.allocations).to_string());
+    }
+    text
+}
+
+/// The compiler and the figures of such a text.
+pub(super) fn read(text: &str) -> Result<(String, Figures)> {
+    let compiler = text.lines().find_map(|line| line.strip_prefix("# ")?.split_once(", rustc "));
+    let lines = text.lines().filter(|line| !line.starts_with('#')).skip(1);
+    let figures = lines.map(|line| read_line(line).ok_or_else(|| format!("no figures: {line:?}")));
+    Ok((compiler.map(|(_, compiler)| compiler.to_owned()).unwrap_or_default(), figures.collect::<Result<_>>()?))
+}
+
+fn read_line(line: &str) -> Option<(String, Figure)> {
+    let mut words = line.split_whitespace();
+    let (case, instructions) = (words.next()?, words.next()?.parse().ok()?);
+    let (whole, tenths) = words.next()?.split_once('.')?;
+    let allocations =
+        10 * whole.parse::<u64>().ok()? + tenths.parse::<u64>().ok().filter(|tenths| *tenths < 10)?;
+    let figure = Figure { instructions: Some(instructions), allocations };
+    words.next().is_none().then(|| (case.to_owned(), figure))
+}
+
+/// What has changed.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    rows: Vec<String>,
+    problems: Vec<String>,
+    fallen: bool,
+}
+
+impl Comparison {
+    /// What fails the step.
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    fn note(
+        &mut self,
+        case: &str,
+        what: &str,
+        old: u64,
+        new: u64,
+        shown: impl Fn(u64) -> String,
+        at_most: u64,
+    ) {
+        let change = if old == 0 { 0.0 } else { (new as f64 / old as f64 - 1.0) * 100.0 };
+        self.rows.push(format!("{case:<10}{what:<14}{:>10}{:>10}{change:>+8.1} %", shown(old), shown(new)));
+        if new > at_most {
+            self.problems.push(format!(
+                "{case}: {} {what} a request, were {}, which is {change:+.1} %; at most {} would pass",
+                shown(new),
+                shown(old),
+                shown(at_most)
+            ));
+        }
+        self.fallen |= new * 100 < old * (100 - TOLERANCE);
+    }
+}
+
+pub(super) fn compare(recorded: &Figures, counted: &Figures) -> Comparison {
+    let mut comparison = Comparison::default();
+    let old: BTreeMap<_, _> = recorded.iter().map(|(case, figure)| (case.as_str(), *figure)).collect();
+    for (case, new) in counted {
+        let Some(old) = old.get(case.as_str()) else {
+            comparison.problems.push(format!("{case}: there are no figures of it"));
+            continue;
+        };
+        if let (Some(old), Some(new)) = (old.instructions, new.instructions) {
+            let at_most = old + old * TOLERANCE / 100;
+            comparison.note(case, "instructions", old, new, |count| count.to_string(), at_most);
+        }
+        // One allocation more is one too many, also where it is less than the tolerance.
+        let at_most = old.allocations + (old.allocations * TOLERANCE / 100).min(5);
+        let tenths = |count| Tenths(count).to_string();
+        comparison.note(case, "allocations", old.allocations, new.allocations, tenths, at_most);
+    }
+    for (case, _) in recorded {
+        if counted.iter().all(|(counted, _)| counted != case) {
+            comparison.problems.push(format!("{case}: there are figures, but no such case"));
+        }
+    }
+    comparison
+}
+
+/// The promises that are not kept.
+pub(super) fn broken_promises(counted: &Figures) -> Vec<String> {
+    let allocations =
+        |case| counted.iter().find(|(name, _)| name == case).map(|(_, figure)| figure.allocations);
+    let broken = |promise: &&Promise| match (allocations(promise.case), allocations(promise.beyond)) {
+        (Some(case), Some(beyond)) => case > beyond + 10 * promise.allocations,
+        _ => true,
+    };
+    let told = |Promise { case, beyond, allocations }: &Promise| {
+        format!(
+            "{case}: it is promised that it makes at most {allocations} allocations beyond those of {beyond}"
+        )
+    };
+    PROMISES.iter().filter(broken).map(told).collect()
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<24}{:>10}{:>10}{:>10}", "", "recorded", "now", "change")?;
+        self.rows.iter().try_for_each(|row| write!(f, "\n{row}"))?;
+        if self.fallen {
+            write!(f, "\nSome cost less than is recorded. Record that, so that it stays: {HOW_TO_ACCEPT}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Tenths(u64);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0 / 10, self.0 % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(figures: &[(&str, u64, u64)]) -> Figures {
+        let figure = |instructions, allocations| Figure { instructions: Some(instructions), allocations };
+        figures
+            .iter()
+            .map(|(case, instructions, tenths)| ((*case).to_owned(), figure(*instructions, *tenths)))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let both = figures(&[("router", 2941, 10), ("a-long-name", 123_456_789, 1234)]);
+        assert_eq!(read(&write("1.95.0", &both)), Ok(("1.95.0".to_owned(), both)));
+        for broken in ["router 1", "router x 1.0", "router 1 1", "router 1 1.0 1", "router 1 1.10"] {
+            assert!(read(&format!("case instructions allocations\n{broken}\n")).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_figure_that_grows_by_more_than_it_may_is_a_problem_and_one_that_falls_is_not() {
+        let old = figures(&[("router", 1000, 200)]);
+        let problems = |instructions, tenths| {
+            let comparison = compare(&old, &figures(&[("router", instructions, tenths)]));
+            (comparison.problems.len(), comparison.fallen)
+        };
+        assert_eq!(problems(1000, 200), (0, false));
+        assert_eq!(problems(1030, 205), (0, false));
+        assert_eq!(problems(1031, 200), (1, false));
+        assert_eq!(problems(1000, 206), (1, false));
+        assert_eq!(problems(2000, 210), (2, false));
+        assert_eq!(problems(969, 200), (0, true));
+    }
+
+    #[test]
+    fn one_allocation_more_is_found_whatever_there_were() {
+        for tenths in [0, 10, 1000] {
+            let (old, new) = (figures(&[("proxy", 1, tenths)]), figures(&[("proxy", 1, tenths + 10)]));
+            assert_eq!(compare(&old, &new).problems.len(), 1, "{tenths}");
+        }
+    }
+
+    #[test]
+    fn a_promise_is_broken_by_one_allocation_more_than_it_allows() {
+        assert_eq!(broken_promises(&figures(&[("nothing", 1, 20), ("trace", 1, 40)])), [""; 0]);
+        assert_eq!(broken_promises(&figures(&[("nothing", 1, 20), ("trace", 1, 50)])).len(), 1);
+        assert_eq!(broken_promises(&figures(&[("nothing", 1, 20)])).len(), 1);
+    }
+
+    #[test]
+    fn a_case_without_figures_is_a_problem_and_so_are_figures_without_a_case() {
+        let (old, new) = (figures(&[("gone", 1, 1)]), figures(&[("new", 1, 1)]));
+        assert_eq!(compare(&old, &new).problems.len(), 2);
+    }
+
+    #[test]
+    fn a_figure_is_that_of_one_request_rounded() {
+        let figure = Figure::new(Some(2_940_501), 4_051, 1000);
+        assert_eq!(figure, Figure { instructions: Some(2941), allocations: 41 });
+    }
+}

