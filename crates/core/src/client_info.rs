@@ -64,13 +64,23 @@ pub enum ForwardedBy {
 }
 
 /// A network in CIDR notation (`10.0.0.0/8`, `2001:db8::/32`), or a single address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IpNetwork(IpNet);
 
 impl IpNetwork {
     /// Whether it holds this address; IPv4 mapped into IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
+    }
+
+    /// Its first address.
+    pub fn address(&self) -> IpAddr {
+        self.0.network()
+    }
+
+    /// How many bits its addresses share from the left.
+    pub fn prefix_len(&self) -> u8 {
+        self.0.prefix_len()
     }
 }
 
@@ -91,11 +101,21 @@ impl FromStr for IpNetwork {
 
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
         if let Ok(network) = text.parse::<IpNet>() {
-            return Ok(Self(network.trunc()));
+            return Ok(Self(canonical(network.trunc())));
         }
         let address = text.parse::<IpAddr>().map_err(|_| NotANetwork(()))?;
         Ok(Self(IpNet::from(address.to_canonical())))
     }
+}
+
+/// IPv4 mapped into IPv6, as networks of it are compared.
+fn canonical(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(network) => network.network().to_ipv4_mapped().zip(network.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    let folded = mapped.and_then(|(address, length)| IpNet::new(address.into(), length).ok());
+    folded.unwrap_or(network)
 }
 
 impl fmt::Display for IpNetwork {
@@ -339,6 +359,15 @@ mod tests {
         assert_eq!(client("10.0.0.1", &[("x-forwarded-for", "[2001:db8::1]:80")]), "2001:db8::1");
         assert_eq!(client("10.0.0.1", &[("forwarded", "for=6.6.6.6")]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_network_of_mapped_ipv4_is_one_of_ipv4() {
+        let network: IpNetwork = "::ffff:10.1.2.3/104".parse().expect("a network");
+        assert_eq!(network.to_string(), "10.0.0.0/8");
+        assert!(network.contains("10.9.9.9".parse().expect("an address")));
+        let all: IpNetwork = "::/0".parse().expect("a network");
+        assert_eq!((all.address().to_string(), all.prefix_len()), ("::".to_owned(), 0));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! What a listener knows of a connection.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -110,6 +115,7 @@ pub struct TlsInfo {
     protocol: Option<Arc<[u8]>>,
     version: Option<&'static str>,
     certificates: Arc<[Bytes]>,
+    derived: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
 }
 
 impl TlsInfo {
@@ -143,6 +149,8 @@ impl TlsInfo {
     #[must_use]
     pub fn with_certificates(mut self, chain: impl IntoIterator<Item = Bytes>) -> Self {
         self.certificates = chain.into_iter().collect();
+        // What was derived of others holds no longer.
+        self.derived = Arc::default();
         self
     }
 
@@ -164,6 +172,12 @@ impl TlsInfo {
     /// The client's verified certificate chain, leaf first, each in DER; empty without one.
     pub fn certificates(&self) -> &[Bytes] {
         &self.certificates
+    }
+
+    /// What a layer reads of the certificates, read once a connection by whoever asks first. There is one place for it:
+    /// `None` when it holds another type already, and the reader has to do without.
+    pub fn derived<T: Any + Send + Sync>(&self, read: impl FnOnce(&[Bytes]) -> T) -> Option<&T> {
+        self.derived.get_or_init(|| Box::new(read(&self.certificates))).downcast_ref()
     }
 }
 

@@ -10,12 +10,13 @@
 //!    that turns it into a response.
 //! 5. [`RequestRecord`] is the common ground of one request: whoever knows something writes it there.
 //! 6. [`ConnectionInfo`] is what a listener knows, [`ClientInfo`] who the client is after trusted hops, [`Principal`]
-//!    who calls.
+//!    who calls, [`Quota`] how much and how often.
 //! 7. [`claims`] are the header fields in which only the gateway may speak.
 //! 8. [`hop_by_hop`] fields are removed where a request comes in and where it goes out.
 //! 9. [`ids`] are random: a request's, a trace's.
 //! 10. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
-//! 11. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
+//! 11. [`WatchedFile`] is a file that is read again when it changes.
+//! 12. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
 //!
 //! # Example
 //!
@@ -70,10 +71,12 @@ pub mod pattern;
 mod policy;
 mod principal;
 pub mod problem;
+mod quota;
 mod record;
 mod rejection;
 mod response_body;
 mod upgrade;
+mod watched_file;
 
 pub use body::Body;
 pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
@@ -81,10 +84,12 @@ pub use connection::{ConnectionInfo, InterimResponder, TlsInfo};
 pub use error::{BoxError, Error, ErrorKind, Side};
 pub use policy::{Decision, Immediate, Policy, PolicyFuture, PolicyLayer, PolicyService};
 pub use principal::{Principal, PrincipalBuilder};
+pub use quota::{NotAQuota, Quota};
 pub use record::{RequestRecord, Summary};
 pub use rejection::Rejection;
 pub use response_body::ResponseBody;
 pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};
+pub use watched_file::{FileStamp, WatchedContent, WatchedFile, WatchedFileError, WatchedFileStatus};
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]

@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use serde_json::{Map, Value};
 
+use crate::Quota;
+
 /// The caller that an authenticator has verified: who, by which method, with which scopes and claims.
 ///
 /// Cheap to clone. Its fields are private, so that only [`Principal::builder`] makes one.
@@ -14,15 +16,17 @@ pub struct Principal(Arc<Inner>);
 struct Inner {
     id: Box<str>,
     method: Box<str>,
+    credential: Option<Box<str>>,
     scopes: Vec<Box<str>>,
     claims: Map<String, Value>,
+    quotas: Vec<Quota>,
 }
 
 impl Principal {
     /// Starts a principal: its `id` (a token's `sub`, a key's owner), and the `method` that verified it (`jwt`,
     /// `api_key`, `mtls`).
     pub fn builder(id: impl Into<Box<str>>, method: impl Into<Box<str>>) -> PrincipalBuilder {
-        PrincipalBuilder(Inner { id: id.into(), method: method.into(), scopes: Vec::new(), claims: Map::new() })
+        PrincipalBuilder(Inner { id: id.into(), method: method.into(), credential: None, scopes: Vec::new(), claims: Map::new(), quotas: Vec::new() })
     }
 
     /// Who calls.
@@ -33,6 +37,12 @@ impl Principal {
     /// By which method it was verified.
     pub fn method(&self) -> &str {
         &self.0.method
+    }
+
+    /// Which of its credentials was shown, for logs: an API key's name, a certificate's serial number. Never the
+    /// credential itself.
+    pub fn credential(&self) -> Option<&str> {
+        self.0.credential.as_deref()
     }
 
     /// Whether it holds this scope.
@@ -49,6 +59,16 @@ impl Principal {
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.0.claims.get(name)
     }
+
+    /// The verified claims.
+    pub fn claims(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.claims.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// The limits of its own, which stand in the place of those that others have; empty when it has none.
+    pub fn quotas(&self) -> &[Quota] {
+        &self.0.quotas
+    }
 }
 
 /// The claims may be personal data, so they are not printed.
@@ -57,6 +77,7 @@ impl fmt::Debug for Principal {
         f.debug_struct("Principal")
             .field("id", &self.0.id)
             .field("method", &self.0.method)
+            .field("credential", &self.0.credential)
             .field("scopes", &self.0.scopes)
             .finish_non_exhaustive()
     }
@@ -66,6 +87,13 @@ impl fmt::Debug for Principal {
 pub struct PrincipalBuilder(Inner);
 
 impl PrincipalBuilder {
+    /// Says which of its credentials was shown, by a name that is no secret.
+    #[must_use]
+    pub fn credential(mut self, name: impl Into<Box<str>>) -> Self {
+        self.0.credential = Some(name.into());
+        self
+    }
+
     /// Adds scopes.
     #[must_use]
     pub fn scopes<T: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = T>) -> Self {
@@ -77,6 +105,13 @@ impl PrincipalBuilder {
     #[must_use]
     pub fn claims(mut self, claims: Map<String, Value>) -> Self {
         self.0.claims = claims;
+        self
+    }
+
+    /// Adds a limit of its own, as an API key may have. They stand in the place of the limits that others have.
+    #[must_use]
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.0.quotas.push(quota);
         self
     }
 

@@ -55,6 +55,8 @@ pub struct Summary {
     pub principal: Option<Principal>,
     /// The refusal, when a policy refused.
     pub rejection: Option<Rejection>,
+    /// The refusal that a policy on trial (a dry run) would have made. The request went on.
+    pub would_reject: Option<Rejection>,
     /// The failure, when the request could not be carried out.
     pub error: Option<ErrorKind>,
 }

@@ -94,8 +94,11 @@
 //! | module | crate | |
 //! | --- | --- | --- |
 //! | [`core`] | `gatewright-core` | what layers share: bodies, records, refusals, errors, policies |
+//! | [`auth`] | `gatewright-auth` | [`AuthLayer`]: who calls, by token, API key, client certificate or password |
 //! | [`client`] | `gatewright-client` | connections outward: pool, connector, TLS, names (feature `proxy`) |
+//! | [`guard`] | `gatewright-guard` | [`IpFilterLayer`]: allow and deny lists of addresses |
 //! | [`proxy`] | `gatewright-proxy` | [`ProxyService`], which forwards |
+//! | [`rate_limit`] | `gatewright-rate-limit` | [`RateLimitLayer`], [`ConcurrencyLimitLayer`]: how often, and how many at once |
 //! | [`rewrite`] | `gatewright-rewrite` | [`RewriteLayer`]: paths, hosts, headers, redirects |
 //! | [`router`] | `gatewright-router` | [`RouterService`], from a request to the stack of its route |
 //! | [`trace`] | `gatewright-trace` | [`TraceLayer`]: ids, trace context, access log |
@@ -122,19 +125,26 @@
 //!
 //! There is no prelude to import by `*`, since some of these names exist elsewhere and mean other things.
 //! [`TraceLayer`] writes ids and an access log, whereas `tower_http::trace::TraceLayer` opens `tracing` spans; the two
-//! may stand in one stack.
+//! may stand in one stack. [`RateLimitLayer`] answers each caller for itself, whereas `tower::limit::RateLimitLayer` makes
+//! the service unready for all of them.
 
 // docs.rs names the feature of each item.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use gatewright_core as core;
 
+#[cfg(feature = "auth")]
+pub use gatewright_auth as auth;
 #[cfg(feature = "proxy")]
 pub use gatewright_client as client;
 #[cfg(feature = "config")]
 pub use gatewright_config as config;
+#[cfg(feature = "guard")]
+pub use gatewright_guard as guard;
 #[cfg(feature = "proxy")]
 pub use gatewright_proxy as proxy;
+#[cfg(feature = "rate-limit")]
+pub use gatewright_rate_limit as rate_limit;
 #[cfg(feature = "rewrite")]
 pub use gatewright_rewrite as rewrite;
 #[cfg(feature = "router")]
@@ -149,8 +159,14 @@ pub use gatewright_core::{
     Principal, Rejection, RequestRecord, ResponseBody,
 };
 
+#[cfg(feature = "auth")]
+pub use gatewright_auth::AuthLayer;
+#[cfg(feature = "guard")]
+pub use gatewright_guard::{IpFilterLayer, IpList};
 #[cfg(feature = "proxy")]
 pub use gatewright_proxy::{ProxyService, Retries, Upstream};
+#[cfg(feature = "rate-limit")]
+pub use gatewright_rate_limit::{ConcurrencyLimitLayer, Key, LocalStore, Quota, RateLimitLayer};
 #[cfg(feature = "rewrite")]
 pub use gatewright_rewrite::{Redirect, Rewrite, RewriteLayer};
 #[cfg(feature = "router")]

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod failure;
+mod keys;
 mod reload;
 mod run;
 mod say;
@@ -64,6 +65,11 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: check::Format,
     },
+    /// Make API keys.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Keys,
+    },
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
     /// Print a script that completes this command line in a shell.
@@ -91,6 +97,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run { file, no_watch } => run::run(&file, !no_watch),
         Command::Check { file, resolve, format } => check::check(&file, resolve, format),
+        Command::Keys { command } => keys::keys(command),
         Command::Schema => {
             say::print(gatewright::config::schema());
             Ok(())

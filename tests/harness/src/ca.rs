@@ -3,8 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
+    date_time_ymd,
 };
 use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -65,6 +66,34 @@ impl Ca {
         self.issue(&[name], ExtendedKeyUsagePurpose::ClientAuth, false)
     }
 
+    /// A client's certificate with a URI and a DNS name, and a serial number by which it may be revoked.
+    pub fn client_with_uri(&self, name: &str, uri: &str, serial: u64) -> Identity {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+        params.serial_number = Some(serial.into());
+        self.sign(params, name, name, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// A revocation list, as a PEM file, with these serial numbers.
+    pub fn revoke(&self, serials: &[u64]) -> PathBuf {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2099, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(&self.issuer).unwrap();
+        self.dir.write("revoked.crl", list.pem().unwrap())
+    }
+
     /// A client's certificate that ended years ago.
     pub fn expired_client(&self, name: &str) -> Identity {
         self.issue(&[name], ExtendedKeyUsagePurpose::ClientAuth, true)
@@ -74,11 +103,21 @@ impl Ca {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let file = format!("{}-{}", names[0].replace('*', "any"), if expired { "expired" } else { "good" });
         let mut params = CertificateParams::new(names.clone()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, names[0].as_str());
-        params.extended_key_usages = vec![purpose];
         if expired {
             params.not_after = date_time_ymd(2001, 1, 1);
         }
+        self.sign(params, &names[0], &file, purpose)
+    }
+
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        name: &str,
+        file: &str,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Identity {
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {

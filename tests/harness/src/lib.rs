@@ -3,7 +3,8 @@
 //! 1. [`Origin`] and [`H2Origin`] record what reaches them, to the byte over HTTP/1.1, and answer as told, also badly
 //!    ([`misbehaving`]).
 //! 2. [`RawClient`] sends exact bytes, [`H2Client`] well-formed HTTP/2, [`RawH2Client`] any frame at all.
-//! 3. [`Ca`] issues certificates, good and expired, and the TLS configurations that use them.
+//! 3. [`Ca`] issues certificates, good and expired, and the TLS configurations that use them. [`IdentityProvider`]
+//!    publishes keys and answers about tokens, or is down.
 //! 4. [`Gateway`] is the real binary, built by cargo and started on port 0 from a YAML text.
 //! 5. [`peer`] starts what this project did not write: nginx, curl, Python, Node.
 //!
@@ -16,6 +17,7 @@ mod gateway;
 mod h2_client;
 mod h2_frames;
 mod h2_origin;
+mod identity_provider;
 mod message;
 pub mod misbehaving;
 mod namespace;
@@ -35,6 +37,7 @@ pub use gateway::{Gateway, GatewayBuilder};
 pub use h2_client::H2Client;
 pub use h2_frames::{Frame, Outcome, RawH2Client, flag, kind};
 pub use h2_origin::H2Origin;
+pub use identity_provider::{Condition, IdentityProvider};
 pub use message::{Fields, Head, Request, Response};
 pub use namespace::Namespace;
 pub use origin::{Answer, Origin, Script, Step};

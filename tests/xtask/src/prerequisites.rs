@@ -31,16 +31,22 @@ const PROGRAMS: &[Program] = &[
     Program { name: "node", package: "nodejs", full: false },
     Program { name: "npm", package: "npm", full: false },
     Program { name: "python3", package: "python3", full: false },
+    Program { name: "redis-server", package: "redis-server", full: false },
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     Program { name: "valgrind", package: "valgrind", full: false },
     Program { name: "h2load", package: "nghttp2-client", full: true },
     Program { name: "slowhttptest", package: "slowhttptest", full: true },
 ];
 
-/// Of the peers, which the wire tests run against.
-const PYTHON_PACKAGES: &[(&str, &str)] =
-    &[("grpc", "grpcio"), ("grpc_tools", "grpcio-tools"), ("websockets", "websockets")];
-const NPM_PACKAGES: &[&str] = &["ws"];
+/// Of the peers, which the tests over sockets run against.
+const PYTHON_PACKAGES: &[(&str, &str)] = &[
+    ("cryptography", "cryptography"),
+    ("grpc", "grpcio"),
+    ("grpc_tools", "grpcio-tools"),
+    ("jwt", "pyjwt"),
+    ("websockets", "websockets"),
+];
+const NPM_PACKAGES: &[&str] = &["jose", "ws"];
 
 /// Subcommands of cargo, and the Python packages that bring them ready-made.
 const CARGO_TOOLS: &[(&str, &str)] =

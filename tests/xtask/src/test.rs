@@ -94,7 +94,7 @@ fn doc(context: &Context) -> Result<Outcome> {
 /// Each example sends itself a request with `--once`, and fails when the answer is not the one it expects.
 fn examples(context: &Context) -> Result<Outcome> {
     build(context)?;
-    for example in ["axum-embed", "hyper-embed", "custom-layer"] {
+    for example in ["axum-embed", "hyper-embed", "custom-authenticator", "custom-layer"] {
         run(context.command(context.debug(example)).arg("--once"))?;
     }
     Ok(Outcome::Passed)

@@ -6,7 +6,9 @@
 
 mod access_log;
 mod gateway;
+mod limits;
 mod listeners;
+mod lists;
 mod nowhere;
 mod parts;
 mod reloaded;

@@ -4,7 +4,9 @@ use gatewright_core::Body;
 use gatewright_router::RouterService;
 
 use super::{
+    limits::Limits,
     listeners::{self, BuiltListener},
+    lists::Lists,
     routes,
     stack::Stacks,
     upstreams::Upstreams,
@@ -14,8 +16,17 @@ use crate::{read::Reader, settings::Settings};
 pub(super) struct Parts {
     pub(super) listeners: Vec<BuiltListener>,
     pub(super) upstreams: Upstreams,
+    pub(super) limits: Limits,
+    pub(super) lists: Lists,
     pub(super) stacks: Stacks,
     pub(super) router: RouterService<Body>,
+}
+
+/// What the stacks of several routes may have in common.
+pub(super) struct Shared {
+    pub(super) upstreams: Upstreams,
+    pub(super) limits: Limits,
+    pub(super) lists: Lists,
 }
 
 impl Parts {
@@ -26,9 +37,16 @@ impl Parts {
         let listeners = listeners::build(&settings.listeners, listeners_before, reader);
         let mut upstreams = Upstreams::following(before.map(|before| &before.upstreams));
         upstreams.build(&settings.upstreams, settings.defaults.connect_timeout, reader);
+        let mut limits = Limits::following(before.map(|before| &before.limits));
+        limits.build(&settings.limits, reader);
+        let lists = Lists::following(before.map(|before| &before.lists));
         let stacks = before.map(|before| &before.stacks);
-        let (router, stacks) = routes::build(settings, &mut upstreams, stacks, reader)?;
+        let mut shared = Shared { upstreams, limits, lists };
+        let (router, stacks) = routes::build(settings, &mut shared, stacks, reader)?;
+        let Shared { mut upstreams, mut limits, mut lists } = shared;
         upstreams.settle();
-        Some(Self { listeners, upstreams, stacks, router })
+        limits.settle();
+        lists.settle();
+        Some(Self { listeners, upstreams, limits, lists, stacks, router })
     }
 }

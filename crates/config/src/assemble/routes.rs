@@ -8,15 +8,18 @@ use gatewright_router::{BuildError, ProblemKind, Route, RouterService};
 use tower_layer::Layer;
 
 use super::{
+    limits::Together,
+    lists::Lists,
     nowhere::Nowhere,
+    parts::Shared,
     rewriting,
-    stack::{MadeOf, Stack, Stacks},
-    upstreams::{Shared, Upstreams},
+    stack::{Guards, MadeOf, Stack, Stacks},
+    upstreams,
 };
 use crate::{
     diagnostics::{Span, Spanned},
     read::Reader,
-    settings::{self, Action, Forwarding, Limit, PathMatch, RetryOn, Settings, ValueMatch},
+    settings::{self, Action, Defaults, Forwarding, Limit, PathMatch, RetryOn, Settings, ValueMatch},
     syntax::shorten,
 };
 
@@ -26,15 +29,15 @@ const NEVER: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Builds every route's stack, or takes it over from `before`, and the router over them.
 pub(super) fn build(
     settings: &Settings,
-    upstreams: &mut Upstreams,
+    shared: &mut Shared,
     before: Option<&Stacks>,
     reader: &mut Reader<'_>,
 ) -> Option<(RouterService<Body>, Stacks)> {
     let mut router = RouterService::builder();
     let mut stacks = Stacks::default();
     for route in &settings.routes {
-        let made_of = made_of(route, &settings.defaults.forwarding, upstreams, reader);
-        let stack = stacks.add(made_of, before, |made_of| stack(made_of, reader));
+        let made_of = made_of(route, &settings.defaults, shared, reader);
+        let stack = stacks.add(made_of, before, |made_of| stack(made_of, &mut shared.lists, reader));
         router = stack.add_to(router, matched(route));
     }
     match router.build() {
@@ -48,42 +51,60 @@ pub(super) fn build(
 
 fn made_of(
     route: &Arc<settings::Route>,
-    defaults: &Forwarding,
-    upstreams: &mut Upstreams,
+    defaults: &Defaults,
+    shared: &mut Shared,
     reader: &mut Reader<'_>,
 ) -> MadeOf {
     let (forwarding, upstream) = match &route.action {
         Action::Redirect(_) => (Forwarding::default(), None),
-        Action::Forward(forward) => (forward.forwarding.or(defaults), upstreams.of(&forward.upstream, reader)),
+        Action::Forward(forward) => {
+            (forward.forwarding.or(&defaults.forwarding), shared.upstreams.of(&forward.upstream, reader))
+        }
     };
-    MadeOf { route: Arc::clone(route), forwarding, upstream }
+    let guards = route.guards.or(&defaults.guards);
+    let limits = shared.limits.of(guards.limits(), &route.matcher, reader);
+    MadeOf { route: Arc::clone(route), forwarding, guards, limits, upstream }
 }
 
 /// Builds a stack. One that cannot be built is reported and still takes its place, so that conflicts with its route are
 /// found.
-fn stack(made_of: &MadeOf, reader: &mut Reader<'_>) -> Stack {
-    let MadeOf { route, forwarding, upstream } = made_of;
+fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack {
+    let MadeOf { route, forwarding, upstream, .. } = made_of;
+    let guards = guards(made_of, lists, reader);
     match &route.action {
         Action::Redirect(redirect) => {
             let layer = rewriting::redirect(redirect, &route.matcher, reader);
-            Stack::Redirect(layer.layer(Nowhere))
+            Stack::redirect(layer.layer(Nowhere), guards)
         }
         Action::Forward(forward) => {
             let rewrite = rewriting::layer(forward.rewrite.as_ref(), &route.matcher, reader);
-            let Some(Shared { upstream, .. }) = upstream else { return Stack::Nowhere(Nowhere) };
+            let Some(upstreams::Shared { upstream, .. }) = upstream else { return Stack::Nowhere(Nowhere) };
             let proxy = proxy(forwarding)
                 .upstream(upstream.clone())
                 .preserve_host(forward.preserve_host.unwrap_or(true));
             match proxy.build() {
-                // The rewrite stands next to the proxy, so that all before it see the request as the client
-                // sent it.
-                Ok(proxy) => Stack::Forward(rewrite.layer(proxy)),
+                Ok(proxy) => Stack::forward(rewrite.layer(proxy), guards),
                 Err(error) => {
                     reader.error(route.at.0, error.to_string());
                     Stack::Nowhere(Nowhere)
                 }
             }
         }
+    }
+}
+
+fn guards(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Guards {
+    let mut together = Together::of(&made_of.limits);
+    if together.concurrency.len() > 1 {
+        reader
+            .error(made_of.route.at.0, "several of this route's limits have `concurrent`")
+            .help("a route has one bound of what is under way at once: keep it in one of its limits");
+    }
+    Guards {
+        addresses: lists.filter(&made_of.guards, reader),
+        before_auth: together.before_auth.take(),
+        after_auth: together.after_auth.take(),
+        concurrency: together.concurrency.pop(),
     }
 }
 

@@ -1,28 +1,87 @@
 use std::{collections::HashMap, sync::Arc};
 
-use gatewright_core::{Body, PolicyService};
+use gatewright_core::{Body, PolicyLayer, PolicyService};
+use gatewright_guard::IpFilter;
 use gatewright_proxy::ProxyService;
+use gatewright_rate_limit::{ConcurrencyLimitLayer, ConcurrencyLimitService, RateLimit};
 use gatewright_rewrite::Rewrite;
 use gatewright_router::{Route, RouterBuilder};
+use tower_layer::Layer;
 
-use super::{Changes, nowhere::Nowhere, upstreams::Shared};
+use super::{Changes, limits::Limit, nowhere::Nowhere, upstreams::Shared};
 use crate::settings::{self, Forwarding};
 
 /// The layers of one route, ready to be called.
 #[derive(Clone)]
 pub(super) enum Stack {
-    Forward(PolicyService<Option<Rewrite>, ProxyService>),
-    Redirect(PolicyService<Rewrite, Nowhere>),
+    Forward(Forward),
+    Redirect(Redirect),
+    /// The same behind guards. Most routes have none, and their requests are not moved through what does nothing.
+    GuardedForward(Guarded<Forward>),
+    GuardedRedirect(Guarded<Redirect>),
+    BoundedForward(Guarded<ConcurrencyLimitService<Forward>>),
+    BoundedRedirect(Guarded<ConcurrencyLimitService<Redirect>>),
     /// In the place of one that could not be built.
     Nowhere(Nowhere),
 }
 
+/// The rewrite stands next to the proxy, so that all before it see the request as the client sent it.
+pub(super) type Forward = PolicyService<Option<Rewrite>, ProxyService>;
+pub(super) type Redirect = PolicyService<Rewrite, Nowhere>;
+
+/// Outermost first, the cheap before the dear: addresses, limits that need not know who calls, limits that do.
+/// Authentication belongs between the two.
+pub(super) type Guarded<S> =
+    PolicyService<Option<IpFilter>, PolicyService<Option<RateLimit>, PolicyService<Option<RateLimit>, S>>>;
+
+/// What stands around a route.
+#[derive(Default)]
+pub(super) struct Guards {
+    pub(super) addresses: Option<IpFilter>,
+    pub(super) before_auth: Option<RateLimit>,
+    pub(super) after_auth: Option<RateLimit>,
+    /// Innermost, so that only those count as under way that nothing else has refused.
+    pub(super) concurrency: Option<ConcurrencyLimitLayer>,
+}
+
+impl Guards {
+    fn is_none(&self) -> bool {
+        self.addresses.is_none() && self.before_auth.is_none() && self.after_auth.is_none()
+    }
+
+    fn around<S>(self, inner: S) -> Guarded<S> {
+        let inner = PolicyLayer::new(self.after_auth).layer(inner);
+        let inner = PolicyLayer::new(self.before_auth).layer(inner);
+        PolicyLayer::new(self.addresses).layer(inner)
+    }
+}
+
 impl Stack {
+    pub(super) fn forward(service: Forward, guards: Guards) -> Self {
+        match guards.concurrency.clone() {
+            Some(limit) => Self::BoundedForward(guards.around(limit.layer(service))),
+            None if guards.is_none() => Self::Forward(service),
+            None => Self::GuardedForward(guards.around(service)),
+        }
+    }
+
+    pub(super) fn redirect(service: Redirect, guards: Guards) -> Self {
+        match guards.concurrency.clone() {
+            Some(limit) => Self::BoundedRedirect(guards.around(limit.layer(service))),
+            None if guards.is_none() => Self::Redirect(service),
+            None => Self::GuardedRedirect(guards.around(service)),
+        }
+    }
+
     /// Makes a route of it.
     pub(super) fn add_to(self, router: RouterBuilder<Body>, route: Route) -> RouterBuilder<Body> {
         match self {
             Self::Forward(service) => router.route(route, service),
             Self::Redirect(service) => router.route(route, service),
+            Self::GuardedForward(service) => router.route(route, service),
+            Self::GuardedRedirect(service) => router.route(route, service),
+            Self::BoundedForward(service) => router.route(route, service),
+            Self::BoundedRedirect(service) => router.route(route, service),
             Self::Nowhere(service) => router.route(route, service),
         }
     }
@@ -34,6 +93,8 @@ pub(super) struct MadeOf {
     pub(super) route: Arc<settings::Route>,
     /// With the file's defaults.
     pub(super) forwarding: Forwarding,
+    pub(super) guards: settings::Guards,
+    pub(super) limits: Vec<Limit>,
     /// `None` for a redirect, and for an upstream that could not be built.
     pub(super) upstream: Option<Shared>,
 }

@@ -32,9 +32,10 @@ pub(crate) struct Reader<'a> {
     problems: Vec<Diagnostic>,
     files: Files,
     upstreams: BTreeMap<String, Known>,
+    limits: BTreeMap<String, Known>,
 }
 
-/// An upstream that a route may name.
+/// An upstream or a limit that a route may name.
 struct Known {
     span: Span,
     used: bool,
@@ -47,7 +48,7 @@ impl<'a> Reader<'a> {
 
     /// Of a text that these files were read for already.
     pub(crate) fn after(source: &'a Source, files: Files) -> Self {
-        Self { source, problems: Vec::new(), files, upstreams: BTreeMap::new() }
+        Self { source, problems: Vec::new(), files, upstreams: BTreeMap::new(), limits: BTreeMap::new() }
     }
 
     pub(crate) fn source(&self) -> &'a Source {
@@ -101,16 +102,40 @@ impl<'a> Reader<'a> {
         self.error(span, format!("there is no upstream `{name}`")).help(help);
     }
 
-    /// Warns of upstreams that no route uses; but not when the routes are not all known.
-    pub(crate) fn warn_of_unused_upstreams(&mut self) {
+    /// Notes the name of a limit, also of one that cannot be read.
+    pub(crate) fn know_limit(&mut self, name: &str, span: Span) {
+        self.limits.insert(name.to_owned(), Known { span, used: false });
+    }
+
+    /// Notes that a route names a limit, and reports a name that is none.
+    pub(crate) fn use_limit(&mut self, name: &str, span: Span) {
+        if let Some(known) = self.limits.get_mut(name) {
+            known.used = true;
+            return;
+        }
+        let names = || self.limits.keys().map(String::as_str);
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if self.limits.is_empty() => {
+                "a name has to stand under `limits:`; a rate is written `100/min`".to_owned()
+            }
+            None => format!("the limits are {}; a rate is written `100/min`", listed(names().take(12))),
+        };
+        self.error(span, format!("there is no limit `{name}`")).help(help);
+    }
+
+    /// Warns of upstreams and limits that no route uses; but not when the routes are not all known.
+    pub(crate) fn warn_of_what_is_unused(&mut self) {
         if self.has_errors() {
             return;
         }
-        let unused: Vec<_> = self.upstreams.iter().filter(|(_, known)| !known.used).collect();
-        let unused: Vec<_> = unused.into_iter().map(|(name, known)| (name.clone(), known.span)).collect();
-        for (name, span) in unused {
+        let unused = |kind, names: &BTreeMap<String, Known>| {
+            let unused = names.iter().filter(|(_, known)| !known.used);
+            unused.map(|(name, known)| (format!("no route uses the {kind} `{name}`"), known.span)).collect::<Vec<_>>()
+        };
+        for (message, span) in [unused("upstream", &self.upstreams), unused("limit", &self.limits)].concat() {
             let place = Some(self.place(span));
-            self.report(Diagnostic::warning(place, format!("no route uses the upstream `{name}`")));
+            self.report(Diagnostic::warning(place, message));
         }
     }
 

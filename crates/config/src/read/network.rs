@@ -60,18 +60,18 @@ impl Reader<'_> {
 
     /// Networks such as `10.0.0.0/8`, each a list's item.
     pub(crate) fn networks(&mut self, node: &Node) -> Vec<gatewright_core::IpNetwork> {
-        let mut networks = Vec::new();
-        for node in self.list(node, "a list of networks") {
-            let Some(text) = self.text(node, "a network such as `10.0.0.0/8`") else { continue };
-            match text.parse() {
-                Ok(network) => networks.push(network),
-                Err(_) => {
-                    self.error(node.span, format!("`{}` is not a network", shorten(text)))
-                        .help("write a network or an address: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`");
-                }
-            }
+        self.list(node, "a list of networks").iter().filter_map(|node| self.network(node)).collect()
+    }
+
+    /// A network such as `10.0.0.0/8`, or an address.
+    pub(crate) fn network(&mut self, node: &Node) -> Option<gatewright_core::IpNetwork> {
+        let text = self.text(node, "a network such as `10.0.0.0/8`")?;
+        let network = text.parse().ok();
+        if network.is_none() {
+            self.error(node.span, format!("`{}` is not a network", shorten(text)))
+                .help("write a network or an address: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`");
         }
-        networks
+        network
     }
 
     /// `host:port`.

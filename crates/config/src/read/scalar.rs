@@ -122,6 +122,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A rate of requests.
+    pub(crate) fn rate(&mut self, node: &Node) -> Option<gatewright_core::Quota> {
+        let text = self.text(node, "a rate such as `100/min`")?;
+        let rate = text.parse().ok();
+        if rate.is_none() {
+            self.error(node.span, format!("`{}` is not a rate", shorten(text)))
+                .help("write how many and how often: `50/s`, `100/min`, `5000/day`, `10/30s`");
+        }
+        rate
+    }
+
     /// A size in bytes, of more than nothing.
     pub(crate) fn size(&mut self, node: &Node) -> Option<usize> {
         let text = self.text(node, "a size such as `64KiB`")?;

@@ -1,6 +1,11 @@
 use std::time::Duration;
 
-use super::optional;
+use super::{
+    Guards,
+    addresses::{ALLOW_IPS, DENY_IPS},
+    limit::LIMIT_KEY,
+    optional,
+};
 use crate::{
     read::{Fields, Reader},
     syntax::{Kind, Node},
@@ -21,6 +26,7 @@ pub(crate) struct Forwarding {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Defaults {
     pub(crate) forwarding: Forwarding,
+    pub(crate) guards: Guards,
     /// Until there is a connection.
     pub(crate) connect_timeout: Option<Duration>,
 }
@@ -67,10 +73,13 @@ pub(super) static DEFAULTS: Section = Section {
         )
         .absent("5s"),
         RETRIES_KEY.absent("`off`"),
+        ALLOW_IPS.absent("all"),
+        DENY_IPS.absent("none"),
+        LIMIT_KEY.absent("none"),
     ],
     rules: &[],
     smallest: "{}",
-    later: &["auth", "limit", "cors", "waf", "bots", "allow_ips", "deny_ips"],
+    later: &["auth", "cors", "waf", "bots"],
     aliases: &[],
 };
 
@@ -131,8 +140,9 @@ impl Defaults {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &DEFAULTS, reader)?;
         let forwarding = Forwarding::read(&fields, reader);
+        let guards = Guards::read(&fields, reader);
         let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
-        Some(Self { forwarding: forwarding?, connect_timeout: optional(connect_timeout)? })
+        Some(Self { forwarding: forwarding?, guards: guards?, connect_timeout: optional(connect_timeout)? })
     }
 }
 

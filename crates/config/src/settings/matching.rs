@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Which requests a route takes.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Matcher {
     pub(crate) path: Spanned<PathMatch>,
     pub(crate) hosts: Vec<Spanned<String>>,

@@ -3,8 +3,11 @@
 //! A setting is what was written, with its place where a later step can still find it wrong: files are read,
 //! patterns compiled and names resolved by `assemble`.
 
+mod addresses;
 mod forwarding;
+mod guards;
 mod headers;
+mod limit;
 mod listener;
 mod matching;
 mod rewriting;
@@ -16,8 +19,11 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use gatewright_core::IpNetwork;
 
+pub(crate) use addresses::Addresses;
 pub(crate) use forwarding::{Defaults, Forwarding, Limit, Retries, RetryOn};
+pub(crate) use guards::Guards;
 pub(crate) use headers::HeaderEdits;
+pub(crate) use limit::{CallerLimit, KeyPart, LimitHeaders, LimitRef, Missing, RedisSettings};
 pub(crate) use listener::{Certificate, ClientAuth, Listener, ListenerTls};
 pub(crate) use matching::{Matcher, PathMatch, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
@@ -43,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     pub(crate) client_limits: ClientLimits,
     pub(crate) upstreams: Vec<Upstream>,
+    pub(crate) limits: Vec<CallerLimit>,
     pub(crate) defaults: Defaults,
     pub(crate) routes: Vec<Arc<Route>>,
 }
@@ -111,6 +118,12 @@ pub(crate) static GATEWAY: Section = Section {
             "{orders: {targets: [10.0.1.4:8080, 10.0.1.5:8080]}}",
         ),
         Key::new(
+            "limits",
+            Shape::Named(&Shape::Limit, &limit::LIMIT_VALUE),
+            "How often callers may come, by names that routes use. All routes that use one share its counts. A name holds no slash.",
+            "{per_user: {rate: 100/min, burst: 20}, per_address: {rate: 1000/min, key: client_ip}}",
+        ),
+        Key::new(
             "defaults",
             Shape::Map(&forwarding::DEFAULTS),
             "What holds for routes and upstreams that do not say it themselves.",
@@ -125,7 +138,7 @@ pub(crate) static GATEWAY: Section = Section {
     ],
     rules: &[Rule::Required("routes"), Rule::AtMostOne(&["listen", "listeners"])],
     smallest: "{routes: [{path_prefix: /, upstream: localhost:3000}]}",
-    later: &["admin", "audit", "telemetry", "auth", "limits", "tests"],
+    later: &["admin", "audit", "telemetry", "auth", "tests"],
     aliases: &[
         ("port", "listen"),
         ("bind", "listen"),
@@ -133,6 +146,7 @@ pub(crate) static GATEWAY: Section = Section {
         ("backends", "upstreams"),
         ("clusters", "upstreams"),
         ("servers", "upstreams"),
+        ("rate_limits", "limits"),
         ("rules", "routes"),
         ("log", "access_log"),
     ],
@@ -163,8 +177,10 @@ impl Settings {
         }
         let fields = Fields::read(root, &GATEWAY, reader)?;
         let upstreams = fields.get("upstreams").map(|node| upstreams(node, reader)).unwrap_or_default();
+        let limits = fields.get("limits").map(|node| limits(node, reader)).unwrap_or_default();
+        let defaults = fields.get("defaults").and_then(|node| Defaults::read(node, reader)).unwrap_or_default();
         let routes = routes(&fields, reader);
-        reader.warn_of_unused_upstreams();
+        reader.warn_of_what_is_unused();
         Some(Self {
             keys: Keys(fields.keys().map(|(key, span)| (key.to_owned(), span)).collect()),
             listeners: listeners(&fields, reader),
@@ -183,7 +199,8 @@ impl Settings {
                 .and_then(|node| ClientLimits::read(node, reader))
                 .unwrap_or_default(),
             upstreams,
-            defaults: fields.get("defaults").and_then(|node| Defaults::read(node, reader)).unwrap_or_default(),
+            limits,
+            defaults,
             routes,
         })
     }
@@ -258,6 +275,32 @@ fn upstreams(node: &Node, reader: &mut Reader<'_>) -> Vec<Upstream> {
         upstreams.extend(Upstream::read(&entry.key, &entry.value, reader));
     }
     upstreams
+}
+
+/// Reads `limits:`, and tells the reader their names.
+fn limits(node: &Node, reader: &mut Reader<'_>) -> Vec<CallerLimit> {
+    let entries = match &node.kind {
+        Kind::Map(entries) => entries.as_slice(),
+        Kind::Invalid => &[],
+        _ => {
+            reader
+                .error(node.span, format!("expected limits by their names, found {}", node.describe()))
+                .help("write a map: `per_user: {rate: 100/min}`");
+            &[]
+        }
+    };
+    let mut limits = Vec::with_capacity(entries.len());
+    for entry in entries {
+        reader.know_limit(&entry.key, entry.key_span);
+        let key = entry.key.as_str();
+        if key.contains('/') || key.trim() != key || matches!(key, "" | "off" | "no" | "false") {
+            reader
+                .error(entry.key_span, format!("`{}` cannot name a limit", shorten(key)))
+                .help("a name holds no slash, so that a route can tell it from a rate, and `off` stands for none");
+        }
+        limits.extend(CallerLimit::read(key, &entry.value, reader));
+    }
+    limits
 }
 
 fn routes(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Arc<Route>> {

@@ -1,6 +1,8 @@
 use super::{
-    Forwarding, Matcher, Redirect, Rewrite, UpstreamRef,
+    Forwarding, Guards, Matcher, Redirect, Rewrite, UpstreamRef,
+    addresses::{ALLOW_IPS, DENY_IPS},
     forwarding::{IDLE_TIMEOUT, RETRIES_KEY, TIMEOUT},
+    limit::LIMIT_KEY,
     matching::{PATH_KEYS, PathMatch},
     optional,
 };
@@ -19,6 +21,7 @@ pub(crate) struct Route {
     pub(crate) matcher: Matcher,
     pub(crate) priority: Option<i32>,
     pub(crate) allow_encoded_slash: bool,
+    pub(crate) guards: Guards,
     pub(crate) action: Action,
 }
 
@@ -90,6 +93,9 @@ pub(super) static ROUTE: Section = Section {
         ),
         Key::new("rewrite", Shape::Map(&super::rewriting::REWRITE), "How they are changed.", "{prefix: /internal/orders}"),
         Key::new("redirect", Shape::Map(&super::rewriting::REDIRECT), "The answer, in place of an upstream.", "{scheme: https}"),
+        ALLOW_IPS.absent("as in `defaults`, or else all"),
+        DENY_IPS.absent("as in `defaults`, or else none"),
+        LIMIT_KEY.absent("as in `defaults`, or else none"),
         TIMEOUT.absent("as in `defaults`, or else 30s"),
         IDLE_TIMEOUT.absent("as in `defaults`, or else 60s"),
         RETRIES_KEY.absent("as in `defaults`, or else `off`"),
@@ -117,9 +123,6 @@ pub(super) static ROUTE: Section = Section {
     later: &[
         "auth",
         "scopes",
-        "allow_ips",
-        "deny_ips",
-        "limit",
         "compose",
         "soap",
         "cors",
@@ -145,6 +148,10 @@ pub(super) static ROUTE: Section = Section {
         ("target", "upstream"),
         ("to", "upstream"),
         ("strip_prefix", "rewrite"),
+        ("rate_limit", "limit"),
+        ("limits", "limit"),
+        ("allow", "allow_ips"),
+        ("deny", "deny_ips"),
     ],
 };
 
@@ -162,6 +169,7 @@ impl Route {
         let prefixed = matcher.as_ref().map_or(fields.get("path_prefix").is_some(), |matcher| {
             matches!(matcher.path.value, PathMatch::Prefix(_))
         });
+        let guards = Guards::read(&fields, reader);
         let action = action(&fields, prefixed, reader);
         Some(Self {
             at: At(fields.span()),
@@ -169,6 +177,7 @@ impl Route {
             matcher: matcher?,
             priority: optional(priority)?,
             allow_encoded_slash: optional(allow_encoded_slash)?.unwrap_or_default(),
+            guards: guards?,
             action: action?,
         })
     }

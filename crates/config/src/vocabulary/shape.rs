@@ -25,6 +25,12 @@ pub(crate) enum Shape {
     Target,
     /// The name of an upstream.
     Upstream,
+    /// The name of a limit.
+    Limit,
+    /// How many a period.
+    Rate,
+    /// What requests are counted by.
+    LimitKey,
     Duration,
     Size,
     /// A whole number from the first to the second.
@@ -90,6 +96,9 @@ impl Shape {
             Self::Network => ("a network", "networks"),
             Self::Target => ("`host:port`", "`host:port`"),
             Self::Upstream => ("a name of `upstreams`", "names"),
+            Self::Limit => ("a name of `limits`", "names"),
+            Self::Rate => ("a rate", "rates"),
+            Self::LimitKey => ("a part of the key", "parts of the key"),
             Self::Duration => ("a duration", "durations"),
             Self::Size => ("a size", "sizes"),
             Self::Flag => ("`on`, `off`", "`on`, `off`"),

@@ -273,3 +273,37 @@ fn a_demo_whose_port_is_taken_says_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(&format!("127.0.0.1:{port}")), "{}", stderr(&output));
 }
+
+#[test]
+fn a_new_key_is_shown_once_on_stderr_and_its_entry_is_all_of_stdout() {
+    let made = output(&[
+        "keys",
+        "new",
+        "acme-2027",
+        "--owner",
+        "acme",
+        "--scope",
+        "a:b",
+        "--limit",
+        "5/s",
+        "--expires",
+        "2027-12-31",
+    ]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let entry = String::from_utf8(made.stdout.clone()).expect("text");
+    assert!(entry.starts_with("- name: acme-2027\n  owner: acme\n  hash: blake3:"), "{entry}");
+    assert!(entry.ends_with("\n  scopes: [a:b]\n  expires: 2027-12-31\n  limit: 5/s\n"), "{entry}");
+    let key = stderr(&made).split_whitespace().find(|word| word.starts_with("gw_")).expect("a key").to_owned();
+    assert!(key.len() == 46 && !entry.contains(&key));
+}
+
+#[test]
+fn a_key_that_cannot_be_is_refused_and_nothing_is_printed() {
+    let made = output(&["keys", "new", "acme", "--limit", "many", "--expires", "soon"]);
+    assert_eq!((made.status.code(), made.stdout.len()), (Some(1), 0));
+    let message = stderr(&made);
+    assert!(message.contains("error: `many` is no limit\n  help: write `100/min`"), "{message}");
+    assert!(message.contains("error: `soon` is neither a date nor a time"), "{message}");
+    let made = output(&["keys", "new", "acme", "--pepper-file", "/nonexistent/pepper"]);
+    assert!(stderr(&made).contains("cannot read /nonexistent/pepper"), "{}", stderr(&made));
+}

@@ -1,0 +1,128 @@
+//! The keys file: who holds which key, and what it is good for.
+
+mod fields;
+
+use std::{collections::HashMap, time::SystemTime};
+
+use gatewright_core::Quota;
+
+use super::{
+    hasher::KeyHasher,
+    records::{self, Field, Record, Text},
+};
+use crate::{
+    ContentError,
+    content::{Place, Problems, shown},
+    digest::Digest,
+};
+
+/// One entry of the file.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) owner: Option<String>,
+    pub(super) digest: Digest,
+    pub(super) scopes: Vec<String>,
+    pub(super) expires: Option<SystemTime>,
+    pub(super) limits: Vec<Quota>,
+    pub(super) disabled: bool,
+}
+
+const FIELDS: &[&str] = &["name", "owner", "hash", "scopes", "expires", "limit", "disabled"];
+
+const HASH: &str = "`gatewright keys new NAME` prints a key and the entry for it";
+
+/// Reads a keys file. `each` gets the entries that are right; those that are not are told of all together.
+pub(super) fn read(
+    content: &[u8],
+    hasher: &KeyHasher,
+    mut each: impl FnMut(Entry),
+) -> Result<(), ContentError> {
+    let mut problems = Problems::default();
+    let text = match std::str::from_utf8(content) {
+        Ok(text) => text,
+        Err(error) => {
+            let before = &content[..error.valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            problems.add(Place { line, column: 1 }, "this line is not UTF-8 text", "");
+            return problems.finish();
+        }
+    };
+    let mut names = HashMap::new();
+    let mut digests = HashMap::new();
+    let is_list = records::read(text, &mut problems, |record, problems| {
+        let place = record.place;
+        let Some(entry) = entry(record, hasher, problems) else { return };
+        if let Some(first) = names.insert(entry.name.clone(), place.line) {
+            let message = format!("a key of the name {} stands in line {first} already", shown(&entry.name));
+            problems.add(place, message, "give it another name; several keys may have the same `owner`");
+        }
+        if let Some(first) = digests.insert(entry.digest, place.line) {
+            let message = format!("the same hash stands in line {first} already");
+            problems.add(place, message, "one key has one entry; remove the other one");
+        }
+        each(entry);
+    });
+    if !is_list && problems.is_empty() {
+        let start = Place { line: 1, column: 1 };
+        problems.add(start, "the file is empty", "write `[]` when no key is to be valid");
+    }
+    problems.finish()
+}
+
+/// The entry of a record, when it is right.
+fn entry(record: Record, hasher: &KeyHasher, problems: &mut Problems) -> Option<Entry> {
+    let Record { place, fields: written } = record;
+    let (mut name, mut owner, mut digest, mut expires) = (None, None, None, None);
+    let (mut scopes, mut limits, mut disabled) = (Vec::new(), Vec::new(), false);
+    let mut seen = [false; FIELDS.len()];
+    let before = problems.len();
+    for Field { name: field, value } in written {
+        let Some(index) = FIELDS.iter().position(|known| *known == field.text) else {
+            unknown_field(&field, problems);
+            continue;
+        };
+        if std::mem::replace(&mut seen[index], true) {
+            problems.add(field.place, format!("`{}` is written twice", field.text), "keep one of them");
+            continue;
+        }
+        match FIELDS[index] {
+            "name" => name = fields::word(&field, value, problems),
+            "owner" => owner = fields::word(&field, value, problems),
+            "hash" => digest = fields::hash(&field, value, hasher, problems),
+            "scopes" => scopes = fields::scopes(&field, value, problems),
+            "expires" => expires = fields::expires(&field, value, problems),
+            "limit" => limits = fields::limits(&field, value, problems),
+            _ => disabled = fields::yes_or_no(&field, value, problems),
+        }
+    }
+    for (index, what) in [(0, "name"), (2, "hash")] {
+        if !seen[index] {
+            problems.add(place, format!("this key has no `{what}`"), HASH);
+        }
+    }
+    if problems.len() > before {
+        return None;
+    }
+    Some(Entry { name: name?, owner, digest: digest?, scopes, expires, limits, disabled })
+}
+
+fn unknown_field(field: &Text, problems: &mut Problems) {
+    let secret = matches!(&*field.text, "key" | "secret" | "token" | "api_key" | "value");
+    let help = match near(&field.text) {
+        _ if secret => format!("the file holds hashes alone: {HASH}"),
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("a key has `{}`", FIELDS.join("`, `")),
+    };
+    problems.add(field.place, format!("unknown field {}", shown(&field.text)), help);
+}
+
+/// The field that comes nearest to what was written.
+fn near(written: &str) -> Option<&'static str> {
+    let written = written.to_lowercase();
+    let distance = |field: &&str| strsim::damerau_levenshtein(&written, field);
+    FIELDS.iter().copied().min_by_key(distance).filter(|field| distance(field) <= 2)
+}
+
+#[cfg(test)]
+mod tests;

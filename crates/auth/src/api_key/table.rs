@@ -1,0 +1,87 @@
+//! The keys of a file, found by their hashes.
+
+use std::{collections::HashMap, time::SystemTime};
+
+use gatewright_core::Principal;
+use http::{HeaderName, HeaderValue};
+
+use super::{
+    hasher::KeyHasher,
+    keys_file::{self, Entry},
+};
+use crate::{
+    Clock, ContentError, Identity,
+    digest::{ByDigest, Digest},
+};
+
+/// Keys by their hashes: a lookup costs the same among ten and among a hundred thousand.
+#[derive(Debug, Default)]
+pub(super) struct Table(HashMap<Digest, Key, ByDigest>);
+
+/// A key, with the identity of its holder ready to be handed out.
+#[derive(Debug)]
+struct Key {
+    identity: Identity,
+    expires: Option<SystemTime>,
+    disabled: bool,
+}
+
+/// Why a key does not let its holder in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Unknown,
+    Disabled,
+    Expired,
+}
+
+impl Table {
+    /// Reads a keys file. The owner is to be told to services in `owner_header`.
+    pub(super) fn read(
+        content: &[u8],
+        hasher: &KeyHasher,
+        owner_header: Option<&HeaderName>,
+    ) -> Result<Self, ContentError> {
+        let mut keys = HashMap::default();
+        keys_file::read(content, hasher, |entry| {
+            keys.insert(entry.digest, Key::new(entry, owner_header));
+        })?;
+        Ok(Self(keys))
+    }
+
+    /// Who holds the key of this hash.
+    pub(super) fn find(&self, digest: Digest, clock: &Clock) -> Result<Identity, Refused> {
+        match self.0.get(&digest) {
+            None => Err(Refused::Unknown),
+            Some(key) if key.disabled => Err(Refused::Disabled),
+            Some(key) if key.expires.is_some_and(|end| clock.now() >= end) => Err(Refused::Expired),
+            Some(key) => Ok(key.identity.clone()),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Key {
+    fn new(entry: Entry, owner_header: Option<&HeaderName>) -> Self {
+        let Entry { name, owner, scopes, expires, limits, disabled, .. } = entry;
+        let owner = owner.unwrap_or_else(|| name.clone());
+        // The file holds no owner with control characters, and of others a header takes any.
+        let header = owner_header.cloned().zip(HeaderValue::from_bytes(owner.as_bytes()).ok());
+        let principal = Principal::builder(owner, super::METHOD).credential(name).scopes(scopes);
+        let principal = limits.into_iter().fold(principal, |principal, limit| principal.quota(limit)).build();
+        Self { identity: Identity::new(principal).headers(header), expires, disabled }
+    }
+}
+
+impl Refused {
+    /// As logs and metrics say it.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_key",
+            Self::Disabled => "key_disabled",
+            Self::Expired => "key_expired",
+        }
+    }
+}

@@ -1,0 +1,191 @@
+use std::{
+    fmt,
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use gatewright_core::{WatchedFile, WatchedFileStatus};
+use http::{HeaderName, request::Parts};
+use tokio::sync::oneshot;
+
+use super::{
+    builder::{BasicBuilder, Origin},
+    credentials::{self, Credentials, Unreadable},
+    users::Users,
+    verification::{Claimed, Verification},
+    verified::Verified,
+    workers::{Busy, Workers},
+};
+use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, fields};
+
+/// User and password, in `Authorization: Basic` (RFC 7617), with the users of an htpasswd-style file.
+///
+/// 1. The file has a line `user:hash` for each user. Hashes are argon2id (as PHC strings) or bcrypt (`$2y$`, `$2b$`);
+///    what is quicker to guess (MD5, SHA-1, SHA-2, crypt) is refused when the file is read.
+/// 2. The file is read again when it changes, all or nothing, as keys files are.
+/// 3. Verifying a password takes milliseconds, so it is done on threads of its own, a few at a time, with a short queue.
+///    Beyond that, the answer is 503: a flood of logins takes no more of the machine than was set.
+/// 4. Credentials that were right are remembered for a minute, as a hash under a key of this process, and forgotten when
+///    the file has another hash for that user. Wrong ones are not remembered, and are verified each time.
+/// 5. A name that nobody has takes as long as one that somebody has.
+/// 6. The credentials never go on to the service.
+///
+/// A limit by client address around this layer keeps one client from filling the queue.
+///
+/// # Example
+///
+/// ```no_run
+/// use gatewright_auth::{AuthLayer, Basic};
+///
+/// let layer = AuthLayer::new(Basic::from_file("users.htpasswd").build()?);
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::BasicError>(())
+/// ```
+///
+/// Customised: scopes for all users of the file, the name told to the service, two passwords verified at a time.
+///
+/// ```no_run
+/// use gatewright_auth::{AuthLayer, Basic};
+/// use http::HeaderName;
+///
+/// let staff = Basic::from_file("staff.htpasswd")
+///     .realm("back office")
+///     .scopes(["orders:read"])
+///     .user_header(HeaderName::from_static("x-staff"))
+///     .threads(2, 50)
+///     .build()?;
+/// let layer = AuthLayer::new(staff).scopes(["orders:read"]);
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::BasicError>(())
+/// ```
+#[derive(Debug)]
+pub struct Basic {
+    pub(super) users: Source,
+    pub(super) realm: Box<str>,
+    pub(super) header: Option<HeaderName>,
+    pub(super) verified: Arc<Verified>,
+    pub(super) workers: Workers<Verification>,
+}
+
+/// Where the users are that are valid now.
+pub(super) enum Source {
+    File(WatchedFile<Users>),
+    Fixed(Users),
+}
+
+impl Basic {
+    /// Users from an htpasswd-style file, which is read again when it changes.
+    pub fn from_file(path: impl Into<PathBuf>) -> BasicBuilder {
+        BasicBuilder::new(Origin::File(path.into()))
+    }
+
+    /// Users from the text of such a file.
+    pub fn from_htpasswd(text: impl Into<String>) -> BasicBuilder {
+        BasicBuilder::new(Origin::Text(text.into()))
+    }
+
+    /// How many users there are now.
+    pub fn len(&self) -> usize {
+        self.users.with(Users::len)
+    }
+
+    /// Whether there are no users.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How reading the file again went; `None` without a file.
+    pub fn status(&self) -> Option<WatchedFileStatus> {
+        match &self.users {
+            Source::File(file) => Some(file.status()),
+            Source::Fixed(_) => None,
+        }
+    }
+
+    fn judge(&self, credentials: Credentials) -> Attempt<BasicFuture> {
+        let claimed = self.users.with(|users| match users.find(credentials.user()) {
+            Some(user) => {
+                let digest = self.verified.digest(user, &credentials);
+                Claimed::Known { user: Arc::clone(user), digest, verified: Arc::clone(&self.verified) }
+            }
+            None => Claimed::Unknown { stand_in: users.stand_in(credentials.user()).cloned() },
+        });
+        if let Claimed::Known { user, digest, verified } = &claimed
+            && verified.holds(*digest, Instant::now())
+        {
+            return Attempt::Now(user.identity.clone().into());
+        }
+        let (verification, answered) = Verification::new(credentials, claimed);
+        match self.workers.submit(verification) {
+            Ok(()) => Attempt::Later(BasicFuture { answered }),
+            Err(Busy) => Attempt::Now(Refusal::unavailable("too_many_logins").into()),
+        }
+    }
+}
+
+impl Source {
+    fn with<R>(&self, read: impl FnOnce(&Users) -> R) -> R {
+        match self {
+            Self::File(file) => read(&file.load()),
+            Self::Fixed(users) => read(users),
+        }
+    }
+}
+
+impl Authenticate for Basic {
+    type Future = BasicFuture;
+
+    fn name(&self) -> &'static str {
+        super::METHOD
+    }
+
+    fn authenticate(&self, request: &Parts) -> Attempt<BasicFuture> {
+        match Credentials::of(&request.headers) {
+            Ok(None) => Outcome::NoCredential.into(),
+            Ok(Some(credentials)) => self.judge(credentials),
+            Err(Unreadable::Several) => Outcome::from(Refusal::invalid("several_credentials")).into(),
+            Err(Unreadable::Malformed) => Outcome::from(Refusal::invalid("malformed_credentials")).into(),
+        }
+    }
+
+    fn challenges(&self, _: Cause<'_>) -> Vec<Challenge> {
+        vec![Challenge::new("Basic").parameter("realm", &self.realm).parameter("charset", "UTF-8")]
+    }
+
+    fn remove_credentials(&self, request: &mut Parts) {
+        credentials::remove(&mut request.headers);
+        if let Some(name) = &self.header {
+            fields::remove(&mut request.headers, name);
+        }
+    }
+}
+
+/// The future of [`Basic`]: a password is being verified.
+#[derive(Debug)]
+pub struct BasicFuture {
+    answered: oneshot::Receiver<Outcome>,
+}
+
+impl Future for BasicFuture {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        Pin::new(&mut self.answered).poll(cx).map(|answer| {
+            // There is no answer when the verification panicked.
+            answer.unwrap_or_else(|_| Refusal::unavailable("password_not_verified").into())
+        })
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.fmt(f),
+            Self::Fixed(users) => write!(f, "{} users", users.len()),
+        }
+    }
+}

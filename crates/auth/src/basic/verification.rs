@@ -1,0 +1,63 @@
+use std::{sync::Arc, time::Instant};
+
+use tokio::sync::oneshot;
+
+use super::{credentials::Credentials, users::User, verified::Verified, workers::Job};
+use crate::{Outcome, Refusal, digest::Digest};
+
+/// A password to be verified, for a request that waits.
+pub(super) struct Verification {
+    credentials: Credentials,
+    user: Claimed,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// Whom the credentials name.
+pub(super) enum Claimed {
+    Known {
+        user: Arc<User>,
+        digest: Digest,
+        verified: Arc<Verified>,
+    },
+    /// Nobody: another's hash is worked through, so that it takes as long.
+    Unknown {
+        stand_in: Option<Arc<User>>,
+    },
+}
+
+impl Verification {
+    /// What is to be done, and where the outcome arrives.
+    pub(super) fn new(credentials: Credentials, user: Claimed) -> (Self, oneshot::Receiver<Outcome>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { credentials, user, answer }, answered)
+    }
+}
+
+impl Job for Verification {
+    fn is_wanted(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
+    fn run(self) {
+        let password = self.credentials.password();
+        let outcome = match self.user {
+            Claimed::Known { user, digest, verified } => {
+                // Of many that sent the same at once, the first has done the work.
+                let known = verified.holds(digest, Instant::now());
+                if known || user.password.verify(password) {
+                    if !known {
+                        verified.remember(digest, Instant::now());
+                    }
+                    user.identity.clone().into()
+                } else {
+                    Refusal::invalid("wrong_password").into()
+                }
+            }
+            Claimed::Unknown { stand_in } => {
+                let _ = stand_in.map(|user| user.password.verify(password));
+                Refusal::invalid("unknown_user").into()
+            }
+        };
+        let _ = self.answer.send(outcome);
+    }
+}

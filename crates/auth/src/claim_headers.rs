@@ -1,0 +1,93 @@
+//! Claims that services are told of in header fields.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use crate::{
+    claim_path::{self, ClaimPath},
+    fields,
+};
+
+/// Which claims go into which header fields.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClaimHeaders(Vec<(HeaderName, ClaimPath)>);
+
+/// A claim cannot stand in a header field and mean there what it meant before.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unfit;
+
+impl ClaimHeaders {
+    pub(crate) fn add(&mut self, name: HeaderName, path: ClaimPath) {
+        self.0.push((name, path));
+    }
+
+    /// The fields for a token's claims. A claim that is not there has none.
+    pub(crate) fn of(&self, claims: &Map<String, Value>) -> Result<Vec<(HeaderName, HeaderValue)>, Unfit> {
+        let there = self.0.iter().filter_map(|(name, path)| Some((name, path.of_claims(claims)?)));
+        there.map(|(name, value)| Ok((name.clone(), field(value)?))).collect()
+    }
+
+    /// Removes what clients say in these fields.
+    pub(crate) fn remove_from(&self, headers: &mut HeaderMap) {
+        for (name, _) in &self.0 {
+            fields::remove(headers, name);
+        }
+    }
+}
+
+/// A list is joined by commas, so that no member of one may have a comma of its own; an object is told as JSON.
+fn field(value: &Value) -> Result<HeaderValue, Unfit> {
+    let text = match value {
+        Value::Array(members) => {
+            let texts: Option<Vec<_>> = members.iter().map(claim_path::text).collect();
+            let texts = texts.ok_or(Unfit)?;
+            if texts.iter().any(|text| text.contains(',')) {
+                return Err(Unfit);
+            }
+            texts.join(",")
+        }
+        Value::Object(_) => value.to_string(),
+        Value::Null => String::new(),
+        value => claim_path::text(value).ok_or(Unfit)?.into_owned(),
+    };
+    // Of controls, the type would let a tab through.
+    if text.chars().any(char::is_control) {
+        return Err(Unfit);
+    }
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unfit)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_is_told_as_it_is_or_not_at_all() {
+        for (value, expected) in [
+            (json!("u1"), Ok("u1")),
+            (json!("Zoë, the one"), Ok("Zoë, the one")),
+            (json!(7), Ok("7")),
+            (json!(true), Ok("true")),
+            (json!(null), Ok("")),
+            (json!([]), Ok("")),
+            (json!(["a", "b c", 1]), Ok("a,b c,1")),
+            (json!({"a": [1]}), Ok(r#"{"a":[1]}"#)),
+            (json!(["a,b"]), Err(Unfit)),
+            (json!([["a"]]), Err(Unfit)),
+            (json!("a\r\nx-admin: 1"), Err(Unfit)),
+            (json!("a\u{0}"), Err(Unfit)),
+            (json!("a\tb"), Err(Unfit)),
+            (json!("a\u{85}b"), Err(Unfit)),
+            (json!(["a", "b\n"]), Err(Unfit)),
+        ] {
+            let field = field(&value);
+            assert_eq!(
+                field.as_ref().map(HeaderValue::as_bytes),
+                expected.as_ref().map(|text| text.as_bytes()),
+                "{value}"
+            );
+        }
+    }
+}

@@ -1,0 +1,227 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use gatewright_core::Body;
+use http::{
+    HeaderValue, Method, Request,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+    request::Parts,
+};
+
+use super::{IntrospectionBuilder, answer::Answer, flights::Flights};
+use crate::{
+    Attempt, Authenticate, Cause, Challenge, ClaimPath, Clock, Identity, Outcome, Refusal,
+    bearer::{TokenPlaces, Unreadable},
+    challenge,
+    claim_headers::ClaimHeaders,
+    digest::Digest,
+    form,
+    provider::Endpoint,
+    token_cache::TokenCache,
+};
+
+/// Asks the issuer of opaque tokens who calls (RFC 7662). Cheap to clone; clones share what is known.
+#[derive(Clone)]
+#[must_use = "an authenticator does nothing until a layer asks it"]
+pub struct Introspection(Arc<Inner>);
+
+struct Inner {
+    endpoint: Endpoint,
+    /// `Authorization` towards the issuer.
+    client: Option<HeaderValue>,
+    settings: Settings,
+    active: TokenCache<Active>,
+    // Apart, so that tokens made up push out no good ones.
+    refused: TokenCache<Refused>,
+    flights: Flights<Answer>,
+}
+
+/// A token that is active, and until when that is believed, in seconds since 1970.
+struct Active {
+    identity: Identity,
+    expires: u64,
+}
+
+struct Refused {
+    reason: &'static str,
+    expires: u64,
+}
+
+/// What is asked of tokens, and what is made of them.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) issuer: Option<Box<str>>,
+    pub(super) audiences: Vec<Box<str>>,
+    pub(super) subject: ClaimPath,
+    pub(super) scopes: ClaimPath,
+    pub(super) headers: ClaimHeaders,
+    pub(super) places: TokenPlaces,
+    pub(super) realm: Option<Box<str>>,
+    pub(super) max_size: usize,
+    /// In seconds.
+    pub(super) max_cache: u64,
+    pub(super) capacity: usize,
+    pub(super) clock: Clock,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            audiences: Vec::new(),
+            subject: ClaimPath::new("sub"),
+            scopes: ClaimPath::new("scope"),
+            headers: ClaimHeaders::default(),
+            places: TokenPlaces::default(),
+            realm: None,
+            max_size: 8 * 1024,
+            max_cache: 60,
+            capacity: 8192,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// How long a refusal is remembered, in seconds, and of how many tokens.
+const REFUSED_FOR: u64 = 10;
+const REFUSED: usize = 1024;
+
+impl Introspection {
+    /// Asks at this URL, as it is set up by the builder.
+    pub fn builder(url: &str) -> IntrospectionBuilder {
+        IntrospectionBuilder::new(url)
+    }
+
+    pub(super) fn new(endpoint: Endpoint, client: Option<HeaderValue>, settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            endpoint,
+            client,
+            active: TokenCache::new(settings.capacity),
+            refused: TokenCache::new(settings.capacity.min(REFUSED)),
+            settings,
+            flights: Flights::default(),
+        }))
+    }
+}
+
+impl Inner {
+    fn known(&self, token: Digest, now: u64) -> Option<Outcome> {
+        let active = self.active.get(token, |active| (now < active.expires).then(|| active.identity.clone()));
+        if let Some(identity) = active {
+            return Some(identity.into());
+        }
+        let refused = self.refused.get(token, |refused| (now < refused.expires).then_some(refused.reason));
+        refused.map(|reason| Refusal::invalid(reason).into())
+    }
+
+    async fn ask(&self, text: &str, token: Digest) -> Outcome {
+        let answer = self.flights.join(token, async {
+            let answer = self.question(text).await;
+            self.remember(token, &answer);
+            answer
+        });
+        match answer.await {
+            Answer::Active { identity, .. } => identity.into(),
+            Answer::Refused(reason) => Refusal::invalid(reason).into(),
+            Answer::None => Refusal::unavailable("introspection_unavailable").into(),
+        }
+    }
+
+    async fn question(&self, text: &str) -> Answer {
+        let form = format!("token={}&token_type_hint=access_token", form::encode(text));
+        let mut request = Request::new(Body::from(form));
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(client) = &self.client {
+            headers.insert(AUTHORIZATION, client.clone());
+        }
+        match self.endpoint.send(request).await {
+            Ok(answer) => Answer::read(&answer.body, &self.settings, self.settings.clock.seconds()),
+            Err(error) => {
+                tracing::warn!("a token cannot be asked about: {error}");
+                Answer::None
+            }
+        }
+    }
+
+    fn remember(&self, token: Digest, answer: &Answer) {
+        let now = self.settings.clock.seconds();
+        match answer {
+            Answer::Active { identity, expires } => {
+                let active = Active { identity: identity.clone(), expires: *expires };
+                self.active.insert(token, active, |held| now >= held.expires);
+            }
+            Answer::Refused(reason) => {
+                let refused = Refused { reason, expires: now.saturating_add(REFUSED_FOR) };
+                self.refused.insert(token, refused, |held| now >= held.expires);
+            }
+            Answer::None => {}
+        }
+    }
+}
+
+impl Authenticate for Introspection {
+    type Future = IntrospectionFuture;
+
+    fn name(&self) -> &'static str {
+        "introspection"
+    }
+
+    fn authenticate(&self, request: &Parts) -> Attempt<IntrospectionFuture> {
+        let text = match self.0.settings.places.find(request) {
+            Ok(Some(text)) if text.len() <= self.0.settings.max_size => text,
+            Ok(Some(_)) => return Attempt::Now(Refusal::invalid("token_too_large").into()),
+            Ok(None) => return Attempt::Now(Outcome::NoCredential),
+            Err(Unreadable::Several) => return Attempt::Now(Refusal::invalid("token_several").into()),
+            Err(Unreadable::Malformed) => return Attempt::Now(Refusal::invalid("token_malformed").into()),
+        };
+        let token = self.0.active.hash(&text);
+        if let Some(known) = self.0.known(token, self.0.settings.clock.seconds()) {
+            return Attempt::Now(known);
+        }
+        let (inner, text) = (Arc::clone(&self.0), Box::<str>::from(text));
+        Attempt::Later(IntrospectionFuture(Box::pin(async move { inner.ask(&text, token).await })))
+    }
+
+    fn challenges(&self, cause: Cause<'_>) -> Vec<Challenge> {
+        vec![challenge::bearer(self.0.settings.realm.as_deref(), cause)]
+    }
+
+    fn remove_credentials(&self, request: &mut Parts) {
+        self.0.settings.places.remove(request);
+        self.0.settings.headers.remove_from(&mut request.headers);
+    }
+}
+
+/// The future of [`Introspection`].
+pub struct IntrospectionFuture(Pin<Box<dyn Future<Output = Outcome> + Send>>);
+
+impl Future for IntrospectionFuture {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for IntrospectionFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntrospectionFuture").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Introspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspection")
+            .field("endpoint", &self.0.endpoint)
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
+    }
+}

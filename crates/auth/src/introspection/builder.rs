@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderName, HeaderValue};
+
+use super::{Introspection, authenticator::Settings};
+use crate::{
+    ClaimPath, Clock, ProviderError, form,
+    provider::{Access, Endpoint},
+};
+
+/// Builds an [`Introspection`].
+#[derive(Debug, Clone)]
+#[must_use = "nobody is asked by a builder"]
+pub struct IntrospectionBuilder {
+    url: Box<str>,
+    access: Access,
+    client: Option<HeaderValue>,
+    settings: Settings,
+}
+
+/// Questions under way at once: so many tokens can be made up at a time, and no more reach the issuer.
+const MAX_CONNECTIONS: usize = 32;
+
+impl IntrospectionBuilder {
+    pub(super) fn new(url: &str) -> Self {
+        let access = Access { max_connections: MAX_CONNECTIONS, ..Access::default() };
+        Self { url: url.into(), access, client: None, settings: Settings::default() }
+    }
+
+    /// The gateway's own name and secret with the issuer (RFC 6749, section 2.3.1).
+    pub fn client(mut self, id: &str, secret: &str) -> Self {
+        let pair = format!("{}:{}", form::encode(id), form::encode(secret));
+        self.client =
+            HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok().map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+        self
+    }
+
+    /// Trusts these authorities alone, given in PEM, instead of the system's.
+    pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.access.ca = Some(pem.into());
+        self
+    }
+
+    /// How long an answer may take, from the connection to the last byte; 5 s unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.access.timeout = timeout;
+        self
+    }
+
+    /// Allows `http://` too. Whoever can touch the network on the way then has all the tokens.
+    pub fn allow_cleartext(mut self) -> Self {
+        self.access.cleartext = true;
+        self
+    }
+
+    /// How long an answer is believed at most, and so how long a token goes on that has been revoked; a minute unless
+    /// set. It never outlives its `exp`.
+    pub fn max_cache(mut self, time: Duration) -> Self {
+        self.settings.max_cache = time.as_secs();
+        self
+    }
+
+    /// How many tokens are remembered, rounded up to a power of two; 8192 unless set, none for 0.
+    pub fn cache_capacity(mut self, tokens: usize) -> Self {
+        self.settings.capacity = tokens;
+        self
+    }
+
+    /// Takes tokens of this issuer (`iss`) alone.
+    pub fn issuer(mut self, issuer: impl Into<Box<str>>) -> Self {
+        self.settings.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Takes tokens for this audience (`aud`), and for no other than those that are named so. Unless one is, it is the
+    /// issuer that judges whom a token is for.
+    pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
+        self.settings.audiences.push(audience.into());
+        self
+    }
+
+    /// What says who calls; `sub` unless set. A token without it is refused.
+    pub fn subject_claim(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.settings.subject = path.into();
+        self
+    }
+
+    /// What holds the scopes, as a list or a text with spaces between; `scope` unless set.
+    pub fn scope_claim(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.settings.scopes = path.into();
+        self
+    }
+
+    /// Tells the service of a claim in a header field; see [`Jwt::claim_header`](crate::Jwt::claim_header).
+    pub fn claim_header(mut self, name: HeaderName, path: impl Into<ClaimPath>) -> Self {
+        self.settings.headers.add(name, path.into());
+        self
+    }
+
+    /// Looks in this header field too, which holds a token and nothing else.
+    pub fn from_header(mut self, name: HeaderName) -> Self {
+        self.settings.places.header(name);
+        self
+    }
+
+    /// Looks in this cookie too.
+    pub fn from_cookie(mut self, name: &str) -> Self {
+        self.settings.places.cookie(name);
+        self
+    }
+
+    /// Looks in this query parameter too. It is always taken out of the URI.
+    pub fn from_query(mut self, name: &str) -> Self {
+        self.settings.places.query(name);
+        self
+    }
+
+    /// Leaves the token in the request for the service.
+    pub fn forward_token(mut self) -> Self {
+        self.settings.places.keep();
+        self
+    }
+
+    /// The realm that challenges name.
+    pub fn realm(mut self, realm: impl Into<Box<str>>) -> Self {
+        self.settings.realm = Some(realm.into());
+        self
+    }
+
+    /// Another clock than the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// The authenticator.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is none, or not one of `https`; when the authorities cannot be read.
+    pub fn build(self) -> Result<Introspection, ProviderError> {
+        let endpoint = Endpoint::new(&self.url, &self.access)?;
+        Ok(Introspection::new(endpoint, self.client, self.settings))
+    }
+}

@@ -1,0 +1,21 @@
+//! Where an issuer's keys come from.
+
+mod error;
+mod jwk;
+mod key;
+mod key_set;
+#[cfg(feature = "remote")]
+mod remote;
+mod source;
+
+#[cfg(test)]
+mod rfc_examples;
+#[cfg(test)]
+mod tests;
+
+pub use error::KeyError;
+pub(crate) use key_set::{KeySet, NoKey};
+#[cfg(feature = "remote")]
+pub use remote::RemoteJwksBuilder;
+pub(crate) use source::Generation;
+pub use source::Jwks;

@@ -1,0 +1,97 @@
+//! One fetch.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use bytes::Bytes;
+use gatewright_core::Body;
+use http::{
+    HeaderMap, HeaderValue, Request,
+    header::{ACCEPT, CACHE_CONTROL},
+};
+
+use super::discovery::Discovery;
+use crate::provider::{Endpoint, NoAnswer};
+
+/// Gets the text of a key set. A trait for the sake of tests, which have no provider and another clock.
+pub(super) trait Fetch: Send + Sync {
+    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Fetched, NoAnswer>> + Send + '_>>;
+}
+
+/// The text of a key set, and for how long it is fresh.
+#[derive(Debug, Clone)]
+pub(super) struct Fetched {
+    pub(super) text: Bytes,
+    pub(super) fresh: Duration,
+}
+
+/// Where key sets are fetched.
+#[derive(Debug)]
+pub(super) enum Place {
+    Known(Endpoint),
+    Discovered(Discovery),
+}
+
+/// How long keys are fresh when the provider does not say.
+const FRESH: Duration = Duration::from_secs(10 * 60);
+
+impl Fetch for Place {
+    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Fetched, NoAnswer>> + Send + '_>> {
+        Box::pin(async move {
+            match self {
+                Self::Known(endpoint) => get_keys(endpoint).await,
+                Self::Discovered(discovery) => discovery.keys().await,
+            }
+        })
+    }
+}
+
+pub(super) async fn get_keys(endpoint: &Endpoint) -> Result<Fetched, NoAnswer> {
+    let answer = endpoint.send(get("application/jwk-set+json, application/json")).await?;
+    Ok(Fetched { fresh: fresh(&answer.headers), text: answer.body })
+}
+
+pub(super) fn get(accept: &'static str) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+    request
+}
+
+/// What `Cache-Control` says (RFC 9111, section 5.2.2).
+fn fresh(headers: &HeaderMap) -> Duration {
+    let mut fresh = FRESH;
+    let fields = headers.get_all(CACHE_CONTROL).iter().filter_map(|field| field.to_str().ok());
+    for directive in fields.flat_map(|field| field.split(',')) {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" => return Duration::ZERO,
+            "max-age" => {
+                fresh = value.trim().trim_matches('"').parse().map_or(fresh, Duration::from_secs);
+            }
+            _ => {}
+        }
+    }
+    fresh
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_fresh_for_as_long_as_the_provider_says() {
+        for (field, expected) in [
+            ("max-age=120", 120),
+            ("public, Max-Age = \"300\", must-revalidate", 300),
+            ("max-age=300, no-store", 0),
+            ("no-cache", 0),
+            ("max-age=x", 600),
+            ("max-age=99999999999999999999", 600),
+            ("private", 600),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(field));
+            assert_eq!(fresh(&headers), Duration::from_secs(expected), "{field}");
+        }
+        assert_eq!(fresh(&HeaderMap::new()), FRESH);
+    }
+}

@@ -1,0 +1,171 @@
+use std::{fmt, ops::Deref, path::Path, sync::Arc};
+
+use gatewright_core::{WatchedContent, WatchedFile, WatchedFileError};
+use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
+
+#[cfg(feature = "remote")]
+use super::remote::{Fetching, Remote, RemoteJwksBuilder};
+use super::{KeyError, KeySet, jwk::Origin, key::Key};
+use crate::jwt::Algorithm;
+
+/// The keys of an issuer, and where they come from. Cheap to clone; clones share them.
+///
+/// A key verifies one algorithm and no other: the one that it names (`alg`), else the one of its curve, else, for an
+/// RSA key, RS256.
+#[derive(Clone)]
+pub struct Jwks(Source);
+
+#[derive(Clone)]
+enum Source {
+    Fixed(Arc<KeySet>),
+    File(WatchedFile<KeySet>),
+    #[cfg(feature = "remote")]
+    Remote(Arc<Remote>),
+}
+
+/// The keys as they are at a moment.
+pub(crate) enum Keys<'a> {
+    Fixed(&'a KeySet),
+    File(WatchedContent<KeySet>),
+    #[cfg(feature = "remote")]
+    Remote(Arc<KeySet>),
+}
+
+/// Which keys an issuer had at a moment: another number after each change.
+pub(crate) type Generation = u64;
+
+impl Jwks {
+    /// A JSON Web Key Set (RFC 7517), or one JSON Web Key. Shared secrets (`oct`) may be among them.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or holds no key that verifies signatures.
+    pub fn from_json(text: &[u8]) -> Result<Self, KeyError> {
+        KeySet::read(text, Origin::Local).map(Self::fixed)
+    }
+
+    /// A file that holds a JSON Web Key Set, read again when it changes. A new content that is no good is refused, and
+    /// the keys before it go on.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or as in [`from_json`](Self::from_json).
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, WatchedFileError> {
+        let read = |text: &[u8]| KeySet::read(text, Origin::Local);
+        WatchedFile::open(path.as_ref(), read).map(|file| Self(Source::File(file)))
+    }
+
+    /// A public key in PEM (`BEGIN PUBLIC KEY`), for this algorithm.
+    ///
+    /// # Errors
+    ///
+    /// When the text holds none, or one for another algorithm, or an RSA key of less than 2048 or more than 8192 bits.
+    pub fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem)
+            .map_err(|_| KeyError::new("the PEM text holds no public key (`BEGIN PUBLIC KEY`)"))?;
+        Key::der(algorithm, &der).map(KeySet::of).map(Self::fixed)
+    }
+
+    /// A secret that is shared with the issuer, for HS256, HS384 or HS512: the bytes themselves, as many as the hash
+    /// has at least. Whoever knows it can make tokens.
+    ///
+    /// # Errors
+    ///
+    /// When it is too short, or the algorithm does not use secrets.
+    pub fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        Key::secret(algorithm, secret).map(KeySet::of).map(Self::fixed)
+    }
+
+    /// The keys at a URL, fetched over HTTPS when they are first needed, and again when they have aged or a token names
+    /// one that is not known.
+    #[cfg(feature = "remote")]
+    pub fn remote(url: &str) -> RemoteJwksBuilder {
+        RemoteJwksBuilder::of_keys(url)
+    }
+
+    /// The keys of an OpenID Connect provider, which says itself where they are (OpenID Connect Discovery 1.0).
+    #[cfg(feature = "remote")]
+    pub fn discover(issuer: &str) -> RemoteJwksBuilder {
+        RemoteJwksBuilder::of_issuer(issuer)
+    }
+
+    /// Begins to fetch keys from afar now, instead of when the first token comes, and keeps them fresh. To be called on a
+    /// tokio runtime; without one nothing happens, and the first token has to wait.
+    #[cfg(feature = "remote")]
+    pub fn prefetch(&self) {
+        if let Source::Remote(remote) = &self.0 {
+            remote.keep_running();
+        }
+    }
+
+    fn fixed(keys: KeySet) -> Self {
+        Self(Source::Fixed(Arc::new(keys)))
+    }
+
+    #[cfg(feature = "remote")]
+    pub(super) fn of_remote(remote: Remote) -> Self {
+        Self(Source::Remote(Arc::new(remote)))
+    }
+
+    /// The keys, and which they are; `None` while there are none yet.
+    pub(crate) fn load(&self) -> Option<(Keys<'_>, Generation)> {
+        Some(match &self.0 {
+            Source::Fixed(keys) => (Keys::Fixed(keys), 0),
+            Source::File(file) => {
+                let content = file.load();
+                let generation = content.generation();
+                (Keys::File(content), generation)
+            }
+            #[cfg(feature = "remote")]
+            Source::Remote(remote) => {
+                let (keys, generation) = remote.load()?;
+                (Keys::Remote(keys), generation)
+            }
+        })
+    }
+
+    /// Which keys there are now.
+    pub(crate) fn generation(&self) -> Generation {
+        match &self.0 {
+            Source::Fixed(_) => 0,
+            Source::File(file) => file.generation(),
+            #[cfg(feature = "remote")]
+            Source::Remote(remote) => remote.generation(),
+        }
+    }
+
+    /// The fetch that may bring a key that is not known, when there may be one now.
+    #[cfg(feature = "remote")]
+    pub(crate) fn newer(&self) -> Option<Fetching> {
+        match &self.0 {
+            Source::Fixed(_) | Source::File(_) => None,
+            Source::Remote(remote) => remote.newer(),
+        }
+    }
+}
+
+impl Deref for Keys<'_> {
+    type Target = KeySet;
+
+    fn deref(&self) -> &KeySet {
+        match self {
+            Self::Fixed(keys) => keys,
+            Self::File(content) => content,
+            #[cfg(feature = "remote")]
+            Self::Remote(keys) => keys,
+        }
+    }
+}
+
+impl fmt::Debug for Jwks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tuple = f.debug_tuple("Jwks");
+        match &self.0 {
+            Source::Fixed(keys) => tuple.field(keys),
+            Source::File(file) => tuple.field(file),
+            #[cfg(feature = "remote")]
+            Source::Remote(remote) => tuple.field(remote),
+        };
+        tuple.finish()
+    }
+}

@@ -1,0 +1,125 @@
+use super::{Jwks, KeySet, NoKey, jwk::Origin};
+use crate::jwt::Algorithm;
+
+const EC: &str = r#""kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0""#;
+const ED: &str = r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
+const SECRET: &str = r#""kty":"oct","alg":"HS256","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg""#;
+
+fn read(origin: Origin, keys: &[&str]) -> Result<usize, String> {
+    let set = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+    KeySet::read(set.as_bytes(), origin).map(|set| set.len()).map_err(|error| error.to_string())
+}
+
+fn local(key: &str) -> Result<usize, String> {
+    read(Origin::Local, &[&format!("{{{key}}}")])
+}
+
+#[test]
+fn a_key_that_is_no_use_is_left_out_and_the_others_stay() {
+    let good = format!("{{{EC}}}");
+    for other in [
+        format!(r#"{{{EC},"use":"enc"}}"#),
+        format!(r#"{{{EC},"key_ops":["sign"]}}"#),
+        format!(r#"{{{EC},"alg":"ECDH-ES"}}"#),
+        r#"{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.to_owned(),
+        r#"{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}"#.to_owned(),
+        r#"{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}"#.to_owned(),
+        r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#.to_owned(),
+        r#"{"no":"key"}"#.to_owned(),
+        "7".to_owned(),
+    ] {
+        assert_eq!(read(Origin::Remote, &[&other, &good]), Ok(1), "{other}");
+    }
+    assert_eq!(local(&format!(r#"{EC},"use":"sig","key_ops":["verify","sign"]"#)), Ok(1));
+}
+
+#[test]
+fn a_bad_key_is_told_of_when_there_is_no_other() {
+    for (key, why) in [
+        (r#""kty":"RSA","n":"AQAB","e":"AQAB""#, "2048"),
+        (r#""kty":"RSA","e":"AQAB""#, "`n`"),
+        (r#""kty":"EC","crv":"P-256","x":"AA","y":"AA""#, "length"),
+        (&EC.replace("f83O", "f84O"), "no point"),
+        (&EC.replace("P-256", "P-384"), "length"),
+        (&format!(r#"{EC},"alg":"ES384""#), "does not fit"),
+        (&format!(r#"{EC},"alg":"RS256""#), "does not fit"),
+        (&format!(r#"{EC},"alg":7"#), "`alg`"),
+        (&format!(r#"{EC},"kid":7"#), "`kid`"),
+        (&EC.replace("f83O", "+83O"), "base64url"),
+        (&ED.replace("11qYAYKx", ""), "32 bytes"),
+        (&format!(r#"{ED},"alg":"ES256""#), "does not verify"),
+        (r#""kty":"oct","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg""#, "`alg`"),
+        (r#""kty":"oct","alg":"HS256","k":"c2VjcmV0""#, "at least 32 bytes"),
+        (&SECRET.replace("HS256", "HS512"), "at least 64 bytes"),
+        (&SECRET.replace("HS256", "RS256"), "not RS256"),
+        (r#""kty":"PQ""#, "no key"),
+        ("", "no `kty`"),
+    ] {
+        let error = local(key).expect_err(key);
+        assert!(error.contains(why), "{key}: {error}");
+    }
+    assert!(read(Origin::Local, &[]).is_err());
+    for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#] {
+        assert!(KeySet::read(text.as_bytes(), Origin::Local).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_is_published_is_no_secret() {
+    let secret = format!("{{{SECRET}}}");
+    assert_eq!(read(Origin::Local, &[&secret]), Ok(1));
+    assert!(read(Origin::Remote, &[&secret]).is_err());
+    assert_eq!(read(Origin::Remote, &[&secret, &format!("{{{ED}}}")]), Ok(1));
+}
+
+#[test]
+fn a_set_is_bounded() {
+    let keys: Vec<String> = (0..101).map(|number| format!(r#"{{{ED},"kid":"{number}"}}"#)).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    assert_eq!(read(Origin::Remote, &keys[..100]), Ok(100));
+    assert!(read(Origin::Remote, &keys).is_err());
+}
+
+#[test]
+fn a_key_is_found_by_its_name_and_used_for_its_algorithm_alone() {
+    let set = format!(r#"{{"keys":[{{{EC},"kid":"a"}},{{{ED},"kid":"b"}},{{{ED}}}]}}"#);
+    let set = KeySet::read(set.as_bytes(), Origin::Local).expect("a set");
+    let found = |kid, algorithm| set.candidates(kid, algorithm).map(Iterator::count);
+    assert_eq!(found(Some("a"), Algorithm::Es256), Ok(1));
+    assert_eq!(found(Some("a"), Algorithm::EdDsa), Err(NoKey::WrongAlgorithm));
+    assert_eq!(found(Some("b"), Algorithm::EdDsa), Ok(1));
+    // One without a name may be meant by any.
+    assert_eq!(found(Some("c"), Algorithm::EdDsa), Ok(1));
+    assert_eq!(found(Some("c"), Algorithm::Es256), Err(NoKey::Unknown));
+    assert_eq!(found(None, Algorithm::EdDsa), Ok(2));
+    assert_eq!(found(None, Algorithm::Hs256), Err(NoKey::WrongAlgorithm));
+}
+
+#[test]
+fn a_pem_text_holds_one_key_of_the_algorithm() {
+    // RFC 8410, section 10.1.
+    let ed25519 = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    assert!(Jwks::pem(Algorithm::EdDsa, ed25519.as_bytes()).is_ok());
+    for algorithm in [Algorithm::Es256, Algorithm::Es512, Algorithm::Rs256, Algorithm::Ps512, Algorithm::Hs256]
+    {
+        assert!(Jwks::pem(algorithm, ed25519.as_bytes()).is_err(), "{algorithm}");
+    }
+    for text in ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "secret"] {
+        assert!(Jwks::pem(Algorithm::EdDsa, text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_is_as_long_as_its_hash() {
+    assert!(Jwks::secret(Algorithm::Hs256, &[7; 32]).is_ok());
+    assert!(Jwks::secret(Algorithm::Hs256, &[7; 31]).is_err());
+    assert!(Jwks::secret(Algorithm::Hs512, &[7; 63]).is_err());
+    assert!(Jwks::secret(Algorithm::Es256, &[7; 64]).is_err());
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let keys = Jwks::secret(Algorithm::Hs256, b"correct horse battery staple, 32").expect("long enough");
+    let printed = format!("{keys:?}");
+    assert!(!printed.contains("horse") && !printed.contains("99, 111"), "{printed}");
+}

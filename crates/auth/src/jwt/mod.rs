@@ -1,0 +1,16 @@
+//! JSON Web Tokens (RFC 7519), as RFC 8725 advises.
+
+mod algorithm;
+mod authenticator;
+mod claims;
+mod fault;
+mod issuer;
+mod start;
+mod token;
+
+pub(crate) use algorithm::Scheme;
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use authenticator::{Jwt, JwtFuture};
+#[cfg(feature = "remote")]
+pub(crate) use claims::{check_audience, time};
+pub use start::{JwtWithoutAudience, JwtWithoutIssuer};

@@ -1,0 +1,257 @@
+//! Patterns for the alternative names of certificates (RFC 5280, section 4.2.1.6).
+
+use super::{certificate::San, error::MtlsError};
+
+/// A pattern for a whole name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SanPattern {
+    Dns(Labels),
+    Email { local: Option<Box<str>>, domain: Labels },
+    Uri(Box<[Segment]>),
+}
+
+/// The labels of a host's name; `None` for `*`.
+type Labels = Box<[Option<Box<str>>]>;
+
+/// What stands between two slashes of a URI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Segment {
+    Exact(Box<str>),
+    /// `*`: any one.
+    One,
+    /// `**`: any one and all that follow.
+    Rest,
+}
+
+/// The segments of `scheme://authority` are three: `scheme:`, nothing, `authority`.
+const BEFORE_PATH: usize = 3;
+
+impl SanPattern {
+    /// Reads a pattern. One with a colon is for URIs, one with an `@` for e-mail addresses, and any other for DNS names.
+    pub(super) fn parse(text: &str) -> Result<Self, MtlsError> {
+        let wrong = |hint| Err(MtlsError::pattern(text, hint));
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return wrong("a name is not empty, and holds visible ASCII characters alone");
+        }
+        if text.contains(':') {
+            return match uri(text) {
+                Ok(segments) => Ok(Self::Uri(segments)),
+                Err(hint) => wrong(hint),
+            };
+        }
+        let Some((local, domain)) = text.split_once('@') else {
+            return match labels(text) {
+                Ok(labels) => Ok(Self::Dns(labels)),
+                Err(hint) => wrong(hint),
+            };
+        };
+        let local = match local {
+            "" => return wrong("an e-mail address has something before the `@`"),
+            "*" => None,
+            local if local.contains('*') => return wrong("`*` stands for all that is before the `@`"),
+            local => Some(local.into()),
+        };
+        match labels(domain) {
+            Ok(domain) => Ok(Self::Email { local, domain }),
+            Err(hint) => wrong(hint),
+        }
+    }
+
+    /// Whether this is the pattern of a whole name.
+    pub(super) fn matches(&self, name: &San) -> bool {
+        match (self, name) {
+            (Self::Dns(pattern), San::Dns(name)) => labels_match(pattern, name),
+            (Self::Email { local, domain }, San::Email(name)) => {
+                let Some((before, host)) = name.rsplit_once('@') else { return false };
+                let local = match local {
+                    Some(exact) => **exact == *before,
+                    None => !before.is_empty() && before.bytes().all(is_atom),
+                };
+                local && labels_match(domain, host)
+            }
+            (Self::Uri(pattern), San::Uri(name)) => uri_matches(pattern, name),
+            _ => false,
+        }
+    }
+}
+
+fn labels(domain: &str) -> Result<Labels, &'static str> {
+    let labels: Vec<_> = domain.split('.').collect();
+    if labels.last() == Some(&"*") {
+        return Err("the last label cannot be `*`");
+    }
+    let label = |label: &&str| match *label {
+        "*" => Ok(None),
+        label if is_label(label) => Ok(Some(label.to_ascii_lowercase().into())),
+        label if label.contains('*') => Err("`*` stands for a whole label, as in `*.devices.example.com`"),
+        _ => Err("a label has letters, digits and hyphens"),
+    };
+    labels.iter().map(label).collect()
+}
+
+/// `*` stands for one label, and never for the `*` of a wildcard certificate.
+fn labels_match(pattern: &Labels, name: &str) -> bool {
+    let mut labels = name.split('.');
+    let all = pattern.iter().all(|pattern| match (pattern, labels.next()) {
+        (Some(exact), Some(label)) => label.eq_ignore_ascii_case(exact),
+        (None, Some(label)) => is_label(label),
+        (_, None) => false,
+    });
+    all && labels.next().is_none()
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// What an e-mail address may have before its `@` without quotes (RFC 5321, section 4.1.2), and the dot.
+fn is_atom(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte)
+}
+
+fn uri(text: &str) -> Result<Box<[Segment]>, &'static str> {
+    let hierarchical = text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains('/'));
+    let count = text.split('/').count();
+    let segment = |(index, segment): (usize, &str)| match segment {
+        "*" | "**" if !hierarchical || index < BEFORE_PATH => {
+            Err("`*` stands for a segment of the path; the part before it is written out")
+        }
+        "*" => Ok(Segment::One),
+        "**" if index + 1 == count => Ok(Segment::Rest),
+        "**" => Err("`**` stands at the end, for one segment and all that follow"),
+        segment if segment.contains('*') => {
+            Err("`*` stands for a whole segment of the path, as in `spiffe://example.com/device/*`")
+        }
+        // Scheme and host are the same in either case (RFC 3986, section 6.2.2.1).
+        segment if hierarchical && index < BEFORE_PATH => {
+            Ok(Segment::Exact(segment.to_ascii_lowercase().into()))
+        }
+        segment => Ok(Segment::Exact(segment.into())),
+    };
+    text.split('/').enumerate().map(segment).collect()
+}
+
+fn uri_matches(pattern: &[Segment], name: &str) -> bool {
+    let mut segments = name.split('/');
+    for (index, pattern) in pattern.iter().enumerate() {
+        let Some(segment) = segments.next() else { return false };
+        let matches = match pattern {
+            Segment::Exact(exact) if index < BEFORE_PATH => segment.eq_ignore_ascii_case(exact),
+            Segment::Exact(exact) => **exact == *segment,
+            Segment::One => is_plain(segment),
+            Segment::Rest => return is_plain(segment) && segments.all(is_plain),
+        };
+        if !matches {
+            return false;
+        }
+    }
+    segments.next().is_none()
+}
+
+/// A segment that means itself wherever it is put: no escape, no dots that climb, no beginning of a query. These are
+/// the characters of SPIFFE's paths, and those that RFC 3986 leaves unreserved or gives no meaning.
+fn is_plain(segment: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=:@".contains(&byte);
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(pattern: &str, name: San) -> bool {
+        SanPattern::parse(pattern).expect(pattern).matches(&name)
+    }
+
+    #[test]
+    fn a_star_is_one_segment_of_a_uri_and_two_are_the_rest() {
+        for (pattern, name, expected) in [
+            ("spiffe://example.com/device/7", "spiffe://example.com/device/7", true),
+            ("spiffe://Example.com/device/7", "SPIFFE://example.COM/device/7", true),
+            ("spiffe://example.com/device/7", "spiffe://example.com/Device/7", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/7", true),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/7/admin", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/..", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/a%2fb", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/a?b", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/a#b", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com/device/*", false),
+            ("spiffe://example.com/device/*", "spiffe://example.com.evil/device/7", false),
+            ("spiffe://example.com/device/*", "spiffe://evil/spiffe://example.com/device/7", false),
+            ("spiffe://example.com/*/agent", "spiffe://example.com/a/agent", true),
+            ("spiffe://example.com/*/agent", "spiffe://example.com/a/b/agent", false),
+            ("spiffe://example.com/ns/**", "spiffe://example.com/ns/a", true),
+            ("spiffe://example.com/ns/**", "spiffe://example.com/ns/a/sa/b", true),
+            ("spiffe://example.com/ns/**", "spiffe://example.com/ns", false),
+            ("spiffe://example.com/ns/**", "spiffe://example.com/ns/a//b", false),
+            ("spiffe://example.com/ns/**", "spiffe://example.com/ns/a/../b", false),
+            ("urn:example:device:7", "urn:example:device:7", true),
+            ("urn:example:device:7", "urn:example:device:70", false),
+        ] {
+            assert_eq!(fits(pattern, San::Uri(name.into())), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_star_is_one_label_of_a_host() {
+        for (pattern, name, expected) in [
+            ("api.example.com", "API.example.com", true),
+            ("*.devices.example.com", "d7.devices.example.com", true),
+            ("*.devices.example.com", "a.b.devices.example.com", false),
+            ("*.devices.example.com", "devices.example.com", false),
+            ("*.devices.example.com", ".devices.example.com", false),
+            ("*.devices.example.com", "*.devices.example.com", false),
+            ("*.devices.example.com", "d7.devices.example.com.", false),
+            ("d7.*.example.com", "d7.eu.example.com", true),
+        ] {
+            assert_eq!(fits(pattern, San::Dns(name.into())), expected, "{pattern} {name}");
+        }
+        assert!(!fits("api.example.com", San::Email("api.example.com".into())));
+        assert!(!fits("api.example.com", San::Uri("api.example.com".into())));
+    }
+
+    #[test]
+    fn a_star_is_all_before_the_at_of_an_address() {
+        for (pattern, name, expected) in [
+            ("anna@example.com", "anna@EXAMPLE.com", true),
+            ("anna@example.com", "Anna@example.com", false),
+            ("*@example.com", "anna.b+c@example.com", true),
+            ("*@example.com", "@example.com", false),
+            ("*@example.com", "\"a b\"@example.com", false),
+            ("*@example.com", "evil@evil.com@example.com", false),
+            ("*@example.com", "anna@sub.example.com", false),
+            ("*@*.example.com", "anna@sub.example.com", true),
+        ] {
+            assert_eq!(fits(pattern, San::Email(name.into())), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_would_surprise_is_refused() {
+        for text in [
+            "",
+            "*",
+            "a.*",
+            "*a.example.com",
+            "a b",
+            "é.com",
+            "a..b",
+            "@example.com",
+            "a*@example.com",
+            "*@*",
+            "*@",
+            "*://example.com/a",
+            "spiffe://*/a",
+            "spiffe://*.example.com/a",
+            "spiffe://example.com/a*",
+            "spiffe://example.com/**/a",
+            "spiffe://example.com/a/***",
+            "urn:example:*",
+            "urn:a/*",
+        ] {
+            assert!(SanPattern::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

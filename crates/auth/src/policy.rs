@@ -1,0 +1,191 @@
+//! Authentication as a policy: who calls is looked for, held to what the route requires, and written down.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord};
+use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
+use pin_project_lite::pin_project;
+
+use crate::{
+    Attempt, Authenticate, Cause, Challenge, Identity, Outcome, Refusal, fields, outcome::RefusalKind,
+    requirements::Requirements,
+};
+
+/// The policy's name, as logs and metrics have it.
+const POLICY: &str = "auth";
+
+/// The policy of [`AuthLayer`](crate::AuthLayer), for stacks assembled of optional policies.
+pub struct Auth<A> {
+    shared: Arc<Shared<A>>,
+}
+
+struct Shared<A> {
+    authenticator: Arc<A>,
+    requirements: Requirements,
+}
+
+/// What is known of the caller of an admitted request.
+#[derive(Debug)]
+pub struct Admission(Option<Identity>);
+
+impl<A: Authenticate> Auth<A> {
+    pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements) -> Self {
+        Self { shared: Arc::new(Shared { authenticator, requirements }) }
+    }
+}
+
+impl<A: Authenticate> Policy for Auth<A> {
+    type Grant = Admission;
+    type Future = AuthFuture<A>;
+
+    fn name(&self) -> &'static str {
+        POLICY
+    }
+
+    fn decide(&self, request: &mut Parts) -> Decision<Admission, AuthFuture<A>> {
+        forget_principal(request);
+        match self.shared.authenticator.authenticate(request) {
+            Attempt::Later(attempt) => {
+                Decision::Later(AuthFuture { attempt, shared: Arc::clone(&self.shared) })
+            }
+            Attempt::Now(outcome) => match self.shared.judge(outcome) {
+                Ok(admission) => Decision::Allow(admission),
+                Err(rejection) => Decision::Refuse(rejection),
+            },
+        }
+    }
+
+    fn granted(&self, Admission(identity): &mut Admission, request: &mut Parts) {
+        self.shared.authenticator.remove_credentials(request);
+        let Some((principal, headers)) = identity.take().map(Identity::into_parts) else { return };
+        if let Some(headers) = headers {
+            fields::set(&mut request.headers, &headers);
+        }
+        remember_principal(principal, request);
+    }
+}
+
+/// Nothing that an outer layer or a client has said of who calls holds behind this one.
+fn forget_principal(request: &mut Parts) {
+    if let Some(record) = RequestRecord::of(&request.extensions) {
+        record.with(|summary| summary.principal = None);
+    }
+    request.extensions.remove::<Principal>();
+}
+
+fn remember_principal(principal: Principal, request: &mut Parts) {
+    match RequestRecord::of(&request.extensions) {
+        Some(record) => record.with(|summary| summary.principal = Some(principal)),
+        None => {
+            request.extensions.insert(principal);
+        }
+    }
+}
+
+impl<A: Authenticate> Shared<A> {
+    fn judge(&self, outcome: Outcome) -> Result<Admission, Rejection> {
+        match outcome {
+            Outcome::Authenticated(identity) => match self.requirements.check(identity.principal()) {
+                Ok(()) => Ok(Admission(Some(identity))),
+                Err(unmet) => Err(self.insufficient(unmet.reason, unmet.scope)),
+            },
+            Outcome::Anonymous if self.requirements.is_empty() => Ok(Admission(None)),
+            Outcome::Anonymous | Outcome::NoCredential => {
+                Err(self.unauthenticated("no_credential".into(), None))
+            }
+            Outcome::Refused(refusal) => Err(self.refuse(refusal)),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Rejection {
+        let (kind, reason, challenges) = refusal.into_parts();
+        match kind {
+            RefusalKind::Invalid => {
+                let challenges = challenges.unwrap_or_else(|| self.authenticator.challenges(Cause::Refused));
+                self.unauthenticated(reason, Some(challenges))
+            }
+            RefusalKind::Forbidden => {
+                Rejection::new(StatusCode::FORBIDDEN, POLICY, reason).detail("The caller may not do this.")
+            }
+            RefusalKind::Unavailable => Rejection::new(StatusCode::SERVICE_UNAVAILABLE, POLICY, reason)
+                .detail("Who calls cannot be verified now."),
+        }
+    }
+
+    fn unauthenticated(
+        &self,
+        reason: std::borrow::Cow<'static, str>,
+        challenges: Option<Vec<Challenge>>,
+    ) -> Rejection {
+        let challenges = challenges.unwrap_or_else(|| self.authenticator.challenges(Cause::NoCredential));
+        // A 401 has to name a scheme (RFC 9110, section 15.5.2).
+        let status = if challenges.is_empty() { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+        let rejection = Rejection::new(status, POLICY, reason).detail("Valid credentials are required.");
+        challenge(rejection, challenges)
+    }
+
+    fn insufficient(&self, reason: &'static str, scope: Option<&str>) -> Rejection {
+        let rejection =
+            Rejection::new(StatusCode::FORBIDDEN, POLICY, reason).detail("The caller may not do this.");
+        match scope {
+            Some(scope) => challenge(rejection, self.authenticator.challenges(Cause::InsufficientScope(scope))),
+            None => rejection,
+        }
+    }
+}
+
+fn challenge(rejection: Rejection, challenges: Vec<Challenge>) -> Rejection {
+    let mut values: Vec<HeaderValue> = Vec::new();
+    for value in challenges.into_iter().filter_map(Challenge::into_header) {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values.into_iter().fold(rejection, |rejection, value| rejection.header(WWW_AUTHENTICATE, value))
+}
+
+pin_project! {
+    /// The decision of an authenticator that has to wait.
+    pub struct AuthFuture<A: Authenticate> {
+        #[pin]
+        attempt: A::Future,
+        shared: Arc<Shared<A>>,
+    }
+}
+
+impl<A: Authenticate> Future for AuthFuture<A> {
+    type Output = Result<Admission, Rejection>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let outcome = ready!(this.attempt.poll(cx));
+        Poll::Ready(this.shared.judge(outcome))
+    }
+}
+
+impl<A: Authenticate> fmt::Debug for AuthFuture<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthFuture").finish_non_exhaustive()
+    }
+}
+
+impl<A> Clone for Auth<A> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<A: Authenticate> fmt::Debug for Auth<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("authenticator", &self.shared.authenticator.name())
+            .field("requirements", &self.shared.requirements)
+            .finish()
+    }
+}

@@ -1,0 +1,12 @@
+//! Tokens against the layer: those that are let in, and the many that are not.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+
+mod accepted;
+mod asking;
+mod challenges;
+mod combined;
+mod forged;
+mod keys;
+mod remembered;
+mod token;
+mod upstream;

@@ -1,0 +1,78 @@
+//! Lists of addresses.
+
+use std::{collections::HashMap, error::Error, path::PathBuf};
+
+use gatewright_guard::{IpFilter, IpFilterLayer, IpList};
+
+use crate::{
+    diagnostics::Spanned,
+    read::Reader,
+    settings::{Addresses, Guards},
+};
+
+/// The files of addresses, each read once. One that was read before goes on: it follows its file by itself.
+#[derive(Default)]
+pub(super) struct Lists {
+    read: HashMap<PathBuf, IpList>,
+    before: HashMap<PathBuf, IpList>,
+}
+
+impl Lists {
+    /// Lists in the place of these, of which none is read yet.
+    pub(super) fn following(before: Option<&Self>) -> Self {
+        Self { read: HashMap::new(), before: before.map(|before| before.read.clone()).unwrap_or_default() }
+    }
+
+    /// The filter of a route, when it has one.
+    pub(super) fn filter(&mut self, guards: &Guards, reader: &mut Reader<'_>) -> Option<IpFilter> {
+        let (allow, deny) = (guards.allow(), guards.deny());
+        if allow.is_none() && deny.is_none() {
+            return None;
+        }
+        let mut layer = IpFilterLayer::new();
+        for list in allow.into_iter().flat_map(|addresses| self.lists(addresses, reader)) {
+            layer = layer.allow_list(list);
+        }
+        for list in deny.into_iter().flat_map(|addresses| self.lists(addresses, reader)) {
+            layer = layer.deny_list(list);
+        }
+        Some(layer.into_policy())
+    }
+
+    fn lists(&mut self, addresses: &Addresses, reader: &mut Reader<'_>) -> Vec<IpList> {
+        let written = (!addresses.networks.is_empty()).then(|| addresses.networks.iter().copied().collect());
+        let files = addresses.files.iter().filter_map(|file| self.file(file, reader));
+        files.chain(written).collect()
+    }
+
+    fn file(&mut self, file: &Spanned<PathBuf>, reader: &mut Reader<'_>) -> Option<IpList> {
+        let known = self.read.get(&file.value).or_else(|| self.before.get(&file.value)).cloned();
+        let list = match known.map_or_else(|| IpList::open(&file.value), Ok) {
+            Ok(list) => list,
+            Err(error) => {
+                // The configuration may become right when the file does.
+                let readable = reader.read_file(&file.value);
+                let path = file.value.display().to_string();
+                match (readable, error.source()) {
+                    (Err(error), _) => reader.unreadable(file.span, &path, &error),
+                    (Ok(_), Some(reason)) => {
+                        reader
+                            .error(file.span, format!("`{path}` is not a list of addresses"))
+                            .help(reason.to_string());
+                    }
+                    (Ok(_), None) => {
+                        reader.error(file.span, error.to_string());
+                    }
+                }
+                return None;
+            }
+        };
+        self.read.insert(file.value.clone(), list.clone());
+        Some(list)
+    }
+
+    /// Forgets those of before.
+    pub(super) fn settle(&mut self) {
+        self.before = HashMap::new();
+    }
+}

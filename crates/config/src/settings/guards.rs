@@ -1,0 +1,41 @@
+use super::{Addresses, LimitRef, optional};
+use crate::read::{Fields, Reader};
+
+/// Who may come to a route, and how often.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Guards {
+    /// As for the others: `None` when nothing is said, `Some(None)` for `off`.
+    allow: Option<Option<Addresses>>,
+    deny: Option<Option<Addresses>>,
+    limits: Option<Vec<LimitRef>>,
+}
+
+impl Guards {
+    pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let allow = fields.get("allow_ips").map(|node| Addresses::read(node, reader));
+        let deny = fields.get("deny_ips").map(|node| Addresses::read(node, reader));
+        let limits = fields.get("limit").map(|node| LimitRef::read_all(node, reader));
+        Some(Self { allow: optional(allow)?, deny: optional(deny)?, limits: optional(limits)? })
+    }
+
+    /// What is left out here, as `defaults` has it.
+    pub(crate) fn or(&self, defaults: &Self) -> Self {
+        Self {
+            allow: self.allow.clone().or_else(|| defaults.allow.clone()),
+            deny: self.deny.clone().or_else(|| defaults.deny.clone()),
+            limits: self.limits.clone().or_else(|| defaults.limits.clone()),
+        }
+    }
+
+    pub(crate) fn allow(&self) -> Option<&Addresses> {
+        self.allow.as_ref()?.as_ref()
+    }
+
+    pub(crate) fn deny(&self) -> Option<&Addresses> {
+        self.deny.as_ref()?.as_ref()
+    }
+
+    pub(crate) fn limits(&self) -> &[LimitRef] {
+        self.limits.as_deref().unwrap_or_default()
+    }
+}

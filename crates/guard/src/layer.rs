@@ -1,0 +1,67 @@
+use gatewright_core::{IpNetwork, PolicyLayer, PolicyService};
+use tower_layer::Layer;
+
+use crate::{list::IpList, policy::IpFilter};
+
+/// Admits and refuses clients by their addresses. See the [crate's page](crate) for the rules.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a layer does nothing until it is put around a service"]
+pub struct IpFilterLayer {
+    allow: Vec<IpNetwork>,
+    deny: Vec<IpNetwork>,
+    allow_lists: Vec<IpList>,
+    deny_lists: Vec<IpList>,
+}
+
+/// The service that [`IpFilterLayer`] makes.
+pub type IpFilterService<S> = PolicyService<IpFilter, S>;
+
+impl IpFilterLayer {
+    /// Refuses nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Allows a network. From here on, what is in no allow list is refused.
+    pub fn allow(mut self, network: IpNetwork) -> Self {
+        self.allow.push(network);
+        self
+    }
+
+    /// Denies a network, unless a longer prefix is allowed.
+    pub fn deny(mut self, network: IpNetwork) -> Self {
+        self.deny.push(network);
+        self
+    }
+
+    /// Allows the networks of a list. From here on, what is in no allow list is refused, also while the list is empty.
+    pub fn allow_list(mut self, list: IpList) -> Self {
+        self.allow_lists.push(list);
+        self
+    }
+
+    /// Denies the networks of a list, unless longer prefixes are allowed.
+    pub fn deny_list(mut self, list: IpList) -> Self {
+        self.deny_lists.push(list);
+        self
+    }
+
+    /// The policy by itself, for stacks assembled of optional policies.
+    pub fn into_policy(self) -> IpFilter {
+        let join = |networks: Vec<IpNetwork>, mut lists: Vec<IpList>| {
+            if !networks.is_empty() {
+                lists.push(networks.into_iter().collect());
+            }
+            lists.into()
+        };
+        IpFilter { allow: join(self.allow, self.allow_lists), deny: join(self.deny, self.deny_lists) }
+    }
+}
+
+impl<S> Layer<S> for IpFilterLayer {
+    type Service = IpFilterService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PolicyLayer::new(self.clone().into_policy()).layer(inner)
+    }
+}

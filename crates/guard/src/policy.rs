@@ -1,0 +1,54 @@
+use std::{net::IpAddr, sync::Arc};
+
+use gatewright_core::{Decision, Immediate, Policy, Rejection, RequestRecord};
+use http::{StatusCode, request};
+
+use crate::list::IpList;
+
+const NAME: &str = "ip-filter";
+
+/// The policy that [`IpFilterLayer`](crate::IpFilterLayer) makes a layer of.
+#[derive(Debug, Clone)]
+pub struct IpFilter {
+    pub(crate) allow: Arc<[IpList]>,
+    pub(crate) deny: Arc<[IpList]>,
+}
+
+impl IpFilter {
+    /// Whether a client may come from here; `None` stands for an address that is not known.
+    pub fn admits(&self, address: Option<IpAddr>) -> bool {
+        let Some(address) = address else { return self.allow.is_empty() };
+        let allowed = longest(&self.allow, address);
+        match longest(&self.deny, address) {
+            Some(denied) => allowed.is_some_and(|allowed| allowed > denied),
+            None => allowed.is_some() || self.allow.is_empty(),
+        }
+    }
+}
+
+fn longest(lists: &[IpList], address: IpAddr) -> Option<u8> {
+    lists.iter().filter_map(|list| list.longest(address)).max()
+}
+
+/// The client after trusted hops, else the peer.
+fn client(request: &request::Parts) -> Option<IpAddr> {
+    let record = RequestRecord::of(&request.extensions)?;
+    let client = record.with(|summary| summary.client.map(|client| client.address()));
+    client.or_else(|| record.connection().map(|connection| connection.peer().ip()))
+}
+
+impl Policy for IpFilter {
+    type Grant = ();
+    type Future = Immediate;
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn decide(&self, request: &mut request::Parts) -> Decision<(), Immediate> {
+        if self.admits(client(request)) {
+            return Decision::Allow(());
+        }
+        Decision::Refuse(Rejection::new(StatusCode::FORBIDDEN, NAME, "address_denied"))
+    }
+}

@@ -1,0 +1,140 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use gatewright_core::{Rejection, RequestRecord, ResponseBody};
+use http::{Request, Response, StatusCode, request::Parts};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{
+    body::Permitted,
+    layer::Settings,
+    permits::{Permit, Permits},
+};
+
+const NAME: &str = "concurrency-limit";
+
+/// The service that [`ConcurrencyLimitLayer`](super::ConcurrencyLimitLayer) makes.
+///
+/// It is no policy of `core`'s mechanism: a policy is done with a response when it has seen its head, and a permit has
+/// to go with the body.
+#[derive(Clone)]
+pub struct ConcurrencyLimitService<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+impl<S> ConcurrencyLimitService<S> {
+    pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
+    }
+}
+
+impl Settings {
+    /// A permit; none is needed on trial.
+    fn admit(&self, parts: &Parts) -> Result<Option<Permit>, Rejection> {
+        let refusal = match self.key.of(parts) {
+            Ok((key, _)) => match Permits::take(&self.permits, key) {
+                Some(permit) => return Ok(Some(permit)),
+                None => Rejection::new(StatusCode::TOO_MANY_REQUESTS, NAME, "too_many_at_once")
+                    .detail("Too many requests at once. Try again when one of them has ended.")
+                    .header(http::header::RETRY_AFTER, 1.into()),
+            },
+            Err(_) => Rejection::new(StatusCode::FORBIDDEN, NAME, "no_key"),
+        };
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let record = RequestRecord::of(&parts.extensions);
+        if self.dry_run {
+            if let Some(record) = record {
+                record.with(|summary| summary.would_reject = Some(refusal));
+            }
+            return Ok(None);
+        }
+        if let Some(record) = record {
+            record.with(|summary| summary.rejection = Some(refusal.clone()));
+        }
+        Err(refusal)
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ConcurrencyLimitService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+{
+    type Response = Response<ResponseBody<Permitted<ResBody>>>;
+    type Error = S::Error;
+    type Future = ConcurrencyLimitFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        match self.settings.admit(&parts) {
+            Ok(permit) => ConcurrencyLimitFuture {
+                state: State::Admitted { response: self.inner.call(Request::from_parts(parts, body)), permit },
+            },
+            Err(refusal) => {
+                let id = RequestRecord::of(&parts.extensions).and_then(RequestRecord::request_id);
+                ConcurrencyLimitFuture {
+                    state: State::Refused { response: Some(refusal.into_response(id.as_ref())) },
+                }
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`ConcurrencyLimitService`].
+    pub struct ConcurrencyLimitFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F> {
+        Refused { response: Option<Response<Bytes>> },
+        Admitted { #[pin] response: F, permit: Option<Permit> },
+    }
+}
+
+impl<F, B, E> Future for ConcurrencyLimitFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<ResponseBody<Permitted<B>>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Refused { response } => {
+                let response = response.take().expect("a future is not polled after it has completed");
+                Poll::Ready(Ok(response.map(ResponseBody::own)))
+            }
+            StateProjection::Admitted { response, permit } => {
+                let response = ready!(response.poll(cx))?;
+                Poll::Ready(Ok(response.map(|body| ResponseBody::inner(Permitted::new(body, permit.take())))))
+            }
+        }
+    }
+}
+
+impl<F> fmt::Debug for ConcurrencyLimitFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencyLimitFuture").finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for ConcurrencyLimitService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencyLimitService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

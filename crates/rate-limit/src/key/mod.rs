@@ -1,0 +1,243 @@
+//! Whose requests are counted together.
+
+mod address;
+mod bytes;
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use gatewright_core::{Principal, RequestRecord};
+use http::{HeaderName, request::Parts};
+
+pub(crate) use self::bytes::KeyBytes;
+
+/// Whose requests are counted together.
+///
+/// A request that has no such key is counted by its client's address, or refused; each constructor says which, and
+/// [`or_client_ip`](Key::or_client_ip) and [`or_refuse`](Key::or_refuse) change it. It never goes uncounted: clients
+/// whose address is not known either share one bucket.
+///
+/// ```
+/// use gatewright_rate_limit::Key;
+/// use http::{HeaderName, request::Parts};
+///
+/// // Each caller on each route.
+/// let key = Key::principal().and(Key::route());
+///
+/// // A tenant, by a header of which no request may be without.
+/// let key = Key::header(HeaderName::from_static("x-tenant")).or_refuse();
+///
+/// // What only this program knows.
+/// let key = Key::from_fn(|request: &Parts| request.uri.query().map(|query| query.len() / 100));
+/// ```
+#[derive(Clone)]
+pub struct Key {
+    parts: Arc<[Source]>,
+    missing: Missing,
+}
+
+#[derive(Clone)]
+enum Source {
+    Principal,
+    ClientIp,
+    Header(HeaderName),
+    Route,
+    Everything,
+    Function(Function),
+}
+
+type Function = Arc<dyn Fn(&Parts, &mut KeyBytes) -> Option<()> + Send + Sync>;
+
+/// What becomes of a request without the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    ClientIp,
+    Refuse,
+}
+
+/// A request has no key, and such are refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoKey;
+
+/// What a key may need of the record, taken out of it at once.
+#[derive(Default)]
+pub(crate) struct Caller {
+    pub(crate) principal: Option<Principal>,
+    address: Option<IpAddr>,
+    route: Option<Arc<str>>,
+}
+
+impl Key {
+    fn one(source: Source, missing: Missing) -> Self {
+        Self { parts: Arc::new([source]), missing }
+    }
+
+    /// Who calls, as an authentication layer outside has verified it: its method, issuer and id. A request without a
+    /// principal is refused.
+    pub fn principal() -> Self {
+        Self::one(Source::Principal, Missing::Refuse)
+    }
+
+    /// The client's address after trusted hops ([`gatewright_core::ClientInfo`]), else the peer of the connection.
+    /// IPv4 mapped into IPv6 is IPv4, and IPv6 counts by its first 64 bits, since one client has them all.
+    pub fn client_ip() -> Self {
+        Self::one(Source::ClientIp, Missing::ClientIp)
+    }
+
+    /// Who calls, and the client's address where nobody is known to.
+    pub fn principal_or_ip() -> Self {
+        Self::principal().or_client_ip()
+    }
+
+    /// The values of a header. A request without it is counted by its client's address.
+    ///
+    /// A client that may write the header may write a new one each time: use it behind something that sets it.
+    pub fn header(name: HeaderName) -> Self {
+        Self::one(Source::Header(name), Missing::ClientIp)
+    }
+
+    /// The route that took the request, so that all its requests are counted together.
+    pub fn route() -> Self {
+        Self::one(Source::Route, Missing::ClientIp)
+    }
+
+    /// All requests together.
+    pub fn everything() -> Self {
+        Self::one(Source::Everything, Missing::ClientIp)
+    }
+
+    /// What a function makes of a request's head, of any type that can be hashed. A request for which it is `None` is
+    /// counted by its client's address.
+    pub fn from_fn<K: Hash>(function: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
+        let function: Function = Arc::new(move |parts, bytes| function(parts).map(|key| key.hash(bytes)));
+        Self::one(Source::Function(function), Missing::ClientIp)
+    }
+
+    /// Both this key and another: a caller on a route, say. When either is missing, both are; a request that is then
+    /// refused by either is refused.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let missing = match (self.missing, other.missing) {
+            (Missing::ClientIp, Missing::ClientIp) => Missing::ClientIp,
+            _ => Missing::Refuse,
+        };
+        Self { parts: self.parts.iter().chain(&*other.parts).cloned().collect(), missing }
+    }
+
+    /// Counts a request without this key by its client's address.
+    #[must_use]
+    pub fn or_client_ip(self) -> Self {
+        Self { missing: Missing::ClientIp, ..self }
+    }
+
+    /// Refuses a request without this key, with 403.
+    #[must_use]
+    pub fn or_refuse(self) -> Self {
+        Self { missing: Missing::Refuse, ..self }
+    }
+
+    /// Whether it tells callers apart, so that a caller's own limits hold.
+    pub(crate) fn is_by_principal(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Source::Principal))
+    }
+
+    /// The key of a request, and who calls when it is by them.
+    pub(crate) fn of(&self, parts: &Parts) -> Result<(KeyBytes, Caller), NoKey> {
+        let caller = Caller::of(parts);
+        let mut bytes = KeyBytes::default();
+        if self.parts.iter().all(|source| source.write(parts, &caller, &mut bytes).is_some()) {
+            return Ok((bytes, caller));
+        }
+        match self.missing {
+            Missing::Refuse => Err(NoKey),
+            Missing::ClientIp => {
+                let mut bytes = KeyBytes::default();
+                write_address(caller.address, &mut bytes);
+                Ok((bytes, caller))
+            }
+        }
+    }
+}
+
+impl Caller {
+    fn of(parts: &Parts) -> Self {
+        let Some(record) = RequestRecord::of(&parts.extensions) else {
+            return Self { principal: parts.extensions.get().cloned(), ..Self::default() };
+        };
+        let (principal, client, route) =
+            record.with(|summary| (summary.principal.clone(), summary.client, summary.route.clone()));
+        let peer = || record.connection().map(|connection| connection.peer().ip());
+        Self { principal, address: client.map(|client| client.address()).or_else(peer), route }
+    }
+}
+
+impl Source {
+    /// Writes this part of the key, with a letter before that says what it is of.
+    fn write(&self, parts: &Parts, caller: &Caller, bytes: &mut KeyBytes) -> Option<()> {
+        match self {
+            Self::Principal => {
+                let principal = caller.principal.as_ref()?;
+                // The same subject of another issuer is somebody else.
+                let issuer = principal.claim("iss").and_then(|issuer| issuer.as_str()).unwrap_or_default();
+                bytes.write(b"p:");
+                (principal.method(), issuer, principal.id()).hash(bytes);
+                if !principal.quotas().is_empty() {
+                    // Limits of its own are those of the credential: an owner's other keys have others.
+                    principal.credential().hash(bytes);
+                }
+            }
+            Self::ClientIp => write_address(caller.address, bytes),
+            Self::Header(name) => {
+                let mut values = parts.headers.get_all(name).iter().peekable();
+                values.peek()?;
+                bytes.write(b"h:");
+                for value in values {
+                    bytes.write(value.as_bytes());
+                    bytes.write_u8(0xff);
+                }
+            }
+            Self::Route => {
+                bytes.write(b"r:");
+                caller.route.as_deref().unwrap_or_default().hash(bytes);
+            }
+            Self::Everything => bytes.write(b"e:"),
+            Self::Function(function) => {
+                bytes.write(b"f:");
+                function(parts, bytes)?;
+                bytes.write_u8(0xff);
+            }
+        }
+        Some(())
+    }
+}
+
+fn write_address(address: Option<IpAddr>, bytes: &mut KeyBytes) {
+    bytes.write(b"a:");
+    if let Some(address) = address {
+        address::write(address, bytes);
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.parts.iter().map(|part| match part {
+            Source::Principal => "principal",
+            Source::ClientIp => "client_ip",
+            Source::Header(name) => name.as_str(),
+            Source::Route => "route",
+            Source::Everything => "everything",
+            Source::Function(_) => "function",
+        });
+        f.debug_struct("Key")
+            .field("parts", &parts.collect::<Vec<_>>())
+            .field("missing", &self.missing)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,364 @@
+mod server;
+
+use std::hash::Hasher;
+
+use gatewright_core::Quota;
+use proptest::{prelude::*, test_runner::TestRunner};
+
+use self::server::Server;
+use super::*;
+use crate::gcra::{FullAt, Over, Rate};
+
+fn key(name: &str) -> KeyBytes {
+    let mut key = KeyBytes::default();
+    key.write(name.as_bytes());
+    key
+}
+
+fn limits(quotas: &[Quota]) -> Limits {
+    Limits::new("", quotas)
+}
+
+fn builder(server: &Server) -> RedisStoreBuilder {
+    RedisStore::builder(server.url()).timeout(Duration::from_secs(5))
+}
+
+fn store(server: &Server) -> RedisStore {
+    builder(server).build().expect("a URL")
+}
+
+async fn decide(store: &RedisStore, name: &str, limits: &Limits, cost: u32) -> Verdict {
+    store.decide(&key(name), limits, cost).await.expect("Redis answers")
+}
+
+#[tokio::test]
+async fn it_admits_the_burst_and_refuses_what_is_beyond() {
+    let server = Server::start();
+    let store = store(&server);
+    let limits = limits(&[Quota::per_hour(3)]);
+    for left in [2, 1, 0] {
+        let verdict = decide(&store, "a", &limits, 1).await;
+        assert_eq!((verdict.admitted, verdict.readings[0].remaining), (true, left));
+    }
+    let refused = decide(&store, "a", &limits, 1).await;
+    assert!(!refused.admitted);
+    let wait = refused.wait.expect("it need not wait for ever");
+    assert!((1_190_000_000_000..=1_200_000_000_000).contains(&wait), "{wait}");
+    assert!(decide(&store, "b", &limits, 1).await.admitted, "another key");
+    assert_eq!(decide(&store, "b", &limits, 4).await.wait, None, "it never fits");
+}
+
+#[tokio::test]
+async fn a_refusal_by_one_limit_takes_nothing_from_the_others() {
+    let server = Server::start();
+    let store = store(&server);
+    let limits = limits(&[Quota::per_minute(2), Quota::per_day(100)]);
+    for _ in 0..2 {
+        assert!(decide(&store, "a", &limits, 1).await.admitted);
+    }
+    for _ in 0..20 {
+        let refused = decide(&store, "a", &limits, 1).await;
+        assert_eq!((refused.admitted, refused.readings[1].remaining), (false, 98));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_has_to_wait_is_known_here_and_costs_no_call() {
+    let server = Server::start();
+    let store = store(&server);
+    let limits = limits(&[Quota::per_hour(1).burst(4)]);
+    assert!(store.decide_here(&key("a"), &limits, 1).is_none());
+    assert!(decide(&store, "a", &limits, 3).await.admitted);
+    assert!(!decide(&store, "a", &limits, 2).await.admitted);
+    let known = store.decide_here(&key("a"), &limits, 2).expect("a refusal");
+    assert!(!known.admitted && known.wait.is_some_and(|wait| wait > 3_500_000_000_000));
+    assert_eq!(known.readings[0].remaining, 1);
+    assert!(store.decide_here(&key("a"), &limits, 1).is_none(), "what costs less may fit");
+    assert!(store.decide_here(&key("b"), &limits, 2).is_none());
+    let without = builder(&server).without_local_check().build().expect("a URL");
+    assert!(!decide(&without, "a", &limits, 2).await.admitted);
+    assert!(without.decide_here(&key("a"), &limits, 2).is_none());
+}
+
+#[tokio::test]
+async fn buckets_expire_when_they_are_full() {
+    let server = Server::start();
+    let store = store(&server);
+    let limits = limits(&[Quota::per_second(10), Quota::per_second(20)]);
+    assert!(decide(&store, "a", &limits, 5).await.admitted);
+    assert_eq!(server.send("DBSIZE"), ":2\r\n");
+    tokio::task::spawn_blocking(move || server::until("both are gone", || server.send("DBSIZE") == ":0\r\n"))
+        .await
+        .expect("they go");
+}
+
+#[tokio::test]
+async fn a_server_that_has_forgotten_the_script_is_told_it_again() {
+    let server = Server::start();
+    let store = store(&server);
+    let limits = limits(&[Quota::per_hour(10)]);
+    for _ in 0..3 {
+        assert!(decide(&store, "a", &limits, 1).await.admitted);
+        assert_eq!(server.send("SCRIPT FLUSH"), "+OK\r\n");
+    }
+    assert_eq!(store.failures(), 0);
+}
+
+/// Asks for more than the limit gives, for a while, over two stores: what they admit together, and the time it took.
+async fn ask_in_excess(stores: [RedisStore; 2], quota: Quota, lasting: Duration) -> (u64, Duration) {
+    let limits = Arc::new(limits(&[quota]));
+    let started = Instant::now();
+    let askers = (0..16).map(|number| {
+        let (store, limits) = (stores[number % 2].clone(), Arc::clone(&limits));
+        tokio::spawn(async move {
+            let mut admitted = 0;
+            while started.elapsed() < lasting {
+                match store.decide_here(&key("a"), &limits, 1) {
+                    // As a client would that is refused, and so that others get their turn.
+                    Some(_) => time::sleep(Duration::from_millis(1)).await,
+                    None => admitted += u64::from(decide(&store, "a", &limits, 1).await.admitted),
+                }
+            }
+            admitted
+        })
+    });
+    let mut admitted = 0;
+    for asker in askers.collect::<Vec<_>>() {
+        admitted += asker.await.expect("it asks");
+    }
+    (admitted, started.elapsed())
+}
+
+#[tokio::test]
+async fn two_nodes_together_admit_what_one_limit_gives() {
+    let server = Server::start();
+    let stores = [store(&server), store(&server)];
+    let quota = Quota::per_second(500).burst(100);
+    let lasting = Duration::from_secs(if std::env::var_os("GATEWRIGHT_SOAK").is_some() { 10 } else { 3 });
+    let (admitted, elapsed) = ask_in_excess(stores, quota, lasting).await;
+    let most = 100.0 + 500.0 * elapsed.as_secs_f64();
+    println!("{admitted} admitted of {most:.0} in {elapsed:?}");
+    assert!(admitted as f64 <= most + 1.0, "{admitted} of {most}");
+    assert!(admitted as f64 >= (100.0 + 500.0 * lasting.as_secs_f64()) * 0.99, "{admitted} of {most}");
+}
+
+/// How many of so many requests are decided, and what the longest took.
+async fn ask(store: &RedisStore, times: usize) -> (usize, Duration) {
+    let limits = limits(&[Quota::per_second(1_000_000)]);
+    let (mut decided, mut longest) = (0, Duration::ZERO);
+    for _ in 0..times {
+        let started = Instant::now();
+        decided += usize::from(store.decide(&key("a"), &limits, 1).await.is_ok());
+        longest = longest.max(started.elapsed());
+    }
+    (decided, longest)
+}
+
+/// Until requests are decided again.
+async fn recovery(store: &RedisStore) -> Duration {
+    let started = Instant::now();
+    while ask(store, 1).await.0 == 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "it does not recover");
+        time::sleep(Duration::from_millis(1)).await;
+    }
+    started.elapsed()
+}
+
+const TIMEOUT: Duration = Duration::from_millis(400);
+/// What a busy machine may add.
+const GRACE: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn killed_and_started_again_it_costs_no_hang_and_no_error_for_longer_than_the_timeout() {
+    let mut server = Server::start();
+    for fail_closed in [false, true] {
+        let builder = RedisStore::builder(server.url()).timeout(TIMEOUT);
+        let builder = if fail_closed { builder.fail_closed() } else { builder };
+        let store = builder.build().expect("a URL");
+        assert_eq!(ask(&store, 50).await.0, 50);
+        server.kill();
+        let (decided, longest) = ask(&store, 500).await;
+        println!("while it is away: {decided} of 500 decided, the longest took {longest:?}");
+        assert_eq!(decided, 0);
+        assert!(longest < TIMEOUT + GRACE, "{longest:?}");
+        let undecided =
+            store.decide(&key("a"), &limits(&[Quota::per_second(1)]), 1).await.expect_err("it is away");
+        assert_eq!(undecided.is_admitted(), !fail_closed);
+        assert_eq!(store.failures(), 501);
+        server.run();
+        let took = recovery(&store).await;
+        println!("decided again after {took:?}");
+        assert!(took < TIMEOUT + GRACE, "{took:?}");
+        assert_eq!(ask(&store, 50).await.0, 50);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_holds_up_only_who_is_waiting_already() {
+    let server = Server::start();
+    let store = RedisStore::builder(server.url()).timeout(TIMEOUT).build().expect("a URL");
+    assert_eq!(ask(&store, 10).await.0, 10);
+    server.signal("-STOP");
+    let started = Instant::now();
+    let (decided, _) = ask(&store, 200).await;
+    let took = started.elapsed();
+    println!("200 requests while it hangs took {took:?}");
+    assert_eq!(decided, 0);
+    assert!(took < TIMEOUT + GRACE, "only the first waits: {took:?}");
+    server.signal("-CONT");
+    assert!(recovery(&store).await < TIMEOUT + GRACE);
+}
+
+#[tokio::test]
+async fn a_server_that_was_never_there_holds_nobody_up_for_longer_than_the_timeout() {
+    let mut server = Server::start();
+    server.kill();
+    let store = RedisStore::builder(server.url()).timeout(TIMEOUT).build().expect("a URL");
+    let (decided, longest) = ask(&store, 100).await;
+    assert_eq!(decided, 0);
+    assert!(longest < TIMEOUT + GRACE, "{longest:?}");
+    server.run();
+    assert!(recovery(&store).await < TIMEOUT + GRACE);
+}
+
+#[test]
+fn runtimes_of_one_thread_each_share_a_store_and_may_end() {
+    let server = Server::start();
+    let store = store(&server);
+    let limits = Arc::new(limits(&[Quota::per_hour(10)]));
+    for round in 0..3 {
+        let workers = (0..2).map(|_| {
+            let (store, limits) = (store.clone(), Arc::clone(&limits));
+            thread::spawn(move || {
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async {
+                    let mut admitted = 0;
+                    for _ in 0..20 {
+                        let verdict = store.decide(&key(&format!("round {round}")), &limits, 1).await;
+                        // The first request after a runtime's end finds its connection gone.
+                        admitted += u32::from(verdict.is_ok_and(|verdict| verdict.admitted));
+                        time::sleep(Duration::from_millis(2)).await;
+                    }
+                    admitted
+                })
+            })
+        });
+        let admitted = workers.collect::<Vec<_>>().into_iter().map(|worker| worker.join().expect("works"));
+        assert_eq!(admitted.sum::<u32>(), 10);
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_of_three_nodes_holds_limits_on_each_and_goes_on_without_one() {
+    let mut nodes = server::start_cluster();
+    let urls: Vec<_> = nodes.iter().map(Server::url).collect();
+    let store = RedisStore::cluster(urls).timeout(Duration::from_secs(5)).build().expect("URLs");
+    let limits = limits(&[Quota::per_hour(2), Quota::per_day(5)]);
+    for number in 0..60 {
+        let name = format!("user {number}");
+        for admitted in [true, true, false] {
+            let verdict = decide(&store, &name, &limits, 1).await;
+            assert_eq!(verdict.admitted, admitted, "{name}");
+            assert_eq!(verdict.readings.len(), 2);
+        }
+    }
+    let sizes: Vec<_> = nodes.iter().map(|node| node.send("DBSIZE")).collect();
+    assert!(sizes.iter().all(|size| size != ":0\r\n"), "each node has some: {sizes:?}");
+    assert_eq!(store.failures(), 0);
+
+    // Without one node the cluster is told to serve what the others have.
+    for node in &nodes {
+        assert_eq!(node.send("CONFIG SET cluster-require-full-coverage no"), "+OK\r\n");
+    }
+    nodes[2].kill();
+    let urls: Vec<_> = nodes[..2].iter().map(Server::url).collect();
+    let store = RedisStore::cluster(urls).timeout(TIMEOUT).fail_closed().build().expect("URLs");
+    let (mut decided, mut longest) = (0, Duration::ZERO);
+    for number in 0..60 {
+        let started = Instant::now();
+        decided += usize::from(store.decide(&key(&format!("user {number}")), &limits, 1).await.is_ok());
+        longest = longest.max(started.elapsed());
+    }
+    println!("without a node of three: {decided} of 60 decided, the longest took {longest:?}");
+    assert!(decided >= 20, "{decided}");
+    assert!(longest < TIMEOUT + GRACE, "{longest:?}");
+}
+
+#[test]
+fn what_is_no_url_is_refused_and_no_password_is_printed() {
+    for url in ["", "127.0.0.1:6379", "http://127.0.0.1", "redis://:secret@"] {
+        let error = RedisStore::builder(url).build().expect_err(url);
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert!(RedisStore::cluster([url]).build().is_err(), "{url}");
+    }
+    let builder = RedisStore::builder("redis://:secret@127.0.0.1:1");
+    assert!(!format!("{builder:?}").contains("secret"));
+    assert!(!format!("{:?}", builder.build().expect("a URL")).contains("secret"));
+}
+
+/// The script, with a clock that is handed to it: it decides as `gcra.rs` does, in each answer.
+#[test]
+fn the_script_decides_exactly_as_the_local_arithmetic() {
+    let server = Server::start();
+    let client = redis::Client::open(server.url()).expect("a URL");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let connection = runtime.block_on(client.get_multiplexed_async_connection()).expect("a connection");
+    let code = include_str!("../gcra.lua")
+        .replace("redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}")
+        // The server's own clock would make buckets expire.
+        .replace("'PX', string", "'PX', '100000000' or string");
+    let script = redis::Script::new(&code);
+    let quota = prop_oneof![
+        (1_u32..2_000, 1_u64..100_000, 1_u32..50).prop_map(|(units, millis, burst)| Quota::per(
+            units,
+            Duration::from_millis(millis)
+        )
+        .burst(burst)),
+        Just(Quota::per_second(299_993)),
+        Just(Quota::per_day(7).burst(100)),
+    ];
+    let steps = prop::collection::vec((0_u64..3_000_000, 0_u32..60), 1..60);
+    let cases = Cell::new(0);
+    let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    let result = TestRunner::new(config).run(&(quota, steps), |(quota, steps)| {
+        let case = cases.replace(cases.get() + 1);
+        let rate = Rate::new(quota);
+        // A time of these days, which needs 51 of the 53 bits that a number of Lua's has.
+        let start = 1_795_000_000_000_000_u64;
+        let (mut bucket, mut now) = (FullAt::default(), start);
+        for (step, cost) in steps {
+            now += step * step % 50_000_000;
+            let local = rate.take(bucket, now * 1_000, cost);
+            let mut call = script.key(format!("bucket {case}"));
+            call.arg(cost).arg(quota.units()).arg(quota.period().as_micros() as u64).arg(quota.burst_size());
+            call.arg(now / 1_000_000).arg(now % 1_000_000);
+            let answer: Vec<i64> =
+                runtime.block_on(call.invoke_async(&mut connection.clone())).expect("an answer");
+            let wait = match local {
+                Ok(after) => {
+                    bucket = after;
+                    0
+                }
+                Err(Over { wait: Some(wait) }) => wait.div_ceil(1_000) as i64,
+                Err(Over { wait: None }) => -1,
+            };
+            let reading = rate.read(bucket, now * 1_000);
+            prop_assert_eq!(
+                answer,
+                vec![
+                    i64::from(local.is_ok()),
+                    wait,
+                    i64::from(reading.remaining),
+                    reading.reset.div_ceil(1_000) as i64
+                ],
+                "{} at {} costs {}",
+                quota,
+                now - start,
+                cost
+            );
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+}

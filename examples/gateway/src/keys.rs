@@ -1,0 +1,82 @@
+//! `gatewright keys`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use gatewright::auth::{NewApiKey, NewApiKeyError};
+
+use crate::{
+    failure::Failure,
+    say::{print, say},
+};
+
+/// What is done with API keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key: its entry for the keys file on stdout, the key itself, once, on stderr.
+    ///
+    /// For example: `gatewright keys new acme --scope payments:write --limit 100/min >> keys.yaml`.
+    New(New),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The key's name, which the file has once.
+    name: String,
+    /// Whose key it is: the principal of its requests. NAME when left out.
+    #[arg(long)]
+    owner: Option<String>,
+    /// A scope that its holder has. May be repeated.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// When it ends: `2027-06-30` (with that day, UTC) or `2027-06-30T12:00:00Z`.
+    #[arg(long, value_name = "DATE")]
+    expires: Option<String>,
+    /// A limit of its own, `100/min` or `100/min burst 20`. May be repeated.
+    #[arg(long = "limit", value_name = "LIMIT")]
+    limits: Vec<String>,
+    /// The file with the pepper that the gateway is configured with.
+    #[arg(long, value_name = "FILE")]
+    pepper_file: Option<PathBuf>,
+}
+
+pub(crate) fn keys(command: Keys) -> Result<(), Failure> {
+    match command {
+        Keys::New(new) => make(new),
+    }
+}
+
+fn make(new: New) -> Result<(), Failure> {
+    let mut key = NewApiKey::builder(&new.name);
+    if let Some(owner) = new.owner {
+        key = key.owner(owner);
+    }
+    if let Some(end) = new.expires {
+        key = key.expires(end);
+    }
+    key = new.scopes.into_iter().fold(key, |key, scope| key.scope(scope));
+    key = new.limits.into_iter().fold(key, |key, limit| key.limit(limit));
+    if let Some(path) = new.pepper_file {
+        let pepper = std::fs::read(&path).map_err(|error| {
+            Failure::new(format!("error: cannot read {}: {}", path.display(), error.kind()))
+        })?;
+        // As the configuration reads secrets: whoever writes one into a file ends its line.
+        key = key.pepper(pepper.trim_ascii_end());
+    }
+    let key = key.generate().map_err(|error| failure(&error))?;
+    say(format_args!("the key of {}, which is shown this once:\n\n  {}\n", new.name, key.secret()));
+    say("its entry for the keys file:\n");
+    print(key.entry().trim_end());
+    Ok(())
+}
+
+/// What is wrong with what was asked for, without the lines of an entry that nobody has seen.
+fn failure(error: &NewApiKeyError) -> Failure {
+    let Some(problems) = error.problems() else { return Failure::new(format!("error: {error}")) };
+    let told = problems.problems().iter().map(|problem| {
+        let help =
+            if problem.help().is_empty() { String::new() } else { format!("\n  help: {}", problem.help()) };
+        format!("error: {}{help}", problem.message())
+    });
+    Failure::new(told.collect::<Vec<_>>().join("\n"))
+}

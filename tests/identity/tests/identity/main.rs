@@ -1,0 +1,11 @@
+//! Who calls, over real sockets and TLS: refusals touch no service, credentials reach none, and the log tells why.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+
+mod api_keys;
+mod basic;
+mod gateway;
+mod identity_provider;
+mod introspection;
+mod makers;
+mod mtls;
+mod tokens;
