@@ -26,7 +26,7 @@
 //!    extensions (`crit`), encrypted, nested, compressed and detached tokens, two tokens in one request.
 //! 4. Tokens found good are remembered, by a keyed hash of the whole token. Each time, they are held to the clock and
 //!    to the issuer's keys of that moment: a key that is gone takes its tokens with it.
-//! 5. Keys from a file are read again when it changes. Keys from afar ([`Jwks::remote`], [`Jwks::discover`]) are fetched
+//! 5. Keys from a file are read again when it changes. Keys from afar (`Jwks::remote`, `Jwks::discover`, feature `remote`) are fetched
 //!    by one task, at most once in 30 seconds for tokens of unknown keys, and go on while the provider is away.
 //!
 //! # Example
@@ -136,3 +136,8 @@ pub use outcome::{Identity, Outcome, Refusal};
 pub use policy::{Admission, Auth, AuthFuture};
 #[cfg(feature = "remote")]
 pub use provider::ProviderError;
+
+/// The code of the README, so that it is compiled too.
+#[cfg(all(doctest, feature = "remote"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

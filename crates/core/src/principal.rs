@@ -26,7 +26,14 @@ impl Principal {
     /// Starts a principal: its `id` (a token's `sub`, a key's owner), and the `method` that verified it (`jwt`,
     /// `api_key`, `mtls`).
     pub fn builder(id: impl Into<Box<str>>, method: impl Into<Box<str>>) -> PrincipalBuilder {
-        PrincipalBuilder(Inner { id: id.into(), method: method.into(), credential: None, scopes: Vec::new(), claims: Map::new(), quotas: Vec::new() })
+        PrincipalBuilder(Inner {
+            id: id.into(),
+            method: method.into(),
+            credential: None,
+            scopes: Vec::new(),
+            claims: Map::new(),
+            quotas: Vec::new(),
+        })
     }
 
     /// Who calls.

@@ -65,3 +65,8 @@ pub use gatewright_core::{IpNetwork, NotANetwork};
 pub use layer::{IpFilterLayer, IpFilterService};
 pub use list::{IpList, IpListError};
 pub use policy::IpFilter;
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

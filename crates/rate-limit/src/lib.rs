@@ -85,3 +85,8 @@ pub use policy::{Admission, Counts, RateLimit, RateLimitFuture};
 #[cfg(feature = "redis")]
 pub use redis::{NotARedisUrl, RedisStore, RedisStoreBuilder};
 pub use store::{LocalStore, Store};
+
+/// The code of the README, so that it is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,11 +20,14 @@ const LIMITS: &[(&str, usize)] = &[
     ("gatewright-router", 39),
     ("gatewright-client", 89),
     ("gatewright-proxy", 89),
-    ("gatewright-core", 26),
-    ("gatewright-trace", 27),
+    ("gatewright-core", 31),
+    ("gatewright-trace", 32),
     ("gatewright-server", 54),
-    ("gatewright-config", 84),
-    ("gatewright", 27),
+    ("gatewright-config", 131),
+    ("gatewright", 32),
+    ("gatewright-auth", 119),
+    ("gatewright-guard", 59),
+    ("gatewright-rate-limit", 59),
 ];
 
 /// Of the system that most gateways run on, so that the numbers are the same on every machine.

@@ -129,9 +129,10 @@ impl Limits {
         };
         let mut rate = RateLimitLayer::new(*first).key(key(settings)).store(store);
         rate = others.iter().fold(rate, |rate, quota| rate.and(*quota));
-        rate = settings.consumers.iter().fold(rate, |rate, (id, quotas)| {
-            rate.consumer(id.as_str(), quotas.iter().copied())
-        });
+        rate = settings
+            .consumers
+            .iter()
+            .fold(rate, |rate, (id, quotas)| rate.consumer(id.as_str(), quotas.iter().copied()));
         if !settings.name.is_empty() {
             rate = rate.name(settings.name.as_str());
         }
@@ -228,9 +229,8 @@ pub(super) struct Together {
 impl Together {
     pub(super) fn of(limits: &[Limit]) -> Self {
         let rates = |by_principal: bool| {
-            let rates = limits.iter().filter(|limit| {
-                limit.counted.identity.settings.is_by_principal() == by_principal
-            });
+            let rates =
+                limits.iter().filter(|limit| limit.counted.identity.settings.is_by_principal() == by_principal);
             let rates = rates.filter_map(|limit| Some(limit.counted.built.rate.clone()?.cost(limit.cost)));
             rates.reduce(RateLimitLayer::beside).map(RateLimitLayer::into_policy)
         };

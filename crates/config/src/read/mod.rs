@@ -131,7 +131,9 @@ impl<'a> Reader<'a> {
         }
         let unused = |kind, names: &BTreeMap<String, Known>| {
             let unused = names.iter().filter(|(_, known)| !known.used);
-            unused.map(|(name, known)| (format!("no route uses the {kind} `{name}`"), known.span)).collect::<Vec<_>>()
+            unused
+                .map(|(name, known)| (format!("no route uses the {kind} `{name}`"), known.span))
+                .collect::<Vec<_>>()
         };
         for (message, span) in [unused("upstream", &self.upstreams), unused("limit", &self.limits)].concat() {
             let place = Some(self.place(span));

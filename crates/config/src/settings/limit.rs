@@ -91,8 +91,7 @@ pub(super) const LIMIT_KEY: Key = Key::new(
 
 const LIMIT_USES: Shape = Shape::Any(&[Shape::Off, Shape::List(&LIMIT_USE)]);
 
-const LIMIT_USE: Shape =
-    Shape::Any(&[Shape::Rate, Shape::Limit, Shape::Map(&NAMED_LIMIT), Shape::Map(&LIMIT)]);
+const LIMIT_USE: Shape = Shape::Any(&[Shape::Rate, Shape::Limit, Shape::Map(&NAMED_LIMIT), Shape::Map(&LIMIT)]);
 
 static LIMIT: Section = Section {
     title: "a limit",
@@ -105,7 +104,7 @@ static LIMIT: Section = Section {
             "rate",
             RATES,
             "Requests a period. Of several, each holds; `50/s burst 100` gives one a burst of its own.",
-            "[50/s, 10000/day]",
+            "100/min",
         ),
         Key::new("burst", Shape::Number(1, u32::MAX as i64), "How many may come at once, when there is one rate.", "20")
             .absent("as many as a period has"),
@@ -176,7 +175,8 @@ static NAMED_LIMIT: Section = Section {
     about: "A limit of `limits`, for requests that take more than others.",
     keys: &[
         Key::new("name", Shape::Limit, "Its name in `limits`.", "per_user"),
-        Key::new("cost", Shape::Number(1, u32::MAX as i64), "How many units each request takes.", "10").absent("1"),
+        Key::new("cost", Shape::Number(1, u32::MAX as i64), "How many units each request takes.", "10")
+            .absent("1"),
     ],
     rules: &[Rule::Required("name")],
     smallest: "{name: per_user}",
@@ -195,8 +195,10 @@ static STORE: Section = Section {
             "Its URL; of a cluster those of some nodes. A password comes from `${env:NAME}` or `file:PATH`.",
             "\"redis://127.0.0.1:6379\"",
         ),
-        Key::new("cluster", Shape::Flag, "Whether it is a cluster.", "on").absent("`on` when there are several URLs"),
-        Key::new("timeout", Shape::Duration, "How long a request waits for its answer.", "50ms").absent("100ms"),
+        Key::new("cluster", Shape::Flag, "Whether it is a cluster.", "on")
+            .absent("`on` when there are several URLs"),
+        Key::new("timeout", Shape::Duration, "How long a request waits for its answer.", "50ms")
+            .absent("100ms"),
         Key::new(
             "when_down",
             Shape::Word(&["admit", "refuse"]),
@@ -392,10 +394,8 @@ fn consumers(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<(String, Vec<Qu
         }
         return None;
     };
-    let read: Vec<_> = entries
-        .iter()
-        .map(|entry| Some((entry.key.clone(), rates(&entry.value, reader)?)))
-        .collect();
+    let read: Vec<_> =
+        entries.iter().map(|entry| Some((entry.key.clone(), rates(&entry.value, reader)?))).collect();
     let mut read = read.into_iter().collect::<Option<Vec<_>>>()?;
     // Their order says nothing.
     read.sort_by(|one, other| one.0.cmp(&other.0));

@@ -294,9 +294,9 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> Vec<CallerLimit> {
         reader.know_limit(&entry.key, entry.key_span);
         let key = entry.key.as_str();
         if key.contains('/') || key.trim() != key || matches!(key, "" | "off" | "no" | "false") {
-            reader
-                .error(entry.key_span, format!("`{}` cannot name a limit", shorten(key)))
-                .help("a name holds no slash, so that a route can tell it from a rate, and `off` stands for none");
+            reader.error(entry.key_span, format!("`{}` cannot name a limit", shorten(key))).help(
+                "a name holds no slash, so that a route can tell it from a rate, and `off` stands for none",
+            );
         }
         limits.extend(CallerLimit::read(key, &entry.value, reader));
     }

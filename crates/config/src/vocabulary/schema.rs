@@ -149,9 +149,9 @@ impl Shape {
             Self::Rate => word(
                 "^[1-9][0-9]{0,9} */ *([1-9][0-9]*)?(ms|s|sec|second|m|min|minute|h|hour|d|day)( burst [1-9][0-9]{0,9})?$",
             ),
-            Self::LimitKey => word(
-                r"^(principal_or_ip|principal|client_ip|route|all|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$",
-            ),
+            Self::LimitKey => {
+                word(r"^(principal_or_ip|principal|client_ip|route|all|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$")
+            }
             Self::Duration => word(&format!("{NUMBER}(ms|s|m|h|d)$")),
             Self::Size => word(&format!("{NUMBER}(B|KiB|MiB|GiB|KB|kB|MB|GB)$")),
             Self::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),

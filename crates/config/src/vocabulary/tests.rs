@@ -110,7 +110,13 @@ fn errors(file: &Value) -> Vec<Diagnostic> {
 }
 
 fn shape_errors(problems: &[Diagnostic]) -> Vec<Diagnostic> {
-    let other = ["there is no upstream", "there is no limit", "is not a regular expression", "cannot read"];
+    let other = [
+        "there is no upstream",
+        "there is no limit",
+        "the limit `GET` is there twice",
+        "is not a regular expression",
+        "cannot read",
+    ];
     let is_shape = |problem: &&Diagnostic| {
         problem.severity() == crate::Severity::Error
             && !other.iter().any(|text| problem.message().contains(text))
