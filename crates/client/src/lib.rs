@@ -44,6 +44,7 @@
 // docs.rs names the feature of each item.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod alarm;
 mod connect;
 mod http1;
 mod pool;

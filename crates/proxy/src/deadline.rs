@@ -8,9 +8,12 @@ use std::{
     time::Duration,
 };
 
+use gatewright_client::Sending;
 use gatewright_core::{Error, ErrorKind};
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
+
+use crate::body::RequestBody;
 
 /// How far a request's body has come.
 #[derive(Debug)]
@@ -71,6 +74,18 @@ pub(crate) struct Limits {
     pub(crate) idle_timeout: Duration,
 }
 
+/// What a timer comes with.
+pub(crate) trait Timed {
+    /// Ready at `due`.
+    fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>, due: Instant) -> Poll<()>;
+}
+
+impl Timed for Sending<RequestBody> {
+    fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        self.get_mut().poll_due(cx, due.into_std())
+    }
+}
+
 pin_project! {
     /// A response's head that is waited for within the limits.
     // No async function: the future of one would hold the response's twice.
@@ -80,38 +95,33 @@ pin_project! {
         limits: Limits,
         progress: Option<Arc<Progress>>,
         started: Instant,
-        #[pin]
-        timer: Option<Sleep>,
+        // When to look next, at the latest.
+        due: Instant,
     }
 }
 
 impl<F> Within<F> {
-    pub(crate) fn new(response: F, limits: Limits, progress: Option<Arc<Progress>>) -> Self {
-        Self { response, limits, progress, started: Instant::now(), timer: None }
+    /// `started` is when the request went on its way.
+    pub(crate) fn new(response: F, limits: Limits, progress: Option<Arc<Progress>>, started: Instant) -> Self {
+        let first = if progress.is_some() { limits.timeout.min(limits.idle_timeout) } else { limits.timeout };
+        Self { response, limits, progress, started, due: started + first }
     }
 }
 
-impl<F: Future> Future for Within<F> {
+impl<F: Future + Timed> Future for Within<F> {
     type Output = Result<F::Output, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Poll::Ready(response) = this.response.poll(cx) {
+        if let Poll::Ready(response) = this.response.as_mut().poll(cx) {
             return Poll::Ready(Ok(response));
         }
         let Limits { timeout, idle_timeout } = *this.limits;
-        let first = if this.progress.is_some() { timeout.min(idle_timeout) } else { timeout };
-        let started = *this.started;
         loop {
-            let timer = this.timer.as_mut().as_pin_mut();
-            let Some(mut timer) = timer else {
-                this.timer.set(Some(tokio::time::sleep_until(started + first)));
-                continue;
-            };
-            ready!(timer.as_mut().poll(cx));
+            ready!(this.response.as_mut().poll_due(cx, *this.due));
             // Which side has to move, and until when.
             let (since, limit, kind) = match this.progress.as_deref().map(Progress::stand) {
-                None => (started, timeout, ErrorKind::ResponseTimeout),
+                None => (*this.started, timeout, ErrorKind::ResponseTimeout),
                 Some(Stand { moved, state: State::Starved }) => {
                     (moved, idle_timeout, ErrorKind::RequestBodyTimeout)
                 }
@@ -122,21 +132,41 @@ impl<F: Future> Future for Within<F> {
                 return Poll::Ready(Err(Error::new(kind, format!("waited for {limit:?}"))));
             }
             // The body may change hands meanwhile, so look again after the shorter of both limits.
-            timer.reset((since + limit).min(now + first));
+            *this.due = (since + limit).min(now + timeout.min(idle_timeout));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Sleep;
+
     use super::*;
 
     const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), idle_timeout: Duration::from_secs(60) };
 
+    /// An upstream that never answers.
+    struct Silence(Pin<Box<Sleep>>);
+
+    impl Future for Silence {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    impl Timed for Silence {
+        fn poll_due(mut self: Pin<&mut Self>, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+            self.0.as_mut().reset(due);
+            self.0.as_mut().poll(cx)
+        }
+    }
+
     async fn waited(progress: Option<Arc<Progress>>) -> (ErrorKind, u64) {
         let started = Instant::now();
-        let error =
-            Within::new(std::future::pending::<()>(), LIMITS, progress).await.expect_err("it never answers");
+        let response = Silence(Box::pin(tokio::time::sleep(Duration::ZERO)));
+        let error = Within::new(response, LIMITS, progress, started).await.expect_err("it never answers");
         (error.kind(), started.elapsed().as_secs())
     }
 

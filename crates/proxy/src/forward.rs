@@ -180,7 +180,7 @@ impl Exchange {
             Some(connection) => {
                 let endpoint = &upstream.endpoints()[index];
                 exchange.note_endpoint(endpoint);
-                First::Sent(exchange.attempt(connection, request, index, &Spent::default())?)
+                First::Sent(exchange.attempt(connection, request, index, &Spent::default(), started)?)
             }
             None => First::Unsent(index, request),
         };
@@ -200,7 +200,8 @@ impl Exchange {
             self.note_endpoint(endpoint);
             match endpoint.pool.checkout(self.require()).await {
                 Ok(connection) => {
-                    let Attempt { response, sent } = self.attempt(connection, request, index, &spent)?;
+                    let Attempt { response, sent } =
+                        self.attempt(connection, request, index, &spent, Instant::now())?;
                     match self.judge(response.await, sent, &mut spent)? {
                         Verdict::Final(response) => return self.answer(response),
                         Verdict::Again(again) => request = again,
@@ -228,6 +229,7 @@ impl Exchange {
         mut request: Request<RequestBody>,
         index: usize,
         spent: &Spent,
+        now: Instant,
     ) -> Result<Attempt, Error> {
         let Settings { upstream, preserve_host, .. } = &*self.settings;
         let idle_for = connection.idle_for();
@@ -250,7 +252,7 @@ impl Exchange {
             }
         }
         let progress = request.body().progress();
-        let response = Within::new(connection.send(request), self.limits(), progress);
+        let response = Within::new(connection.send(request), self.limits(), progress, now);
         Ok(Attempt { response, sent })
     }
 

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use tokio::{io::AsyncReadExt, task::coop::unconstrained};
 
 use super::{lines::Lines, queue::Queue, templates::Templates};
-use crate::stream::Stream;
+use crate::{alarm::Alarm, stream::Stream};
 
 /// What is read at once of a head, and of a body to begin with.
 const READ: usize = 8 << 10;
@@ -28,6 +28,8 @@ pub(crate) struct Connection<P> {
     pub(super) queue: Queue,
     pub(super) lines: Lines,
     pub(super) templates: Templates,
+    /// For the head of the response.
+    pub(super) alarm: Alarm,
     read_size: usize,
     idle_since: Option<Instant>,
     /// `None` while the task that sends the rest of an overtaken request has it.
@@ -42,6 +44,7 @@ impl<P> Connection<P> {
             queue: Queue::default(),
             lines: Lines::new(),
             templates: Templates::default(),
+            alarm: Alarm::default(),
             read_size: READ,
             idle_since: None,
             place: Some(place),
@@ -76,6 +79,7 @@ impl<P> Connection<P> {
         self.received = BytesMut::new();
         self.queue = Queue::default();
         self.templates = Templates::default();
+        self.alarm = Alarm::default();
     }
 
     /// Whether the endpoint has neither closed it nor sent anything since its last response. No system call is made

@@ -20,7 +20,7 @@ use super::{
     upgraded::Tunnel,
     upload::{Broken, Upload},
 };
-use crate::send_error::SendError;
+use crate::{alarm::Alarm, send_error::SendError};
 
 /// A request on its way. Dropped, it closes the connection.
 pub(crate) struct Exchange<B, P> {
@@ -60,6 +60,11 @@ impl<B, P> Exchange<B, P> {
             interim_seen: 0,
             headers: HeaderMap::new(),
         }
+    }
+
+    /// The connection's, while the response's head is not there.
+    pub(crate) fn alarm(&mut self) -> Option<&mut Alarm> {
+        self.connection.as_mut().map(|connection| &mut connection.alarm)
     }
 }
 

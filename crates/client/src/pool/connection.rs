@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use hyper::{
 };
 
 use super::{PoolBody, place::Place, shard::Idle, streams::StreamPermit};
-use crate::{SendError, http1};
+use crate::{SendError, alarm::Alarm, http1};
 
 /// A connection for one request. It goes back to its pool when the response has been read.
 pub struct Connection<B> {
@@ -86,9 +86,11 @@ where
             Protocol::Http1(connection) => {
                 OnItsWay::Http1(http1::Exchange::new(connection, request, self.interim))
             }
-            Protocol::Http2(mut sender, stream) => {
-                OnItsWay::Http2 { sent: Box::pin(sender.try_send_request(request)), stream: Some(stream) }
-            }
+            Protocol::Http2(mut sender, stream) => OnItsWay::Http2 {
+                sent: Box::pin(sender.try_send_request(request)),
+                stream: Some(stream),
+                alarm: Alarm::default(),
+            },
         })
     }
 }
@@ -99,7 +101,23 @@ pub struct Sending<B>(OnItsWay<B>);
 #[expect(clippy::large_enum_variant, reason = "the larger one is the usual one")]
 enum OnItsWay<B> {
     Http1(http1::Exchange<B, Place<B>>),
-    Http2 { sent: Pin<Box<dyn Future<Output = SentHttp2<B>> + Send>>, stream: Option<StreamPermit<B>> },
+    Http2 {
+        sent: Pin<Box<dyn Future<Output = SentHttp2<B>> + Send>>,
+        stream: Option<StreamPermit<B>>,
+        alarm: Alarm,
+    },
+}
+
+impl<B> Sending<B> {
+    /// Ready at `due`, for who does not want to wait longer. To be asked after each poll that found no response yet: it
+    /// costs less than a timer of one's own, since it stays set from one request of a connection to the next.
+    pub fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        let alarm = match &mut self.0 {
+            OnItsWay::Http1(exchange) => exchange.alarm(),
+            OnItsWay::Http2 { alarm, .. } => Some(alarm),
+        };
+        alarm.map_or(Poll::Pending, |alarm| alarm.poll(cx, due.into()))
+    }
 }
 
 type SentHttp2<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
@@ -116,7 +134,7 @@ where
             OnItsWay::Http1(sent) => {
                 ready!(Pin::new(sent).poll(cx)).map(|response| response.map(PoolBody::http1))
             }
-            OnItsWay::Http2 { sent, stream } => match ready!(sent.as_mut().poll(cx)) {
+            OnItsWay::Http2 { sent, stream, .. } => match ready!(sent.as_mut().poll(cx)) {
                 Ok(response) => {
                     let stream = stream.take().expect("a future is not polled after it has completed");
                     Ok(response.map(|body| PoolBody::http2(body, stream)))
