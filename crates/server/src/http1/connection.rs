@@ -356,7 +356,9 @@ where
         self.settle_upload(cx);
         let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let upgrade = self.upgrade.take();
-        let instead = if let Some(violation) = self.refusal.take() {
+        // A service that answers just so knows, and has told its own log.
+        let refusal = self.refusal.take().filter(|violation| violation.status() != head.status);
+        let instead = if let Some(violation) = refusal {
             let response = refuse(violation, Some(&head.headers));
             self.accepted.refused(&self.shared, Some(&response), violation.reason(), None);
             response

@@ -141,6 +141,14 @@ async fn bad_chunks_abort_the_upstream_request_and_are_answered_400() {
         let seen = origin.requests();
         tally.check(chunks, !seen.iter().any(|request| request.complete), seen);
     }
+    // One line each, though both the server and the layers know of it.
+    let _ = RawClient::once(gateway.address(), "GET /the-last HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    eventually("the last line", || gateway.access_log_text().contains("/the-last")).await;
+    let lines = gateway.access_log(1).await;
+    tally.check("lines of the log", lines.len() == chunks.len() + 1, lines.len());
+    for line in lines.iter().filter(|line| line["path"] != "/the-last") {
+        tally.check("its line", line["status"] == 400 && line.contains_key("rejection"), line);
+    }
     tally.finish(60);
 }
 
