@@ -190,7 +190,7 @@ impl Destination {
             // An attempt over HTTP/2 may have left it there.
             request.headers_mut().remove(TE);
         }
-        // Without it hyper sends no body for methods that seldom have one.
+        // A body that does not know its own length goes in chunks, whatever the client declared.
         if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
             request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }

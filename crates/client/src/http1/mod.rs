@@ -14,6 +14,8 @@ mod chunked;
 mod connection;
 mod encode;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod incoming;
 mod lines;
 mod overtaken;
