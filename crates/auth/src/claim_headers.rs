@@ -41,7 +41,7 @@ fn field(value: &Value) -> Result<HeaderValue, Unfit> {
         Value::Array(members) => {
             let texts: Option<Vec<_>> = members.iter().map(claim_path::text).collect();
             let texts = texts.ok_or(Unfit)?;
-            if texts.iter().any(|text| text.contains(',')) {
+            if texts.iter().any(|text| text.contains(',') || is_trimmed_by_readers(text)) {
                 return Err(Unfit);
             }
             texts.join(",")
@@ -51,10 +51,15 @@ fn field(value: &Value) -> Result<HeaderValue, Unfit> {
         value => claim_path::text(value).ok_or(Unfit)?.into_owned(),
     };
     // Of controls, the type would let a tab through.
-    if text.chars().any(char::is_control) {
+    if text.chars().any(char::is_control) || is_trimmed_by_readers(&text) {
         return Err(Unfit);
     }
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unfit)
+}
+
+/// Whether readers of a field take a space off: `admin ` would be `admin` to them (RFC 9110, section 5.5).
+fn is_trimmed_by_readers(text: &str) -> bool {
+    text.trim() != text
 }
 
 #[cfg(test)]
@@ -81,6 +86,10 @@ mod tests {
             (json!("a\tb"), Err(Unfit)),
             (json!("a\u{85}b"), Err(Unfit)),
             (json!(["a", "b\n"]), Err(Unfit)),
+            (json!("admin "), Err(Unfit)),
+            (json!(" admin"), Err(Unfit)),
+            (json!("admin\u{a0}"), Err(Unfit)),
+            (json!(["a", " admin"]), Err(Unfit)),
         ] {
             let field = field(&value);
             assert_eq!(

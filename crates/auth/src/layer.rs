@@ -1,6 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use gatewright_core::{PolicyLayer, PolicyService};
+use http::HeaderName;
 use tower_layer::Layer;
 
 use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements};
@@ -10,6 +11,7 @@ use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements
 pub struct AuthLayer<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
+    reserved: Vec<HeaderName>,
 }
 
 /// The service that [`AuthLayer`] makes.
@@ -18,7 +20,11 @@ pub type AuthService<A, S> = PolicyService<Auth<A>, S>;
 impl<A: Authenticate> AuthLayer<A> {
     /// Asks this authenticator. All services that the layer makes share its state.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator), requirements: Requirements::default() }
+        Self {
+            authenticator: Arc::new(authenticator),
+            requirements: Requirements::default(),
+            reserved: Vec::new(),
+        }
     }
 
     /// Requires all of these scopes, beside those required before.
@@ -49,9 +55,17 @@ impl<A: Authenticate> AuthLayer<A> {
         self
     }
 
+    /// Removes these header fields of clients, under every alias, whatever the authenticator. An authenticator looks
+    /// after the fields that it sets itself; where a service behind several routes believes a field that only the
+    /// authenticator of another route sets, that one is to be named here.
+    pub fn reserve_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.reserved.extend(names);
+        self
+    }
+
     /// The policy by itself, for stacks assembled of optional policies.
     pub fn into_policy(self) -> Auth<A> {
-        Auth::new(self.authenticator, self.requirements)
+        Auth::new(self.authenticator, self.requirements, &self.reserved)
     }
 }
 
@@ -72,7 +86,11 @@ impl<A: Authenticate, S> Layer<S> for AuthLayer<A> {
 
 impl<A> Clone for AuthLayer<A> {
     fn clone(&self) -> Self {
-        Self { authenticator: Arc::clone(&self.authenticator), requirements: self.requirements.clone() }
+        Self {
+            authenticator: Arc::clone(&self.authenticator),
+            requirements: self.requirements.clone(),
+            reserved: self.reserved.clone(),
+        }
     }
 }
 

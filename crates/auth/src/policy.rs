@@ -8,8 +8,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord};
-use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
+use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord, claims, hop_by_hop};
+use http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
 use pin_project_lite::pin_project;
 
 use crate::{
@@ -28,6 +28,8 @@ pub struct Auth<A> {
 struct Shared<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
+    /// Fields in which no client tells who it is, whatever this authenticator sets.
+    reserved: Box<[HeaderName]>,
 }
 
 /// What is known of the caller of an admitted request.
@@ -35,8 +37,8 @@ struct Shared<A> {
 pub struct Admission(Option<Identity>);
 
 impl<A: Authenticate> Auth<A> {
-    pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements) -> Self {
-        Self { shared: Arc::new(Shared { authenticator, requirements }) }
+    pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements, reserved: &[HeaderName]) -> Self {
+        Self { shared: Arc::new(Shared { authenticator, requirements, reserved: reserved.into() }) }
     }
 }
 
@@ -63,11 +65,15 @@ impl<A: Authenticate> Policy for Auth<A> {
 
     fn granted(&self, Admission(identity): &mut Admission, request: &mut Parts) {
         self.shared.authenticator.remove_credentials(request);
+        for name in &self.shared.reserved {
+            fields::remove(&mut request.headers, name);
+        }
         let Some((principal, headers)) = identity.take().map(Identity::into_parts) else { return };
+        remember_principal(principal, request);
         if let Some(headers) = headers {
+            forget_claims(request);
             fields::set(&mut request.headers, &headers);
         }
-        remember_principal(principal, request);
     }
 }
 
@@ -77,6 +83,27 @@ fn forget_principal(request: &mut Parts) {
         record.with(|summary| summary.principal = None);
     }
     request.extensions.remove::<Principal>();
+}
+
+/// Before the first field of ours is set, what the client says of who calls goes, and what it has nominated as belonging to
+/// its connection: a proxy behind us would otherwise take both away together with ours. Where a
+/// [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) is around us, that is done already.
+fn forget_claims(request: &mut Parts) {
+    let record = match RequestRecord::of(&request.extensions) {
+        Some(record) => record,
+        None => {
+            let record = RequestRecord::new(None);
+            let principal = request.extensions.get::<Principal>().cloned();
+            record.with(|summary| summary.principal = principal);
+            &*request.extensions.get_or_insert_with(|| record)
+        }
+    };
+    let done =
+        record.with(|summary| std::mem::replace(&mut summary.identity_removed, true) || summary.claims_removed);
+    if !done {
+        hop_by_hop::remove_nominated(&mut request.headers);
+        claims::remove(&mut request.headers, true);
+    }
 }
 
 fn remember_principal(principal: Principal, request: &mut Parts) {

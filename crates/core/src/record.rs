@@ -39,6 +39,8 @@ pub struct Summary {
     pub host: Option<HeaderValue>,
     /// Whether [`claims`](crate::claims) that the client may not make have been removed from the request.
     pub claims_removed: bool,
+    /// Whether what the client says of who calls has been removed, so that fields which say it now are a layer's own.
+    pub identity_removed: bool,
     /// The value of `x-request-id`.
     pub request_id: Option<HeaderValue>,
     /// The W3C trace id.

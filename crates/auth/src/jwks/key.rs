@@ -42,6 +42,10 @@ impl Key {
                 "a shared secret verifies HS256, HS384 or HS512, not {algorithm}"
             )));
         };
+        // A public key is known to all, and tokens "signed" with one are the oldest forgery there is.
+        if secret.trim_ascii_start().starts_with(b"-----BEGIN ") {
+            return Err(KeyError::new("a key in PEM is no shared secret"));
+        }
         let least = hash.digest_algorithm().output_len();
         if secret.len() < least {
             return Err(KeyError::new(format!("a secret for {algorithm} has at least {least} bytes")));

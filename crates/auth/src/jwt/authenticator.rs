@@ -74,7 +74,8 @@ impl Jwt {
     }
 
     /// Takes the tokens of another's issuers too, each by its own keys and settings. A token is verified by the issuer
-    /// that it names, and by no other. Where tokens stand, and all else that is not an issuer's, stays as it is here.
+    /// that it names, and by no other; of two of one name, by the first. Where tokens stand, and all else that is not an
+    /// issuer's, stays as it is here.
     pub fn or(self, other: Self) -> Self {
         self.change(|inner| inner.issuers.extend_from_slice(&other.0.issuers))
     }
@@ -228,7 +229,7 @@ impl Inner {
     }
 
     fn verify(&self, text: &str, digest: Digest, now: u64) -> Result<Outcome, Failed> {
-        let token = Token::parse(text, self.max_size)?;
+        let token = Token::parse(text)?;
         let issuer = self.issuer(token.claims.get("iss"))?;
         match self.issuers[issuer].verify(token, now) {
             Ok(verified) => {
@@ -279,7 +280,8 @@ impl Authenticate for Jwt {
 
     fn authenticate(&self, request: &Parts) -> Attempt<JwtFuture> {
         let text = match self.0.places.find(request) {
-            Ok(Some(text)) => text,
+            Ok(Some(text)) if text.len() <= self.0.max_size => text,
+            Ok(Some(_)) => return Attempt::Now(Refusal::from(Fault::TooLarge).into()),
             Ok(None) => return Attempt::Now(Outcome::NoCredential),
             Err(unreadable) => return Attempt::Now(Refusal::from(Fault::from(unreadable)).into()),
         };

@@ -3,6 +3,7 @@
 
 mod accepted;
 mod asking;
+mod by_algorithm;
 mod challenges;
 mod combined;
 mod forged;
