@@ -7,6 +7,46 @@ use tower_layer::Layer;
 use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements};
 
 /// Lets only those requests go on of which it is known who calls.
+///
+/// # Example
+///
+/// ```
+/// use gatewright_auth::{ApiKeys, AuthLayer, NewApiKey};
+/// use http::{Request, Response};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = NewApiKey::builder("acme").generate()?;
+/// let orders = ServiceBuilder::new()
+///     .layer(AuthLayer::new(ApiKeys::from_yaml(key.entry()).build()?))
+///     .service(service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(()))));
+///
+/// let response = orders.clone().oneshot(Request::new(())).await?;
+/// assert_eq!(response.status(), 401);
+/// let request = Request::get("/").header("x-api-key", key.secret()).body(())?;
+/// assert_eq!(orders.oneshot(request).await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Customised: a scope and a role are required, and a header field in which other routes tell who calls is no client's
+/// to fill in.
+///
+/// ```
+/// use gatewright_auth::{Algorithm, AuthLayer, Jwks, Jwt};
+/// use http::HeaderName;
+///
+/// # let secret = [7; 32];
+/// let users = Jwt::new(Jwks::secret(Algorithm::Hs256, &secret)?).issuer("https://id.example/").audience("api");
+/// let layer = AuthLayer::new(users)
+///     .scopes(["orders:write"])
+///     .roles("realm_access.roles", ["clerk", "admin"])
+///     .claim("tenant", ["t1"])
+///     .reserve_headers([HeaderName::from_static("x-acme-partner")]);
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::KeyError>(())
+/// ```
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct AuthLayer<A> {
     authenticator: Arc<A>,

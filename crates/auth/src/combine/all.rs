@@ -27,6 +27,20 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Identity, Outcome};
 /// let layer = AuthLayer::new(All::of(device).and(user)).scopes(["orders:write"]);
 /// # Ok::<(), KeyError>(())
 /// ```
+///
+/// Customised: a certificate, and beside it a token of either kind.
+///
+/// ```
+/// use gatewright_auth::{All, Any, AuthLayer, Mtls};
+/// # use gatewright_auth::{Algorithm, Jwks, Jwt};
+/// # let staff = Jwt::new(Jwks::secret(Algorithm::Hs256, &[7; 32])?).issuer("https://id.example/").audience("api");
+/// # let partner = staff.clone();
+///
+/// let devices = Mtls::new().san("spiffe://example.com/device/*")?;
+/// let layer = AuthLayer::new(All::of(devices).and(Any::of(staff).or(partner)));
+/// # let _ = layer;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct All(Arc<[Authenticator]>);
 

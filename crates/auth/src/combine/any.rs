@@ -26,6 +26,19 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, outcome::
 /// let layer = AuthLayer::new(Any::of(app).or(partner));
 /// # Ok::<(), KeyError>(())
 /// ```
+///
+/// Customised: a list that is read from somewhere, and nobody refused who shows no credential at all.
+///
+/// ```
+/// use gatewright_auth::{Anonymous, Any, AuthLayer, Authenticator, Mtls};
+/// # use gatewright_auth::{Algorithm, Jwks, Jwt, KeyError};
+/// # let app = Jwt::new(Jwks::secret(Algorithm::Hs256, &[7; 32])?).issuer("https://id.example/").audience("api");
+///
+/// let listed = [Authenticator::new(app), Authenticator::new(Mtls::new())];
+/// let layer = AuthLayer::new(listed.into_iter().collect::<Any>().or(Anonymous::new()));
+/// # let _ = layer;
+/// # Ok::<(), KeyError>(())
+/// ```
 #[derive(Clone)]
 pub struct Any(Arc<[Authenticator]>);
 

@@ -26,6 +26,46 @@ use crate::{
 };
 
 /// Asks the issuer of opaque tokens who calls (RFC 7662). Cheap to clone; clones share what is known.
+///
+/// 1. A token is asked about once: who shows it meanwhile waits for the same answer.
+/// 2. That it is active holds until its `exp`, and for a minute at most unless set: so long does a token go on that has
+///    been revoked. That it is not holds for ten seconds.
+/// 3. Without an answer in time nobody comes in, save those who are known: 503.
+///
+/// # Example
+///
+/// ```no_run
+/// use gatewright_auth::{AuthLayer, Introspection};
+///
+/// # let secret = "";
+/// let tokens = Introspection::builder("https://id.example/introspect").client("gateway", secret).build()?;
+/// let layer = AuthLayer::new(tokens);
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::ProviderError>(())
+/// ```
+///
+/// Customised: tokens of one issuer for one audience, believed for ten seconds; and who calls told to the service.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use gatewright_auth::{AuthLayer, Introspection};
+/// use http::HeaderName;
+///
+/// # let secret = "";
+/// let tokens = Introspection::builder("https://id.example/introspect")
+///     .client("gateway", secret)
+///     .ca(std::fs::read("internal.pem")?)
+///     .timeout(Duration::from_secs(1))
+///     .issuer("https://id.example/")
+///     .audience("orders")
+///     .max_cache(Duration::from_secs(10))
+///     .claim_header(HeaderName::from_static("x-user-id"), "sub")
+///     .build()?;
+/// let layer = AuthLayer::new(tokens).scopes(["orders:read"]);
+/// # let _ = layer;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "an authenticator does nothing until a layer asks it"]
 pub struct Introspection(Arc<Inner>);

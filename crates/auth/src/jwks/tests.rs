@@ -139,7 +139,8 @@ fn an_rsa_key_that_would_let_anybody_sign_is_refused() {
     let padded = [&[0; 128], half].concat();
     let with_a_zero = [&[0], &n[..]].concat();
     let even = [&n[..255], &[2]].concat();
-    for n in [half, &padded, &with_a_zero, &even, &[0xff; 1025], &[]] {
+    assert_eq!(key(&with_a_zero, &[1, 0, 1]), Ok(1));
+    for n in [half, &padded, &even, &[0xff; 1025], &[]] {
         assert!(key(n, &[1, 0, 1]).is_err(), "{} octets", n.len());
     }
 }

@@ -8,6 +8,7 @@ mod challenges;
 mod combined;
 mod forged;
 mod keys;
+mod properties;
 mod remembered;
 mod token;
 mod upstream;
