@@ -1,12 +1,9 @@
 //! Claims that services are told of in header fields.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use crate::{
-    claim_path::{self, ClaimPath},
-    fields,
-};
+use crate::claim_path::{self, ClaimPath};
 
 /// Which claims go into which header fields.
 #[derive(Debug, Clone, Default)]
@@ -27,11 +24,9 @@ impl ClaimHeaders {
         there.map(|(name, value)| Ok((name.clone(), field(value)?))).collect()
     }
 
-    /// Removes what clients say in these fields.
-    pub(crate) fn remove_from(&self, headers: &mut HeaderMap) {
-        for (name, _) in &self.0 {
-            fields::remove(headers, name);
-        }
+    /// The names of the fields.
+    pub(crate) fn names(&self) -> impl Iterator<Item = HeaderName> {
+        self.0.iter().map(|(name, _)| name.clone())
     }
 }
 

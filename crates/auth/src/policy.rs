@@ -28,8 +28,8 @@ pub struct Auth<A> {
 struct Shared<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
-    /// Fields in which no client tells who it is, whatever this authenticator sets.
-    reserved: Box<[HeaderName]>,
+    /// Fields in which no client tells who it is.
+    reserved: Arc<[HeaderName]>,
 }
 
 /// What is known of the caller of an admitted request.
@@ -38,7 +38,13 @@ pub struct Admission(Option<Identity>);
 
 impl<A: Authenticate> Auth<A> {
     pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements, reserved: &[HeaderName]) -> Self {
-        Self { shared: Arc::new(Shared { authenticator, requirements, reserved: reserved.into() }) }
+        let mut names = authenticator.header_names();
+        for name in reserved {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        Self { shared: Arc::new(Shared { authenticator, requirements, reserved: names.into() }) }
     }
 }
 
@@ -65,13 +71,13 @@ impl<A: Authenticate> Policy for Auth<A> {
 
     fn granted(&self, Admission(identity): &mut Admission, request: &mut Parts) {
         self.shared.authenticator.remove_credentials(request);
-        for name in &self.shared.reserved {
+        for name in &*self.shared.reserved {
             fields::remove(&mut request.headers, name);
         }
-        let Some((principal, headers)) = identity.take().map(Identity::into_parts) else { return };
-        remember_principal(principal, request);
+        let (principal, headers) = identity.take().map(Identity::into_parts).unzip();
+        let headers = headers.flatten();
+        remember(principal, &self.shared.reserved, headers.is_some(), request);
         if let Some(headers) = headers {
-            forget_claims(request);
             fields::set(&mut request.headers, &headers);
         }
     }
@@ -85,33 +91,43 @@ fn forget_principal(request: &mut Parts) {
     request.extensions.remove::<Principal>();
 }
 
+/// Writes down who calls, and in which fields that is told. Without a record the principal is in the extensions; where
+/// there are such fields, so is then a record, since a proxy behind has to know of them.
+///
 /// Before the first field of ours is set, what the client says of who calls goes, and what it has nominated as belonging to
-/// its connection: a proxy behind us would otherwise take both away together with ours. Where a
+/// its connection: the proxy would otherwise take both away together with ours. Where a
 /// [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) is around us, that is done already.
-fn forget_claims(request: &mut Parts) {
-    let record = match RequestRecord::of(&request.extensions) {
-        Some(record) => record,
-        None => {
-            let record = RequestRecord::new(None);
-            let principal = request.extensions.get::<Principal>().cloned();
-            record.with(|summary| summary.principal = principal);
-            &*request.extensions.get_or_insert_with(|| record)
+fn remember(principal: Option<Principal>, reserved: &Arc<[HeaderName]>, tells: bool, request: &mut Parts) {
+    let Parts { headers, extensions, .. } = request;
+    if RequestRecord::of(extensions).is_none() {
+        if let Some(principal) = &principal {
+            extensions.insert(principal.clone());
         }
-    };
-    let done =
-        record.with(|summary| std::mem::replace(&mut summary.identity_removed, true) || summary.claims_removed);
-    if !done {
-        hop_by_hop::remove_nominated(&mut request.headers);
-        claims::remove(&mut request.headers, true);
+        if tells || !reserved.is_empty() {
+            extensions.insert(RequestRecord::new(None));
+        }
+    }
+    let Some(record) = RequestRecord::of(extensions) else { return };
+    let forgotten = record.with(|summary| {
+        summary.principal = principal;
+        reserve(&mut summary.identity_fields, reserved);
+        let forgotten = summary.claims_removed || summary.identity_removed;
+        summary.identity_removed |= tells;
+        forgotten
+    });
+    if tells && !forgotten {
+        hop_by_hop::remove_nominated(headers);
+        claims::remove(headers, true);
     }
 }
 
-fn remember_principal(principal: Principal, request: &mut Parts) {
-    match RequestRecord::of(&request.extensions) {
-        Some(record) => record.with(|summary| summary.principal = Some(principal)),
-        None => {
-            request.extensions.insert(principal);
-        }
+/// Adds these names to those that a layer around this one has reserved, which nearly always are none.
+fn reserve(before: &mut Option<Arc<[HeaderName]>>, names: &Arc<[HeaderName]>) {
+    if !names.is_empty() {
+        *before = Some(match before.take() {
+            None => Arc::clone(names),
+            Some(before) => before.iter().chain(&**names).cloned().collect(),
+        });
     }
 }
 

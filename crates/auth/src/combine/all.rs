@@ -7,7 +7,7 @@ use std::{
 };
 
 use gatewright_core::Principal;
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 use serde_json::Map;
 
 use super::{Authenticator, AuthenticatorFuture};
@@ -103,6 +103,10 @@ impl Authenticate for All {
         for member in &*self.0 {
             member.remove_credentials(request);
         }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.iter().flat_map(Authenticate::header_names).collect()
     }
 }
 

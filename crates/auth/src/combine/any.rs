@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 
 use super::{Authenticator, AuthenticatorFuture};
 use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, outcome::RefusalKind};
@@ -101,6 +101,10 @@ impl Authenticate for Any {
         for member in &*self.0 {
             member.remove_credentials(request);
         }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.iter().flat_map(Authenticate::header_names).collect()
     }
 }
 

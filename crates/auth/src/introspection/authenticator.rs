@@ -2,13 +2,16 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
 use gatewright_core::Body;
 use http::{
-    HeaderValue, Method, Request,
+    HeaderName, HeaderValue, Method, Request,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
     request::Parts,
 };
@@ -79,6 +82,8 @@ struct Inner {
     // Apart, so that tokens made up push out no good ones.
     refused: TokenCache<Refused>,
     flights: Flights<Answer>,
+    /// When the log was told last that there is no answer, in seconds since 1970.
+    told: AtomicU64,
 }
 
 /// A token that is active, and until when that is believed, in seconds since 1970.
@@ -145,6 +150,7 @@ impl Introspection {
             refused: TokenCache::new(settings.capacity.min(REFUSED)),
             settings,
             flights: Flights::default(),
+            told: AtomicU64::new(0),
         }))
     }
 }
@@ -185,7 +191,11 @@ impl Inner {
         match self.endpoint.send(request).await {
             Ok(answer) => Answer::read(&answer.body, &self.settings, self.settings.clock.seconds()),
             Err(error) => {
-                tracing::warn!("a token cannot be asked about: {error}");
+                // Once a second: every token that is made up would be a line otherwise.
+                let now = self.settings.clock.seconds();
+                if self.told.swap(now, Ordering::Relaxed) != now {
+                    tracing::warn!("tokens cannot be asked about: {error}");
+                }
                 Answer::None
             }
         }
@@ -236,7 +246,10 @@ impl Authenticate for Introspection {
 
     fn remove_credentials(&self, request: &mut Parts) {
         self.0.settings.places.remove(request);
-        self.0.settings.headers.remove_from(&mut request.headers);
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.settings.headers.names().collect()
     }
 }
 

@@ -346,9 +346,10 @@ impl Authenticate for Jwt {
 
     fn remove_credentials(&self, request: &mut Parts) {
         self.0.places.remove(request);
-        for issuer in &self.0.issuers {
-            issuer.headers.remove_from(&mut request.headers);
-        }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.issuers.iter().flat_map(|issuer| issuer.headers.names()).collect()
     }
 }
 
