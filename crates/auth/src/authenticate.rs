@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 
 use crate::{Cause, Challenge, Outcome};
 
@@ -26,7 +26,7 @@ use crate::{Cause, Challenge, Outcome};
 ///    metrics, never the client, and hold nothing of the credential.
 /// 5. [`remove_credentials`](Self::remove_credentials) is called for each request that is admitted, on every
 ///    authenticator of the layer, whichever of them it was that admitted it: a key that nobody had to look at is still
-///    not for the service. It also removes what clients sent in the header fields that this authenticator sets. Only
+///    not for the service. What clients sent in the fields of [`header_names`](Self::header_names) is removed too. Only
 ///    then are the header fields of the [`Identity`](crate::Identity) set.
 /// 6. A panic is a bug, not a refusal.
 ///
@@ -45,10 +45,16 @@ pub trait Authenticate: Send + Sync + 'static {
     /// there is no scheme for it, as with client certificates; a refusal without any challenge is a 403.
     fn challenges(&self, cause: Cause<'_>) -> Vec<Challenge>;
 
-    /// Takes its credentials out of a request that is about to go on, and what clients sent in the header fields that
-    /// only this authenticator may set.
+    /// Takes its credentials out of a request that is about to go on.
     fn remove_credentials(&self, request: &mut Parts) {
         let _ = request;
+    }
+
+    /// The header fields in which it alone tells the service who calls. A layer asks once, and removes these fields of
+    /// clients from every request that goes on, under every alias (`X_User_Id`), in trailers too, whether or not there
+    /// is something to tell in them.
+    fn header_names(&self) -> Vec<HeaderName> {
+        Vec::new()
     }
 }
 

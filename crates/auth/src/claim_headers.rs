@@ -1,12 +1,9 @@
 //! Claims that services are told of in header fields.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use crate::{
-    claim_path::{self, ClaimPath},
-    fields,
-};
+use crate::claim_path::{self, ClaimPath};
 
 /// Which claims go into which header fields.
 #[derive(Debug, Clone, Default)]
@@ -27,11 +24,9 @@ impl ClaimHeaders {
         there.map(|(name, value)| Ok((name.clone(), field(value)?))).collect()
     }
 
-    /// Removes what clients say in these fields.
-    pub(crate) fn remove_from(&self, headers: &mut HeaderMap) {
-        for (name, _) in &self.0 {
-            fields::remove(headers, name);
-        }
+    /// The names of the fields.
+    pub(crate) fn names(&self) -> impl Iterator<Item = HeaderName> {
+        self.0.iter().map(|(name, _)| name.clone())
     }
 }
 
@@ -41,7 +36,7 @@ fn field(value: &Value) -> Result<HeaderValue, Unfit> {
         Value::Array(members) => {
             let texts: Option<Vec<_>> = members.iter().map(claim_path::text).collect();
             let texts = texts.ok_or(Unfit)?;
-            if texts.iter().any(|text| text.contains(',')) {
+            if texts.iter().any(|text| text.contains(',') || is_trimmed_by_readers(text)) {
                 return Err(Unfit);
             }
             texts.join(",")
@@ -51,10 +46,15 @@ fn field(value: &Value) -> Result<HeaderValue, Unfit> {
         value => claim_path::text(value).ok_or(Unfit)?.into_owned(),
     };
     // Of controls, the type would let a tab through.
-    if text.chars().any(char::is_control) {
+    if text.chars().any(char::is_control) || is_trimmed_by_readers(&text) {
         return Err(Unfit);
     }
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unfit)
+}
+
+/// Whether readers of a field take a space off: `admin ` would be `admin` to them (RFC 9110, section 5.5).
+fn is_trimmed_by_readers(text: &str) -> bool {
+    text.trim() != text
 }
 
 #[cfg(test)]
@@ -81,6 +81,10 @@ mod tests {
             (json!("a\tb"), Err(Unfit)),
             (json!("a\u{85}b"), Err(Unfit)),
             (json!(["a", "b\n"]), Err(Unfit)),
+            (json!("admin "), Err(Unfit)),
+            (json!(" admin"), Err(Unfit)),
+            (json!("admin\u{a0}"), Err(Unfit)),
+            (json!(["a", " admin"]), Err(Unfit)),
         ] {
             let field = field(&value);
             assert_eq!(

@@ -1,15 +1,57 @@
 use std::{fmt, sync::Arc};
 
 use gatewright_core::{PolicyLayer, PolicyService};
+use http::HeaderName;
 use tower_layer::Layer;
 
 use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements};
 
 /// Lets only those requests go on of which it is known who calls.
+///
+/// # Example
+///
+/// ```
+/// use gatewright_auth::{ApiKeys, AuthLayer, NewApiKey};
+/// use http::{Request, Response};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = NewApiKey::builder("acme").generate()?;
+/// let orders = ServiceBuilder::new()
+///     .layer(AuthLayer::new(ApiKeys::from_yaml(key.entry()).build()?))
+///     .service(service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(()))));
+///
+/// let response = orders.clone().oneshot(Request::new(())).await?;
+/// assert_eq!(response.status(), 401);
+/// let request = Request::get("/").header("x-api-key", key.secret()).body(())?;
+/// assert_eq!(orders.oneshot(request).await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Customised: a scope and a role are required, and a header field in which other routes tell who calls is no client's
+/// to fill in.
+///
+/// ```
+/// use gatewright_auth::{Algorithm, AuthLayer, Jwks, Jwt};
+/// use http::HeaderName;
+///
+/// # let secret = [7; 32];
+/// let users = Jwt::new(Jwks::secret(Algorithm::Hs256, &secret)?).issuer("https://id.example/").audience("api");
+/// let layer = AuthLayer::new(users)
+///     .scopes(["orders:write"])
+///     .roles("realm_access.roles", ["clerk", "admin"])
+///     .claim("tenant", ["t1"])
+///     .reserve_headers([HeaderName::from_static("x-acme-partner")]);
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::KeyError>(())
+/// ```
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct AuthLayer<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
+    reserved: Vec<HeaderName>,
 }
 
 /// The service that [`AuthLayer`] makes.
@@ -18,7 +60,11 @@ pub type AuthService<A, S> = PolicyService<Auth<A>, S>;
 impl<A: Authenticate> AuthLayer<A> {
     /// Asks this authenticator. All services that the layer makes share its state.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator), requirements: Requirements::default() }
+        Self {
+            authenticator: Arc::new(authenticator),
+            requirements: Requirements::default(),
+            reserved: Vec::new(),
+        }
     }
 
     /// Requires all of these scopes, beside those required before.
@@ -49,9 +95,17 @@ impl<A: Authenticate> AuthLayer<A> {
         self
     }
 
+    /// Removes these header fields of clients, under every alias, whatever the authenticator. An authenticator looks
+    /// after the fields that it sets itself; where a service behind several routes believes a field that only the
+    /// authenticator of another route sets, that one is to be named here.
+    pub fn reserve_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.reserved.extend(names);
+        self
+    }
+
     /// The policy by itself, for stacks assembled of optional policies.
     pub fn into_policy(self) -> Auth<A> {
-        Auth::new(self.authenticator, self.requirements)
+        Auth::new(self.authenticator, self.requirements, &self.reserved)
     }
 }
 
@@ -72,7 +126,11 @@ impl<A: Authenticate, S> Layer<S> for AuthLayer<A> {
 
 impl<A> Clone for AuthLayer<A> {
     fn clone(&self) -> Self {
-        Self { authenticator: Arc::clone(&self.authenticator), requirements: self.requirements.clone() }
+        Self {
+            authenticator: Arc::clone(&self.authenticator),
+            requirements: self.requirements.clone(),
+            reserved: self.reserved.clone(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //!    [`RequestRecord`](gatewright_core::RequestRecord), or into its extensions where there is no record.
 //! 4. Credentials are taken out of a request that goes on, also those that nobody had to look at, unless they are
 //!    asked to be kept; so are header fields in which only an authenticator may tell the service who calls, under every
-//!    alias (`X_User_Id`).
+//!    alias (`X_User_Id`). What it tells then reaches the service, whatever the client has said in `Connection`.
 //! 5. A refusal is 401 with a challenge for each scheme (RFC 9110, RFC 6750), 403 where no other credential of the same
 //!    caller would help, as `application/problem+json`. Why a credential was refused stands in the log, as a short
 //!    stable word (`jwt_expired`), and nowhere else: no two refusals of one kind differ for the client.
@@ -27,7 +27,7 @@
 //! 4. Tokens found good are remembered, by a keyed hash of the whole token. Each time, they are held to the clock and
 //!    to the issuer's keys of that moment: a key that is gone takes its tokens with it.
 //! 5. Keys from a file are read again when it changes. Keys from afar (`Jwks::remote`, `Jwks::discover`, feature `remote`) are fetched
-//!    by one task, at most once in 30 seconds for tokens of unknown keys, and go on while the provider is away.
+//!    by one task, for tokens of unknown keys at most once in 30 seconds, and go on while the provider is away.
 //!
 //! # Example
 //!

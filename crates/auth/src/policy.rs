@@ -8,8 +8,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord};
-use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
+use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord, claims, hop_by_hop};
+use http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
 use pin_project_lite::pin_project;
 
 use crate::{
@@ -28,6 +28,8 @@ pub struct Auth<A> {
 struct Shared<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
+    /// Fields in which no client tells who it is.
+    reserved: Arc<[HeaderName]>,
 }
 
 /// What is known of the caller of an admitted request.
@@ -35,8 +37,14 @@ struct Shared<A> {
 pub struct Admission(Option<Identity>);
 
 impl<A: Authenticate> Auth<A> {
-    pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements) -> Self {
-        Self { shared: Arc::new(Shared { authenticator, requirements }) }
+    pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements, reserved: &[HeaderName]) -> Self {
+        let mut names = authenticator.header_names();
+        for name in reserved {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        Self { shared: Arc::new(Shared { authenticator, requirements, reserved: names.into() }) }
     }
 }
 
@@ -63,11 +71,15 @@ impl<A: Authenticate> Policy for Auth<A> {
 
     fn granted(&self, Admission(identity): &mut Admission, request: &mut Parts) {
         self.shared.authenticator.remove_credentials(request);
-        let Some((principal, headers)) = identity.take().map(Identity::into_parts) else { return };
+        for name in &*self.shared.reserved {
+            fields::remove(&mut request.headers, name);
+        }
+        let (principal, headers) = identity.take().map(Identity::into_parts).unzip();
+        let headers = headers.flatten();
+        remember(principal, &self.shared.reserved, headers.is_some(), request);
         if let Some(headers) = headers {
             fields::set(&mut request.headers, &headers);
         }
-        remember_principal(principal, request);
     }
 }
 
@@ -79,12 +91,43 @@ fn forget_principal(request: &mut Parts) {
     request.extensions.remove::<Principal>();
 }
 
-fn remember_principal(principal: Principal, request: &mut Parts) {
-    match RequestRecord::of(&request.extensions) {
-        Some(record) => record.with(|summary| summary.principal = Some(principal)),
-        None => {
-            request.extensions.insert(principal);
+/// Writes down who calls, and in which fields that is told. Without a record the principal is in the extensions; where
+/// there are such fields, so is then a record, since a proxy behind has to know of them.
+///
+/// Before the first field of ours is set, what the client says of who calls goes, and what it has nominated as belonging to
+/// its connection: the proxy would otherwise take both away together with ours. Where a
+/// [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) is around us, that is done already.
+fn remember(principal: Option<Principal>, reserved: &Arc<[HeaderName]>, tells: bool, request: &mut Parts) {
+    let Parts { headers, extensions, .. } = request;
+    if RequestRecord::of(extensions).is_none() {
+        if let Some(principal) = &principal {
+            extensions.insert(principal.clone());
         }
+        if tells || !reserved.is_empty() {
+            extensions.insert(RequestRecord::new(None));
+        }
+    }
+    let Some(record) = RequestRecord::of(extensions) else { return };
+    let forgotten = record.with(|summary| {
+        summary.principal = principal;
+        reserve(&mut summary.identity_fields, reserved);
+        let forgotten = summary.claims_removed || summary.identity_removed;
+        summary.identity_removed |= tells;
+        forgotten
+    });
+    if tells && !forgotten {
+        hop_by_hop::remove_nominated(headers);
+        claims::remove(headers, true);
+    }
+}
+
+/// Adds these names to those that a layer around this one has reserved, which nearly always are none.
+fn reserve(before: &mut Option<Arc<[HeaderName]>>, names: &Arc<[HeaderName]>) {
+    if !names.is_empty() {
+        *before = Some(match before.take() {
+            None => Arc::clone(names),
+            Some(before) => before.iter().chain(&**names).cloned().collect(),
+        });
     }
 }
 

@@ -10,8 +10,13 @@ use serde_json::{Map, Value};
 
 /// The object that the text is.
 pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
-    serde_json::from_slice::<Unambiguous>(text).ok()?;
-    serde_json::from_slice(text).ok()
+    read(text).ok()
+}
+
+/// The object that the text is, or why it is none.
+pub(crate) fn read(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_slice::<Unambiguous>(text)?;
+    serde_json::from_slice(text)
 }
 
 /// Any value, looked through for names that come twice.

@@ -29,6 +29,12 @@ pub fn remove(headers: &mut HeaderMap, trusted: bool) {
     });
 }
 
+/// Removes what the sender of these headers says of the hops before it. What is said of who calls stays: a layer has
+/// looked after that already, and may have said it itself.
+pub fn remove_forwarding(headers: &mut HeaderMap) {
+    remove_where(headers, |name| claim(name) == Some(Claim::Forwarding));
+}
+
 /// Removes every claim from a request's trailer section, and names that could be read as another.
 pub fn remove_from_trailers(trailers: &mut HeaderMap) {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -202,6 +208,18 @@ mod tests {
         assert!(left(&names, false).is_empty());
         let kept = left(&names, true);
         assert_eq!(kept, ["x-forwarded-for", "x_forwarded_for", "x-forwarded_proto", "forwarded", "x.real.ip"]);
+    }
+
+    #[test]
+    fn what_a_layer_says_of_who_calls_stays_where_only_hops_are_looked_for() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-user-id", "x-forwarded-client-cert", "x-forwarded-user", "x-forwarded-for", "x_real_ip"]
+        {
+            headers.append(name, HeaderValue::from_static("v"));
+        }
+        remove_forwarding(&mut headers);
+        let kept: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
+        assert_eq!(kept, ["x-user-id", "x-forwarded-client-cert", "x-forwarded-user"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Extensions, HeaderValue};
+use http::{Extensions, HeaderName, HeaderValue};
 
 use crate::{ClientInfo, ConnectionInfo, ErrorKind, Principal, Rejection};
 
@@ -39,6 +39,10 @@ pub struct Summary {
     pub host: Option<HeaderValue>,
     /// Whether [`claims`](crate::claims) that the client may not make have been removed from the request.
     pub claims_removed: bool,
+    /// Whether what the client says of who calls has been removed, so that fields which say it now are a layer's own.
+    pub identity_removed: bool,
+    /// Fields in which a layer alone says who calls, beside those of [`claims`](crate::claims): no trailer may have them.
+    pub identity_fields: Option<Arc<[HeaderName]>>,
     /// The value of `x-request-id`.
     pub request_id: Option<HeaderValue>,
     /// The W3C trace id.

@@ -62,6 +62,11 @@ impl HttpBody for RequestBody {
             } else if let Some(trailers) = frame.trailers_mut() {
                 hop_by_hop::remove_from_trailers(trailers);
                 claims::remove_from_trailers(trailers);
+                let own =
+                    this.record.as_ref().and_then(|record| record.with(|known| known.identity_fields.clone()));
+                for name in own.iter().flat_map(|names| &**names) {
+                    trailers.remove(name);
+                }
             }
             frame
         })

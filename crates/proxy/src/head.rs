@@ -67,8 +67,12 @@ pub(crate) fn prepare(
         return Err(Error::new(ErrorKind::BadRequest, "CONNECT is not forwarded"));
     }
     // Without a layer that knows whom to trust, nobody is.
-    if !record.is_some_and(|record| record.with(|summary| summary.claims_removed)) {
-        claims::remove(&mut parts.headers, false);
+    let removed =
+        record.map(|record| record.with(|summary| (summary.claims_removed, summary.identity_removed)));
+    match removed {
+        Some((true, _)) => {}
+        Some((false, true)) => claims::remove_forwarding(&mut parts.headers),
+        Some((false, false)) | None => claims::remove(&mut parts.headers, false),
     }
     let mut found = Found::in_fields(&parts.headers);
     let host = match parts.uri.authority() {

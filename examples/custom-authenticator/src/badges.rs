@@ -62,7 +62,10 @@ impl Authenticate for Badges {
 
     fn remove_credentials(&self, request: &mut Parts) {
         request.headers.remove(BADGE);
-        // Only we may say who holds one.
-        request.headers.remove(HOLDER);
+    }
+
+    // Only we may say who holds one.
+    fn header_names(&self) -> Vec<HeaderName> {
+        vec![HOLDER]
     }
 }

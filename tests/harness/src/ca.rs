@@ -76,6 +76,11 @@ impl Ca {
 
     /// A revocation list, as a PEM file, with these serial numbers.
     pub fn revoke(&self, serials: &[u64]) -> PathBuf {
+        self.revoke_until(serials, 2099)
+    }
+
+    /// The same, with the year at whose beginning the next list should have come.
+    pub fn revoke_until(&self, serials: &[u64], year: i32) -> PathBuf {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2020, 1, 1),
@@ -84,7 +89,7 @@ impl Ca {
         };
         let params = CertificateRevocationListParams {
             this_update: date_time_ymd(2020, 1, 1),
-            next_update: date_time_ymd(2099, 1, 1),
+            next_update: date_time_ymd(year, 1, 1),
             crl_number: SerialNumber::from(1_u64),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoked).collect(),

@@ -9,7 +9,7 @@ use super::{
     places::{self, Place, Several},
     table::Table,
 };
-use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Immediate, Outcome, Refusal, fields};
+use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Immediate, Outcome, Refusal};
 
 /// The longest key that is hashed, in octets. Ours have 46; others may have been taken over.
 const LONGEST: usize = 512;
@@ -167,9 +167,10 @@ impl Authenticate for ApiKeys {
 
     fn remove_credentials(&self, request: &mut Parts) {
         places::clear(&self.places, request);
-        if let Some(name) = &self.owner_header {
-            fields::remove(&mut request.headers, name);
-        }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.owner_header.iter().cloned().collect()
     }
 }
 

@@ -20,6 +20,8 @@ const SCHEMES: [&[u8]; 2] = [b"bearer ", b"apikey "];
 pub(super) struct Found {
     first: Option<HeaderValue>,
     several: bool,
+    /// Whether there are credentials of another scheme in `Authorization`.
+    beside: bool,
 }
 
 impl Found {
@@ -44,10 +46,16 @@ pub(super) fn look(places: &[Place], request: &Parts) -> Found {
     for place in places {
         match place {
             Place::Header(name) if *name == AUTHORIZATION => {
-                let keys = request.headers.get_all(AUTHORIZATION).iter().filter_map(under_scheme);
-                keys.for_each(|key| {
-                    found.add(HeaderValue::from_bytes(key).unwrap_or(HeaderValue::from_static("")))
-                });
+                let mut fields = request.headers.get_all(AUTHORIZATION).iter().peekable();
+                while let Some(field) = fields.next() {
+                    let Some(key) = under_scheme(field) else {
+                        found.beside = true;
+                        continue;
+                    };
+                    found.add(HeaderValue::from_bytes(key).unwrap_or(HeaderValue::from_static("")));
+                    // Readers differ in which of several fields they take.
+                    found.several |= found.beside || fields.peek().is_some();
+                }
             }
             Place::Header(name) => {
                 request.headers.get_all(name).iter().cloned().for_each(|key| found.add(key));
@@ -155,7 +163,9 @@ mod tests {
             (&["Basic YTph"], Ok(None), &["Basic YTph"]),
             (&["k1"], Ok(None), &["k1"]),
             (&["Bearer"], Ok(None), &["Bearer"]),
-            (&["Basic YTph", "Bearer k1"], Ok(Some("k1")), &["Basic YTph"]),
+            (&["Basic YTph", "Bearer k1"], Err(()), &["Basic YTph"]),
+            (&["Bearer k1", "Basic YTph"], Err(()), &["Basic YTph"]),
+            (&["Basic YTph", "Digest x"], Ok(None), &["Basic YTph", "Digest x"]),
             (&["Bearer k1", "Bearer k2"], Err(()), &[]),
         ] {
             let mut request = request("/", &[]);

@@ -20,7 +20,7 @@ use super::{
     verified::Verified,
     workers::{Busy, Workers},
 };
-use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, fields};
+use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal};
 
 /// User and password, in `Authorization: Basic` (RFC 7617), with the users of an htpasswd-style file.
 ///
@@ -158,9 +158,10 @@ impl Authenticate for Basic {
 
     fn remove_credentials(&self, request: &mut Parts) {
         credentials::remove(&mut request.headers);
-        if let Some(name) = &self.header {
-            fields::remove(&mut request.headers, name);
-        }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.header.iter().cloned().collect()
     }
 }
 

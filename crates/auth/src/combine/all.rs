@@ -7,7 +7,7 @@ use std::{
 };
 
 use gatewright_core::Principal;
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 use serde_json::Map;
 
 use super::{Authenticator, AuthenticatorFuture};
@@ -26,6 +26,20 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Identity, Outcome};
 ///
 /// let layer = AuthLayer::new(All::of(device).and(user)).scopes(["orders:write"]);
 /// # Ok::<(), KeyError>(())
+/// ```
+///
+/// Customised: a certificate, and beside it a token of either kind.
+///
+/// ```
+/// use gatewright_auth::{All, Any, AuthLayer, Mtls};
+/// # use gatewright_auth::{Algorithm, Jwks, Jwt};
+/// # let staff = Jwt::new(Jwks::secret(Algorithm::Hs256, &[7; 32])?).issuer("https://id.example/").audience("api");
+/// # let partner = staff.clone();
+///
+/// let devices = Mtls::new().san("spiffe://example.com/device/*")?;
+/// let layer = AuthLayer::new(All::of(devices).and(Any::of(staff).or(partner)));
+/// # let _ = layer;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct All(Arc<[Authenticator]>);
@@ -89,6 +103,10 @@ impl Authenticate for All {
         for member in &*self.0 {
             member.remove_credentials(request);
         }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.iter().flat_map(Authenticate::header_names).collect()
     }
 }
 

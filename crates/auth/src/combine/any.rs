@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 
 use super::{Authenticator, AuthenticatorFuture};
 use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, outcome::RefusalKind};
@@ -24,6 +24,19 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, outcome::
 /// # let partner = app.clone();
 ///
 /// let layer = AuthLayer::new(Any::of(app).or(partner));
+/// # Ok::<(), KeyError>(())
+/// ```
+///
+/// Customised: a list that is read from somewhere, and nobody refused who shows no credential at all.
+///
+/// ```
+/// use gatewright_auth::{Anonymous, Any, AuthLayer, Authenticator, Mtls};
+/// # use gatewright_auth::{Algorithm, Jwks, Jwt, KeyError};
+/// # let app = Jwt::new(Jwks::secret(Algorithm::Hs256, &[7; 32])?).issuer("https://id.example/").audience("api");
+///
+/// let listed = [Authenticator::new(app), Authenticator::new(Mtls::new())];
+/// let layer = AuthLayer::new(listed.into_iter().collect::<Any>().or(Anonymous::new()));
+/// # let _ = layer;
 /// # Ok::<(), KeyError>(())
 /// ```
 #[derive(Clone)]
@@ -88,6 +101,10 @@ impl Authenticate for Any {
         for member in &*self.0 {
             member.remove_credentials(request);
         }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.iter().flat_map(Authenticate::header_names).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 
 use crate::{Attempt, Authenticate, Cause, Challenge, Outcome};
 
@@ -24,6 +24,7 @@ trait Erased: Send + Sync {
     fn authenticate(&self, request: &Parts) -> Attempt<AuthenticatorFuture>;
     fn challenges(&self, cause: Cause<'_>) -> Vec<Challenge>;
     fn remove_credentials(&self, request: &mut Parts);
+    fn header_names(&self) -> Vec<HeaderName>;
 }
 
 impl<A: Authenticate<Future: 'static>> Erased for A {
@@ -41,6 +42,10 @@ impl<A: Authenticate<Future: 'static>> Erased for A {
 
     fn remove_credentials(&self, request: &mut Parts) {
         Authenticate::remove_credentials(self, request);
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        Authenticate::header_names(self)
     }
 }
 
@@ -68,6 +73,10 @@ impl Authenticate for Authenticator {
 
     fn remove_credentials(&self, request: &mut Parts) {
         self.0.remove_credentials(request);
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.header_names()
     }
 }
 

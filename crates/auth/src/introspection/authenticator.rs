@@ -2,13 +2,16 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
 use gatewright_core::Body;
 use http::{
-    HeaderValue, Method, Request,
+    HeaderName, HeaderValue, Method, Request,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
     request::Parts,
 };
@@ -26,6 +29,46 @@ use crate::{
 };
 
 /// Asks the issuer of opaque tokens who calls (RFC 7662). Cheap to clone; clones share what is known.
+///
+/// 1. A token is asked about once: who shows it meanwhile waits for the same answer.
+/// 2. That it is active holds until its `exp`, and for a minute at most unless set: so long does a token go on that has
+///    been revoked. That it is not holds for ten seconds.
+/// 3. Without an answer in time nobody comes in, save those who are known: 503.
+///
+/// # Example
+///
+/// ```no_run
+/// use gatewright_auth::{AuthLayer, Introspection};
+///
+/// # let secret = "";
+/// let tokens = Introspection::builder("https://id.example/introspect").client("gateway", secret).build()?;
+/// let layer = AuthLayer::new(tokens);
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::ProviderError>(())
+/// ```
+///
+/// Customised: tokens of one issuer for one audience, believed for ten seconds; and who calls told to the service.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use gatewright_auth::{AuthLayer, Introspection};
+/// use http::HeaderName;
+///
+/// # let secret = "";
+/// let tokens = Introspection::builder("https://id.example/introspect")
+///     .client("gateway", secret)
+///     .ca(std::fs::read("internal.pem")?)
+///     .timeout(Duration::from_secs(1))
+///     .issuer("https://id.example/")
+///     .audience("orders")
+///     .max_cache(Duration::from_secs(10))
+///     .claim_header(HeaderName::from_static("x-user-id"), "sub")
+///     .build()?;
+/// let layer = AuthLayer::new(tokens).scopes(["orders:read"]);
+/// # let _ = layer;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "an authenticator does nothing until a layer asks it"]
 pub struct Introspection(Arc<Inner>);
@@ -39,6 +82,8 @@ struct Inner {
     // Apart, so that tokens made up push out no good ones.
     refused: TokenCache<Refused>,
     flights: Flights<Answer>,
+    /// When the log was told last that there is no answer, in seconds since 1970.
+    told: AtomicU64,
 }
 
 /// A token that is active, and until when that is believed, in seconds since 1970.
@@ -105,6 +150,7 @@ impl Introspection {
             refused: TokenCache::new(settings.capacity.min(REFUSED)),
             settings,
             flights: Flights::default(),
+            told: AtomicU64::new(0),
         }))
     }
 }
@@ -145,7 +191,11 @@ impl Inner {
         match self.endpoint.send(request).await {
             Ok(answer) => Answer::read(&answer.body, &self.settings, self.settings.clock.seconds()),
             Err(error) => {
-                tracing::warn!("a token cannot be asked about: {error}");
+                // Once a second: every token that is made up would be a line otherwise.
+                let now = self.settings.clock.seconds();
+                if self.told.swap(now, Ordering::Relaxed) != now {
+                    tracing::warn!("tokens cannot be asked about: {error}");
+                }
                 Answer::None
             }
         }
@@ -196,7 +246,10 @@ impl Authenticate for Introspection {
 
     fn remove_credentials(&self, request: &mut Parts) {
         self.0.settings.places.remove(request);
-        self.0.settings.headers.remove_from(&mut request.headers);
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.settings.headers.names().collect()
     }
 }
 

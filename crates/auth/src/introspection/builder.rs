@@ -22,9 +22,12 @@ pub struct IntrospectionBuilder {
 /// Questions under way at once: so many tokens can be made up at a time, and no more reach the issuer.
 const MAX_CONNECTIONS: usize = 32;
 
+/// The largest answer, in bytes: thousands of them are remembered.
+const MAX_SIZE: usize = 32 * 1024;
+
 impl IntrospectionBuilder {
     pub(super) fn new(url: &str) -> Self {
-        let access = Access { max_connections: MAX_CONNECTIONS, ..Access::default() };
+        let access = Access { max_connections: MAX_CONNECTIONS, max_size: MAX_SIZE, ..Access::default() };
         Self { url: url.into(), access, client: None, settings: Settings::default() }
     }
 

@@ -4,8 +4,15 @@ use std::fmt;
 
 use aws_lc_rs::{
     hmac,
-    rsa::PublicEncryptingKey,
     signature::{ParsedPublicKey, RsaPublicKeyComponents},
+};
+
+use x509_cert::{
+    der::{
+        Decode, Reader, SliceReader,
+        asn1::{ObjectIdentifier, UintRef},
+    },
+    spki::SubjectPublicKeyInfoRef,
 };
 
 use super::KeyError;
@@ -26,6 +33,9 @@ enum Material {
 /// The smallest and the largest RSA modulus, in bits (RFC 7518, section 3.3).
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
+/// `rsaEncryption` (RFC 8017, appendix A.1).
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
 impl Key {
     fn new(algorithm: Algorithm, material: Material) -> Self {
         Self { kid: None, algorithm, material }
@@ -42,6 +52,10 @@ impl Key {
                 "a shared secret verifies HS256, HS384 or HS512, not {algorithm}"
             )));
         };
+        // A public key is known to all, and tokens "signed" with one are the oldest forgery there is.
+        if secret.trim_ascii_start().starts_with(b"-----BEGIN ") {
+            return Err(KeyError::new("a key in PEM is no shared secret"));
+        }
         let least = hash.digest_algorithm().output_len();
         if secret.len() < least {
             return Err(KeyError::new(format!("a secret for {algorithm} has at least {least} bytes")));
@@ -52,9 +66,18 @@ impl Key {
     /// An RSA key of modulus and exponent, both unsigned and big-endian.
     pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         let Scheme::Rsa(parameters) = algorithm.scheme() else { return Err(unfit("an RSA key", algorithm)) };
+        // Some write a zero before it, which RFC 7518, section 6.3.1.1, asks them not to.
+        let n = &n[n.iter().take_while(|octet| **octet == 0).count()..];
         let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
         if !RSA_BITS.contains(&bits) {
-            return Err(weak_rsa());
+            return Err(KeyError::new("an RSA key has 2048 to 8192 bits"));
+        }
+        // The product of two primes that large is odd.
+        if n.last().is_none_or(|last| last % 2 == 0) {
+            return Err(KeyError::new("no valid RSA key"));
+        }
+        if !is_exponent(e) {
+            return Err(KeyError::new("the exponent of an RSA key is odd, and between 3 and 2^33"));
         }
         let parsed = RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters);
         parsed
@@ -95,19 +118,14 @@ impl Key {
     pub(super) fn der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let parsed = match algorithm.scheme() {
             Scheme::Secret(_) => return Err(unfit("a public key", algorithm)),
-            Scheme::Rsa(parameters) => {
-                if PublicEncryptingKey::from_der(der).is_ok_and(|key| !RSA_BITS.contains(&key.key_size_bits()))
-                {
-                    return Err(weak_rsa());
-                }
-                ParsedPublicKey::new(parameters, der)
+            Scheme::Rsa(_) => {
+                let [n, e] = rsa_numbers(der).ok_or_else(|| no_key_for(algorithm))?;
+                return Self::rsa(algorithm, n, e);
             }
             Scheme::Curve { algorithm, .. } => ParsedPublicKey::new(algorithm, der),
             Scheme::Edwards(verification) => ParsedPublicKey::new(verification, der),
         };
-        parsed
-            .map(|key| Self::new(algorithm, Material::Public(key)))
-            .map_err(|_| KeyError::new(format!("the PEM text holds no public key for {algorithm}")))
+        parsed.map(|key| Self::new(algorithm, Material::Public(key))).map_err(|_| no_key_for(algorithm))
     }
 
     pub(super) fn kid(&self) -> Option<&str> {
@@ -131,8 +149,24 @@ fn unfit(what: &str, algorithm: Algorithm) -> KeyError {
     KeyError::new(format!("{what} does not verify {algorithm}"))
 }
 
-fn weak_rsa() -> KeyError {
-    KeyError::new("an RSA key has 2048 to 8192 bits")
+fn no_key_for(algorithm: Algorithm) -> KeyError {
+    KeyError::new(format!("the PEM text holds no public key for {algorithm}"))
+}
+
+/// What an exponent may be. With 1, a message is its own signature: the library that verifies would take it.
+fn is_exponent(e: &[u8]) -> bool {
+    let value = e.iter().fold(0_u64, |value, octet| value << 8 | u64::from(*octet));
+    (1..=5).contains(&e.len()) && value % 2 == 1 && (3..1 << 33).contains(&value)
+}
+
+/// Modulus and exponent of an RSA key (RFC 8017, appendix A.1.1).
+fn rsa_numbers(der: &[u8]) -> Option<[&[u8]; 2]> {
+    let info = SubjectPublicKeyInfoRef::from_der(der).ok().filter(|info| info.algorithm.oid == RSA)?;
+    let mut reader = SliceReader::new(info.subject_public_key.as_bytes()?).ok()?;
+    let numbers = reader.sequence(|reader| {
+        Ok::<_, x509_cert::der::Error>([UintRef::decode(reader)?, UintRef::decode(reader)?])
+    });
+    reader.is_finished().then_some(numbers.ok()?.map(|number| number.as_bytes()))
 }
 
 /// Not its material: that may be a secret.

@@ -7,7 +7,7 @@ use super::{
     jwk::{self, Origin},
     key::Key,
 };
-use crate::jwt::Algorithm;
+use crate::{jwt::Algorithm, strict_json};
 
 /// The keys of one issuer.
 #[derive(Debug)]
@@ -35,11 +35,10 @@ impl KeySet {
 
     /// Reads a set, or one key by itself. Keys that are no use are left out; a set with none that is, is refused.
     pub(crate) fn read(text: &[u8], origin: Origin) -> Result<Self, KeyError> {
-        let value: Value =
-            serde_json::from_slice(text).map_err(|error| KeyError::new(format!("no valid JSON: {error}")))?;
-        let jwks: Vec<&Map<String, Value>> = match (value.get("keys"), &value) {
-            (Some(Value::Array(keys)), _) => keys.iter().filter_map(Value::as_object).collect(),
-            (None, Value::Object(key)) if key.contains_key("kty") => vec![key],
+        let set = strict_json::read(text).map_err(|error| KeyError::new(format!("no valid JSON: {error}")))?;
+        let jwks: Vec<&Map<String, Value>> = match set.get("keys") {
+            Some(Value::Array(keys)) => keys.iter().filter_map(Value::as_object).collect(),
+            None if set.contains_key("kty") => vec![&set],
             _ => return Err(KeyError::new("no JSON Web Key Set: it has no list `keys`")),
         };
         if jwks.len() > MOST_KEYS {

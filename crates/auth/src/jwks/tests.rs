@@ -54,6 +54,7 @@ fn a_bad_key_is_told_of_when_there_is_no_other() {
         (&SECRET.replace("HS256", "RS256"), "not RS256"),
         (r#""kty":"PQ""#, "no key"),
         ("", "no `kty`"),
+        (&format!(r#"{EC},"kid":"a","kid":"b""#), "twice"),
     ] {
         let error = local(key).expect_err(key);
         assert!(error.contains(why), "{key}: {error}");
@@ -115,6 +116,40 @@ fn a_secret_is_as_long_as_its_hash() {
     assert!(Jwks::secret(Algorithm::Hs256, &[7; 31]).is_err());
     assert!(Jwks::secret(Algorithm::Hs512, &[7; 63]).is_err());
     assert!(Jwks::secret(Algorithm::Es256, &[7; 64]).is_err());
+}
+
+#[test]
+fn an_rsa_key_that_would_let_anybody_sign_is_refused() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    // The modulus of RFC 7515, appendix A.2.
+    let n = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZ\
+             S-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2\
+             R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcD\
+             TW9gb54h4FRWyuXpoQ";
+    let n = URL_SAFE_NO_PAD.decode(n).expect("base64url");
+    let key = |n: &[u8], e: &[u8]| {
+        let (n, e) = (URL_SAFE_NO_PAD.encode(n), URL_SAFE_NO_PAD.encode(e));
+        local(&format!(r#""kty":"RSA","n":"{n}","e":"{e}""#))
+    };
+    assert_eq!(key(&n, &[1, 0, 1]), Ok(1));
+    for e in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[0, 0, 1], &[0xff; 9], &n] {
+        assert!(key(&n, e).is_err(), "{e:?}");
+    }
+    let half = &n[..128];
+    let padded = [&[0; 128], half].concat();
+    let with_a_zero = [&[0], &n[..]].concat();
+    let even = [&n[..255], &[2]].concat();
+    assert_eq!(key(&with_a_zero, &[1, 0, 1]), Ok(1));
+    for n in [half, &padded, &even, &[0xff; 1025], &[]] {
+        assert!(key(n, &[1, 0, 1]).is_err(), "{} octets", n.len());
+    }
+}
+
+#[test]
+fn a_public_key_is_no_secret() {
+    let pem = "\n-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    let error = Jwks::secret(Algorithm::Hs256, pem.as_bytes()).expect_err("is public");
+    assert_eq!(error.to_string(), "a key in PEM is no shared secret");
 }
 
 #[test]

@@ -26,6 +26,47 @@ use crate::{
 ///
 /// Settings of tokens (audiences, algorithms, claims and their headers) hold for the issuers that it has when they are
 /// made; [`or`](Self::or) adds issuers with settings of their own.
+///
+/// # Example
+///
+/// ```
+/// use gatewright_auth::{AuthLayer, Jwks, Jwt};
+///
+/// # let published = br#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+/// let keys = Jwks::from_json(published)?;
+/// let layer = AuthLayer::new(Jwt::new(keys).issuer("https://id.example/").audience("orders"));
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::KeyError>(())
+/// ```
+///
+/// Customised: a second issuer, who shares a secret; for both, access tokens (RFC 9068) that are no older than an hour,
+/// in a cookie too, and who calls told to the service.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gatewright_auth::{Algorithm, AuthLayer, Jwks, Jwt};
+/// use http::HeaderName;
+///
+/// # let pem = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+/// # let secret = [7; 32];
+/// let staff = Jwt::new(Jwks::pem(Algorithm::EdDsa, pem)?)
+///     .issuer("https://login.example/")
+///     .audience("api")
+///     .require_claim_value("tenant", ["t1", "t2"]);
+/// let batch = Jwt::new(Jwks::secret(Algorithm::Hs256, &secret)?).issuer("batch").audience("api");
+///
+/// let users = staff
+///     .or(batch)
+///     .types(["at+jwt"])
+///     .max_age(Duration::from_secs(60 * 60))
+///     .from_cookie("session")
+///     .claim_header(HeaderName::from_static("x-user-id"), "sub")
+///     .realm("orders");
+/// let layer = AuthLayer::new(users).scopes(["orders:read"]).roles("realm_access.roles", ["clerk", "admin"]);
+/// # let _ = layer;
+/// # Ok::<(), gatewright_auth::KeyError>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "an authenticator does nothing until a layer asks it"]
 pub struct Jwt(Arc<Inner>);
@@ -74,7 +115,8 @@ impl Jwt {
     }
 
     /// Takes the tokens of another's issuers too, each by its own keys and settings. A token is verified by the issuer
-    /// that it names, and by no other. Where tokens stand, and all else that is not an issuer's, stays as it is here.
+    /// that it names, and by no other; of two of one name, by the first. Where tokens stand, and all else that is not an
+    /// issuer's, stays as it is here.
     pub fn or(self, other: Self) -> Self {
         self.change(|inner| inner.issuers.extend_from_slice(&other.0.issuers))
     }
@@ -228,7 +270,7 @@ impl Inner {
     }
 
     fn verify(&self, text: &str, digest: Digest, now: u64) -> Result<Outcome, Failed> {
-        let token = Token::parse(text, self.max_size)?;
+        let token = Token::parse(text)?;
         let issuer = self.issuer(token.claims.get("iss"))?;
         match self.issuers[issuer].verify(token, now) {
             Ok(verified) => {
@@ -279,7 +321,8 @@ impl Authenticate for Jwt {
 
     fn authenticate(&self, request: &Parts) -> Attempt<JwtFuture> {
         let text = match self.0.places.find(request) {
-            Ok(Some(text)) => text,
+            Ok(Some(text)) if text.len() <= self.0.max_size => text,
+            Ok(Some(_)) => return Attempt::Now(Refusal::from(Fault::TooLarge).into()),
             Ok(None) => return Attempt::Now(Outcome::NoCredential),
             Err(unreadable) => return Attempt::Now(Refusal::from(Fault::from(unreadable)).into()),
         };
@@ -303,9 +346,10 @@ impl Authenticate for Jwt {
 
     fn remove_credentials(&self, request: &mut Parts) {
         self.0.places.remove(request);
-        for issuer in &self.0.issuers {
-            issuer.headers.remove_from(&mut request.headers);
-        }
+    }
+
+    fn header_names(&self) -> Vec<HeaderName> {
+        self.0.issuers.iter().flat_map(|issuer| issuer.headers.names()).collect()
     }
 }
 

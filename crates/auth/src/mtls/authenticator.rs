@@ -12,7 +12,7 @@ use super::{
     san::SanPattern,
     subject::SubjectPattern,
 };
-use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Identity, Immediate, Outcome, Refusal, fields};
+use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Identity, Immediate, Outcome, Refusal};
 
 /// Client certificates (mutual TLS) as identities.
 ///
@@ -278,10 +278,7 @@ impl Authenticate for Mtls {
         Vec::new()
     }
 
-    fn remove_credentials(&self, request: &mut Parts) {
-        fields::remove(&mut request.headers, &forwarded::HEADER);
-        if let Some(name) = &self.id_header {
-            fields::remove(&mut request.headers, name);
-        }
+    fn header_names(&self) -> Vec<HeaderName> {
+        [forwarded::HEADER].into_iter().chain(self.id_header.clone()).collect()
     }
 }

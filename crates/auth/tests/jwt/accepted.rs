@@ -12,7 +12,7 @@ use crate::{
     token::{NOW, Token, sign_text},
 };
 
-const ALL: [Algorithm; 13] = [
+pub(crate) const ALL: [Algorithm; 13] = [
     Algorithm::Hs256,
     Algorithm::Hs384,
     Algorithm::Hs512,

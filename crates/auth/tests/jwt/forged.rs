@@ -37,6 +37,8 @@ fn of_form() -> Vec<Case> {
     let with_header = |text: &str| sign_text(text, &claims, keys::rsa(), Algorithm::Rs256);
     let with_claims = |text: &str| sign_text(rs256, text, keys::rsa(), Algorithm::Rs256);
     let twice = claims.replacen('{', r#"{"sub":"admin","#, 1);
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let deep = claims.replacen('{', &format!("{{\"x\":{deep},"), 1);
     let nested = claims.replacen('{', r#"{"x":{"y":1,"\u0079":2},"#, 1);
     let mut several = bearer(&token);
     let again = several.headers()[AUTHORIZATION].clone();
@@ -69,6 +71,10 @@ fn of_form() -> Vec<Case> {
         case("a payload that is a list", "jwt_bad_claims", with_claims("[]")),
         case("two subjects", "jwt_bad_claims", with_claims(&twice)),
         case("two members deep inside", "jwt_bad_claims", with_claims(&nested)),
+        case("lists in lists without end", "jwt_bad_claims", with_claims(&deep)),
+        case("a number without end", "jwt_bad_claims", with_claims(&claims.replacen('{', "{\"x\":1e999,", 1))),
+        case("text after the claims", "jwt_bad_claims", with_claims(&format!("{claims}{claims}"))),
+        case("a mark of byte order", "jwt_bad_claims", with_claims(&format!("\u{feff}{claims}"))),
         case("octets that are no text", "jwt_bad_claims", {
             let message = format!("{}.{}", base64url(rs256), base64url(b"{\"sub\":\"\xff\"}"));
             format!("{message}.{}", base64url(keys::rsa().sign(Algorithm::Rs256, message.as_bytes())))
@@ -197,6 +203,12 @@ fn of_claims() -> Vec<Case> {
         signed("an end before now", "jwt_expired", &with("exp", json!(NOW - 5))),
         signed("an end long before now", "jwt_expired", &with("exp", json!(NOW - 86400))),
         signed("an end before 1970", "jwt_expired", &with("exp", json!(-1))),
+        signed("an end long before 1970", "jwt_expired", &with("exp", json!(-1e300))),
+        signed("an end with a fraction", "jwt_expired", &with("exp", json!(NOW as f64 - 5.5))),
+        signed("truth for the end", "jwt_bad_time", &with("exp", json!(true))),
+        signed("a start without end", "jwt_not_yet_valid", &with("nbf", json!(u64::MAX))),
+        signed("a start beyond all numbers", "jwt_not_yet_valid", &with("nbf", json!(1e300))),
+        signed("issued without end", "jwt_issued_ahead", &with("iat", json!(u64::MAX))),
         signed("a text for the end", "jwt_bad_time", &with("exp", json!((NOW + 60).to_string()))),
         signed("nothing for the end", "jwt_bad_time", &with("exp", json!(null))),
         signed("a start after now", "jwt_not_yet_valid", &with("nbf", json!(NOW + 6))),
@@ -209,6 +221,10 @@ fn of_claims() -> Vec<Case> {
         signed("the audience and more", "jwt_wrong_audience", &with("aud", json!("api-admin"))),
         signed("the audience among words", "jwt_wrong_audience", &with("aud", json!("api billing"))),
         signed("an empty list of audiences", "jwt_wrong_audience", &with("aud", json!([]))),
+        signed("a number for the audience", "jwt_wrong_audience", &with("aud", json!(7))),
+        signed("nothing for the audience", "jwt_wrong_audience", &with("aud", json!(null))),
+        signed("a number beside the audience", "jwt_wrong_audience", &with("aud", json!(["api", 7]))),
+        signed("a list in the list of audiences", "jwt_wrong_audience", &with("aud", json!([["api"]]))),
         signed("an object for the audience", "jwt_wrong_audience", &with("aud", json!({"api": true}))),
         signed("no subject", "jwt_no_subject", &without("sub")),
         signed("an empty subject", "jwt_no_subject", &with("sub", json!(""))),
@@ -219,6 +235,15 @@ fn of_claims() -> Vec<Case> {
             "a line break for a header",
             "jwt_claim_unfit_for_header",
             &with("name", json!("a\r\nx-admin: 1")),
+        ),
+        signed("a tab for a header", "jwt_claim_unfit_for_header", &with("name", json!("a\tb"))),
+        signed("an escape for a header", "jwt_claim_unfit_for_header", &with("name", json!("a\u{1b}[2J"))),
+        signed("a line's end of Unicode", "jwt_claim_unfit_for_header", &with("name", json!("a\u{85}b"))),
+        signed("a name that readers trim", "jwt_claim_unfit_for_header", &with("name", json!("admin "))),
+        signed(
+            "a group that readers trim",
+            "jwt_claim_unfit_for_header",
+            &with("groups", json!(["a", " admin"])),
         ),
         signed(
             "a comma in a list for a header",

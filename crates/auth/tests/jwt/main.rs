@@ -3,10 +3,12 @@
 
 mod accepted;
 mod asking;
+mod by_algorithm;
 mod challenges;
 mod combined;
 mod forged;
 mod keys;
+mod properties;
 mod remembered;
 mod token;
 mod upstream;

@@ -40,6 +40,27 @@ async fn a_key_lets_its_holder_in_and_stays_here() {
 }
 
 #[tokio::test]
+async fn no_trailer_tells_who_calls_instead_of_the_gateway() {
+    let key = key("acme-2027");
+    let header = HeaderName::from_static("x-acme-partner");
+    let keys = ApiKeys::from_yaml(key.entry()).owner_header(header);
+    let reserved = [HeaderName::from_static("x-acme-user")];
+    let gateway = Gateway::start(AuthLayer::new(keys.build().unwrap()).reserve_headers(reserved)).await;
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {}\r\nTransfer-Encoding: chunked\r\n\
+         Trailer: X-Acme-Partner, X-Acme-User, X-Sum\r\n\r\n\
+         3\r\nabc\r\n0\r\nX-Acme-Partner: forged\r\nX-Acme-User: forged\r\nX-Sum: 1\r\n\r\n",
+        key.secret()
+    );
+    assert_eq!(RawClient::once(gateway.address, request).await.status(), 200);
+    eventually("the body has arrived", || gateway.origin.requests().iter().any(|request| request.complete))
+        .await;
+    let request = gateway.origin.only_request();
+    assert_eq!(request.header("x-acme-partner"), Some("acme"));
+    assert_eq!(request.trailers.iter().collect::<Vec<_>>(), [("x-sum", "1")]);
+}
+
+#[tokio::test]
 async fn without_a_good_key_no_service_is_touched_and_the_log_says_why() {
     let good = key("good");
     let off = NewApiKey::builder("off").disabled().generate().unwrap();

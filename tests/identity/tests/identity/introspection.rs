@@ -1,10 +1,16 @@
 //! Opaque tokens, of which their issuer is asked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, UNIX_EPOCH},
+};
 
 use gatewright::{
     AuthLayer,
-    auth::{Any, Introspection, IntrospectionBuilder, Jwks, Jwt},
+    auth::{Any, Clock, Introspection, IntrospectionBuilder, Jwks, Jwt},
 };
 use harness::{Ca, Condition, IdentityProvider};
 use http::HeaderName;
@@ -107,6 +113,23 @@ async fn a_token_that_is_revoked_goes_on_no_longer_than_was_said() {
     tokio::time::sleep(Duration::from_millis(2100)).await;
     assert_eq!(show(&gateway, "opaque").await, 401);
     gateway.assert_refused(2, "token_inactive").await;
+}
+
+#[tokio::test]
+async fn an_answer_is_believed_until_the_token_ends_and_no_longer() {
+    let world = World::new().await;
+    world.provider.knows("short", json!({"active": true, "sub": "u1", "exp": 1_000_100}));
+    let seconds = Arc::new(AtomicU64::new(1_000_000));
+    let now = Arc::clone(&seconds);
+    let clock = Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::SeqCst)));
+    let auth = world.builder().max_cache(Duration::from_secs(3600)).clock(clock).build().unwrap();
+    let gateway = Gateway::start(AuthLayer::new(auth)).await;
+    for (now, status, questions) in [(1_000_000, 200, 1), (1_000_099, 200, 1), (1_000_100, 401, 2)] {
+        seconds.store(now, Ordering::SeqCst);
+        assert_eq!(show(&gateway, "short").await, status, "{now}");
+        assert_eq!(world.provider.questions(), questions, "{now}");
+    }
+    gateway.assert_refused(3, "token_expired").await;
 }
 
 #[tokio::test]

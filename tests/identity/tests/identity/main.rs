@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod basic;
+mod embedded;
 mod gateway;
 mod identity_provider;
 mod introspection;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use gatewright::{
     AuthLayer,
-    auth::{Any, ApiKeys, Mtls, NewApiKey},
+    auth::{Anonymous, Any, ApiKeys, Mtls, NewApiKey},
     server::{ClientAuth, TlsConfig},
 };
-use harness::{Ca, ClientConfig, H2Client, Identity, RawClient};
+use harness::{Ca, ClientConfig, H2Client, Identity, RawClient, Socket};
 
 use crate::gateway::{Gateway, request};
 
@@ -155,4 +155,92 @@ async fn all_streams_of_a_connection_are_the_certificates_holder() {
         assert_eq!(client.exchange(request).await.unwrap().status(), status, "{host}");
     }
     assert_eq!(gateway.origin.requests().len(), 2);
+}
+
+/// The statuses of two requests on connections of their own by one client, which offers the second listener the session
+/// of the first; and whether that was taken.
+async fn ask_in_turn(client: &Arc<ClientConfig>, gateways: [&Gateway; 2]) -> ([Option<u16>; 2], bool) {
+    let mut statuses = [None; 2];
+    let mut resumed = false;
+    for (gateway, status) in gateways.into_iter().zip(&mut statuses) {
+        let Some(mut client) = connect(gateway, Arc::clone(client)).await else { continue };
+        client.send(request("/", &[])).await;
+        *status = client.response().await.ok().map(|response| response.status());
+        if let Socket::Tls(stream) = client.into_socket() {
+            resumed = format!("{:?}", stream.get_ref().1.handshake_kind()) == "Some(Resumed)";
+        }
+    }
+    (statuses, resumed)
+}
+
+#[tokio::test]
+async fn no_session_is_resumed_under_another_client_policy() {
+    let (ca, stranger) = (Ca::new(), Ca::new());
+    // One certificate for all listeners, so that a client takes them for one server.
+    let server = ca.server(&["localhost"]);
+    let listen = async |auth: ClientAuth, clients: Option<&Ca>, revoked: &[u64]| {
+        let mut tls = TlsConfig::builder().certificate_files(&server.cert, &server.key).client_auth(auth);
+        if let Some(clients) = clients {
+            tls = tls.client_ca_file(clients.pem());
+        }
+        if !revoked.is_empty() {
+            tls = tls.crl_file(ca.revoke(revoked));
+        }
+        Gateway::start_tls(AuthLayer::new(Any::of(devices()).or(Anonymous::new())), tls.build().unwrap()).await
+    };
+    let open = listen(ClientAuth::Off, None, &[]).await;
+    let optional = listen(ClientAuth::Optional, Some(&ca), &[]).await;
+    let required = listen(ClientAuth::Required, Some(&ca), &[]).await;
+    let strangers = listen(ClientAuth::Required, Some(&stranger), &[]).await;
+    let revoking = listen(ClientAuth::Required, Some(&ca), &[7]).await;
+    let device = ca.client_with_uri("d7.example.com", DEVICE, 7);
+
+    // Sessions are resumed at all where the policy is the same.
+    for (gateway, identity) in [(&open, None), (&optional, None), (&required, Some(&device))] {
+        let client = ca.trusting_client(&[], identity);
+        assert_eq!(ask_in_turn(&client, [gateway, gateway]).await, ([Some(200); 2], true));
+    }
+    for (first, second, identity, expected) in [
+        (&open, &required, None, None),
+        (&optional, &required, None, None),
+        (&required, &strangers, Some(&device), None),
+        (&optional, &strangers, Some(&device), None),
+        (&required, &revoking, Some(&device), None),
+        // These let it in, after a handshake of their own.
+        (&open, &optional, None, Some(200)),
+        (&open, &required, Some(&device), Some(200)),
+        (&optional, &required, Some(&device), Some(200)),
+        (&required, &optional, Some(&device), Some(200)),
+    ] {
+        let client = ca.trusting_client(&[], identity);
+        assert_eq!(ask_in_turn(&client, [first, second]).await, ([Some(200), expected], false));
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_the_handshake_did_not_name_is_misdirected() {
+    let ca = Ca::new();
+    let gateway = Gateway::start_tls(AuthLayer::new(devices()), tls(&ca, ClientAuth::Optional, &[])).await;
+    let device = ca.client_with_uri("d7.example.com", DEVICE, 7);
+    for identity in [Some(&device), None] {
+        let mut client = connect(&gateway, ca.trusting_client(&[], identity)).await.unwrap();
+        client.send("GET / HTTP/1.1\r\nHost: other.example\r\n\r\n").await;
+        assert_eq!(client.response().await.unwrap().status(), 421);
+    }
+    assert_eq!(gateway.origin.accepted(), 0);
+}
+
+#[tokio::test]
+async fn a_revocation_list_that_has_not_been_renewed_lets_nobody_in() {
+    let ca = Ca::new();
+    let server = ca.server(&["localhost"]);
+    let tls = TlsConfig::builder()
+        .certificate_files(&server.cert, &server.key)
+        .client_auth(ClientAuth::Required)
+        .client_ca_file(ca.pem())
+        .crl_file(ca.revoke_until(&[1], 2021));
+    let gateway = Gateway::start_tls(AuthLayer::new(devices()), tls.build().unwrap()).await;
+    let device = ca.client_with_uri("d7.example.com", DEVICE, 7);
+    assert_eq!(ask(&gateway, &ca, Some(&device)).await, None);
+    assert_eq!(gateway.origin.accepted(), 0);
 }

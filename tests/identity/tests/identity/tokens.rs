@@ -79,3 +79,42 @@ async fn tokens_by_pyjwt_are_let_in_or_refused_as_they_should_be() {
 async fn tokens_by_jose_are_let_in_or_refused_as_they_should_be() {
     tokens_of(Maker::Jose, 11).await;
 }
+
+#[tokio::test]
+async fn a_token_in_the_query_is_neither_logged_nor_told_to_the_service_be_it_good_or_not() {
+    let ca = Ca::new();
+    let provider = IdentityProvider::start(&ca).await;
+    let made = Maker::Jose.make(&provider.issuer()).await;
+    provider.publish(made.keys());
+    let keys = Jwks::remote(&provider.jwks_url()).ca(std::fs::read(ca.pem()).unwrap()).build().unwrap();
+    let jwt = Jwt::new(keys).issuer(provider.issuer()).audience("api");
+    let gateway = Gateway::start(AuthLayer::new(jwt.from_query("access_token").from_cookie("session"))).await;
+    let good = made.token("ES256");
+    let mut bad = good.to_owned();
+    let at = good.len() - 60;
+    bad.replace_range(at..=at, if good[at..].starts_with('A') { "B" } else { "A" });
+    let bad_header = bearer(&bad);
+    let (cookie, bad_cookie) = (format!("a=b; session={good}"), format!("session={bad}; a=b"));
+    let (query, bad_query) = (format!("/a?x=1&access_token={good}"), format!("/a?access_token={bad}&x=1"));
+    for (target, fields, status) in [
+        (&*query, &[][..], 200),
+        (&*bad_query, &[], 401),
+        ("/a?x=1", &[("Cookie", &*cookie)], 200),
+        ("/a?x=1", &[("Cookie", &*bad_cookie)], 401),
+        ("/a?x=1", &[("Authorization", &*bad_header)], 401),
+        // In two places, however equal.
+        (&*query, &[("Cookie", &*cookie)], 401),
+    ] {
+        assert_eq!(gateway.get(target, fields).await.status(), status, "{target} {fields:?}");
+    }
+    for line in gateway.log(6).await {
+        let line = line.to_string();
+        assert!(!line.contains(&good[..40]) && !line.contains(&bad[bad.len() - 40..]), "{line}");
+    }
+    let requests = gateway.origin.take_requests();
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        let bytes = String::from_utf8_lossy(&request.head.bytes).into_owned();
+        assert!(request.target() == "/a?x=1" && !bytes.contains(&good[..40]), "{bytes}");
+    }
+}

@@ -60,7 +60,11 @@ impl RemoteJwksBuilder {
     /// When the URL is none, or not one of `https`; when the authorities cannot be read.
     pub fn build(self) -> Result<Jwks, ProviderError> {
         Ok(Jwks::of_remote(match self.from {
-            From::Keys(url) => Remote::new(&url, Place::Known(Endpoint::new(&url, &self.access)?)),
+            // The log names where they are from; a query may be nobody's business.
+            From::Keys(url) => Remote::new(
+                url.split('?').next().unwrap_or_default(),
+                Place::Known(Endpoint::new(&url, &self.access)?),
+            ),
             From::Issuer(issuer) => {
                 Remote::new(&issuer, Place::Discovered(Discovery::new(&issuer, self.access)?))
             }

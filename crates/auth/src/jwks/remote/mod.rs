@@ -3,7 +3,8 @@
 //! 1. They are fetched when they are first needed, and then before they have aged: after the provider's `max-age`,
 //!    held between a minute and an hour, or after ten minutes where it says nothing.
 //! 2. One fetch is under way at a time; who needs keys meanwhile waits for it.
-//! 3. A token of an unknown key asks for newer ones, at most once in 30 seconds, however many such tokens there are.
+//! 3. A token of an unknown key asks for newer ones, unless they have been asked for in the last 30 seconds, for
+//!    whatever reason and with whatever success; the first fetch alone does not count.
 //! 4. Keys that are there go on until others take their place, also while the provider is away. It is asked again after
 //!    30 seconds; sooner, from one second on, while there are none yet.
 //! 5. Keys that come again as they were are no change, so that verified tokens stay remembered.

@@ -160,7 +160,7 @@ impl Shared {
             Ok(fresh) => self.schedule().succeeded(now, fresh),
             Err(why) => {
                 let has_keys = self.loaded.load().is_some();
-                self.schedule().failed(now, has_keys);
+                self.schedule().failed(now);
                 let meanwhile = if has_keys { "those before go on" } else { "there are none yet" };
                 tracing::warn!(from = &*self.name, "keys cannot be fetched: {why}; {meanwhile}");
             }

@@ -141,6 +141,29 @@ async fn unknown_keys_cause_one_fetch_in_30_seconds_however_many_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whatever_a_fetch_was_for_there_is_no_other_for_30_seconds() {
+    let provider = Provider::default();
+    provider.answers(&["a"], 60);
+    let keys = provider.keys();
+    keys.keep_running();
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!(provider.fetches(), 2, "they had aged");
+    for _ in 0..29 {
+        assert!(!ask(&keys).await);
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(provider.fetches(), 2);
+    // Nor while the provider is away: then those that are due are those of the tokens too.
+    provider.is_away();
+    let (begun, before) = (Instant::now(), provider.fetches());
+    while begun.elapsed() < Duration::from_secs(600) {
+        ask(&keys).await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(provider.fetches() - before <= 600 / 30 + 1, "{}", provider.fetches() - before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rotated_key_is_found_at_once_by_the_first_token_of_it() {
     let provider = Provider::default();
     provider.answers(&["a"], 3600);

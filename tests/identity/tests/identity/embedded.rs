@@ -1,0 +1,129 @@
+//! The layer without the gateway's own listener, and without any other of its layers.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use axum::{Extension, Router, error_handling::HandleError, routing::get};
+use gatewright::{
+    AuthLayer, Error, Principal, ProxyService, RouterService, TraceLayer,
+    auth::{ApiKeys, NewApiKey},
+};
+use harness::{Origin, RawClient};
+use http::{HeaderName, Request, Response, StatusCode};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::net::TcpListener;
+use tower::{ServiceBuilder, service_fn};
+
+use crate::gateway::request;
+
+/// No list of fields that are known to tell who calls has this one.
+const PARTNER: HeaderName = HeaderName::from_static("x-acme-partner");
+
+/// And each such list has this one.
+const USER: HeaderName = HeaderName::from_static("x-user-id");
+
+fn key() -> NewApiKey {
+    NewApiKey::builder("acme-2027").owner("acme").generate().unwrap()
+}
+
+fn auth(key: &NewApiKey, header: HeaderName) -> AuthLayer<ApiKeys> {
+    AuthLayer::new(ApiKeys::from_yaml(key.entry()).owner_header(header).build().unwrap())
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn serve(app: Router) -> SocketAddr {
+    let (listener, address) = listen().await;
+    tokio::spawn(async { axum::serve(listener, app).await });
+    address
+}
+
+#[tokio::test]
+async fn under_axum_a_handler_has_the_principal() {
+    let key = key();
+    let hello = async |Extension(principal): Extension<Principal>| format!("hello {}", principal.id());
+    let address = serve(Router::new().route("/", get(hello)).layer(auth(&key, PARTNER))).await;
+    let response = RawClient::once(address, request("/", &[("x-api-key", key.secret())])).await;
+    assert_eq!((response.status(), response.text().as_str()), (200, "hello acme"));
+    let response = RawClient::once(address, request("/", &[])).await;
+    assert!(response.is_problem(401), "{response:?}");
+    assert_eq!(response.header("www-authenticate"), Some(r#"ApiKey in="header", name="x-api-key""#));
+}
+
+#[tokio::test]
+async fn under_hyper_a_service_has_the_principal() {
+    let key = key();
+    let hello = service_fn(async |request: Request<Incoming>| {
+        let principal = request.extensions().get::<Principal>().unwrap();
+        Ok::<_, Infallible>(Response::new(format!("hello {}", principal.id())))
+    });
+    let service = ServiceBuilder::new().layer(auth(&key, PARTNER)).service(hello);
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(service.clone());
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), service));
+        }
+    });
+    let response = RawClient::once(address, request("/", &[("x-api-key", key.secret())])).await;
+    assert_eq!((response.status(), response.text().as_str()), (200, "hello acme"));
+    assert!(RawClient::once(address, request("/", &[])).await.is_problem(401));
+}
+
+/// A client that forges the field, and nominates it to be taken away with its connection's own.
+fn forging(name: &HeaderName, key: &NewApiKey) -> String {
+    let alias = name.as_str().replace('-', "_");
+    let options = format!("keep-alive, {name}");
+    let fields =
+        [("x-api-key", key.secret()), ("Connection", &options), (name.as_str(), "forged"), (&alias, "forged")];
+    request("/", &fields)
+}
+
+#[tokio::test]
+async fn who_calls_reaches_the_service_through_a_proxy_whatever_layers_there_are() {
+    let key = key();
+    let origin = Origin::ok().await;
+    let proxy = || ProxyService::builder().target(origin.address().to_string()).build().unwrap();
+    for name in [PARTNER, USER] {
+        let bare = ServiceBuilder::new().layer(auth(&key, name.clone())).service(proxy());
+        let routed = ServiceBuilder::new().layer(auth(&key, name.clone())).service(proxy());
+        let routed = RouterService::builder().path_prefix("/", routed).build().unwrap();
+        let traced = ServiceBuilder::new().layer(TraceLayer::new()).service(routed);
+        let bare = HandleError::new(bare, async |error: Error| (StatusCode::BAD_GATEWAY, error.to_string()));
+        for app in [Router::new().fallback_service(traced), Router::new().fallback_service(bare)] {
+            let address = serve(app).await;
+            let response = RawClient::once(address, forging(&name, &key)).await;
+            assert_eq!(response.status(), 200);
+            let request = origin.take_requests().pop().unwrap();
+            let told: Vec<_> = request
+                .head
+                .fields
+                .iter()
+                .filter(|(field, _)| field.replace('_', "-").eq_ignore_ascii_case(name.as_str()))
+                .collect();
+            assert_eq!(told, [(name.as_str(), "acme")], "{:?}", request.head);
+            assert_eq!((request.header("connection"), request.header("x-api-key")), (None, None));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_another_route_tells_who_calls_in_is_removed_where_it_is_reserved() {
+    let key = key();
+    let seen = async |headers: http::HeaderMap| format!("{} fields", headers.len());
+    let app = Router::new()
+        .route("/open", get(seen).layer(AuthLayer::none().reserve_headers([PARTNER])))
+        .route("/keys", get(seen).layer(auth(&key, USER).reserve_headers([PARTNER])));
+    let address = serve(app).await;
+    let forged: &[(&str, &str)] =
+        &[("X-Acme-Partner", "forged"), ("x_acme_partner", "forged"), ("x.acme-partner", "forged")];
+    let response = RawClient::once(address, request("/open", forged)).await;
+    assert_eq!(response.text(), "1 fields", "the host alone");
+    let with_key: Vec<_> = forged.iter().copied().chain([("x-api-key", key.secret())]).collect();
+    let response = RawClient::once(address, request("/keys", &with_key)).await;
+    assert_eq!(response.text(), "2 fields", "the host, and who calls");
+}
