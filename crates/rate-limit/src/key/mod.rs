@@ -112,6 +112,9 @@ impl Key {
 
     /// What a function makes of a request's head, of any type that can be hashed. A request for which it is `None` is
     /// counted by its client's address.
+    ///
+    /// Nodes that share their buckets in Redis have to agree on what a value hashes to. They do on text; of numbers and
+    /// enums they do when they are of one architecture and built by one compiler.
     pub fn from_fn<K: Hash>(function: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
         let function: Function = Arc::new(move |parts, bytes| function(parts).map(|key| key.hash(bytes)));
         Self::one(Source::Function(function), Missing::ClientIp)
@@ -176,7 +179,8 @@ impl Caller {
 }
 
 impl Source {
-    /// Writes this part of the key, with a letter before that says what it is of.
+    /// Writes this part of the key. A letter before it says what it is of, and it says itself where it ends, so that no
+    /// text that a client chooses can be taken for another key, nor for the part that follows.
     fn write(&self, parts: &Parts, caller: &Caller, bytes: &mut KeyBytes) -> Option<()> {
         match self {
             Self::Principal => {
@@ -187,7 +191,8 @@ impl Source {
                 (principal.method(), issuer, principal.id()).hash(bytes);
                 if !principal.quotas().is_empty() {
                     // Limits of its own are those of the credential: an owner's other keys have others.
-                    principal.credential().hash(bytes);
+                    bytes.write(b"c:");
+                    principal.credential().unwrap_or_default().hash(bytes);
                 }
             }
             Self::ClientIp => write_address(caller.address, bytes),
@@ -195,10 +200,12 @@ impl Source {
                 let mut values = parts.headers.get_all(name).iter().peekable();
                 values.peek()?;
                 bytes.write(b"h:");
+                bytes.write(name.as_str().as_bytes());
                 for value in values {
+                    bytes.write_u8(END_OF_VALUE);
                     bytes.write(value.as_bytes());
-                    bytes.write_u8(0xff);
                 }
+                bytes.write_u8(END_OF_HEADER);
             }
             Self::Route => {
                 bytes.write(b"r:");
@@ -206,19 +213,25 @@ impl Source {
             }
             Self::Everything => bytes.write(b"e:"),
             Self::Function(function) => {
+                let mut key = KeyBytes::default();
+                function(parts, &mut key)?;
                 bytes.write(b"f:");
-                function(parts, bytes)?;
-                bytes.write_u8(0xff);
+                bytes.write(&(key.as_slice().len() as u64).to_be_bytes());
+                bytes.write(key.as_slice());
             }
         }
         Some(())
     }
 }
 
+/// Control characters, which no header's value can hold (RFC 9110, section 5.5).
+const END_OF_VALUE: u8 = 0x1f;
+const END_OF_HEADER: u8 = 0x1e;
+
 fn write_address(address: Option<IpAddr>, bytes: &mut KeyBytes) {
-    bytes.write(b"a:");
-    if let Some(address) = address {
-        address::write(address, bytes);
+    match address {
+        Some(address) => address::write(address, bytes),
+        None => bytes.write(b"a:-"),
     }
 }
 

@@ -128,7 +128,6 @@ impl Connecting {
             match attempt.await {
                 Ok(Ok(connection)) => {
                     let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
-                    link.connecting.store(false, Ordering::Release);
                     link.state.send_replace(State::Up(Live { connection, generation }));
                     return;
                 }

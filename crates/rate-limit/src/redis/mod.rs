@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{RedisError, RedisResult};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::time;
 
 pub use self::builder::{NotARedisUrl, RedisStoreBuilder};
@@ -192,7 +192,12 @@ impl Live {
     /// A cluster's connection finds its nodes again by itself, unless the task behind it is gone.
     fn is_lost_by(&self, error: &RedisError) -> bool {
         match self.connection {
-            Connection::Single(_) => error.is_io_error() || error.is_unrecoverable_error(),
+            // A master that has become a replica takes no writes: its name may lead to the new one by now.
+            Connection::Single(_) => {
+                error.is_io_error()
+                    || error.is_unrecoverable_error()
+                    || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+            }
             Connection::Cluster(_) => error.is_unrecoverable_error() && error.is_connection_dropped(),
         }
     }

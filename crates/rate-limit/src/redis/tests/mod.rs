@@ -16,7 +16,7 @@ fn key(name: &str) -> KeyBytes {
 }
 
 fn limits(quotas: &[Quota]) -> Limits {
-    Limits::new("", quotas)
+    Limits::new("", "", quotas)
 }
 
 fn builder(server: &Server) -> RedisStoreBuilder {
