@@ -64,6 +64,7 @@ pub(crate) struct RedisSettings {
     pub(crate) cluster: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) refuse: bool,
+    pub(crate) local_check: bool,
     pub(crate) prefix: Option<String>,
 }
 
@@ -85,7 +86,9 @@ pub(super) const LIMIT_KEY: Key = Key::new(
     "limit",
     LIMIT_USES,
     "How often its callers may come: names of `limits`, whose counts all routes share that use them, or limits of its own. \
-     A request that one of several refuses takes nothing from the others.",
+     A request that one of several refuses takes nothing from the others, with three exceptions: limits that need not know \
+     who calls are asked before the authentication, and what they count stays counted when a later one refuses; so does what \
+     was counted in Redis, and by rates when the limit `concurrent` refuses.",
     "[100/min, {concurrent: 10}]",
 );
 
@@ -111,7 +114,8 @@ static LIMIT: Section = Section {
         Key::new(
             "concurrent",
             Shape::Number(0, MOST_CONCURRENT),
-            "How many requests of a caller may be under way at once, until their responses have ended.",
+            "How many requests of a caller may be under way at once, until their responses have ended. It is counted in this \
+             process, whatever `store` says.",
             "10",
         )
         .absent("no bound"),
@@ -142,8 +146,8 @@ static LIMIT: Section = Section {
         Key::new(
             "max_keys",
             Shape::Number(1, MOST_KEYS),
-            "How many callers are known at once, when the counts are kept in this process. None is forgotten before its limit is \
-             whole again; what comes when there is no room shares a limit.",
+            "How many callers are known at once, when the counts are kept in this process; of several rates each counts. None is \
+             forgotten before its limit is whole again; what comes when there is no room shares a limit, and a warning says so.",
             "50000",
         )
         .absent("1000000"),
@@ -206,12 +210,33 @@ static STORE: Section = Section {
             "refuse",
         )
         .absent("`admit`"),
-        Key::new("prefix", Shape::Text, "What the names of its keys begin with.", "api").absent("`gatewright`"),
+        Key::new(
+            "local_check",
+            Shape::Flag,
+            "Whether a key that has to wait is refused without asking again, for 5 s at most.",
+            "off",
+        )
+        .absent("`on`"),
+        Key::new(
+            "prefix",
+            Shape::Text,
+            "What the names of its keys begin with. Gateways share a limit that has the same prefix, name and rate.",
+            "api",
+        )
+        .absent("`gatewright`"),
     ],
     rules: &[Rule::Required("redis")],
     smallest: "{redis: \"redis://127.0.0.1:6379\"}",
     later: &[],
-    aliases: &[("url", "redis"), ("fail", "when_down"), ("on_failure", "when_down")],
+    aliases: &[
+        ("url", "redis"),
+        ("urls", "redis"),
+        ("nodes", "redis"),
+        ("fail", "when_down"),
+        ("on_failure", "when_down"),
+        ("on_error", "when_down"),
+        ("precheck", "local_check"),
+    ],
 };
 
 const MOST_CONCURRENT: i64 = 1_000_000;
@@ -424,6 +449,7 @@ impl RedisSettings {
         let refuse = fields.get("when_down").map(|node| {
             reader.choice(node, "what becomes of requests meanwhile", &[("admit", false), ("refuse", true)])
         });
+        let local_check = fields.get("local_check").map(|node| reader.flag(node));
         let prefix = fields.get("prefix").map(|node| reader.text(node, "a text").map(str::to_owned));
         let urls = urls?;
         let cluster = optional(cluster)?;
@@ -439,6 +465,7 @@ impl RedisSettings {
             urls,
             timeout: optional(timeout)?,
             refuse: optional(refuse)?.unwrap_or_default(),
+            local_check: optional(local_check)?.unwrap_or(true),
             prefix: optional(prefix)?,
         })
     }
