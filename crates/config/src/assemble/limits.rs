@@ -269,20 +269,23 @@ fn scope(route: &Matcher) -> String {
 
 /// What requests are counted by.
 fn key(settings: &CallerLimit) -> Key {
-    let parts = settings.key.iter().map(|part| match part {
-        KeyPart::PrincipalOrIp => Key::principal_or_ip(),
-        KeyPart::Principal => Key::principal(),
-        KeyPart::ClientIp => Key::client_ip(),
-        KeyPart::Route => Key::route(),
-        KeyPart::All => Key::everything(),
-        KeyPart::Header(name) => Key::header(name.clone()),
+    let parts = settings.key.iter().map(|part| {
+        let key = match part {
+            // It is never missing.
+            KeyPart::PrincipalOrIp => return Key::principal_or_ip(),
+            KeyPart::Principal => Key::principal(),
+            KeyPart::ClientIp => Key::client_ip(),
+            KeyPart::Route => Key::route(),
+            KeyPart::All => Key::everything(),
+            KeyPart::Header(name) => Key::header(name.clone()),
+        };
+        match settings.missing {
+            Some(Missing::ClientIp) => key.or_client_ip(),
+            Some(Missing::Refuse) => key.or_refuse(),
+            None => key,
+        }
     });
-    let key = parts.reduce(Key::and).unwrap_or_else(Key::principal_or_ip);
-    match settings.missing {
-        Some(Missing::ClientIp) => key.or_client_ip(),
-        Some(Missing::Refuse) => key.or_refuse(),
-        None => key,
-    }
+    parts.reduce(Key::and).unwrap_or_else(Key::principal_or_ip)
 }
 
 /// The limits of a route, put together as its stack needs them.

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use gatewright_core::Quota;
-use http::HeaderName;
+use gatewright_core::{Quota, claims};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::optional;
 use crate::{
@@ -131,7 +131,8 @@ static LIMIT: Section = Section {
         Key::new(
             "missing",
             Shape::Word(&["client_ip", "refuse"]),
-            "What becomes of a request without the key: it is counted by its client's address, or refused with 403.",
+            "What becomes of a request without the key: its client's address stands for what is missing, or it is refused with \
+             403.",
             "refuse",
         )
         .absent("`refuse` for `principal`, `client_ip` for a header"),
@@ -404,10 +405,23 @@ fn key_part(node: &Node, reader: &mut Reader<'_>) -> Option<KeyPart> {
                     .help("it is one of `principal_or_ip`, `principal`, `client_ip`, `route`, `all`, or a header as `header:x-tenant`");
                 return None;
             };
+            if is_removed(&name) {
+                reader
+                    .error(node.span, format!("no request has the header `{name}`"))
+                    .help("what says who calls is removed from every request: count by `principal`");
+                return None;
+            }
             KeyPart::Header(name)
         }
     };
     Some(part)
+}
+
+/// Whether it is removed from every request, whoever sends it: a limit by it would count by address.
+fn is_removed(name: &HeaderName) -> bool {
+    let mut headers = HeaderMap::from_iter([(name.clone(), HeaderValue::from_static(""))]);
+    claims::remove(&mut headers, true);
+    headers.is_empty()
 }
 
 fn consumers(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<(String, Vec<Quota>)>> {
@@ -435,13 +449,27 @@ fn headers(node: &Node, reader: &mut Reader<'_>) -> Option<LimitHeaders> {
     reader.choice(node, "a set of header fields", &choices)
 }
 
+/// The URL of a server. A password in it comes from outside, with the whole URL or by itself.
+fn url(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
+    let url = reader.secret(node, "the URL of a Redis server")?;
+    let Kind::Scalar(text) = &node.kind else { return Some(url) };
+    let user = text.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
+    let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+    if password.is_some_and(|password| !password.is_empty() && !password.starts_with("${")) {
+        reader.error(node.span, "a password in the file").help(
+            "have it come from outside: `\"redis://:${env:REDIS_PASSWORD}@redis:6379\"`, or the whole URL as `file:PATH`",
+        );
+        return None;
+    }
+    Some(url)
+}
+
 impl RedisSettings {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &STORE, reader)?;
         let urls = fields.required("redis", reader).and_then(|node| {
             let nodes = reader.list(node, "the URL of a Redis server");
-            let read: Vec<_> =
-                nodes.iter().map(|node| reader.secret(node, "the URL of a Redis server")).collect();
+            let read: Vec<_> = nodes.iter().map(|node| url(node, reader)).collect();
             read.into_iter().collect::<Option<Vec<_>>>().filter(|urls| !urls.is_empty())
         });
         let cluster = fields.get("cluster").map(|node| reader.flag(node));

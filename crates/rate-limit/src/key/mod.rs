@@ -35,8 +35,11 @@ pub(crate) use self::bytes::KeyBytes;
 /// let key = Key::from_fn(|request: &Parts| request.uri.query().map(|query| query.len() / 100));
 /// ```
 #[derive(Clone)]
-pub struct Key {
-    parts: Arc<[Source]>,
+pub struct Key(Arc<[Part]>);
+
+#[derive(Clone)]
+struct Part {
+    source: Source,
     missing: Missing,
 }
 
@@ -52,7 +55,7 @@ enum Source {
 
 type Function = Arc<dyn Fn(&Parts, &mut KeyBytes) -> Option<()> + Send + Sync>;
 
-/// What becomes of a request without the key.
+/// What becomes of a request without this part of the key: its client's address stands for it, or it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Missing {
     ClientIp,
@@ -73,7 +76,7 @@ pub(crate) struct Caller {
 
 impl Key {
     fn one(source: Source, missing: Missing) -> Self {
-        Self { parts: Arc::new([source]), missing }
+        Self(Arc::new([Part { source, missing }]))
     }
 
     /// Who calls, as an authentication layer outside has verified it: its method, issuer and id. A request without a
@@ -120,49 +123,46 @@ impl Key {
         Self::one(Source::Function(function), Missing::ClientIp)
     }
 
-    /// Both this key and another: a caller on a route, say. When either is missing, both are; a request that is then
-    /// refused by either is refused.
+    /// Both this key and another: a caller on a route, say. Each of them says for itself what becomes of a request
+    /// without it.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let missing = match (self.missing, other.missing) {
-            (Missing::ClientIp, Missing::ClientIp) => Missing::ClientIp,
-            _ => Missing::Refuse,
-        };
-        Self { parts: self.parts.iter().chain(&*other.parts).cloned().collect(), missing }
+        Self(self.0.iter().chain(&*other.0).cloned().collect())
     }
 
     /// Counts a request without this key by its client's address.
     #[must_use]
     pub fn or_client_ip(self) -> Self {
-        Self { missing: Missing::ClientIp, ..self }
+        self.or(Missing::ClientIp)
     }
 
     /// Refuses a request without this key, with 403.
     #[must_use]
     pub fn or_refuse(self) -> Self {
-        Self { missing: Missing::Refuse, ..self }
+        self.or(Missing::Refuse)
+    }
+
+    fn or(self, missing: Missing) -> Self {
+        Self(self.0.iter().map(|part| Part { source: part.source.clone(), missing }).collect())
     }
 
     /// Whether it tells callers apart, so that a caller's own limits hold.
     pub(crate) fn is_by_principal(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Source::Principal))
+        self.0.iter().any(|part| matches!(part.source, Source::Principal))
     }
 
     /// The key of a request, and who calls when it is by them.
     pub(crate) fn of(&self, parts: &Parts) -> Result<(KeyBytes, Caller), NoKey> {
         let caller = Caller::of(parts);
         let mut bytes = KeyBytes::default();
-        if self.parts.iter().all(|source| source.write(parts, &caller, &mut bytes).is_some()) {
-            return Ok((bytes, caller));
-        }
-        match self.missing {
-            Missing::Refuse => Err(NoKey),
-            Missing::ClientIp => {
-                let mut bytes = KeyBytes::default();
-                write_address(caller.address, &mut bytes);
-                Ok((bytes, caller))
+        for part in &*self.0 {
+            match (part.source.write(parts, &caller, &mut bytes), part.missing) {
+                (Some(()), _) => {}
+                (None, Missing::ClientIp) => write_address(caller.address, &mut bytes),
+                (None, Missing::Refuse) => return Err(NoKey),
             }
         }
+        Ok((bytes, caller))
     }
 }
 
@@ -179,8 +179,20 @@ impl Caller {
 }
 
 impl Source {
-    /// Writes this part of the key. A letter before it says what it is of, and it says itself where it ends, so that no
-    /// text that a client chooses can be taken for another key, nor for the part that follows.
+    fn name(&self) -> &str {
+        match self {
+            Self::Principal => "principal",
+            Self::ClientIp => "client_ip",
+            Self::Header(name) => name.as_str(),
+            Self::Route => "route",
+            Self::Everything => "everything",
+            Self::Function(_) => "function",
+        }
+    }
+
+    /// Writes this part of the key, or nothing when it is missing. A letter before it says what it is of, and it says
+    /// itself where it ends, so that no text that a client chooses can be taken for another key, nor for the part that
+    /// follows.
     fn write(&self, parts: &Parts, caller: &Caller, bytes: &mut KeyBytes) -> Option<()> {
         match self {
             Self::Principal => {
@@ -237,18 +249,7 @@ fn write_address(address: Option<IpAddr>, bytes: &mut KeyBytes) {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.parts.iter().map(|part| match part {
-            Source::Principal => "principal",
-            Source::ClientIp => "client_ip",
-            Source::Header(name) => name.as_str(),
-            Source::Route => "route",
-            Source::Everything => "everything",
-            Source::Function(_) => "function",
-        });
-        f.debug_struct("Key")
-            .field("parts", &parts.collect::<Vec<_>>())
-            .field("missing", &self.missing)
-            .finish()
+        f.debug_list().entries(self.0.iter().map(|part| (part.source.name(), part.missing))).finish()
     }
 }
 

@@ -67,7 +67,16 @@ fn a_request_without_the_key_is_counted_by_address_or_refused() {
     assert_eq!(bytes(&Key::header(tenant.clone()), &parts), by_address);
     assert_eq!(bytes(&Key::header(tenant.clone()).or_refuse(), &parts), Err(NoKey));
     assert_eq!(bytes(&Key::from_fn(|_: &Parts| None::<u8>), &parts), by_address);
-    assert_eq!(bytes(&Key::header(tenant).and(Key::principal()), &parts), Err(NoKey));
+    assert_eq!(bytes(&Key::header(tenant.clone()).and(Key::principal()), &parts), Err(NoKey));
+    // Each part for itself: where there is no tenant, the address stands for it, on each route.
+    let each = Key::header(tenant.clone()).and(Key::everything());
+    assert_eq!(bytes(&each, &parts), bytes(&Key::client_ip().and(Key::everything()), &parts));
+    let strict = Key::principal_or_ip().and(Key::header(tenant).or_refuse());
+    assert_eq!(bytes(&strict, &parts), Err(NoKey));
+    assert!(
+        bytes(&strict, &with_headers("192.0.2.1", &[("x-tenant", b"a")])).is_ok(),
+        "nobody needs to be known"
+    );
 }
 
 #[test]

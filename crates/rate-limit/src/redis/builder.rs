@@ -98,15 +98,21 @@ impl fmt::Debug for RedisStoreBuilder {
 pub struct NotARedisUrl(Box<str>);
 
 impl NotARedisUrl {
-    /// What redis says names the part that is wrong and does not quote it.
+    /// What redis says names the part that is wrong and does not quote it. The kind of error that it adds is a name in
+    /// its code.
     fn new(error: redis::RedisError) -> Self {
-        Self(error.to_string().into())
+        let text = error.to_string();
+        let text = text.split(" - ").next().unwrap_or_default();
+        if text.contains("TLS") {
+            return Self("TLS is not supported".into());
+        }
+        Self(text.into())
     }
 }
 
 impl fmt::Display for NotARedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected a URL such as redis://127.0.0.1:6379: {}", self.0)
+        write!(f, "expected a URL such as redis://127.0.0.1:6379 ({})", self.0)
     }
 }
 

@@ -42,7 +42,7 @@ async fn the_longest_prefix_decides_over_networks_and_files() {
         ("/open", "8.8.8.8", true),
     ] {
         let status = get(&gateway, peer, path).await;
-        let expected = if admitted { StatusCode::PERMANENT_REDIRECT } else { StatusCode::FORBIDDEN };
+        let expected = if admitted { StatusCode::FOUND } else { StatusCode::FORBIDDEN };
         tally.equal(format!("{path} from {peer}"), status, expected);
     }
     tally.finish(15);
@@ -65,8 +65,8 @@ routes:
         ("10.0.0.1", "192.0.2.1, nonsense", 403),
         ("10.0.0.1", "", 403),
         ("10.0.0.1", "192.0.2.300", 403),
-        ("10.0.0.1", "192.0.2.1:99", 308),
-        ("10.0.0.1", "6.6.6.6, ::ffff:192.0.2.1", 308),
+        ("10.0.0.1", "192.0.2.1:99", 302),
+        ("10.0.0.1", "6.6.6.6, ::ffff:192.0.2.1", 302),
         // The third from there, whatever is written before it.
         ("10.0.0.1", "192.0.2.99, 192.0.2.1", 429),
         ("192.0.2.1", "192.0.2.98", 429),
@@ -90,7 +90,7 @@ async fn a_list_file_is_read_again_by_itself_and_a_wrong_one_changes_nothing() {
         "routes: [{{path: /in, {REDIRECT}, allow_ips: {{file: \"{}\"}}}}]\n",
         path.display()
     ));
-    let admits = async |peer: &str| get(&gateway, peer, "/in").await == StatusCode::PERMANENT_REDIRECT;
+    let admits = async |peer: &str| get(&gateway, peer, "/in").await == StatusCode::FOUND;
     assert!(admits("192.0.2.1").await && !admits("203.0.113.1").await);
     dir.write("partners.txt", "203.0.113.0/24\n");
     for _ in 0..200 {

@@ -2,6 +2,10 @@
 
 use std::{
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -31,21 +35,32 @@ impl Run {
     }
 }
 
-/// So many connections, in turn to these addresses, each of which sends `GET /` for so long: the next one at once after
-/// a 200, and after a pause otherwise, as decent clients do.
-pub(crate) async fn ask(
-    addresses: &[SocketAddr],
-    connections: usize,
-    lasting: Duration,
-    pause: Duration,
-) -> Run {
+/// How long clients go on.
+#[derive(Debug, Clone)]
+pub(crate) enum Until {
+    After(Duration),
+    Told(Arc<AtomicBool>),
+}
+
+impl Until {
+    fn is_over(&self, passed: Duration) -> bool {
+        match self {
+            Self::After(time) => passed >= *time,
+            Self::Told(over) => over.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// So many connections, in turn to these addresses, each of which sends `GET /` again and again: the next one at once
+/// after a 200, and after a pause otherwise, as decent clients do.
+pub(crate) async fn ask(addresses: &[SocketAddr], connections: usize, until: &Until, pause: Duration) -> Run {
     let mut open = Vec::with_capacity(connections);
     for address in addresses.iter().cycle().take(connections) {
         open.push(TcpStream::connect(address).await.unwrap());
     }
     let began = Instant::now();
     let clients: Vec<_> =
-        open.into_iter().map(|stream| tokio::spawn(client(stream, began, lasting, pause))).collect();
+        open.into_iter().map(|stream| tokio::spawn(client(stream, began, until.clone(), pause))).collect();
     let mut answers = Vec::new();
     for client in clients {
         answers.extend(client.await.unwrap());
@@ -53,12 +68,12 @@ pub(crate) async fn ask(
     Run { answers, elapsed: began.elapsed() }
 }
 
-async fn client(mut stream: TcpStream, began: Instant, lasting: Duration, pause: Duration) -> Vec<Answer> {
+async fn client(mut stream: TcpStream, began: Instant, until: Until, pause: Duration) -> Vec<Answer> {
     let mut answers = Vec::new();
     let mut head = Vec::with_capacity(2048);
     loop {
         let sent = began.elapsed();
-        if sent >= lasting {
+        if until.is_over(sent) {
             return answers;
         }
         stream.write_all(b"GET / HTTP/1.1\r\nhost: api.example\r\n\r\n").await.unwrap();

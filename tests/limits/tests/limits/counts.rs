@@ -186,14 +186,14 @@ async fn a_dry_run_refuses_nobody_and_the_log_says_whom_it_would_have() {
 async fn a_store_without_room_shares_one_limit_and_warns() {
     let origin = Origin::ok().await;
     let gateway = Gateway::builder(&format!(
-        "routes:\n- path_prefix: /\n  upstream: {}\n  limit: {{rate: 2/hour, key: \"header:x-user\", max_keys: 5}}\n",
+        "routes:\n- path_prefix: /\n  upstream: {}\n  limit: {{rate: 2/hour, key: \"header:x-tenant\", max_keys: 5}}\n",
         origin.address()
     ))
     .start();
     let mut client = RawClient::connect(gateway.address()).await;
     let mut admitted = 0;
     for user in 0..50 {
-        let response = client.exchange(format!("GET / HTTP/1.1\r\nHost: x\r\nX-User: {user}\r\n\r\n")).await;
+        let response = client.exchange(format!("GET / HTTP/1.1\r\nHost: x\r\nX-Tenant: {user}\r\n\r\n")).await;
         admitted += usize::from(response.status() == 200);
     }
     assert_eq!(admitted, 5 + 2, "five with a bucket of their own, and two of all others");

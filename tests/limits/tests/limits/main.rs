@@ -17,8 +17,12 @@ mod shared;
 
 use std::time::Duration;
 
+/// Whether the long run is asked for.
+fn soaking() -> bool {
+    std::env::var_os("GATEWRIGHT_SOAK").is_some_and(|value| value != "0")
+}
+
 /// How long a run lasts.
 fn lasting() -> Duration {
-    let soaking = std::env::var_os("GATEWRIGHT_SOAK").is_some_and(|value| value != "0");
-    Duration::from_secs(if soaking { 10 } else { 3 })
+    Duration::from_secs(if soaking() { 10 } else { 3 })
 }

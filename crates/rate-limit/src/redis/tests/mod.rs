@@ -377,6 +377,8 @@ fn what_is_no_url_is_refused_and_no_password_is_printed() {
         assert!(!error.to_string().contains("secret"), "{error}");
         assert!(RedisStore::cluster([url]).build().is_err(), "{url}");
     }
+    let tls = RedisStore::builder("rediss://127.0.0.1").build().expect_err("TLS");
+    assert_eq!(tls.to_string(), "expected a URL such as redis://127.0.0.1:6379 (TLS is not supported)");
     let builder = RedisStore::builder("redis://:secret@127.0.0.1:1");
     assert!(!format!("{builder:?}").contains("secret"));
     assert!(!format!("{:?}", builder.build().expect("a URL")).contains("secret"));
