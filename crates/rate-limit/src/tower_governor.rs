@@ -37,7 +37,7 @@ mod tests {
     use http::Request;
     use tower_governor::{
         GovernorError,
-        key_extractor::{GlobalKeyExtractor, PeerIpKeyExtractor},
+        key_extractor::{GlobalKeyExtractor, SmartIpKeyExtractor},
     };
 
     use super::*;
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn what_an_extractor_finds_is_the_key() {
         let of = |key: &Key, parts: &Parts| key.of(parts).map(|(bytes, _)| bytes).expect("a key");
-        let by_peer = Key::extractor(PeerIpKeyExtractor);
+        let by_peer = Key::extractor(SmartIpKeyExtractor);
         let (one, same, other) =
             (from("192.0.2.1:1", None), from("192.0.2.1:2", Some("a")), from("192.0.2.2:1", None));
         assert_eq!(of(&by_peer, &one), of(&by_peer, &same));

@@ -203,13 +203,14 @@ async fn ask_in_excess(stores: [RedisStore; 2], quota: Quota, lasting: Duration)
 async fn two_nodes_together_admit_what_one_limit_gives() {
     let server = Server::start();
     let stores = [store(&server), store(&server)];
-    let quota = Quota::per_second(500).burst(100);
+    // It takes a second to be full, so that a pause of the machine's costs nothing.
+    let quota = Quota::per_second(200);
     let lasting = Duration::from_secs(if std::env::var_os("GATEWRIGHT_SOAK").is_some() { 10 } else { 3 });
     let (admitted, elapsed) = ask_in_excess(stores, quota, lasting).await;
-    let most = 100.0 + 500.0 * elapsed.as_secs_f64();
+    let most = 200.0 + 200.0 * elapsed.as_secs_f64();
     println!("{admitted} admitted of {most:.0} in {elapsed:?}");
     assert!(admitted as f64 <= most + 1.0, "{admitted} of {most}");
-    assert!(admitted as f64 >= (100.0 + 500.0 * lasting.as_secs_f64()) * 0.99, "{admitted} of {most}");
+    assert!(admitted as f64 >= (200.0 + 200.0 * lasting.as_secs_f64()) * 0.99, "{admitted} of {most}");
 }
 
 /// How many of so many requests are decided, and what the longest took.
