@@ -2,7 +2,10 @@ use std::{fmt, time::Duration};
 
 use redis::IntoConnectionInfo;
 
-use super::{RedisStore, link::Server};
+use super::{
+    RedisStore,
+    link::{Server, to_connect},
+};
 
 /// Builds a [`RedisStore`].
 #[derive(Clone)]
@@ -73,7 +76,7 @@ impl RedisStoreBuilder {
                 let nodes = self.urls.into_iter().map(|url| url.into_connection_info());
                 let nodes = nodes.collect::<Result<Vec<_>, _>>().map_err(NotARedisUrl::new)?;
                 let client = redis::cluster::ClusterClient::builder(nodes)
-                    .connection_timeout(timeout)
+                    .connection_timeout(to_connect(timeout))
                     .response_timeout(timeout)
                     .build();
                 Server::Cluster(Box::new(client.map_err(NotARedisUrl::new)?))

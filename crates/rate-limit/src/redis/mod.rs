@@ -37,7 +37,8 @@ use crate::{key::KeyBytes, limits::Limits, verdict::Verdict};
 ///    runtime of one thread suffices.
 /// 3. When no answer comes within the timeout, the request is admitted, or refused with 503 when the store
 ///    [fails closed](RedisStoreBuilder::fail_closed). From then on requests do not wait: they are decided so at once, until
-///    a task has connected again. It tries at least twice within the timeout.
+///    a task has connected again. It tries at least twice within the timeout where connections are refused, and once a
+///    second where they lead nowhere.
 /// 4. A key that was refused is known to have to wait, so that within that time Redis is not asked.
 /// 5. Buckets expire by themselves when they are full. Redis must not evict others (`maxmemory-policy noeviction`
 ///    or a `volatile-` one with room enough), since an evicted bucket is a full one.
