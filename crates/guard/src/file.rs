@@ -1,6 +1,9 @@
 //! A list as a file: one network or address a line, `#` begins a comment.
+//!
+//! A network whose address has bits beyond its prefix is refused: `10.1.2.3/8` may be meant for one address or for
+//! sixteen million, and an allow list is no place to guess.
 
-use std::{error::Error, fmt, str};
+use std::{error::Error, fmt, net::IpAddr, str};
 
 use gatewright_core::{BoxError, IpNetwork};
 
@@ -10,13 +13,19 @@ use crate::prefixes::Prefixes;
 #[derive(Debug)]
 struct WrongLine {
     line: usize,
+    /// The network that it may stand for, when it has bits beyond the prefix.
+    instead: Option<IpNetwork>,
     /// Wrong lines after this one.
     more: usize,
 }
 
 impl fmt::Display for WrongLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: expected a network such as 10.0.0.0/8, or an IP address", self.line)?;
+        write!(f, "line {}: ", self.line)?;
+        match self.instead {
+            None => f.write_str("expected a network such as 10.0.0.0/8, or an IP address")?,
+            Some(network) => write!(f, "the address has bits beyond the prefix; the network is {network}")?,
+        }
         match self.more {
             0 => Ok(()),
             1 => f.write_str(" (and one more such line)"),
@@ -35,16 +44,27 @@ pub(crate) fn parse(content: &[u8]) -> Result<Prefixes, BoxError> {
         if content.is_empty() {
             continue;
         }
-        let network = str::from_utf8(content).ok().and_then(|text| text.parse::<IpNetwork>().ok());
-        match (network, &mut wrong) {
-            (Some(network), _) => networks.push(network),
-            (None, Some(wrong)) => wrong.more += 1,
-            (None, none) => *none = Some(WrongLine { line: line + 1, more: 0 }),
+        match (network(content), &mut wrong) {
+            (Ok(network), _) => networks.push(network),
+            (Err(_), Some(wrong)) => wrong.more += 1,
+            (Err(instead), none) => *none = Some(WrongLine { line: line + 1, instead, more: 0 }),
         }
     }
     match wrong {
         Some(wrong) => Err(wrong.into()),
         None => Ok(Prefixes::new(networks)),
+    }
+}
+
+/// The network, or what may be meant.
+fn network(content: &[u8]) -> Result<IpNetwork, Option<IpNetwork>> {
+    let text = str::from_utf8(content).map_err(|_| None)?;
+    let network = text.parse::<IpNetwork>().map_err(|_| None)?;
+    match text.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok()) {
+        Some(address) if address.to_canonical() != network.address() && address != network.address() => {
+            Err(Some(network))
+        }
+        _ => Ok(network),
     }
 }
 
@@ -64,6 +84,12 @@ mod tests {
         assert_eq!(longest("2001:db8::9"), Some(32));
         assert_eq!(longest("10.0.0.1"), None);
         assert_eq!(parse(b"").expect("a list").len(), 0);
+        for all in ["0.0.0.0/0\n::/0", "::ffff:0:0/96\n::/0", "::ffff:0.0.0.0/96\n::/0"] {
+            let list = parse(all.as_bytes()).expect("a list");
+            for address in ["0.0.0.0", "255.255.255.255", "::ffff:9.9.9.9", "::", "ffff::"] {
+                assert_eq!(list.longest(address.parse().expect("an address")), Some(0), "{address} in {all:?}");
+            }
+        }
     }
 
     #[test]
@@ -78,6 +104,13 @@ mod tests {
                 "1.2.3.4\n\n\u{fc}\n1.2.3\n1.2.3.4 5.6.7.8",
                 "line 3: expected a network such as 10.0.0.0/8, or an IP address (and 2 more such lines)",
             ),
+            ("1.2.3.4/8\n", "line 1: the address has bits beyond the prefix; the network is 1.0.0.0/8"),
+            (
+                "0.0.0.0/0\n::ffff:10.0.0.1/104",
+                "line 2: the address has bits beyond the prefix; the network is 10.0.0.0/8",
+            ),
+            ("2001:db8::1/32", "line 1: the address has bits beyond the prefix; the network is 2001:db8::/32"),
+            ("010.0.0.0/8", "line 1: expected a network such as 10.0.0.0/8, or an IP address"),
         ] {
             let error = parse(text.as_bytes()).expect_err("a wrong line");
             assert_eq!(error.to_string(), message);

@@ -33,8 +33,8 @@ enum Kind {
 }
 
 impl IpList {
-    /// Reads a file: one network (`192.0.2.0/24`, `2001:db8::/32`) or address a line; `#` begins a comment. It is
-    /// read again when it changes, some seconds after at most. What cannot be used then leaves the list as it was, and is
+    /// Reads a file: one network (`192.0.2.0/24`, `2001:db8::/32`) or address a line; `#` begins a comment. A network
+    /// has no bits beyond its prefix. The file is read again when it changes, some seconds after at most. What cannot be used then leaves the list as it was, and is
     /// warned of by `tracing`.
     ///
     /// # Errors

@@ -6,6 +6,9 @@
 //! 100 in 60 s make 600 ms a unit, but 7 in 60 s make no whole number of nanoseconds. So time is counted in whole
 //! nanoseconds and n-ths of one, n being the units of a period, and nothing is ever rounded: a rate does not drift,
 //! however high it is and however long it runs.
+//!
+//! A bucket holds no more than what refills in a hundred years. So no sum here overflows, nor does one of the numbers
+//! of Redis's script, and no bucket that has been taken to the end of time lets all requests pass.
 
 use std::time::Duration;
 
@@ -35,7 +38,8 @@ pub(crate) struct Rate {
     units: u32,
     /// In nanoseconds; and in n-ths of one, what a unit stands for.
     period: u64,
-    burst: u32,
+    /// Units in a full bucket.
+    pub(crate) burst: u32,
     /// What a unit stands for in whole nanoseconds, and the n-ths that are left.
     interval: u64,
     interval_nths: u32,
@@ -64,15 +68,20 @@ impl Over {
     }
 }
 
+/// A hundred years of 365 days.
+const LONGEST_REFILL: u64 = 100 * 365 * 86_400 * 1_000_000_000;
+
 impl Rate {
     pub(crate) fn new(quota: Quota) -> Self {
         let units = quota.units();
-        let period = u64::try_from(quota.period().as_nanos()).unwrap_or(u64::MAX);
+        // 366 days at most, as `Quota` has it.
+        let period = u64::try_from(quota.period().as_nanos()).unwrap_or(LONGEST_REFILL);
+        let most = u128::from(LONGEST_REFILL) * u128::from(units) / u128::from(period);
         let nths = period % u64::from(units);
         Self {
             units,
             period,
-            burst: quota.burst_size(),
+            burst: quota.burst_size().min(u32::try_from(most).unwrap_or(u32::MAX)),
             interval: period / u64::from(units),
             interval_nths: u32::try_from(nths).unwrap_or_default(),
         }
@@ -195,11 +204,40 @@ mod tests {
     fn the_longest_and_the_largest_do_not_overflow() {
         let year = Quota::per(1, Duration::from_secs(366 * 86_400)).burst(u32::MAX);
         let rate = Rate::new(year);
-        let bucket = rate.take(FullAt::default(), u64::MAX / 2, u32::MAX);
-        assert!(bucket.is_ok(), "{bucket:?}");
+        assert_eq!(rate.take(FullAt::default(), 0, u32::MAX), Err(Over { wait: None }), "more than a century");
+        assert_eq!(rate.burst, 99);
+        assert!(rate.take(FullAt::default(), LONGEST_REFILL, 99).is_ok());
         let rate = Rate::new(Quota::per(u32::MAX, Duration::from_millis(1)));
         let bucket = rate.take(FullAt::default(), 0, u32::MAX).expect("fits");
         assert_eq!(bucket, FullAt::at(1_000_000));
+    }
+
+    #[test]
+    fn a_bucket_that_takes_a_century_to_refill_is_empty_when_it_is_empty() {
+        for (quota, most) in [
+            (Quota::per_day(1).burst(u32::MAX), 36_500),
+            (Quota::per_day(u32::MAX), u32::MAX),
+            (Quota::per(1, Duration::from_millis(1)).burst(u32::MAX), u32::MAX),
+            (Quota::per(3, Duration::from_secs(366 * 86_400)).burst(1_000_000), 299),
+        ] {
+            let rate = Rate::new(quota);
+            assert_eq!(rate.burst, most, "{quota}");
+            // A clock that has run for a century.
+            let now = LONGEST_REFILL;
+            let bucket = rate.take(FullAt::default(), now, most - 1).expect("it is full");
+            assert_eq!(rate.read(bucket, now).remaining, 1, "{quota}");
+            let bucket = rate.take(bucket, now, 1).expect("one is left");
+            assert!(rate.refill() <= Duration::from_nanos(LONGEST_REFILL));
+            assert!(matches!(rate.take(bucket, now, 1), Err(Over { wait: Some(1..) })), "{quota}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_behind_the_bucket_gives_nothing_away() {
+        let rate = Rate::new(Quota::per_second(2).burst(3));
+        let bucket = rate.take(FullAt::default(), 5_000_000_000, 3).expect("the burst");
+        assert!(rate.take(bucket, 1_000_000_000, 1).is_err());
+        assert_eq!(rate.read(bucket, 1_000_000_000).remaining, 0);
     }
 
     proptest! {

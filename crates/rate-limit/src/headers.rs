@@ -107,7 +107,7 @@ mod tests {
 
     fn written(name: &str, quotas: &[Quota], legacy: bool, readings: &[Reading]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        Fields { none: false, legacy }.write(&mut headers, &Limits::new(name, quotas), readings);
+        Fields { none: false, legacy }.write(&mut headers, &Limits::new(name, "", quotas), readings);
         headers
     }
 

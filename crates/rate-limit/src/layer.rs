@@ -8,6 +8,7 @@ use crate::{
     headers::Fields,
     key::Key,
     limits::Limits,
+    own_limits::OwnLimits,
     policy::{Cost, Counters, Counts, RateLimit, Settings},
     store::{LocalStore, Store},
 };
@@ -22,6 +23,7 @@ pub struct RateLimitLayer {
     quotas: Vec<Quota>,
     consumers: HashMap<Box<str>, Vec<Quota>>,
     name: Box<str>,
+    scope: Box<str>,
     key: Key,
     cost: Cost,
     store: Store,
@@ -41,6 +43,7 @@ impl RateLimitLayer {
             quotas: vec![quota],
             consumers: HashMap::new(),
             name: Box::default(),
+            scope: Box::default(),
             key: Key::principal_or_ip(),
             cost: Cost::Fixed(1),
             store: LocalStore::new().into(),
@@ -80,7 +83,7 @@ impl RateLimitLayer {
     }
 
     /// Sets how many units each request takes; one unless said otherwise. A request that takes more than a bucket
-    /// can hold is always refused.
+    /// can hold is always refused, and one that takes none never.
     pub fn cost(self, units: u32) -> Self {
         Self { cost: Cost::Fixed(units), ..self }
     }
@@ -108,9 +111,15 @@ impl RateLimitLayer {
     }
 
     /// Names the limits, for the `RateLimit` fields; unnamed ones are called by their period. Layers that share a
-    /// store have buckets of their own when their names differ.
+    /// store have buckets of their own when their names differ, or their [scopes](Self::scope).
     pub fn name(self, name: impl Into<Box<str>>) -> Self {
         Self { name: name.into(), ..self }
+    }
+
+    /// Sets the buckets apart from those of other layers that share the store, also where their names are the same. It is
+    /// not seen in any header.
+    pub fn scope(self, scope: impl Into<Box<str>>) -> Self {
+        Self { scope: scope.into(), ..self }
     }
 
     /// Writes the older `X-RateLimit-Limit`, `-Remaining` and `-Reset` (in seconds from now) too, for the limit that
@@ -146,11 +155,12 @@ impl RateLimitLayer {
 
     fn settings(self, all: &mut Vec<Arc<Settings>>) {
         let consumers = self.consumers.into_iter();
-        let consumers = consumers.map(|(id, quotas)| (id, Arc::new(Limits::new(&self.name, &quotas))));
+        let consumers =
+            consumers.map(|(id, quotas)| (id, Arc::new(Limits::new(&self.name, &self.scope, &quotas))));
         all.push(Arc::new(Settings {
-            limits: Arc::new(Limits::new(&self.name, &self.quotas)),
+            limits: Arc::new(Limits::new(&self.name, &self.scope, &self.quotas)),
             consumers: consumers.collect(),
-            name: self.name,
+            own: OwnLimits::new(self.name, self.scope),
             key: self.key,
             cost: self.cost,
             store: self.store,

@@ -69,6 +69,7 @@ mod headers;
 mod key;
 mod layer;
 mod limits;
+mod own_limits;
 mod policy;
 #[cfg(feature = "redis")]
 mod redis;

@@ -32,8 +32,8 @@ pub(crate) struct Limit {
 }
 
 impl Limits {
-    /// Limits of a name; a limit that is written twice counts once.
-    pub(crate) fn new(name: &str, quotas: &[Quota]) -> Self {
+    /// Limits of a name, in a scope of buckets; a limit that is written twice counts once.
+    pub(crate) fn new(name: &str, scope: &str, quotas: &[Quota]) -> Self {
         let mut distinct: Vec<Quota> = Vec::with_capacity(quotas.len());
         for quota in quotas {
             if !distinct.contains(quota) {
@@ -41,7 +41,8 @@ impl Limits {
             }
         }
         let alone = distinct.len() == 1;
-        let limits: Box<[Limit]> = distinct.into_iter().map(|quota| Limit::new(name, quota, alone)).collect();
+        let limits: Box<[Limit]> =
+            distinct.into_iter().map(|quota| Limit::new(name, scope, quota, alone)).collect();
         let policy = headers::policy(&limits);
         Self { limits, policy }
     }
@@ -56,7 +57,7 @@ impl Limits {
 }
 
 impl Limit {
-    fn new(name: &str, quota: Quota, alone: bool) -> Self {
+    fn new(name: &str, scope: &str, quota: Quota, alone: bool) -> Self {
         let label = match (name, alone) {
             ("", _) => period_name(quota.period()),
             (name, true) => name.to_owned(),
@@ -64,21 +65,26 @@ impl Limit {
         };
         // Not keyed: what goes in is the operator's.
         let mut hasher = DefaultHasher::new();
-        (name, quota).hash(&mut hasher);
+        (name, scope, quota).hash(&mut hasher);
         Self {
             label: headers::string(&label).into(),
             quota,
             rate: Rate::new(quota),
             id: hasher.finish(),
             #[cfg(feature = "redis")]
-            text: Self::text(name, quota),
+            text: Self::text(name, scope, quota),
         }
     }
 
     #[cfg(feature = "redis")]
-    fn text(name: &str, quota: Quota) -> Box<str> {
+    fn text(name: &str, scope: &str, quota: Quota) -> Box<str> {
         let mut text = String::new();
         crate::redis::escape(name.as_bytes(), &mut text);
+        if !scope.is_empty() {
+            // Nothing that is escaped holds one.
+            text.push('|');
+            crate::redis::escape(scope.as_bytes(), &mut text);
+        }
         format!("{text}/{}/{}ms/{}", quota.units(), quota.period().as_millis(), quota.burst_size()).into()
     }
 
@@ -89,7 +95,7 @@ impl Limit {
         if refill < Duration::from_secs(1) {
             return (self.quota.units(), headers::seconds(self.quota.period()));
         }
-        (self.quota.burst_size(), headers::seconds(refill))
+        (self.rate.burst, headers::seconds(refill))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     headers::{self, Fields},
     key::{Caller, Key, KeyBytes, NoKey},
     limits::Limits,
+    own_limits::OwnLimits,
     store::{Kind, Store},
     verdict::Verdict,
 };
@@ -35,7 +36,7 @@ pub struct RateLimit(pub(crate) Arc<[Arc<Settings>]>);
 pub(crate) struct Settings {
     pub(crate) limits: Arc<Limits>,
     pub(crate) consumers: HashMap<Box<str>, Arc<Limits>>,
-    pub(crate) name: Box<str>,
+    pub(crate) own: OwnLimits,
     pub(crate) key: Key,
     pub(crate) cost: Cost,
     pub(crate) store: Store,
@@ -252,7 +253,7 @@ impl Settings {
     fn limits_of(&self, caller: &Caller) -> Arc<Limits> {
         if let Some(principal) = caller.principal.as_ref().filter(|_| self.key.is_by_principal()) {
             if !principal.quotas().is_empty() {
-                return Arc::new(Limits::new(&self.name, principal.quotas()));
+                return self.own.of(principal.quotas());
             }
             if let Some(limits) = self.consumers.get(principal.id()) {
                 return Arc::clone(limits);

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, thread};
 
-use gatewright_core::{ConnectionInfo, ErrorKind, RequestRecord};
+use gatewright_core::{ConnectionInfo, ErrorKind, Rejection, RequestRecord};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 
 use crate::access_log::{AccessLog, Ago, Label, Line};
@@ -109,8 +109,7 @@ impl Drop for Account {
         self.record.with(|known| {
             let connection = self.record.connection().map(|connection| &**connection);
             let peer = connection.map(ConnectionInfo::peer);
-            let refusal = known.rejection.as_ref();
-            let refusal = refusal.map(|refusal| Label { by: refusal.policy(), reason: refusal.reason() });
+            let refusal = known.rejection.as_ref().map(of_policy);
             let failure = known.error.map(|kind| Label { by: "error", reason: kind.as_str() });
             self.log.append(&Line {
                 ts: Ago(duration),
@@ -130,9 +129,14 @@ impl Drop for Account {
                 upstream_ms: known.upstream_time,
                 principal: known.principal.as_ref().map(|principal| principal.id()),
                 rejection: refusal.or(failure).or(label),
+                would_reject: known.would_reject.as_ref().map(of_policy),
             });
         });
     }
+}
+
+fn of_policy(refusal: &Rejection) -> Label<'_> {
+    Label { by: refusal.policy(), reason: refusal.reason() }
 }
 
 /// An authority without `user:password@`.

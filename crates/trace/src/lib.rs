@@ -37,6 +37,7 @@
 //! | `duration_ms`, `upstream_ms` | to the end of the body; to the upstream's response head |
 //! | `principal` | who called |
 //! | `rejection` | `policy:reason` of a refusal, `error:kind` of a failure, `client:gone` |
+//! | `would_reject` | `policy:reason` of a refusal that a policy on trial (a dry run) would have made |
 //!
 //! # Example
 //!

@@ -79,6 +79,18 @@ impl Bench {
         Ok(allocations)
     }
 
+    /// Does something without a request, as often as others send one. It is told the number of its turn.
+    pub(crate) fn plain(&self, mut work: impl FnMut(usize)) -> u64 {
+        (0..BATCHES).fold(0, |allocations, batch| {
+            let mut turns = || (batch * BATCH..(batch + 1) * BATCH).for_each(&mut work);
+            if batch < WARM_UP {
+                turns();
+                return allocations;
+            }
+            allocations + region::counted(&mut turns)
+        })
+    }
+
     /// Starts an upstream on the same thread.
     pub(crate) fn upstream(&self) -> Result<SocketAddr> {
         let (address, serving) = self.runtime.block_on(Upstream::bind(Arc::clone(&self.accepted)))?;

@@ -16,7 +16,7 @@ use gatewright::{
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use tower::{Layer, Service, service_fn, util::ServiceFn};
 
-use crate::{Result, bench::Bench};
+use crate::{Result, addresses, bench::Bench, identity};
 
 /// Sets itself up, has the bench count, and returns the allocations.
 type Case = fn(&Bench) -> Result<u64>;
@@ -27,17 +27,21 @@ pub(crate) const CASES: &[(&str, Case)] = &[
     ("router", |bench| bench.service(router(origin())?, request)),
     ("rewrite", |bench| bench.service(rewrite()?.layer(origin()), request)),
     ("trace", |bench| bench.service(trace(bench)?.layer(origin()), request)),
+    ("auth-limit", |bench| bench.service(identity::layers()?.layer(origin()), identity::request)),
     ("proxy", |bench| bench.service(proxy(bench)?, request)),
     ("stack", |bench| bench.service(stack(bench)?, request)),
     ("server", |bench| bench.server(origin())),
     // All of it, from the client's bytes to the client's bytes.
     ("gateway", |bench| bench.server(stack(bench)?)),
+    // One address among so many networks, without a request around it.
+    ("lists-10", |bench| addresses::look_up(bench, 10)),
+    ("lists-50k", |bench| addresses::look_up(bench, 50_000)),
 ];
 
 pub(crate) const BODY: &[u8] = b"{\"order\":7}";
 
 /// A request as a server hands it on: with a record, and its headers in a map of their size.
-fn request() -> Request<Body> {
+pub(crate) fn request() -> Request<Body> {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(header::HOST, HeaderValue::from_static("api.example.com"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("gates/1"));

@@ -10,10 +10,12 @@
 //!
 //! A case is a few lines in [`cases`].
 
+mod addresses;
 mod allocator;
 mod bench;
 mod cases;
 mod client;
+mod identity;
 mod region;
 mod upstream;
 

@@ -13,6 +13,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "prerequisites", run: prerequisites::install },
     Step { name: "build", run: build },
     Step { name: "wire", run: wire },
+    Step { name: "limits", run: limits },
     Step { name: "fuzz", run: fuzz::long },
 ];
 
@@ -24,10 +25,21 @@ fn build(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// One test at a time, so that memory and time are its own.
 fn wire(context: &Context) -> Result<Outcome> {
+    test(context, "wire", &["wire"])
+}
+
+/// How much is admitted over sockets, and what a million callers need.
+fn limits(context: &Context) -> Result<Outcome> {
+    test(context, "limits", &["limits"])?;
+    test(context, "gatewright-rate-limit", &["addresses", "load", "memory"])
+}
+
+/// One test at a time, so that memory and time are its own.
+fn test(context: &Context, package: &str, tests: &[&str]) -> Result<Outcome> {
     let mut command = context.cargo();
-    command.args(["test", "--package", "wire", "--test", "wire"]);
+    command.args(["test", "--package", package]);
+    command.args(tests.iter().flat_map(|test| ["--test", test]));
     command.args(["--", "--include-ignored", "--test-threads=1", "--nocapture"]);
     command.env("GATEWRIGHT_SOAK", "1");
     command.env("GATEWRIGHT_BIN", context.target.join(PROFILE).join("gatewright"));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write,
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -12,7 +13,9 @@ use gatewright_rate_limit::{
 
 use crate::{
     read::Reader,
-    settings::{CallerLimit, KeyPart, LimitHeaders, LimitRef, Matcher, Missing, RedisSettings},
+    settings::{
+        CallerLimit, KeyPart, LimitHeaders, LimitRef, Matcher, Missing, PathMatch, RedisSettings, ValueMatch,
+    },
 };
 
 /// The limits of a file. One that says the same as before goes on with its counts.
@@ -21,6 +24,8 @@ pub(super) struct Limits {
     built: HashMap<Arc<Identity>, Built>,
     before: HashMap<Arc<Identity>, Built>,
     named: HashMap<String, Option<Counted>>,
+    local: HashMap<Place, LocalStore>,
+    local_before: HashMap<Place, LocalStore>,
     /// One a setting, so that limits on the same server share its connections.
     redis: HashMap<RedisSettings, RedisStore>,
 }
@@ -31,6 +36,15 @@ struct Identity {
     settings: CallerLimit,
     /// The requests of the route that wrote it: two routes that write the same do not share its counts.
     of: Option<Matcher>,
+}
+
+/// Where a limit stands, and the size of its store. As long as these stay, so do the counts: those of its rates that are
+/// no longer what they were begin anew, each by itself.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Place {
+    name: String,
+    route: Option<Matcher>,
+    max_keys: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -72,6 +86,7 @@ impl Limits {
     pub(super) fn following(before: Option<&Self>) -> Self {
         Self {
             before: before.map(|before| before.built.clone()).unwrap_or_default(),
+            local_before: before.map(|before| before.local.clone()).unwrap_or_default(),
             redis: before.map(|before| before.redis.clone()).unwrap_or_default(),
             ..Self::default()
         }
@@ -108,24 +123,33 @@ impl Limits {
         let identity = Identity { settings: settings.clone(), of: route.cloned() };
         if let Some((identity, built)) = self.before.get_key_value(&identity) {
             let counted = Counted { identity: Arc::clone(identity), built: built.clone() };
+            let place = Place::of(settings, route);
+            if let Some(store) = self.local_before.get(&place) {
+                self.local.insert(place, store.clone());
+            }
             self.built.insert(Arc::clone(identity), built.clone());
             return Some(counted);
         }
-        let built = self.new_one(settings, reader)?;
+        let built = self.new_one(settings, route, reader)?;
         let identity = Arc::new(identity);
         self.built.insert(Arc::clone(&identity), built.clone());
         Some(Counted { identity, built })
     }
 
-    fn new_one(&mut self, settings: &CallerLimit, reader: &mut Reader<'_>) -> Option<Built> {
+    fn new_one(
+        &mut self,
+        settings: &CallerLimit,
+        route: Option<&Matcher>,
+        reader: &mut Reader<'_>,
+    ) -> Option<Built> {
         let concurrency = settings.concurrent.map(|most| {
             let layer = ConcurrencyLimitLayer::new(most).key(key(settings));
             if settings.dry_run { layer.dry_run() } else { layer }
         });
         let [first, others @ ..] = &*settings.quotas else { return Some(Built { rate: None, concurrency }) };
-        let store = match &settings.store {
+        let store: Store = match &settings.store {
             Some(redis) => self.redis(redis, reader)?.into(),
-            None => local(settings),
+            None => self.local(Place::of(settings, route)).into(),
         };
         let mut rate = RateLimitLayer::new(*first).key(key(settings)).store(store);
         rate = others.iter().fold(rate, |rate, quota| rate.and(*quota));
@@ -136,6 +160,9 @@ impl Limits {
         if !settings.name.is_empty() {
             rate = rate.name(settings.name.as_str());
         }
+        if let Some(route) = route {
+            rate = rate.scope(scope(route));
+        }
         rate = match settings.headers {
             LimitHeaders::Standard => rate,
             LimitHeaders::Legacy => rate.legacy_headers(),
@@ -145,6 +172,17 @@ impl Limits {
             rate = rate.dry_run();
         }
         Some(Built { rate: Some(rate), concurrency })
+    }
+
+    /// The counts that were there before, or none.
+    fn local(&mut self, place: Place) -> LocalStore {
+        let known = self.local.get(&place).or_else(|| self.local_before.get(&place)).cloned();
+        let store = known.unwrap_or_else(|| match place.max_keys {
+            Some(most) => LocalStore::new().max_keys(most),
+            None => LocalStore::new(),
+        });
+        self.local.insert(place, store.clone());
+        store
     }
 
     fn redis(&mut self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<RedisStore> {
@@ -165,6 +203,9 @@ impl Limits {
         if settings.refuse {
             builder = builder.fail_closed();
         }
+        if !settings.local_check {
+            builder = builder.without_local_check();
+        }
         match builder.build() {
             Ok(store) => {
                 self.redis.insert(settings.clone(), store.clone());
@@ -182,6 +223,7 @@ impl Limits {
     /// Forgets those of before, and the connections that no limit uses any more.
     pub(super) fn settle(&mut self) {
         self.before = HashMap::new();
+        self.local_before = HashMap::new();
         let built = &self.built;
         let is_used = |redis: &RedisSettings| {
             built.keys().any(|identity| identity.settings.store.as_ref() == Some(redis))
@@ -190,31 +232,60 @@ impl Limits {
     }
 }
 
-fn local(settings: &CallerLimit) -> Store {
-    let store = LocalStore::new();
-    match settings.max_keys {
-        Some(most) => store.max_keys(most),
-        None => store,
+impl Place {
+    fn of(settings: &CallerLimit, route: Option<&Matcher>) -> Self {
+        Self { name: settings.name.clone(), route: route.cloned(), max_keys: settings.max_keys }
     }
-    .into()
+}
+
+/// A route, in words that are the same on every node: all that its requests have to be. No two routes have the same.
+fn scope(route: &Matcher) -> String {
+    let mut words = match &route.path.value {
+        PathMatch::Exact(path) => format!("path {path}"),
+        PathMatch::Prefix(prefix) => format!("path_prefix {prefix}"),
+        PathMatch::Regex(regex) => format!("path_regex {regex}"),
+    };
+    // Writing to a string does not fail.
+    for host in &route.hosts {
+        let _ = write!(words, " host {}", host.value);
+    }
+    for method in &route.methods {
+        let _ = write!(words, " method {}", method.value);
+    }
+    let mut values = |what: &str, name: &str, value: &ValueMatch| {
+        let _ = match value {
+            ValueMatch::Exact(value) => write!(words, " {what} {name} is {value}"),
+            ValueMatch::Regex(regex) => write!(words, " {what} {name} like {regex}"),
+        };
+    };
+    for (name, value) in &route.headers {
+        values("header", name.as_str(), value);
+    }
+    for (name, value) in &route.query {
+        values("query", name, value);
+    }
+    words
 }
 
 /// What requests are counted by.
 fn key(settings: &CallerLimit) -> Key {
-    let parts = settings.key.iter().map(|part| match part {
-        KeyPart::PrincipalOrIp => Key::principal_or_ip(),
-        KeyPart::Principal => Key::principal(),
-        KeyPart::ClientIp => Key::client_ip(),
-        KeyPart::Route => Key::route(),
-        KeyPart::All => Key::everything(),
-        KeyPart::Header(name) => Key::header(name.clone()),
+    let parts = settings.key.iter().map(|part| {
+        let key = match part {
+            // It is never missing.
+            KeyPart::PrincipalOrIp => return Key::principal_or_ip(),
+            KeyPart::Principal => Key::principal(),
+            KeyPart::ClientIp => Key::client_ip(),
+            KeyPart::Route => Key::route(),
+            KeyPart::All => Key::everything(),
+            KeyPart::Header(name) => Key::header(name.clone()),
+        };
+        match settings.missing {
+            Some(Missing::ClientIp) => key.or_client_ip(),
+            Some(Missing::Refuse) => key.or_refuse(),
+            None => key,
+        }
     });
-    let key = parts.reduce(Key::and).unwrap_or_else(Key::principal_or_ip);
-    match settings.missing {
-        Some(Missing::ClientIp) => key.or_client_ip(),
-        Some(Missing::Refuse) => key.or_refuse(),
-        None => key,
-    }
+    parts.reduce(Key::and).unwrap_or_else(Key::principal_or_ip)
 }
 
 /// The limits of a route, put together as its stack needs them.

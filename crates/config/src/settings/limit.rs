@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use gatewright_core::Quota;
-use http::HeaderName;
+use gatewright_core::{Quota, claims};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::optional;
 use crate::{
@@ -64,6 +64,7 @@ pub(crate) struct RedisSettings {
     pub(crate) cluster: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) refuse: bool,
+    pub(crate) local_check: bool,
     pub(crate) prefix: Option<String>,
 }
 
@@ -85,7 +86,9 @@ pub(super) const LIMIT_KEY: Key = Key::new(
     "limit",
     LIMIT_USES,
     "How often its callers may come: names of `limits`, whose counts all routes share that use them, or limits of its own. \
-     A request that one of several refuses takes nothing from the others.",
+     A request that one of several refuses takes nothing from the others, with three exceptions: limits that need not know \
+     who calls are asked before the authentication, and what they count stays counted when a later one refuses; so does what \
+     was counted in Redis, and by rates when the limit `concurrent` refuses.",
     "[100/min, {concurrent: 10}]",
 );
 
@@ -111,7 +114,8 @@ static LIMIT: Section = Section {
         Key::new(
             "concurrent",
             Shape::Number(0, MOST_CONCURRENT),
-            "How many requests of a caller may be under way at once, until their responses have ended.",
+            "How many requests of a caller may be under way at once, until their responses have ended. It is counted in this \
+             process, whatever `store` says.",
             "10",
         )
         .absent("no bound"),
@@ -127,7 +131,8 @@ static LIMIT: Section = Section {
         Key::new(
             "missing",
             Shape::Word(&["client_ip", "refuse"]),
-            "What becomes of a request without the key: it is counted by its client's address, or refused with 403.",
+            "What becomes of a request without the key: its client's address stands for what is missing, or it is refused with \
+             403.",
             "refuse",
         )
         .absent("`refuse` for `principal`, `client_ip` for a header"),
@@ -142,8 +147,8 @@ static LIMIT: Section = Section {
         Key::new(
             "max_keys",
             Shape::Number(1, MOST_KEYS),
-            "How many callers are known at once, when the counts are kept in this process. None is forgotten before its limit is \
-             whole again; what comes when there is no room shares a limit.",
+            "How many callers are known at once, when the counts are kept in this process; of several rates each counts. None is \
+             forgotten before its limit is whole again; what comes when there is no room shares a limit, and a warning says so.",
             "50000",
         )
         .absent("1000000"),
@@ -206,12 +211,33 @@ static STORE: Section = Section {
             "refuse",
         )
         .absent("`admit`"),
-        Key::new("prefix", Shape::Text, "What the names of its keys begin with.", "api").absent("`gatewright`"),
+        Key::new(
+            "local_check",
+            Shape::Flag,
+            "Whether a key that has to wait is refused without asking again, for 5 s at most.",
+            "off",
+        )
+        .absent("`on`"),
+        Key::new(
+            "prefix",
+            Shape::Text,
+            "What the names of its keys begin with. Gateways share a limit that has the same prefix, name and rate.",
+            "api",
+        )
+        .absent("`gatewright`"),
     ],
     rules: &[Rule::Required("redis")],
     smallest: "{redis: \"redis://127.0.0.1:6379\"}",
     later: &[],
-    aliases: &[("url", "redis"), ("fail", "when_down"), ("on_failure", "when_down")],
+    aliases: &[
+        ("url", "redis"),
+        ("urls", "redis"),
+        ("nodes", "redis"),
+        ("fail", "when_down"),
+        ("on_failure", "when_down"),
+        ("on_error", "when_down"),
+        ("precheck", "local_check"),
+    ],
 };
 
 const MOST_CONCURRENT: i64 = 1_000_000;
@@ -379,10 +405,23 @@ fn key_part(node: &Node, reader: &mut Reader<'_>) -> Option<KeyPart> {
                     .help("it is one of `principal_or_ip`, `principal`, `client_ip`, `route`, `all`, or a header as `header:x-tenant`");
                 return None;
             };
+            if is_removed(&name) {
+                reader
+                    .error(node.span, format!("no request has the header `{name}`"))
+                    .help("what says who calls is removed from every request: count by `principal`");
+                return None;
+            }
             KeyPart::Header(name)
         }
     };
     Some(part)
+}
+
+/// Whether it is removed from every request, whoever sends it: a limit by it would count by address.
+fn is_removed(name: &HeaderName) -> bool {
+    let mut headers = HeaderMap::from_iter([(name.clone(), HeaderValue::from_static(""))]);
+    claims::remove(&mut headers, true);
+    headers.is_empty()
 }
 
 fn consumers(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<(String, Vec<Quota>)>> {
@@ -410,13 +449,27 @@ fn headers(node: &Node, reader: &mut Reader<'_>) -> Option<LimitHeaders> {
     reader.choice(node, "a set of header fields", &choices)
 }
 
+/// The URL of a server. A password in it comes from outside, with the whole URL or by itself.
+fn url(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
+    let url = reader.secret(node, "the URL of a Redis server")?;
+    let Kind::Scalar(text) = &node.kind else { return Some(url) };
+    let user = text.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
+    let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+    if password.is_some_and(|password| !password.is_empty() && !password.starts_with("${")) {
+        reader.error(node.span, "a password in the file").help(
+            "have it come from outside: `\"redis://:${env:REDIS_PASSWORD}@redis:6379\"`, or the whole URL as `file:PATH`",
+        );
+        return None;
+    }
+    Some(url)
+}
+
 impl RedisSettings {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &STORE, reader)?;
         let urls = fields.required("redis", reader).and_then(|node| {
             let nodes = reader.list(node, "the URL of a Redis server");
-            let read: Vec<_> =
-                nodes.iter().map(|node| reader.secret(node, "the URL of a Redis server")).collect();
+            let read: Vec<_> = nodes.iter().map(|node| url(node, reader)).collect();
             read.into_iter().collect::<Option<Vec<_>>>().filter(|urls| !urls.is_empty())
         });
         let cluster = fields.get("cluster").map(|node| reader.flag(node));
@@ -424,6 +477,7 @@ impl RedisSettings {
         let refuse = fields.get("when_down").map(|node| {
             reader.choice(node, "what becomes of requests meanwhile", &[("admit", false), ("refuse", true)])
         });
+        let local_check = fields.get("local_check").map(|node| reader.flag(node));
         let prefix = fields.get("prefix").map(|node| reader.text(node, "a text").map(str::to_owned));
         let urls = urls?;
         let cluster = optional(cluster)?;
@@ -439,6 +493,7 @@ impl RedisSettings {
             urls,
             timeout: optional(timeout)?,
             refuse: optional(refuse)?.unwrap_or_default(),
+            local_check: optional(local_check)?.unwrap_or(true),
             prefix: optional(prefix)?,
         })
     }

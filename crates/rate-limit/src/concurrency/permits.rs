@@ -9,39 +9,41 @@ use crate::key::KeyBytes;
 const SHARDS: usize = 16;
 
 /// How many permits each key has out. A key that has none is not kept, so the keys are as many as there are requests
-/// under way at most.
+/// under way at most. They are known by 128 bits of keyed hashes: what a client writes into a header is not kept.
 #[derive(Debug)]
 pub(super) struct Permits {
-    shards: [Mutex<HashMap<KeyBytes, u32>>; SHARDS],
-    hasher: RandomState,
+    shards: [Mutex<Out>; SHARDS],
+    hashers: [RandomState; 2],
     most: u32,
 }
+
+type Out = HashMap<Fingerprint, u32>;
+type Fingerprint = [u64; 2];
 
 /// One request that is under way. Dropped, it makes room for the next.
 #[derive(Debug)]
 pub(super) struct Permit {
     permits: Arc<Permits>,
-    key: KeyBytes,
+    key: Fingerprint,
 }
 
 impl Permits {
     pub(super) fn new(most: u32) -> Self {
-        Self { shards: Default::default(), hasher: RandomState::new(), most }
+        Self { shards: Default::default(), hashers: [RandomState::new(), RandomState::new()], most }
     }
 
-    fn shard(&self, key: &KeyBytes) -> MutexGuard<'_, HashMap<KeyBytes, u32>> {
-        let hash = self.hasher.hash_one(key.as_slice());
-        self.shards[hash as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    fn shard(&self, key: Fingerprint) -> MutexGuard<'_, Out> {
+        self.shards[key[0] as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn take(permits: &Arc<Self>, key: KeyBytes) -> Option<Permit> {
-        let mut shard = permits.shard(&key);
-        match shard.get_mut(&key) {
-            Some(out) if *out >= permits.most => return None,
-            Some(out) => *out += 1,
-            None if permits.most == 0 => return None,
-            None => drop(shard.insert(key.clone(), 1)),
+    pub(super) fn take(permits: &Arc<Self>, key: &KeyBytes) -> Option<Permit> {
+        let key = [0, 1].map(|i| permits.hashers[i].hash_one(key.as_slice()));
+        let mut shard = permits.shard(key);
+        let out = shard.get(&key).copied().unwrap_or_default();
+        if out >= permits.most {
+            return None;
         }
+        shard.insert(key, out + 1);
         drop(shard);
         Some(Permit { permits: Arc::clone(permits), key })
     }
@@ -54,7 +56,7 @@ impl Permits {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut shard = self.permits.shard(&self.key);
+        let mut shard = self.permits.shard(self.key);
         match shard.get_mut(&self.key) {
             Some(out) if *out > 1 => *out -= 1,
             _ => drop(shard.remove(&self.key)),

@@ -40,7 +40,7 @@ impl Settings {
     /// A permit; none is needed on trial.
     fn admit(&self, parts: &Parts) -> Result<Option<Permit>, Rejection> {
         let refusal = match self.key.of(parts) {
-            Ok((key, _)) => match Permits::take(&self.permits, key) {
+            Ok((key, _)) => match Permits::take(&self.permits, &key) {
                 Some(permit) => return Ok(Some(permit)),
                 None => Rejection::new(StatusCode::TOO_MANY_REQUESTS, NAME, "too_many_at_once")
                     .detail("Too many requests at once. Try again when one of them has ended.")

@@ -6,7 +6,13 @@ use super::KeyBytes;
 /// client's to choose.
 pub(super) fn write(address: IpAddr, bytes: &mut KeyBytes) {
     match address.to_canonical() {
-        IpAddr::V4(address) => bytes.write(&address.octets()),
-        IpAddr::V6(address) => bytes.write(&address.octets()[..8]),
+        IpAddr::V4(address) => {
+            bytes.write(b"a:4");
+            bytes.write(&address.octets());
+        }
+        IpAddr::V6(address) => {
+            bytes.write(b"a:6");
+            bytes.write(&address.octets()[..8]);
+        }
     }
 }

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 /// A key as bytes, on the stack while it is short. Whatever can be hashed can be written into it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct KeyBytes(SmallVec<[u8; 64]>);
+pub(crate) struct KeyBytes(SmallVec<[u8; 96]>);
 
 impl KeyBytes {
     pub(crate) fn as_slice(&self) -> &[u8] {

@@ -35,8 +35,11 @@ pub(crate) use self::bytes::KeyBytes;
 /// let key = Key::from_fn(|request: &Parts| request.uri.query().map(|query| query.len() / 100));
 /// ```
 #[derive(Clone)]
-pub struct Key {
-    parts: Arc<[Source]>,
+pub struct Key(Arc<[Part]>);
+
+#[derive(Clone)]
+struct Part {
+    source: Source,
     missing: Missing,
 }
 
@@ -52,7 +55,7 @@ enum Source {
 
 type Function = Arc<dyn Fn(&Parts, &mut KeyBytes) -> Option<()> + Send + Sync>;
 
-/// What becomes of a request without the key.
+/// What becomes of a request without this part of the key: its client's address stands for it, or it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Missing {
     ClientIp,
@@ -73,7 +76,7 @@ pub(crate) struct Caller {
 
 impl Key {
     fn one(source: Source, missing: Missing) -> Self {
-        Self { parts: Arc::new([source]), missing }
+        Self(Arc::new([Part { source, missing }]))
     }
 
     /// Who calls, as an authentication layer outside has verified it: its method, issuer and id. A request without a
@@ -112,54 +115,54 @@ impl Key {
 
     /// What a function makes of a request's head, of any type that can be hashed. A request for which it is `None` is
     /// counted by its client's address.
+    ///
+    /// Nodes that share their buckets in Redis have to agree on what a value hashes to. They do on text; of numbers and
+    /// enums they do when they are of one architecture and built by one compiler.
     pub fn from_fn<K: Hash>(function: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
         let function: Function = Arc::new(move |parts, bytes| function(parts).map(|key| key.hash(bytes)));
         Self::one(Source::Function(function), Missing::ClientIp)
     }
 
-    /// Both this key and another: a caller on a route, say. When either is missing, both are; a request that is then
-    /// refused by either is refused.
+    /// Both this key and another: a caller on a route, say. Each of them says for itself what becomes of a request
+    /// without it.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let missing = match (self.missing, other.missing) {
-            (Missing::ClientIp, Missing::ClientIp) => Missing::ClientIp,
-            _ => Missing::Refuse,
-        };
-        Self { parts: self.parts.iter().chain(&*other.parts).cloned().collect(), missing }
+        Self(self.0.iter().chain(&*other.0).cloned().collect())
     }
 
     /// Counts a request without this key by its client's address.
     #[must_use]
     pub fn or_client_ip(self) -> Self {
-        Self { missing: Missing::ClientIp, ..self }
+        self.or(Missing::ClientIp)
     }
 
     /// Refuses a request without this key, with 403.
     #[must_use]
     pub fn or_refuse(self) -> Self {
-        Self { missing: Missing::Refuse, ..self }
+        self.or(Missing::Refuse)
+    }
+
+    fn or(self, missing: Missing) -> Self {
+        Self(self.0.iter().map(|part| Part { source: part.source.clone(), missing }).collect())
     }
 
     /// Whether it tells callers apart, so that a caller's own limits hold.
     pub(crate) fn is_by_principal(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Source::Principal))
+        self.0.iter().any(|part| matches!(part.source, Source::Principal))
     }
 
     /// The key of a request, and who calls when it is by them.
     pub(crate) fn of(&self, parts: &Parts) -> Result<(KeyBytes, Caller), NoKey> {
         let caller = Caller::of(parts);
         let mut bytes = KeyBytes::default();
-        if self.parts.iter().all(|source| source.write(parts, &caller, &mut bytes).is_some()) {
-            return Ok((bytes, caller));
-        }
-        match self.missing {
-            Missing::Refuse => Err(NoKey),
-            Missing::ClientIp => {
-                let mut bytes = KeyBytes::default();
-                write_address(caller.address, &mut bytes);
-                Ok((bytes, caller))
+        for part in &*self.0 {
+            match (part.source.write(parts, &caller, &mut bytes), part.missing) {
+                (Some(()), _) => {}
+                (None, Missing::ClientIp) => write_address(caller.address, &mut bytes),
+                (None, Missing::Refuse) => return Err(NoKey),
             }
         }
+        Ok((bytes, caller))
     }
 }
 
@@ -176,7 +179,20 @@ impl Caller {
 }
 
 impl Source {
-    /// Writes this part of the key, with a letter before that says what it is of.
+    fn name(&self) -> &str {
+        match self {
+            Self::Principal => "principal",
+            Self::ClientIp => "client_ip",
+            Self::Header(name) => name.as_str(),
+            Self::Route => "route",
+            Self::Everything => "everything",
+            Self::Function(_) => "function",
+        }
+    }
+
+    /// Writes this part of the key, or nothing when it is missing. A letter before it says what it is of, and it says
+    /// itself where it ends, so that no text that a client chooses can be taken for another key, nor for the part that
+    /// follows.
     fn write(&self, parts: &Parts, caller: &Caller, bytes: &mut KeyBytes) -> Option<()> {
         match self {
             Self::Principal => {
@@ -187,7 +203,8 @@ impl Source {
                 (principal.method(), issuer, principal.id()).hash(bytes);
                 if !principal.quotas().is_empty() {
                     // Limits of its own are those of the credential: an owner's other keys have others.
-                    principal.credential().hash(bytes);
+                    bytes.write(b"c:");
+                    principal.credential().unwrap_or_default().hash(bytes);
                 }
             }
             Self::ClientIp => write_address(caller.address, bytes),
@@ -195,10 +212,12 @@ impl Source {
                 let mut values = parts.headers.get_all(name).iter().peekable();
                 values.peek()?;
                 bytes.write(b"h:");
+                bytes.write(name.as_str().as_bytes());
                 for value in values {
+                    bytes.write_u8(END_OF_VALUE);
                     bytes.write(value.as_bytes());
-                    bytes.write_u8(0xff);
                 }
+                bytes.write_u8(END_OF_HEADER);
             }
             Self::Route => {
                 bytes.write(b"r:");
@@ -206,36 +225,31 @@ impl Source {
             }
             Self::Everything => bytes.write(b"e:"),
             Self::Function(function) => {
+                let mut key = KeyBytes::default();
+                function(parts, &mut key)?;
                 bytes.write(b"f:");
-                function(parts, bytes)?;
-                bytes.write_u8(0xff);
+                bytes.write(&(key.as_slice().len() as u64).to_be_bytes());
+                bytes.write(key.as_slice());
             }
         }
         Some(())
     }
 }
 
+/// Control characters, which no header's value can hold (RFC 9110, section 5.5).
+const END_OF_VALUE: u8 = 0x1f;
+const END_OF_HEADER: u8 = 0x1e;
+
 fn write_address(address: Option<IpAddr>, bytes: &mut KeyBytes) {
-    bytes.write(b"a:");
-    if let Some(address) = address {
-        address::write(address, bytes);
+    match address {
+        Some(address) => address::write(address, bytes),
+        None => bytes.write(b"a:-"),
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.parts.iter().map(|part| match part {
-            Source::Principal => "principal",
-            Source::ClientIp => "client_ip",
-            Source::Header(name) => name.as_str(),
-            Source::Route => "route",
-            Source::Everything => "everything",
-            Source::Function(_) => "function",
-        });
-        f.debug_struct("Key")
-            .field("parts", &parts.collect::<Vec<_>>())
-            .field("missing", &self.missing)
-            .finish()
+        f.debug_list().entries(self.0.iter().map(|part| (part.source.name(), part.missing))).finish()
     }
 }
 

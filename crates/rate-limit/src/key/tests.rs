@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use gatewright_core::{ClientInfoLayer, ConnectionInfo, Principal, Quota, RequestRecord};
-use http::{HeaderName, Request, request::Parts};
+use http::{HeaderName, HeaderValue, Request, request::Parts};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -9,12 +9,20 @@ use super::*;
 
 /// The head of a request that came from this address.
 fn from(address: &str) -> Parts {
+    passed_on(ClientInfoLayer::new(), address, &[])
+}
+
+/// The head of a request from this peer, as the layer passes it on.
+fn passed_on(layer: ClientInfoLayer, address: &str, headers: &[(&'static str, &str)]) -> Parts {
     let peer = SocketAddr::new(address.parse().expect("an address"), 1000);
     let mut request = Request::new(());
+    for (name, value) in headers {
+        request.headers_mut().append(*name, value.parse().expect("a value"));
+    }
     request.extensions_mut().insert(RequestRecord::new(Some(Arc::new(ConnectionInfo::new(peer, peer)))));
     let head = Arc::new(std::sync::Mutex::new(None));
     let kept = Arc::clone(&head);
-    let mut service = ClientInfoLayer::new().layer(tower::service_fn(move |request: Request<()>| {
+    let mut service = layer.layer(tower::service_fn(move |request: Request<()>| {
         *kept.lock().expect("a lock") = Some(request.into_parts().0);
         std::future::ready(Ok::<_, std::convert::Infallible>(()))
     }));
@@ -38,13 +46,11 @@ fn bytes(key: &Key, parts: &Parts) -> Result<KeyBytes, NoKey> {
 }
 
 #[test]
-fn a_million_addresses_of_one_64_are_one_key_and_mapped_ipv4_is_ipv4() {
+fn addresses_of_one_64_are_one_key_and_mapped_ipv4_is_ipv4() {
     let key = Key::client_ip();
     let first = bytes(&key, &from("2001:db8:1:2::1"));
-    for host in ["::2", "ffff:ffff:ffff:ffff", ":8000:0:0:1"] {
-        let address = format!("2001:db8:1:2:{}", host.trim_start_matches(':'));
-        let address = if host.starts_with("::") { "2001:db8:1:2::2".to_owned() } else { address };
-        assert_eq!(bytes(&key, &from(&address)), first, "{address}");
+    for address in ["2001:db8:1:2::2", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2:8000::1"] {
+        assert_eq!(bytes(&key, &from(address)), first, "{address}");
     }
     assert_ne!(bytes(&key, &from("2001:db8:1:3::1")), first);
     assert_eq!(bytes(&key, &from("::ffff:192.0.2.1")), bytes(&key, &from("192.0.2.1")));
@@ -61,7 +67,16 @@ fn a_request_without_the_key_is_counted_by_address_or_refused() {
     assert_eq!(bytes(&Key::header(tenant.clone()), &parts), by_address);
     assert_eq!(bytes(&Key::header(tenant.clone()).or_refuse(), &parts), Err(NoKey));
     assert_eq!(bytes(&Key::from_fn(|_: &Parts| None::<u8>), &parts), by_address);
-    assert_eq!(bytes(&Key::header(tenant).and(Key::principal()), &parts), Err(NoKey));
+    assert_eq!(bytes(&Key::header(tenant.clone()).and(Key::principal()), &parts), Err(NoKey));
+    // Each part for itself: where there is no tenant, the address stands for it, on each route.
+    let each = Key::header(tenant.clone()).and(Key::everything());
+    assert_eq!(bytes(&each, &parts), bytes(&Key::client_ip().and(Key::everything()), &parts));
+    let strict = Key::principal_or_ip().and(Key::header(tenant).or_refuse());
+    assert_eq!(bytes(&strict, &parts), Err(NoKey));
+    assert!(
+        bytes(&strict, &with_headers("192.0.2.1", &[("x-tenant", b"a")])).is_ok(),
+        "nobody needs to be known"
+    );
 }
 
 #[test]
@@ -108,20 +123,139 @@ fn keys_of_one_owner_that_have_limits_of_their_own_are_counted_apart() {
     assert_eq!(key_of("one", &[]), key_of("other", &[]), "they share the owner's");
 }
 
-#[test]
-fn kinds_of_keys_and_their_parts_do_not_run_into_each_other() {
-    let tenant = HeaderName::from_static("x-tenant");
-    let with = |values: &[&str]| {
-        let mut parts = from("192.0.2.1");
-        for value in values {
-            parts.headers.append(tenant.clone(), value.parse().expect("a value"));
+/// A head from this address with these headers; values may hold any octet that a client can send.
+fn with_headers(address: &str, headers: &[(&'static str, &[u8])]) -> Parts {
+    let mut parts = from(address);
+    for (name, value) in headers {
+        parts.headers.append(*name, HeaderValue::from_bytes(value).expect("a value"));
+    }
+    parts
+}
+
+fn header(name: &'static str) -> Key {
+    Key::header(HeaderName::from_static(name))
+}
+
+/// Fails when two of the requests have one key.
+fn assert_apart<'a>(requests: impl IntoIterator<Item = (&'a Key, Parts)>) {
+    let keys: Vec<_> =
+        requests.into_iter().map(|(key, parts)| (bytes(key, &parts).expect("a key"), parts)).collect();
+    for (i, (one, parts)) in keys.iter().enumerate() {
+        for (other, others) in &keys[..i] {
+            assert_ne!(one, other, "{:?} and {:?}", parts.headers, others.headers);
         }
-        bytes(&Key::header(tenant.clone()), &parts).expect("a key")
-    };
-    assert_ne!(with(&["a", "b"]), with(&["ab"]));
-    assert_ne!(with(&["a"]), bytes(&Key::from_fn(|_: &Parts| Some("a")), &anonymous()).expect("a key"));
+    }
+}
+
+#[test]
+fn values_of_a_header_cannot_be_made_to_look_like_others() {
+    let tenant = header("x-tenant");
+    let all: [&[(&str, &[u8])]; 9] = [
+        &[("x-tenant", b"ab")],
+        &[("x-tenant", b"a"), ("x-tenant", b"b")],
+        &[("x-tenant", b"b"), ("x-tenant", b"a")],
+        &[("x-tenant", b"a\xffb")],
+        &[("x-tenant", b"a\xff"), ("x-tenant", b"b")],
+        &[("x-tenant", b"a"), ("x-tenant", b"\xffb")],
+        &[("x-tenant", b"a, b")],
+        &[("x-tenant", b"")],
+        &[("x-tenant", b""), ("x-tenant", b"")],
+    ];
+    assert_apart(all.map(|headers| (&tenant, with_headers("192.0.2.1", headers))));
+}
+
+#[test]
+fn parts_of_a_key_do_not_run_into_each_other() {
+    let both = header("x-a").and(header("x-b"));
+    let pairs: [[&[u8]; 2]; 6] = [
+        [b"p", b"q\xffh:r"],
+        [b"p\xffh:q", b"r"],
+        [b"pq", b""],
+        [b"", b"pq"],
+        [b"p", b"q"],
+        [b"p\xffh:x-b", b"q"],
+    ];
+    assert_apart(pairs.map(|[a, b]| (&both, with_headers("192.0.2.1", &[("x-a", a), ("x-b", b)]))));
+
+    // 32.1.13.184 are the first octets of 2001:db8::/32; what follows stands for a header.
+    let by_address = Key::client_ip().and(header("x-b"));
+    assert_apart([
+        (&by_address, with_headers("32.1.13.184", &[("x-b", b"xyh:z")])),
+        (&by_address, with_headers("2001:db8:683a:7879::1", &[("x-b", b"z")])),
+    ]);
+
+    let by_function = Key::from_fn(|parts: &Parts| Some(parts.uri.path().len())).and(header("x-b"));
+    let bare =
+        Key::from_fn(|parts: &Parts| Some(parts.uri.path().as_bytes().first().copied())).and(header("x-b"));
+    assert_apart([
+        (&by_function, with_headers("192.0.2.1", &[("x-b", b"1")])),
+        (&bare, with_headers("192.0.2.1", &[("x-b", b"1")])),
+    ]);
     assert_ne!(
         bytes(&Key::route().and(Key::everything()), &anonymous()),
         bytes(&Key::everything().and(Key::route()), &anonymous())
     );
+}
+
+#[test]
+fn whatever_a_header_or_a_name_says_it_is_no_address_nor_a_principal() {
+    let address = from("192.0.2.1");
+    let octets: &[u8] = b"a:4\xc0\x00\x02\x01";
+    // NUL cannot be sent in a header; a subject may hold anything.
+    let subject: String = octets.iter().map(|octet| char::from(*octet)).collect();
+    let named = |id: &str| with_principal(Principal::builder(id, "jwt").build());
+    let (by_principal, by_address, by_text) =
+        (Key::principal(), Key::client_ip(), Key::from_fn(|_: &Parts| Some("a:4")));
+    let tenant = header("x-tenant");
+    assert_apart([
+        (&by_address, address),
+        (&by_principal, named("192.0.2.1")),
+        (&by_principal, named(&subject)),
+        (&by_principal, named("a:-")),
+        (&by_principal, named("")),
+        (&by_text, anonymous()),
+        (&by_address, anonymous()),
+        (&tenant, with_headers("192.0.2.1", &[("x-tenant", b"192.0.2.1")])),
+        (&tenant, with_headers("192.0.2.1", &[("x-tenant", b"p:jwt\xff\xffu1\xff")])),
+        (&header("x-other"), with_headers("192.0.2.1", &[("x-other", b"192.0.2.1")])),
+    ]);
+    assert_eq!(
+        bytes(&by_principal.clone().or_client_ip(), &from("192.0.2.1")),
+        bytes(&by_address, &from("192.0.2.1"))
+    );
+}
+
+#[test]
+fn an_issuer_cannot_be_moved_into_a_subject() {
+    let named = |issuer: &str, id: &str, method: &str| {
+        let claims = serde_json::json!({ "iss": issuer });
+        let claims = claims.as_object().expect("an object").clone();
+        with_principal(Principal::builder(id, method).claims(claims).build())
+    };
+    let key = Key::principal();
+    let names =
+        [("a", "b", "jwt"), ("ab", "", "jwt"), ("", "ab", "jwt"), ("a\u{ff}b", "", "jwt"), ("", "a", "jwtb")];
+    assert_apart(names.map(|(issuer, id, method)| (&key, named(issuer, id, method))));
+}
+
+#[test]
+fn the_client_is_not_whom_an_untrusted_peer_says_it_is() {
+    let key = Key::client_ip();
+    let honest = bytes(&key, &from("203.0.113.9"));
+    for spoofed in ["1.2.3.4", "10.0.0.1, 1.2.3.4", "203.0.113.8", "unknown", ""] {
+        let parts = passed_on(
+            ClientInfoLayer::new(),
+            "203.0.113.9",
+            &[("x-forwarded-for", spoofed), ("forwarded", "for=1.2.3.4")],
+        );
+        assert_eq!(bytes(&key, &parts), honest, "{spoofed}");
+    }
+    // Behind a proxy that is trusted, it is the rightmost hop that is not.
+    let behind = || ClientInfoLayer::new().trust("10.0.0.0/8".parse().expect("a network"));
+    for hops in
+        ["203.0.113.9", "1.2.3.4, 203.0.113.9", "1.2.3.4, 203.0.113.9, 10.9.9.9", "evil, 203.0.113.9:4711"]
+    {
+        let parts = passed_on(behind(), "10.0.0.1", &[("x-forwarded-for", hops)]);
+        assert_eq!(bytes(&key, &parts), honest, "{hops}");
+    }
 }

@@ -2,7 +2,10 @@ use std::{fmt, time::Duration};
 
 use redis::IntoConnectionInfo;
 
-use super::{RedisStore, link::Server};
+use super::{
+    RedisStore,
+    link::{Server, to_connect},
+};
 
 /// Builds a [`RedisStore`].
 #[derive(Clone)]
@@ -73,7 +76,7 @@ impl RedisStoreBuilder {
                 let nodes = self.urls.into_iter().map(|url| url.into_connection_info());
                 let nodes = nodes.collect::<Result<Vec<_>, _>>().map_err(NotARedisUrl::new)?;
                 let client = redis::cluster::ClusterClient::builder(nodes)
-                    .connection_timeout(timeout)
+                    .connection_timeout(to_connect(timeout))
                     .response_timeout(timeout)
                     .build();
                 Server::Cluster(Box::new(client.map_err(NotARedisUrl::new)?))
@@ -98,15 +101,21 @@ impl fmt::Debug for RedisStoreBuilder {
 pub struct NotARedisUrl(Box<str>);
 
 impl NotARedisUrl {
-    /// What redis says names the part that is wrong and does not quote it.
+    /// What redis says names the part that is wrong and does not quote it. The kind of error that it adds is a name in
+    /// its code.
     fn new(error: redis::RedisError) -> Self {
-        Self(error.to_string().into())
+        let text = error.to_string();
+        let text = text.split(" - ").next().unwrap_or_default();
+        if text.contains("TLS") {
+            return Self("TLS is not supported".into());
+        }
+        Self(text.into())
     }
 }
 
 impl fmt::Display for NotARedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected a URL such as redis://127.0.0.1:6379: {}", self.0)
+        write!(f, "expected a URL such as redis://127.0.0.1:6379 ({})", self.0)
     }
 }
 

@@ -5,7 +5,8 @@
 -- microseconds until it is full.
 --
 -- A bucket holds when it will be full: whole microseconds of the server's clock, and n-ths of one, n being the units of
--- a period. All numbers are whole, so that none is rounded: see gcra.rs.
+-- a period. What is kept is whole and below 2^53, so that it is never rounded, and no rate drifts: see gcra.rs. What is
+-- only compared may be larger, and is then off by less than a millionth of a unit.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local cost = tonumber(ARGV[1])
@@ -20,6 +21,11 @@ for i, key in ipairs(KEYS) do
     if stored and tonumber(stored) >= now then
       full, nths = tonumber(stored), tonumber(part)
     end
+  end
+  -- The clock was set back, or another server with another clock has taken over: no bucket misses more than all.
+  if (full - now) * units + nths > burst * period then
+    local refill = burst * period
+    full, nths = now + math.floor(refill / units), math.fmod(refill, units)
   end
   local interval = math.floor(period / units)
   local more = nths + cost * (period - interval * units)

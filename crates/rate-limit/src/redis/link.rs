@@ -43,6 +43,12 @@ enum State {
     Down,
 }
 
+/// How long an attempt to connect may take: it takes several round trips, and no request waits for it longer than for an
+/// answer.
+pub(super) fn to_connect(timeout: Duration) -> Duration {
+    timeout.max(Duration::from_secs(1))
+}
+
 pub(super) struct Link {
     server: Server,
     timeout: Duration,
@@ -124,11 +130,10 @@ impl Connecting {
         loop {
             // Not held while it pauses: a store that nobody has any more is not waited for.
             let Some(link) = self.0.upgrade() else { return };
-            let attempt = time::timeout(timeout.max(Duration::from_millis(100)), link.server.connect(timeout));
+            let attempt = time::timeout(to_connect(timeout), link.server.connect(timeout));
             match attempt.await {
                 Ok(Ok(connection)) => {
                     let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
-                    link.connecting.store(false, Ordering::Release);
                     link.state.send_replace(State::Up(Live { connection, generation }));
                     return;
                 }
@@ -154,10 +159,10 @@ impl Server {
         match self {
             Self::Single(client) => {
                 let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(timeout))
+                    .set_connection_timeout(Some(to_connect(timeout)))
                     .set_response_timeout(Some(timeout));
                 let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-                // A server that takes connections and answers nothing is not up.
+                // A server that takes connections and answers nothing is not up; one that answers late is not, either.
                 redis::cmd("PING").exec_async(&mut connection).await?;
                 Ok(Connection::Single(connection))
             }

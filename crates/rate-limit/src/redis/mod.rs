@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{RedisError, RedisResult};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::time;
 
 pub use self::builder::{NotARedisUrl, RedisStoreBuilder};
@@ -37,7 +37,8 @@ use crate::{key::KeyBytes, limits::Limits, verdict::Verdict};
 ///    runtime of one thread suffices.
 /// 3. When no answer comes within the timeout, the request is admitted, or refused with 503 when the store
 ///    [fails closed](RedisStoreBuilder::fail_closed). From then on requests do not wait: they are decided so at once, until
-///    a task has connected again. It tries at least twice within the timeout.
+///    a task has connected again. It tries at least twice within the timeout where connections are refused, and once a
+///    second where they lead nowhere.
 /// 4. A key that was refused is known to have to wait, so that within that time Redis is not asked.
 /// 5. Buckets expire by themselves when they are full. Redis must not evict others (`maxmemory-policy noeviction`
 ///    or a `volatile-` one with room enough), since an evicted bucket is a full one.
@@ -192,7 +193,12 @@ impl Live {
     /// A cluster's connection finds its nodes again by itself, unless the task behind it is gone.
     fn is_lost_by(&self, error: &RedisError) -> bool {
         match self.connection {
-            Connection::Single(_) => error.is_io_error() || error.is_unrecoverable_error(),
+            // A master that has become a replica takes no writes: its name may lead to the new one by now.
+            Connection::Single(_) => {
+                error.is_io_error()
+                    || error.is_unrecoverable_error()
+                    || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+            }
             Connection::Cluster(_) => error.is_unrecoverable_error() && error.is_connection_dropped(),
         }
     }

@@ -49,7 +49,7 @@ mod tests {
     fn name(key: &[u8]) -> String {
         let mut bytes = KeyBytes::default();
         bytes.write(key);
-        names("gw", &bytes, &Limits::new("", &[Quota::per_second(5).burst(9)])).remove(0)
+        names("gw", &bytes, &Limits::new("", "", &[Quota::per_second(5).burst(9)])).remove(0)
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
     fn all_buckets_of_a_key_fall_into_one_slot() {
         let mut bytes = KeyBytes::default();
         bytes.write(b"p:u1");
-        let limits = Limits::new("a}{b", &[Quota::per_second(5), Quota::per_day(9)]);
+        let limits = Limits::new("a}{b", "", &[Quota::per_second(5), Quota::per_day(9)]);
         let names = names("gw", &bytes, &limits);
         assert_eq!(names, ["gw:{p:u1}:a%7d%7bb/5/1000ms/5", "gw:{p:u1}:a%7d%7bb/9/86400000ms/9"]);
     }

@@ -39,7 +39,7 @@ fn command(name: &str, script: &str, keys: &[String], limits: &Limits, cost: u32
     command.arg(cost);
     for limit in limits.iter() {
         let period = u64::try_from(limit.quota.period().as_micros()).unwrap_or(u64::MAX);
-        command.arg(limit.quota.units()).arg(period).arg(limit.quota.burst_size());
+        command.arg(limit.quota.units()).arg(period).arg(limit.rate.burst);
     }
     command
 }

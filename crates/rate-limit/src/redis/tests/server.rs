@@ -13,7 +13,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server on a free port. It ends with its value.
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     bus_port: Option<u16>,
     folder: PathBuf,
@@ -26,7 +26,7 @@ fn free_port() -> u16 {
 }
 
 impl Server {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::new(None)
     }
 
@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// Runs it, again after it was killed: on the same port, and empty.
-    pub(super) fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]).arg(&self.folder);
         command.args(["--port", &self.port.to_string()]);
@@ -54,7 +54,7 @@ impl Server {
         until("Redis answers", || self.send("PING") == "+PONG\r\n");
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("it runs");
             process.wait().expect("it has run");
@@ -62,13 +62,13 @@ impl Server {
     }
 
     /// Stops it without an end, or lets it go on: connections stay open, and nothing answers.
-    pub(super) fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let process = self.process.as_ref().expect("it runs");
         let sent = Command::new("kill").args([signal, &process.id().to_string()]).status();
         assert!(sent.expect("kill").success());
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
@@ -77,7 +77,7 @@ impl Server {
     }
 
     /// Sends a command of plain words and gives the first of what it answers, or nothing.
-    pub(super) fn send(&self, command: &str) -> String {
+    pub(crate) fn send(&self, command: &str) -> String {
         let answer = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(self.address())?;
             stream.set_read_timeout(Some(PATIENCE))?;
@@ -98,7 +98,7 @@ impl Drop for Server {
 }
 
 /// Three nodes that share all slots.
-pub(super) fn start_cluster() -> [Server; 3] {
+pub(crate) fn start_cluster() -> [Server; 3] {
     let nodes = [(); 3].map(|()| Server::new(Some(free_port())));
     let mut create = Command::new("redis-cli");
     create.args(["--cluster", "create"]).args(nodes.iter().map(Server::address)).arg("--cluster-yes");
@@ -110,7 +110,7 @@ pub(super) fn start_cluster() -> [Server; 3] {
     nodes
 }
 
-pub(super) fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < PATIENCE, "until {what}: it takes too long");

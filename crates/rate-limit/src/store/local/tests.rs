@@ -26,7 +26,7 @@ fn key(number: u64) -> KeyBytes {
 }
 
 fn limits(quotas: &[Quota]) -> Limits {
-    Limits::new("", quotas)
+    Limits::new("", "", quotas)
 }
 
 #[test]
@@ -123,10 +123,10 @@ fn the_table_does_not_grow_while_full_buckets_make_room() {
 fn limits_of_another_name_or_quota_have_their_own_buckets_in_a_shared_store() {
     let store = LocalStore::by_hand(100);
     let quota = Quota::per_minute(1);
-    assert!(store.decide(&key(1), &Limits::new("a", &[quota]), 1).admitted);
-    assert!(!store.clone().decide(&key(1), &Limits::new("a", &[quota]), 1).admitted);
-    assert!(store.decide(&key(1), &Limits::new("b", &[quota]), 1).admitted);
-    assert!(store.decide(&key(1), &Limits::new("a", &[quota.burst(2)]), 1).admitted);
+    assert!(store.decide(&key(1), &Limits::new("a", "", &[quota]), 1).admitted);
+    assert!(!store.clone().decide(&key(1), &Limits::new("a", "", &[quota]), 1).admitted);
+    assert!(store.decide(&key(1), &Limits::new("b", "", &[quota]), 1).admitted);
+    assert!(store.decide(&key(1), &Limits::new("a", "", &[quota.burst(2)]), 1).admitted);
 }
 
 #[test]
