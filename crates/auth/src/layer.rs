@@ -1,6 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use gatewright_core::{PolicyLayer, PolicyService};
+use http::HeaderName;
 use tower_layer::Layer;
 
 use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements};
@@ -10,6 +11,7 @@ use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements
 pub struct AuthLayer<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
+    claimed: Arc<[HeaderName]>,
 }
 
 /// The service that [`AuthLayer`] makes.
@@ -18,7 +20,11 @@ pub type AuthService<A, S> = PolicyService<Auth<A>, S>;
 impl<A: Authenticate> AuthLayer<A> {
     /// Asks this authenticator. All services that the layer makes share its state.
     pub fn new(authenticator: A) -> Self {
-        Self { authenticator: Arc::new(authenticator), requirements: Requirements::default() }
+        Self {
+            authenticator: Arc::new(authenticator),
+            requirements: Requirements::default(),
+            claimed: Arc::default(),
+        }
     }
 
     /// Requires all of these scopes, beside those required before.
@@ -49,9 +55,16 @@ impl<A: Authenticate> AuthLayer<A> {
         self
     }
 
+    /// Removes these fields from all requests that go on, before it sets its own: those in which other layers tell the same
+    /// services who calls. A client that one of them has let in could otherwise speak in the name of another's.
+    pub fn claimed_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.claimed = self.claimed.iter().cloned().chain(names).collect();
+        self
+    }
+
     /// The policy by itself, for stacks assembled of optional policies.
     pub fn into_policy(self) -> Auth<A> {
-        Auth::new(self.authenticator, self.requirements)
+        Auth::new(self.authenticator, self.requirements, self.claimed)
     }
 }
 
@@ -72,7 +85,11 @@ impl<A: Authenticate, S> Layer<S> for AuthLayer<A> {
 
 impl<A> Clone for AuthLayer<A> {
     fn clone(&self) -> Self {
-        Self { authenticator: Arc::clone(&self.authenticator), requirements: self.requirements.clone() }
+        Self {
+            authenticator: Arc::clone(&self.authenticator),
+            requirements: self.requirements.clone(),
+            claimed: Arc::clone(&self.claimed),
+        }
     }
 }
 

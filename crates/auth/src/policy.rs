@@ -9,7 +9,7 @@ use std::{
 };
 
 use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord};
-use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
+use http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
 use pin_project_lite::pin_project;
 
 use crate::{
@@ -28,6 +28,7 @@ pub struct Auth<A> {
 struct Shared<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
+    claimed: Arc<[HeaderName]>,
 }
 
 /// What is known of the caller of an admitted request.
@@ -35,8 +36,8 @@ struct Shared<A> {
 pub struct Admission(Option<Identity>);
 
 impl<A: Authenticate> Auth<A> {
-    pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements) -> Self {
-        Self { shared: Arc::new(Shared { authenticator, requirements }) }
+    pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements, claimed: Arc<[HeaderName]>) -> Self {
+        Self { shared: Arc::new(Shared { authenticator, requirements, claimed }) }
     }
 }
 
@@ -63,6 +64,9 @@ impl<A: Authenticate> Policy for Auth<A> {
 
     fn granted(&self, Admission(identity): &mut Admission, request: &mut Parts) {
         self.shared.authenticator.remove_credentials(request);
+        for name in &*self.shared.claimed {
+            fields::remove(&mut request.headers, name);
+        }
         let Some((principal, headers)) = identity.take().map(Identity::into_parts) else { return };
         if let Some(headers) = headers {
             fields::set(&mut request.headers, &headers);
