@@ -57,6 +57,26 @@ impl<A: Authenticate> AuthLayer<A> {
 
     /// Removes these fields from all requests that go on, before it sets its own: those in which other layers tell the same
     /// services who calls. A client that one of them has let in could otherwise speak in the name of another's.
+    ///
+    /// ```
+    /// use gatewright_auth::AuthLayer;
+    /// use http::{HeaderName, Request, Response};
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let open = ServiceBuilder::new()
+    ///     .layer(AuthLayer::none().claimed_headers([HeaderName::from_static("x-tenant")]))
+    ///     .service(service_fn(async |request: Request<String>| {
+    ///         assert!(request.headers().is_empty());
+    ///         Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    ///     }));
+    ///
+    /// let request = Request::get("/").header("x-tenant", "forged").header("x_tenant", "forged");
+    /// let response = open.oneshot(request.body(String::new()).unwrap()).await.unwrap();
+    /// assert_eq!(response.status(), 200);
+    /// # }
+    /// ```
     pub fn claimed_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.claimed = self.claimed.iter().cloned().chain(names).collect();
         self

@@ -328,7 +328,8 @@ async fn whoever_comes_too_often_is_refused_and_others_are_not() {
 async fn the_order_service_knows_the_gateway_by_its_certificate() {
     let mission = Mission::begin().await;
     let token = mission.bearer("reader").1;
-    let ask = |head: &'static str| mission.ask(head, &[("Authorization", token.as_str())], None);
+    let fields = [("Authorization", token.as_str())];
+    let ask = |head: &'static str| mission.ask(head, &fields, None);
     assert_eq!(ask("GET /v1/broken").await.unwrap().status(), 502);
     assert!(mission.orders.requests().is_empty());
     assert_eq!(ask("GET /v1/orders/1001").await.unwrap().status(), 200);

@@ -51,7 +51,7 @@ pub(in crate::settings) const ROLES_KEY: Key = Key::new(
 );
 
 static COMBINATION: Section = Section {
-    title: "a combination of authenticators",
+    title: "a combination",
     name: "auth_combination",
     about: "Several authenticators on one route. They may be combinations themselves.",
     keys: &[

@@ -205,7 +205,7 @@ pub(super) static JWT: Section = Section {
 };
 
 static ISSUER: Section = Section {
-    title: "an issuer of tokens",
+    title: "a token issuer",
     name: "jwt_issuer",
     about: "One issuer of several.",
     keys: &[
@@ -237,7 +237,7 @@ static ISSUER: Section = Section {
         Rule::Excludes("public_key", &OF_PROVIDER),
         Rule::Excludes("secret", &OF_PROVIDER),
     ],
-    smallest: "{oidc: \"https://login.example.com/\", audiences: [api]}",
+    smallest: "{issuer: \"https://id.example.com/\", audiences: [api], jwks_url: \"https://id.example.com/jwks.json\"}",
     later: &[],
     aliases: ALIASES,
 };
