@@ -98,6 +98,26 @@ impl<A: Authenticate> AuthLayer<A> {
     /// Removes these header fields of clients, under every alias, whatever the authenticator. An authenticator looks
     /// after the fields that it sets itself; where a service behind several routes believes a field that only the
     /// authenticator of another route sets, that one is to be named here.
+    ///
+    /// ```
+    /// use gatewright_auth::AuthLayer;
+    /// use http::{HeaderName, Request, Response};
+    /// use tower::{ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let open = ServiceBuilder::new()
+    ///     .layer(AuthLayer::none().reserve_headers([HeaderName::from_static("x-tenant")]))
+    ///     .service(service_fn(async |request: Request<String>| {
+    ///         assert!(request.headers().is_empty());
+    ///         Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    ///     }));
+    ///
+    /// let request = Request::get("/").header("x-tenant", "forged").header("x_tenant", "forged");
+    /// let response = open.oneshot(request.body(String::new()).unwrap()).await.unwrap();
+    /// assert_eq!(response.status(), 200);
+    /// # }
+    /// ```
     pub fn reserve_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.reserved.extend(names);
         self

@@ -83,6 +83,11 @@ impl Config {
         self.diagnostics(reader.finish().0)
     }
 
+    /// Whether there is no `auth:` section, so that every route is served openly.
+    pub fn is_open(&self) -> bool {
+        self.settings.auth.is_none()
+    }
+
     /// The files that it was read from: when one of them changes, it is time to [reload](crate::Gateway::reload).
     pub fn files(&self) -> &Files {
         &self.files

@@ -61,7 +61,8 @@ fn make(new: New) -> Result<(), Failure> {
             Failure::new(format!("error: cannot read {}: {}", path.display(), error.kind()))
         })?;
         // As the configuration reads secrets: whoever writes one into a file ends its line.
-        key = key.pepper(pepper.trim_ascii_end());
+        let end = pepper.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        key = key.pepper(&pepper[..end]);
     }
     let key = key.generate().map_err(|error| failure(&error))?;
     say(format_args!("the key of {}, which is shown this once:\n\n  {}\n", new.name, key.secret()));

@@ -20,6 +20,7 @@ pub(crate) struct Reloads {
     file: PathBuf,
     files: Files,
     watch: bool,
+    open: bool,
     hangup: Signal,
     looking_up: Option<JoinHandle<()>>,
     accepted: u64,
@@ -34,6 +35,7 @@ impl Reloads {
             file: file.to_owned(),
             files: Files::default(),
             watch,
+            open: false,
             hangup: signal(SignalKind::hangup())?,
             looking_up: None,
             accepted: 0,
@@ -49,6 +51,7 @@ impl Reloads {
     /// Says what may not be meant in a configuration that is served from now on, and watches its files.
     pub(crate) fn settle(&mut self, config: Config) {
         self.files = config.files().clone();
+        self.open = config.is_open();
         let warnings = config.warnings();
         if !warnings.is_empty() {
             say(warnings);
@@ -94,6 +97,9 @@ impl Reloads {
         match outcome {
             Ok((reloaded, config)) => {
                 self.accepted += 1;
+                if config.is_open() && !self.open {
+                    say("warning: there is no `auth:` section any more: every route is served openly");
+                }
                 say(format_args!("{why}: reloaded {}: {reloaded}", self.file.display()));
                 self.settle(config);
             }

@@ -10,17 +10,20 @@ use crate::{failure::Failure, reload::Reloads, say::say, serve, shutdown::Shutdo
 /// change of the file is a reason to reload it.
 pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
     let config = Config::load(file)?;
+    let runtime = serve::runtime()?;
+    // Keys of identity providers are fetched on this runtime, which outlives the workers.
+    let entered = runtime.enter();
     let gateway = Gateway::assemble(&config)?;
     let server = gateway.bind().map_err(|error| Failure::bind(&error))?;
     let (urls, service) = (gateway.urls(&server), gateway.service());
-    let runtime = serve::runtime()?;
-    let entered = runtime.enter();
     let listen = || Ok((Shutdown::listen()?, Reloads::listen(gateway, file, watch)?));
     let (mut shutdown, mut reloads) = listen().map_err(|error: std::io::Error| {
         Failure::new(format!("error: signals cannot be waited for: {error}"))
     })?;
 
-    say("warning: no `auth:` section, which this version does not know yet: every route is served openly");
+    if config.is_open() {
+        say("warning: no `auth:` section: every route is served openly");
+    }
     let mut serving = serve::start(server, &service)?;
     for url in urls {
         say(format_args!("listening on {url}"));

@@ -7,7 +7,7 @@ use rcgen::{
     IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
     date_time_ymd,
 };
-use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::aws_lc_rs};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::aws_lc_rs, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::TempDir;
@@ -165,6 +165,25 @@ impl std::fmt::Debug for Ca {
 }
 
 impl Identity {
+    /// A TLS server with this certificate that speaks `alpn`, and to nobody but holders of client certificates of this
+    /// authority.
+    pub fn server_config_for_clients_of(&self, ca: &Ca, alpn: &[&str]) -> Arc<ServerConfig> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.certificate.clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.chain.clone(), self.der.clone_key())
+            .unwrap();
+        config.alpn_protocols = protocols(alpn);
+        Arc::new(config)
+    }
+
     /// A TLS server with this certificate that speaks `alpn` and asks for no client certificate.
     pub fn server_config(&self, alpn: &[&str]) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

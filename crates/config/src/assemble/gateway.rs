@@ -42,7 +42,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Builds all that a configuration says: listeners, upstreams, each route's stack, the router, the access
-    /// log.
+    /// log. On a tokio runtime, the keys of identity providers begin to be fetched; elsewhere, when the first token comes.
     ///
     /// # Errors
     ///
@@ -55,6 +55,7 @@ impl Gateway {
         let log = access_log::open(&settings.access_log, &mut reader);
         match (parts, log) {
             (Some(parts), Some(access_log)) if !reader.has_errors() => {
+                parts.auth.prefetch();
                 let current = Current::new(parts.router.clone(), &settings.trusted_proxies, access_log.clone());
                 Ok(Self { settings, parts, service: GatewayService::new(current), access_log })
             }
@@ -93,6 +94,7 @@ impl Gateway {
         let Some(access_log) = log else { return Err(config.diagnostics(reader.finish().0)) };
 
         // From here on nothing can fail.
+        parts.auth.prefetch();
         let current = Current::new(parts.router.clone(), &settings.trusted_proxies, access_log.clone());
         self.service.replace(current);
         self.access_log = access_log;
@@ -113,6 +115,9 @@ impl Gateway {
             reloaded.certificates += usize::from(bound.is_some_and(|bound| bound.become_like(listener)));
         }
         self.parts.upstreams = parts.upstreams;
+        self.parts.auth = parts.auth;
+        self.parts.limits = parts.limits;
+        self.parts.lists = parts.lists;
         self.parts.stacks = parts.stacks;
         self.parts.router = parts.router;
         self.settings = settings;

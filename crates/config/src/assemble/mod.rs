@@ -5,6 +5,7 @@
 //! sessions. A first start is the same, with nothing to take over.
 
 mod access_log;
+mod auth;
 mod gateway;
 mod limits;
 mod listeners;

@@ -4,6 +4,7 @@ use gatewright_core::Body;
 use gatewright_router::RouterService;
 
 use super::{
+    auth::Authenticators,
     limits::Limits,
     listeners::{self, BuiltListener},
     lists::Lists,
@@ -16,6 +17,7 @@ use crate::{read::Reader, settings::Settings};
 pub(super) struct Parts {
     pub(super) listeners: Vec<BuiltListener>,
     pub(super) upstreams: Upstreams,
+    pub(super) auth: Authenticators,
     pub(super) limits: Limits,
     pub(super) lists: Lists,
     pub(super) stacks: Stacks,
@@ -25,6 +27,7 @@ pub(super) struct Parts {
 /// What the stacks of several routes may have in common.
 pub(super) struct Shared {
     pub(super) upstreams: Upstreams,
+    pub(super) auth: Authenticators,
     pub(super) limits: Limits,
     pub(super) lists: Lists,
 }
@@ -37,16 +40,19 @@ impl Parts {
         let listeners = listeners::build(&settings.listeners, listeners_before, reader);
         let mut upstreams = Upstreams::following(before.map(|before| &before.upstreams));
         upstreams.build(&settings.upstreams, settings.defaults.connect_timeout, reader);
+        let mut auth = Authenticators::following(before.map(|before| &before.auth));
+        auth.build(settings.auth.as_deref(), &settings.listeners, reader);
         let mut limits = Limits::following(before.map(|before| &before.limits));
         limits.build(&settings.limits, reader);
         let lists = Lists::following(before.map(|before| &before.lists));
         let stacks = before.map(|before| &before.stacks);
-        let mut shared = Shared { upstreams, limits, lists };
+        let mut shared = Shared { upstreams, auth, limits, lists };
         let (router, stacks) = routes::build(settings, &mut shared, stacks, reader)?;
-        let Shared { mut upstreams, mut limits, mut lists } = shared;
+        let Shared { mut upstreams, mut auth, mut limits, mut lists } = shared;
         upstreams.settle();
+        auth.settle();
         limits.settle();
         lists.settle();
-        Some(Self { listeners, upstreams, limits, lists, stacks, router })
+        Some(Self { listeners, upstreams, auth, limits, lists, stacks, router })
     }
 }

@@ -8,6 +8,7 @@ use gatewright_router::{BuildError, ProblemKind, Route, RouterService};
 use tower_layer::Layer;
 
 use super::{
+    auth::RouteAuth,
     limits::Together,
     lists::Lists,
     nowhere::Nowhere,
@@ -61,17 +62,18 @@ fn made_of(
             (forward.forwarding.or(&defaults.forwarding), shared.upstreams.of(&forward.upstream, reader))
         }
     };
+    let auth = shared.auth.of(route, defaults, reader);
     let guards = route.guards.or(&defaults.guards);
     let limits = shared.limits.of(guards.limits(), &route.matcher, reader);
-    MadeOf { route: Arc::clone(route), forwarding, guards, limits, upstream }
+    MadeOf { route: Arc::clone(route), forwarding, auth, guards, limits, upstream }
 }
 
 /// Builds a stack. One that cannot be built is reported and still takes its place, so that conflicts with its route are
 /// found.
 fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack {
-    let MadeOf { route, forwarding, upstream, .. } = made_of;
+    let MadeOf { route, forwarding, auth, upstream, .. } = made_of;
     let guards = guards(made_of, lists, reader);
-    match &route.action {
+    let stack = match &route.action {
         Action::Redirect(redirect) => {
             let layer = rewriting::redirect(redirect, &route.matcher, reader);
             Stack::redirect(layer.layer(Nowhere), guards)
@@ -90,7 +92,9 @@ fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack 
                 }
             }
         }
-    }
+    };
+    // Of whom it could not be said who may come, nobody may.
+    if auth.is_some() { stack } else { Stack::Nowhere(Nowhere) }
 }
 
 fn guards(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Guards {
@@ -103,6 +107,7 @@ fn guards(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Guard
     Guards {
         addresses: lists.filter(&made_of.guards, reader),
         before_auth: together.before_auth.take(),
+        auth: made_of.auth.as_ref().and_then(RouteAuth::policy),
         after_auth: together.after_auth.take(),
         concurrency: together.concurrency.pop(),
     }

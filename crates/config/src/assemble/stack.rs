@@ -1,5 +1,6 @@
 use std::{collections::HashMap, sync::Arc};
 
+use gatewright_auth::{Auth, Authenticator};
 use gatewright_core::{Body, PolicyLayer, PolicyService};
 use gatewright_guard::IpFilter;
 use gatewright_proxy::ProxyService;
@@ -8,7 +9,7 @@ use gatewright_rewrite::Rewrite;
 use gatewright_router::{Route, RouterBuilder};
 use tower_layer::Layer;
 
-use super::{Changes, limits::Limit, nowhere::Nowhere, upstreams::Shared};
+use super::{Changes, auth::RouteAuth, limits::Limit, nowhere::Nowhere, upstreams::Shared};
 use crate::settings::{self, Forwarding};
 
 /// The layers of one route, ready to be called.
@@ -29,16 +30,21 @@ pub(super) enum Stack {
 pub(super) type Forward = PolicyService<Option<Rewrite>, ProxyService>;
 pub(super) type Redirect = PolicyService<Rewrite, Nowhere>;
 
-/// Outermost first, the cheap before the dear: addresses, limits that need not know who calls, limits that do.
-/// Authentication belongs between the two.
-pub(super) type Guarded<S> =
-    PolicyService<Option<IpFilter>, PolicyService<Option<RateLimit>, PolicyService<Option<RateLimit>, S>>>;
+/// Outermost first, the cheap before the dear: addresses, limits that need not know who calls, who calls, limits by that.
+pub(super) type Guarded<S> = PolicyService<
+    Option<IpFilter>,
+    PolicyService<
+        Option<RateLimit>,
+        PolicyService<Option<Auth<Authenticator>>, PolicyService<Option<RateLimit>, S>>,
+    >,
+>;
 
 /// What stands around a route.
 #[derive(Default)]
 pub(super) struct Guards {
     pub(super) addresses: Option<IpFilter>,
     pub(super) before_auth: Option<RateLimit>,
+    pub(super) auth: Option<Auth<Authenticator>>,
     pub(super) after_auth: Option<RateLimit>,
     /// Innermost, so that only those count as under way that nothing else has refused.
     pub(super) concurrency: Option<ConcurrencyLimitLayer>,
@@ -46,11 +52,15 @@ pub(super) struct Guards {
 
 impl Guards {
     fn is_none(&self) -> bool {
-        self.addresses.is_none() && self.before_auth.is_none() && self.after_auth.is_none()
+        self.addresses.is_none()
+            && self.before_auth.is_none()
+            && self.auth.is_none()
+            && self.after_auth.is_none()
     }
 
     fn around<S>(self, inner: S) -> Guarded<S> {
         let inner = PolicyLayer::new(self.after_auth).layer(inner);
+        let inner = PolicyLayer::new(self.auth).layer(inner);
         let inner = PolicyLayer::new(self.before_auth).layer(inner);
         PolicyLayer::new(self.addresses).layer(inner)
     }
@@ -93,6 +103,8 @@ pub(super) struct MadeOf {
     pub(super) route: Arc<settings::Route>,
     /// With the file's defaults.
     pub(super) forwarding: Forwarding,
+    /// `None` when that was reported.
+    pub(super) auth: Option<RouteAuth>,
     pub(super) guards: settings::Guards,
     pub(super) limits: Vec<Limit>,
     /// `None` for a redirect, and for an upstream that could not be built.

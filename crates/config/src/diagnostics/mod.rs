@@ -109,11 +109,13 @@ impl Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A line is shown for what else is wrong with it as well.
+        let concealed: Vec<_> = self.list.iter().filter(|it| it.concealed).filter_map(|it| it.place).collect();
         for (index, diagnostic) in self.list.iter().enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
-            render::render(f, &self.source, diagnostic)?;
+            render::render(f, &self.source, diagnostic, &concealed)?;
         }
         Ok(())
     }
@@ -136,6 +138,8 @@ pub struct Diagnostic {
     place: Option<Place>,
     related: Vec<(Place, String)>,
     help: Option<String>,
+    /// Whether what stands at its place is not to be seen.
+    concealed: bool,
 }
 
 /// How bad it is.
@@ -150,7 +154,8 @@ pub enum Severity {
 
 impl Diagnostic {
     pub(crate) fn error(place: Option<Place>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), place, related: Vec::new(), help: None }
+        let (related, help) = Default::default();
+        Self { severity: Severity::Error, message: message.into(), place, related, help, concealed: false }
     }
 
     pub(crate) fn warning(place: Option<Place>, message: impl Into<String>) -> Self {
@@ -160,6 +165,12 @@ impl Diagnostic {
     /// Says how to mend it.
     pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says that what stands at its place is a secret: it is not shown with the line.
+    pub(crate) fn conceal(&mut self) -> &mut Self {
+        self.concealed = true;
         self
     }
 

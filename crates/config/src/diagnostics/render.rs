@@ -14,7 +14,14 @@ const WIDTH: usize = 120;
 ///       ^^^^^^^^^^
 ///   help: did you mean `path_prefix`?
 /// ```
-pub(super) fn render(f: &mut fmt::Formatter<'_>, source: &Source, diagnostic: &Diagnostic) -> fmt::Result {
+///
+/// What stands in the concealed places is shown as asterisks.
+pub(super) fn render(
+    f: &mut fmt::Formatter<'_>,
+    source: &Source,
+    diagnostic: &Diagnostic,
+    concealed: &[Place],
+) -> fmt::Result {
     let file = source.path().display();
     match diagnostic.place {
         Some(place) => write!(f, "{file}:{}:{}: ", place.line(), place.column())?,
@@ -22,11 +29,11 @@ pub(super) fn render(f: &mut fmt::Formatter<'_>, source: &Source, diagnostic: &D
     }
     writeln!(f, "{}: {}", diagnostic.severity, shown(&diagnostic.message))?;
     if let Some(place) = diagnostic.place {
-        snippet(f, source, place)?;
+        snippet(f, source, place, concealed)?;
     }
     for (place, note) in &diagnostic.related {
         writeln!(f, "  {file}:{}:{}: {}", place.line(), place.column(), shown(note))?;
-        snippet(f, source, *place)?;
+        snippet(f, source, *place, concealed)?;
     }
     if let Some(help) = &diagnostic.help {
         writeln!(f, "  help: {}", shown(help))?;
@@ -40,8 +47,10 @@ fn shown(text: &str) -> String {
 }
 
 /// The line of a place, with carets below what is meant.
-fn snippet(f: &mut fmt::Formatter<'_>, source: &Source, place: Place) -> fmt::Result {
-    let line = source.line(place.line()).trim_start_matches('\u{feff}');
+fn snippet(f: &mut fmt::Formatter<'_>, source: &Source, place: Place, concealed: &[Place]) -> fmt::Result {
+    let whole = source.line(place.line());
+    let line = whole.trim_start_matches('\u{feff}');
+    let start = source.line_start(place.line()) + whole.len() - line.len();
     if line.trim().is_empty() {
         return Ok(());
     }
@@ -53,10 +62,11 @@ fn snippet(f: &mut fmt::Formatter<'_>, source: &Source, place: Place) -> fmt::Re
 
     // A line that is too long is cut so that what is meant stays in sight.
     let skipped = if before + meant > WIDTH { before.saturating_sub(WIDTH / 4) } else { 0 };
-    let shown = line.chars().skip(skipped).take(WIDTH);
+    let shown = line.char_indices().skip(skipped).take(WIDTH);
     f.write_str("    ")?;
-    for character in shown {
-        f.write_char(printable(character))?;
+    for (index, character) in shown {
+        let is_concealed = concealed.iter().any(|place| place.bytes().contains(&(start + index)));
+        f.write_char(if is_concealed { '*' } else { printable(character) })?;
     }
     let before = before - skipped;
     let meant = meant.min(WIDTH.saturating_sub(before).max(1));

@@ -86,6 +86,11 @@ impl Source {
         &self.text
     }
 
+    /// Where a line begins, counted from 1.
+    pub(crate) fn line_start(&self, line: usize) -> usize {
+        line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(self.text.len())
+    }
+
     /// The text of a line, counted from 1, without its line break.
     pub(crate) fn line(&self, line: usize) -> &str {
         let Some(start) = line.checked_sub(1).and_then(|index| self.line_starts.get(index)) else { return "" };

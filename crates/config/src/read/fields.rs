@@ -2,17 +2,27 @@ use super::{Reader, listed, nearest};
 use crate::{
     diagnostics::Span,
     syntax::{Entry, Kind, Node, shorten},
-    vocabulary::Section,
+    vocabulary::{Rule, Section},
 };
 
 /// Where a key belongs that is often looked for elsewhere.
 const HOMES: &[(&str, &str)] = &[
+    ("api_key", "an authenticator of `auth`"),
+    ("audiences", "the `jwt` or `introspect` of an authenticator"),
+    ("basic", "an authenticator of `auth`"),
     ("connect_timeout", "an upstream, or to `defaults`"),
     ("idle_timeout", "a route, or to `defaults`"),
+    ("introspect", "an authenticator of `auth`"),
+    ("issuer", "the `jwt` or `introspect` of an authenticator"),
+    ("jwks_file", "the `jwt` of an authenticator"),
+    ("jwks_url", "the `jwt` of an authenticator"),
+    ("jwt", "an authenticator of `auth`"),
     ("keep_alive", "an upstream"),
+    ("keys_file", "the `api_key` of an authenticator"),
     ("listen", "the top of the file"),
     ("listeners", "the top of the file"),
     ("max_connections", "an upstream"),
+    ("mtls", "an authenticator of `auth`"),
     ("path", "a route"),
     ("path_prefix", "a route"),
     ("proxy_protocol", "a listener"),
@@ -84,6 +94,87 @@ impl<'a> Fields<'a> {
     /// is no error of its own.
     pub(crate) fn is_meant(&self, keys: &[&str]) -> bool {
         keys.iter().any(|key| self.meant.contains(key))
+    }
+
+    /// Holds the keys to the rules of the section, and says whether all are kept.
+    pub(crate) fn keep_their_rules(&self, reader: &mut Reader<'_>) -> bool {
+        let mut kept = true;
+        for rule in self.section.rules {
+            kept &= match *rule {
+                Rule::Required(key) => self.has_one_of(&[key], reader),
+                Rule::AtLeastOne(keys) => self.has_one_of(keys, reader),
+                Rule::AtMostOne(keys) => self.has_no_two_of(keys, reader),
+                Rule::ExactlyOne(keys) => self.has_one_of(keys, reader) && self.has_no_two_of(keys, reader),
+                Rule::Together(one, other) => {
+                    self.has_both(one, other, reader) && self.has_both(other, one, reader)
+                }
+                Rule::Needs(key, other) => self.has_both(key, other, reader),
+                Rule::NeedsUnlessOff(key, other) => {
+                    self.get(key).is_none_or(Reader::is_off) || self.has_both(key, other, reader)
+                }
+                Rule::Excludes(key, others) => self.goes_without(key, others, reader),
+            };
+        }
+        kept
+    }
+
+    fn has_one_of(&self, keys: &[&str], reader: &mut Reader<'_>) -> bool {
+        if keys.iter().any(|key| self.get(key).is_some()) {
+            return true;
+        }
+        if !self.is_meant(keys) {
+            let title = self.section.title;
+            let message = match keys {
+                [only] => format!("{title} needs `{only}`"),
+                several => format!("{title} needs one of {}", listed(several.iter().copied())),
+            };
+            let example =
+                keys.first().and_then(|first| self.section.keys.iter().find(|key| key.name == *first));
+            let problem = reader.error(self.span, message);
+            if let Some(key) = example {
+                problem.help(format!("for example `{}: {}`", key.name, key.example));
+            }
+        }
+        false
+    }
+
+    fn has_no_two_of(&self, keys: &[&str], reader: &mut Reader<'_>) -> bool {
+        let mut written = keys.iter().filter_map(|key| self.entry(key));
+        let Some(first) = written.next() else { return true };
+        let mut kept = true;
+        for second in written {
+            let place = reader.place(first.key_span);
+            reader
+                .error(
+                    second.key_span,
+                    format!("both `{}` and `{}` in {}", first.key, second.key, self.section.title),
+                )
+                .related(place, format!("`{}` is here", first.key))
+                .help("keep one of them");
+            kept = false;
+        }
+        kept
+    }
+
+    fn has_both(&self, key: &str, other: &str, reader: &mut Reader<'_>) -> bool {
+        let (Some(entry), None) = (self.entry(key), self.get(other)) else { return true };
+        if !self.is_meant(&[other]) {
+            reader.error(entry.key_span, format!("`{key}` needs `{other}`"));
+        }
+        false
+    }
+
+    fn goes_without(&self, key: &str, others: &[&str], reader: &mut Reader<'_>) -> bool {
+        let Some(one) = self.entry(key) else { return true };
+        let mut kept = true;
+        for other in others.iter().filter_map(|other| self.entry(other)) {
+            let place = reader.place(one.key_span);
+            reader
+                .error(other.key_span, format!("`{}` has no use beside `{key}`", other.key))
+                .related(place, format!("`{key}` is here"));
+            kept = false;
+        }
+        kept
     }
 
     /// The value of a key that has to be there.

@@ -33,9 +33,10 @@ pub(crate) struct Reader<'a> {
     files: Files,
     upstreams: BTreeMap<String, Known>,
     limits: BTreeMap<String, Known>,
+    auth: BTreeMap<String, Known>,
 }
 
-/// An upstream or a limit that a route may name.
+/// An upstream, a limit or an authenticator that a route may name.
 struct Known {
     span: Span,
     used: bool,
@@ -48,7 +49,8 @@ impl<'a> Reader<'a> {
 
     /// Of a text that these files were read for already.
     pub(crate) fn after(source: &'a Source, files: Files) -> Self {
-        Self { source, problems: Vec::new(), files, upstreams: BTreeMap::new(), limits: BTreeMap::new() }
+        let (upstreams, limits, auth) = Default::default();
+        Self { source, problems: Vec::new(), files, upstreams, limits, auth }
     }
 
     pub(crate) fn source(&self) -> &'a Source {
@@ -124,7 +126,36 @@ impl<'a> Reader<'a> {
         self.error(span, format!("there is no limit `{name}`")).help(help);
     }
 
-    /// Warns of upstreams and limits that no route uses; but not when the routes are not all known.
+    /// Notes the name of an authenticator, also of one that cannot be read.
+    pub(crate) fn know_auth(&mut self, name: &str, span: Span) {
+        self.auth.insert(name.to_owned(), Known { span, used: false });
+    }
+
+    /// The first authenticator, by its name.
+    pub(crate) fn any_auth(&self) -> Option<&str> {
+        self.auth.keys().next().map(String::as_str)
+    }
+
+    /// Notes that a route names an authenticator, and reports a name that is none.
+    pub(crate) fn use_auth(&mut self, name: &str, span: Span) {
+        if let Some(known) = self.auth.get_mut(name) {
+            known.used = true;
+            return;
+        }
+        let names = || self.auth.keys().map(String::as_str);
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if self.auth.is_empty() => {
+                format!(
+                    "a name has to stand under `auth:`, as in `auth: {{{name}: {{api_key: {{keys_file: keys.yaml}}}}}}`"
+                )
+            }
+            None => format!("the authenticators are {}", listed(names().take(12))),
+        };
+        self.error(span, format!("there is no authenticator `{name}`")).help(help);
+    }
+
+    /// Warns of upstreams, limits and authenticators that no route uses; but not when the routes are not all known.
     pub(crate) fn warn_of_what_is_unused(&mut self) {
         if self.has_errors() {
             return;
@@ -135,7 +166,12 @@ impl<'a> Reader<'a> {
                 .map(|(name, known)| (format!("no route uses the {kind} `{name}`"), known.span))
                 .collect::<Vec<_>>()
         };
-        for (message, span) in [unused("upstream", &self.upstreams), unused("limit", &self.limits)].concat() {
+        let all = [
+            unused("upstream", &self.upstreams),
+            unused("limit", &self.limits),
+            unused("authenticator", &self.auth),
+        ];
+        for (message, span) in all.concat() {
             let place = Some(self.place(span));
             self.report(Diagnostic::warning(place, message));
         }

@@ -74,6 +74,26 @@ impl Reader<'_> {
         network
     }
 
+    /// The URL of another server, of `http` or `https`.
+    pub(crate) fn url(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let text = self.text(node, "a URL")?;
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if text.contains('@') {
+            self.error(node.span, "a name or a password does not belong into a URL")
+                .help("leave it out; the gateway's own with the issuer are `client` and `secret`")
+                .conceal();
+            return None;
+        }
+        if rest.is_some_and(|rest| {
+            !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
+        }) {
+            return Some(Spanned::new(text.to_owned(), node.span));
+        }
+        self.error(node.span, format!("`{}` is not a URL", shorten(text)))
+            .help("write it with its scheme: `https://id.example.com/…`");
+        None
+    }
+
     /// `host:port`.
     pub(crate) fn target(&mut self, node: &Node) -> Option<Spanned<Target>> {
         let text = self.text(node, "a target such as `orders:8080`")?;

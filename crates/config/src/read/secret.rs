@@ -77,6 +77,27 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    /// A secret that may not be written out: `file:PATH`, or a text with `${env:NAME}` in it.
+    pub(crate) fn hidden_secret(&mut self, node: &Node, what: &str) -> Option<Secret> {
+        let text = self.text(node, what)?;
+        let is_file = text.strip_prefix("file:").is_some_and(|path| !path.is_empty());
+        if !is_file && !text.contains("${") {
+            // It is not shown, for it may be the secret itself.
+            self.error(node.span, format!("{what} is not written into this file"))
+                .help("name where it is: `\"${env:NAME}\"`, or `\"file:PATH\"`")
+                .conceal();
+            return None;
+        }
+        let secret = self.secret(node, what)?;
+        if secret.0.is_empty() {
+            self.error(node.span, format!("{what} that is empty"));
+            return None;
+        }
+        Some(secret)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

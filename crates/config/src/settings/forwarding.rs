@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::{
-    Guards,
+    Guards, Who,
     addresses::{ALLOW_IPS, DENY_IPS},
+    auth::AUTH_KEY,
     limit::LIMIT_KEY,
     optional,
 };
@@ -26,6 +27,7 @@ pub(crate) struct Forwarding {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Defaults {
     pub(crate) forwarding: Forwarding,
+    pub(crate) auth: Option<Who>,
     pub(crate) guards: Guards,
     /// Until there is a connection.
     pub(crate) connect_timeout: Option<Duration>,
@@ -73,13 +75,14 @@ pub(super) static DEFAULTS: Section = Section {
         )
         .absent("5s"),
         RETRIES_KEY.absent("`off`"),
+        AUTH_KEY.absent("each route says so itself"),
         ALLOW_IPS.absent("all"),
         DENY_IPS.absent("none"),
         LIMIT_KEY.absent("none"),
     ],
     rules: &[],
     smallest: "{}",
-    later: &["auth", "cors", "waf", "bots"],
+    later: &["cors", "waf", "bots"],
     aliases: &[],
 };
 
@@ -140,9 +143,15 @@ impl Defaults {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &DEFAULTS, reader)?;
         let forwarding = Forwarding::read(&fields, reader);
+        let auth = fields.get("auth").map(|node| Who::read(node, reader));
         let guards = Guards::read(&fields, reader);
         let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
-        Some(Self { forwarding: forwarding?, guards: guards?, connect_timeout: optional(connect_timeout)? })
+        Some(Self {
+            forwarding: forwarding?,
+            auth: optional(auth)?,
+            guards: guards?,
+            connect_timeout: optional(connect_timeout)?,
+        })
     }
 }
 

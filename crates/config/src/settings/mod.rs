@@ -4,6 +4,7 @@
 //! patterns compiled and names resolved by `assemble`.
 
 mod addresses;
+mod auth;
 mod forwarding;
 mod guards;
 mod headers;
@@ -20,6 +21,10 @@ use std::{num::NonZeroUsize, sync::Arc};
 use gatewright_core::IpNetwork;
 
 pub(crate) use addresses::Addresses;
+pub(crate) use auth::{
+    Access, ApiKey, AuthKind, Authenticator, Basic, Claims, ForwardCertificate, Introspect, Issuer, Jwt,
+    KeySource, Mtls, Provider, TokenPlaces, Who,
+};
 pub(crate) use forwarding::{Defaults, Forwarding, Limit, Retries, RetryOn};
 pub(crate) use guards::Guards;
 pub(crate) use headers::HeaderEdits;
@@ -50,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) client_limits: ClientLimits,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) limits: Vec<CallerLimit>,
+    /// `None` when there is no `auth:`, so that all may come.
+    pub(crate) auth: Option<Vec<Authenticator>>,
     pub(crate) defaults: Defaults,
     pub(crate) routes: Vec<Arc<Route>>,
 }
@@ -118,6 +125,13 @@ pub(crate) static GATEWAY: Section = Section {
             "{orders: {targets: [10.0.1.4:8080, 10.0.1.5:8080]}}",
         ),
         Key::new(
+            "auth",
+            auth::AUTHENTICATORS,
+            "Ways to know who calls, by names that routes use. Once this section is there, each route says whom it asks, or `defaults` does.",
+            "{app: {jwt: {oidc: \"https://id.example.com/\", audiences: [api]}}, partner: {api_key: {keys_file: keys.yaml}}}",
+        )
+        .absent("every route is served openly"),
+        Key::new(
             "limits",
             Shape::Named(&Shape::Limit, &limit::LIMIT_VALUE),
             "How often callers may come, by names that routes use. All routes that use one share its counts. A name holds no slash.",
@@ -138,7 +152,7 @@ pub(crate) static GATEWAY: Section = Section {
     ],
     rules: &[Rule::Required("routes"), Rule::AtMostOne(&["listen", "listeners"])],
     smallest: "{routes: [{path_prefix: /, upstream: localhost:3000}]}",
-    later: &["admin", "audit", "telemetry", "auth", "tests"],
+    later: &["admin", "audit", "telemetry", "tests"],
     aliases: &[
         ("port", "listen"),
         ("bind", "listen"),
@@ -147,6 +161,8 @@ pub(crate) static GATEWAY: Section = Section {
         ("clusters", "upstreams"),
         ("servers", "upstreams"),
         ("rate_limits", "limits"),
+        ("authentication", "auth"),
+        ("authenticators", "auth"),
         ("rules", "routes"),
         ("log", "access_log"),
     ],
@@ -178,7 +194,11 @@ impl Settings {
         let fields = Fields::read(root, &GATEWAY, reader)?;
         let upstreams = fields.get("upstreams").map(|node| upstreams(node, reader)).unwrap_or_default();
         let limits = fields.get("limits").map(|node| limits(node, reader)).unwrap_or_default();
-        let defaults = fields.get("defaults").and_then(|node| Defaults::read(node, reader)).unwrap_or_default();
+        let auth = fields.get("auth").map(|node| Authenticator::read_all(node, reader));
+        let defaults = fields.get("defaults").map(|node| {
+            Defaults::read(node, reader)
+                .unwrap_or_else(|| Defaults { auth: Some(Who::UNREAD), ..Defaults::default() })
+        });
         let routes = routes(&fields, reader);
         reader.warn_of_what_is_unused();
         Some(Self {
@@ -200,7 +220,8 @@ impl Settings {
                 .unwrap_or_default(),
             upstreams,
             limits,
-            defaults,
+            auth,
+            defaults: defaults.unwrap_or_default(),
             routes,
         })
     }

@@ -1,6 +1,7 @@
 use super::{
-    Forwarding, Guards, Matcher, Redirect, Rewrite, UpstreamRef,
+    Access, Forwarding, Guards, Matcher, Redirect, Rewrite, UpstreamRef,
     addresses::{ALLOW_IPS, DENY_IPS},
+    auth::{AUTH_KEY, ROLES_KEY, SCOPES_KEY},
     forwarding::{IDLE_TIMEOUT, RETRIES_KEY, TIMEOUT},
     limit::LIMIT_KEY,
     matching::{PATH_KEYS, PathMatch},
@@ -21,6 +22,7 @@ pub(crate) struct Route {
     pub(crate) matcher: Matcher,
     pub(crate) priority: Option<i32>,
     pub(crate) allow_encoded_slash: bool,
+    pub(crate) access: Access,
     pub(crate) guards: Guards,
     pub(crate) action: Action,
 }
@@ -93,6 +95,9 @@ pub(super) static ROUTE: Section = Section {
         ),
         Key::new("rewrite", Shape::Map(&super::rewriting::REWRITE), "How they are changed.", "{prefix: /internal/orders}"),
         Key::new("redirect", Shape::Map(&super::rewriting::REDIRECT), "The answer, in place of an upstream.", "{scheme: https}"),
+        AUTH_KEY.absent("as in `defaults`; where that says nothing and there is an `auth` section, it is required"),
+        SCOPES_KEY.absent("none"),
+        ROLES_KEY.absent("none"),
         ALLOW_IPS.absent("as in `defaults`, or else all"),
         DENY_IPS.absent("as in `defaults`, or else none"),
         LIMIT_KEY.absent("as in `defaults`, or else none"),
@@ -121,8 +126,6 @@ pub(super) static ROUTE: Section = Section {
     ],
     smallest: "{path_prefix: /v1/orders, upstream: orders:8080}",
     later: &[
-        "auth",
-        "scopes",
         "compose",
         "soap",
         "cors",
@@ -148,6 +151,9 @@ pub(super) static ROUTE: Section = Section {
         ("target", "upstream"),
         ("to", "upstream"),
         ("strip_prefix", "rewrite"),
+        ("authentication", "auth"),
+        ("scope", "scopes"),
+        ("role", "roles"),
         ("rate_limit", "limit"),
         ("limits", "limit"),
         ("allow", "allow_ips"),
@@ -169,6 +175,7 @@ impl Route {
         let prefixed = matcher.as_ref().map_or(fields.get("path_prefix").is_some(), |matcher| {
             matches!(matcher.path.value, PathMatch::Prefix(_))
         });
+        let access = Access::read(&fields, reader);
         let guards = Guards::read(&fields, reader);
         let action = action(&fields, prefixed, reader);
         Some(Self {
@@ -177,6 +184,7 @@ impl Route {
             matcher: matcher?,
             priority: optional(priority)?,
             allow_encoded_slash: optional(allow_encoded_slash)?.unwrap_or_default(),
+            access: access?,
             guards: guards?,
             action: action?,
         })

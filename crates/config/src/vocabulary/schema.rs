@@ -146,6 +146,11 @@ impl Shape {
             Self::Target => word(r"^([0-9A-Za-z._-]+|\[[0-9a-fA-F:.]+\]):[1-9][0-9]{0,4}$"),
             Self::Upstream => text(r"^[^:/]+$"),
             Self::Limit => text("^[^/]+$"),
+            Self::Auth => word("^(?!(none|off|no|false|on|yes|true)$)[A-Za-z_][0-9A-Za-z_.-]*$"),
+            Self::Scope => text(r"^[!#-\[\]-~]+$"),
+            Self::Secret => word(r"^file:.|\$\{env:"),
+            Self::Url => word(r"^https?://[^\s/@][^\s@]*$"),
+            Self::Uri => word(r#"^[!#-\[\]-~]*:[!#-\[\]-~]*$"#),
             Self::Rate => word(
                 "^[1-9][0-9]{0,9} */ *([1-9][0-9]*)?(ms|s|sec|second|m|min|minute|h|hour|d|day)( burst [1-9][0-9]{0,9})?$",
             ),

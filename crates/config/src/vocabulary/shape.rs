@@ -27,6 +27,16 @@ pub(crate) enum Shape {
     Upstream,
     /// The name of a limit.
     Limit,
+    /// The name of an authenticator.
+    Auth,
+    /// A scope of OAuth 2.0.
+    Scope,
+    /// A secret, which stands elsewhere.
+    Secret,
+    /// The URL of a server.
+    Url,
+    /// Any URI.
+    Uri,
     /// How many a period.
     Rate,
     /// What requests are counted by.
@@ -97,6 +107,11 @@ impl Shape {
             Self::Target => ("`host:port`", "`host:port`"),
             Self::Upstream => ("a name of `upstreams`", "names"),
             Self::Limit => ("a name of `limits`", "names"),
+            Self::Auth => ("a name of `auth`", "names"),
+            Self::Scope => ("a scope", "scopes"),
+            Self::Secret => ("`${env:NAME}` or `file:PATH`", "secrets"),
+            Self::Url => ("a URL", "URLs"),
+            Self::Uri => ("a URI", "URIs"),
             Self::Rate => ("a rate", "rates"),
             Self::LimitKey => ("a part of the key", "parts of the key"),
             Self::Duration => ("a duration", "durations"),

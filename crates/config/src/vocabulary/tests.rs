@@ -1,6 +1,9 @@
 //! The tables, the reader and the schema say the same.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -113,6 +116,7 @@ fn shape_errors(problems: &[Diagnostic]) -> Vec<Diagnostic> {
     let other = [
         "there is no upstream",
         "there is no limit",
+        "there is no authenticator",
         "the limit `GET` is there twice",
         "is not a regular expression",
         "cannot read",
@@ -155,6 +159,24 @@ impl Folder {
             revoked_certs: Vec::new(),
             key_identifier_method: rcgen::KeyIdMethod::Sha256,
         };
+        write(
+            "jwks.json",
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.to_owned(),
+        );
+        write(
+            "issuer.pem",
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"
+                .to_owned(),
+        );
+        // Keys are made with a pepper or without one, and this is right for both.
+        write("keys.yaml", "[]\n".to_owned());
+        write(
+            "users.htpasswd",
+            "anna:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n".to_owned(),
+        );
+        for name in ["jwt.secret", "key.pepper", "introspect.secret"] {
+            write(name, format!("{}\n", "s3cret".repeat(8)));
+        }
         write("partners.txt", "192.0.2.0/24 # the office\n".to_owned());
         write("partners.crl", crl.signed_by(&issuer).and_then(|crl| crl.pem()).expect("a list"));
         Self(path)
@@ -168,10 +190,30 @@ impl Folder {
         }
     }
 
+    /// The names that examples use are given to the file, and what certificates need.
     fn check(&self, what: &str, file: &Value) {
         let mut file = file.clone();
         if file.get("limits").is_none() {
             file["limits"] = json!({"per_user": "100/min"});
+        }
+        if file.get("auth").is_none() {
+            let jwt = json!({"issuer": "i", "audiences": "api", "jwks_file": "jwks.json"});
+            file["auth"] = json!({
+                "app": {"jwt": jwt},
+                "partner": {"api_key": {"keys_file": "keys.yaml"}},
+            });
+            if file["routes"]
+                .as_array()
+                .is_some_and(|routes| routes.iter().all(|route| route.get("auth").is_none()))
+            {
+                file["defaults"]["auth"] = file["defaults"].get("auth").cloned().unwrap_or(json!("app"));
+            }
+        } else {
+            file["defaults"]["auth"] = json!("none");
+        }
+        if file["auth"].to_string().contains("mtls") {
+            let tls = json!({"cert": "api.pem", "key": "api.key", "client_ca": "partners.pem"});
+            file["listeners"] = json!([{"address": "127.0.0.1:8443", "tls": tls}]);
         }
         if let Err(errors) = Config::parse(self.0.join("gateway.yaml"), file.to_string()) {
             panic!("{what}:\n{errors}");
@@ -222,11 +264,15 @@ fn every_key_says_what_it_is() {
 /// A table that the schema does not reach would be read and not be told of.
 #[test]
 fn every_table_is_part_of_the_schema() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/settings");
-    let texts = fs::read_dir(folder)
-        .expect("the folder")
-        .map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("a file"));
-    let tables: usize = texts.map(|text| text.matches(": Section = Section {").count()).sum();
+    fn tables(folder: &Path) -> usize {
+        let entries = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+        let of = |path: PathBuf| match path.is_dir() {
+            true => tables(&path),
+            false => fs::read_to_string(&path).expect("a file").matches(": Section = Section {").count(),
+        };
+        entries.map(of).sum()
+    }
+    let tables = tables(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/settings"));
     assert_eq!(tables, sections().len());
     assert!(tables > 15);
 }

@@ -323,3 +323,36 @@ async fn a_file_that_changes_or_is_swapped_is_reloaded() {
     gateway.until("the files have changed: reloaded");
     assert_eq!((status(&mut client, "/a").await, status(&mut client, "/b").await), (404, 200));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_opened_says_so_and_one_that_is_closed_is_so_for_open_connections() {
+    let origin = Origin::ok().await;
+    let routes = format!("routes:\n{}", route("/a", &origin));
+    let key = gatewright::auth::NewApiKey::builder("acme").generate().expect("a key");
+    let closed = format!(
+        "auth: {{partner: {{api_key: {{keys_file: keys.yaml}}}}}}\ndefaults: {{auth: partner}}\n{routes}"
+    );
+    let mut reloading = Reloading::start(&routes);
+    reloading.folder.write("keys.yaml", key.entry());
+    let mut client = reloading.client().await;
+    assert_eq!(status(&mut client, "/a").await, 200);
+
+    let said = reloading.reload(&closed);
+    assert!(said.contains("routes: 0 kept, 1 added") && !said.contains("openly"), "{said}");
+    assert_eq!(status(&mut client, "/a").await, 401);
+    let with_key = format!("GET /a HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n\r\n", key.secret());
+    assert_eq!(client.exchange(with_key).await.status(), 200);
+
+    // A default that is lost is an error, and not an opening.
+    let said = reloading.reload(&closed.replace("defaults: {auth: partner}\n", ""));
+    assert!(said.contains("a route that does not say who may call it"), "{said}");
+    assert_eq!(status(&mut client, "/a").await, 401);
+
+    let said = reloading.reload(&routes);
+    assert!(
+        said.contains("warning: there is no `auth:` section any more: every route is served openly"),
+        "{said}"
+    );
+    assert_eq!(status(&mut client, "/a").await, 200);
+    assert_eq!(origin.requests().len(), 3);
+}

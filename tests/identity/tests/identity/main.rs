@@ -8,5 +8,6 @@ mod gateway;
 mod identity_provider;
 mod introspection;
 mod makers;
+mod mission;
 mod mtls;
 mod tokens;
