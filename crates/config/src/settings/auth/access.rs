@@ -79,7 +79,7 @@ impl Access {
     pub(in crate::settings) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let who = match fields.get("auth") {
             Some(node) => Some(Who::read(node, reader)),
-            None => fields.is_meant(&["auth"]).then(|| Some(Who::UNREAD)),
+            None => fields.is_meant(&["auth"]).then_some(Some(Who::UNREAD)),
         };
         let scopes = fields
             .entry("scopes")

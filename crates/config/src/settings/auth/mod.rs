@@ -43,7 +43,7 @@ pub(crate) enum AuthKind {
     ApiKey(ApiKey),
     Mtls(Mtls),
     Basic(Basic),
-    Introspect(Introspect),
+    Introspect(Box<Introspect>),
 }
 
 pub(super) const AUTHENTICATORS: Shape = Shape::Named(&Shape::Auth, &Shape::Map(&AUTHENTICATOR));
@@ -155,7 +155,7 @@ impl AuthKind {
             "api_key" => ApiKey::read(node, reader).map(Self::ApiKey),
             "mtls" => Mtls::read(node, reader).map(Self::Mtls),
             "basic" => Basic::read(node, reader).map(Self::Basic),
-            _ => Introspect::read(node, reader).map(Self::Introspect),
+            _ => Introspect::read(node, reader).map(Box::new).map(Self::Introspect),
         }
     }
 
