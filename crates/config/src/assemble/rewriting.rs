@@ -16,14 +16,13 @@ use crate::{
 /// The status of a redirect that names none.
 const FOUND: u16 = 302;
 
-/// A route's rewrite; a layer without a policy when it has none, so that every route's stack is of one type.
-pub(super) fn layer(
+/// A route's rewrite, where it has one.
+pub(super) fn policy(
     rewrite: Option<&settings::Rewrite>,
     matcher: &Matcher,
     reader: &mut Reader<'_>,
-) -> PolicyLayer<Option<Rewrite>> {
-    let layer = rewrite.map(|rewrite| build(rewrite, matcher, reader));
-    PolicyLayer::new(layer.map(RewriteLayer::into_policy))
+) -> Option<Rewrite> {
+    rewrite.map(|rewrite| build(rewrite, matcher, reader).into_policy())
 }
 
 fn build(rewrite: &settings::Rewrite, matcher: &Matcher, reader: &mut Reader<'_>) -> RewriteLayer {

@@ -79,13 +79,13 @@ fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack 
             Stack::redirect(layer.layer(Nowhere), guards)
         }
         Action::Forward(forward) => {
-            let rewrite = rewriting::layer(forward.rewrite.as_ref(), &route.matcher, reader);
+            let rewrite = rewriting::policy(forward.rewrite.as_ref(), &route.matcher, reader);
             let Some(upstreams::Shared { upstream, .. }) = upstream else { return Stack::Nowhere(Nowhere) };
             let proxy = proxy(forwarding)
                 .upstream(upstream.clone())
                 .preserve_host(forward.preserve_host.unwrap_or(true));
             match proxy.build() {
-                Ok(proxy) => Stack::forward(rewrite.layer(proxy), guards),
+                Ok(proxy) => Stack::forward(rewrite, proxy, guards),
                 Err(error) => {
                     reader.error(route.at.0, error.to_string());
                     Stack::Nowhere(Nowhere)

@@ -15,9 +15,11 @@ use crate::settings::{self, Forwarding};
 /// The layers of one route, ready to be called.
 #[derive(Clone)]
 pub(super) enum Stack {
+    /// With nothing around it, as most routes are: their requests are not moved through what does nothing.
+    Proxy(ProxyService),
     Forward(Forward),
     Redirect(Redirect),
-    /// The same behind guards. Most routes have none, and their requests are not moved through what does nothing.
+    /// The same behind guards.
     GuardedForward(Guarded<Forward>),
     GuardedRedirect(Guarded<Redirect>),
     BoundedForward(Guarded<ConcurrencyLimitService<Forward>>),
@@ -67,7 +69,11 @@ impl Guards {
 }
 
 impl Stack {
-    pub(super) fn forward(service: Forward, guards: Guards) -> Self {
+    pub(super) fn forward(rewrite: Option<Rewrite>, proxy: ProxyService, guards: Guards) -> Self {
+        if rewrite.is_none() && guards.is_none() && guards.concurrency.is_none() {
+            return Self::Proxy(proxy);
+        }
+        let service = PolicyLayer::new(rewrite).layer(proxy);
         match guards.concurrency.clone() {
             Some(limit) => Self::BoundedForward(guards.around(limit.layer(service))),
             None if guards.is_none() => Self::Forward(service),
@@ -86,6 +92,7 @@ impl Stack {
     /// Makes a route of it.
     pub(super) fn add_to(self, router: RouterBuilder<Body>, route: Route) -> RouterBuilder<Body> {
         match self {
+            Self::Proxy(service) => router.route(route, service),
             Self::Forward(service) => router.route(route, service),
             Self::Redirect(service) => router.route(route, service),
             Self::GuardedForward(service) => router.route(route, service),
