@@ -1,11 +1,12 @@
 //! The layer without the gateway's own listener, and without any other of its layers.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{Extension, Router, error_handling::HandleError, routing::get};
 use gatewright::{
-    AuthLayer, Error, Principal, ProxyService, RouterService, TraceLayer,
-    auth::{ApiKeys, NewApiKey},
+    AuthLayer, Error, Principal, ProxyService, RateLimitLayer, RewriteLayer, RouterService, TraceLayer,
+    auth::{ApiKeys, Jwt, NewApiKey},
+    rate_limit::{Key, Quota},
 };
 use harness::{Origin, RawClient};
 use http::{HeaderName, Request, Response, StatusCode};
@@ -14,7 +15,7 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 
-use crate::gateway::request;
+use crate::{gateway::request, identity_provider::World};
 
 /// No list of fields that are known to tell who calls has this one.
 const PARTNER: HeaderName = HeaderName::from_static("x-acme-partner");
@@ -40,6 +41,72 @@ async fn serve(app: Router) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async { axum::serve(listener, app).await });
     address
+}
+
+/// The program of the design, whose type follows from the server that it stands under.
+macro_rules! program {
+    ($world:expr, $origin:expr) => {{
+        let keys = $world.keys();
+        let orders = ServiceBuilder::new()
+            .layer(AuthLayer::new(Jwt::new(keys).issuer($world.provider.issuer()).audience("api")))
+            .layer(RateLimitLayer::new(Quota::per_hour(2).burst(2)).key(Key::principal()))
+            .layer(RewriteLayer::new().replace_prefix("/v1/orders", "/internal/orders"))
+            .service(
+                ProxyService::builder()
+                    .target($origin.address().to_string())
+                    .timeout(Duration::from_secs(5))
+                    .build()
+                    .unwrap(),
+            );
+        ServiceBuilder::new()
+            .layer(TraceLayer::new())
+            .service(RouterService::builder().path_prefix("/v1/orders", orders).build().unwrap())
+    }};
+}
+
+/// What the program does, whoever serves it.
+async fn check_program(address: SocketAddr, world: &World, origin: &Origin) {
+    let bearer = format!("Bearer {}", world.made.token("RS256"));
+    let known = request("/v1/orders/1001?full=1", &[("Authorization", &bearer)]);
+    for status in [200, 200, 429] {
+        let response = RawClient::once(address, &known).await;
+        assert_eq!(response.status(), status, "{response:?}");
+        assert!(response.header("x-request-id").is_some(), "{response:?}");
+    }
+    let (_, _, forged) = world.made.forged()[0].clone();
+    let forged = request("/v1/orders/1001", &[("Authorization", &format!("Bearer {forged}"))]);
+    for (asked, status) in [(request("/v1/orders/1001", &[]), 401), (forged, 401), (request("/v1", &[]), 404)] {
+        assert!(RawClient::once(address, &asked).await.is_problem(status), "{asked}");
+    }
+    let seen = origin.take_requests();
+    assert_eq!(seen.len(), 2, "refusals reach no service");
+    for request in seen {
+        assert_eq!((request.target(), request.header("authorization")), ("/internal/orders/1001?full=1", None));
+    }
+}
+
+#[tokio::test]
+async fn the_program_of_the_design_runs_under_axum() {
+    let (world, origin) = (World::new().await, Origin::ok().await);
+    let gateway = program!(world, origin);
+    let app = Router::new().route("/healthz", get(|| async { "ok" })).fallback_service(gateway);
+    let address = serve(app).await;
+    check_program(address, &world, &origin).await;
+    assert_eq!(RawClient::once(address, request("/healthz", &[])).await.text(), "ok");
+}
+
+#[tokio::test]
+async fn the_program_of_the_design_runs_under_hyper() {
+    let (world, origin) = (World::new().await, Origin::ok().await);
+    let gateway = program!(world, origin);
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let gateway = TowerToHyperService::new(gateway.clone());
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), gateway));
+        }
+    });
+    check_program(address, &world, &origin).await;
 }
 
 #[tokio::test]

@@ -24,14 +24,14 @@ const DOWN: [Condition; 4] = [Condition::Failing, Condition::Confused, Condition
 /// How long an answer may take here: short, since some never come.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-struct World {
+pub(crate) struct World {
     ca: Ca,
-    provider: IdentityProvider,
-    made: Made,
+    pub(crate) provider: IdentityProvider,
+    pub(crate) made: Made,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let ca = Ca::new();
         let provider = IdentityProvider::start(&ca).await;
         let made = Maker::PyJwt.make(&provider.issuer()).await;
@@ -39,7 +39,7 @@ impl World {
         Self { ca, provider, made }
     }
 
-    fn keys(&self) -> Jwks {
+    pub(crate) fn keys(&self) -> Jwks {
         let ca = std::fs::read(self.ca.pem()).unwrap();
         Jwks::remote(&self.provider.jwks_url()).ca(ca).timeout(TIMEOUT).build().unwrap()
     }
