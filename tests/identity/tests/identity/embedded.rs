@@ -73,7 +73,7 @@ async fn check_program(address: SocketAddr, world: &World, origin: &Origin) {
         assert_eq!(response.status(), status, "{response:?}");
         assert!(response.header("x-request-id").is_some(), "{response:?}");
     }
-    let (_, _, forged) = world.made.forged()[0].clone();
+    let (_, _, forged) = world.made.forged()[0];
     let forged = request("/v1/orders/1001", &[("Authorization", &format!("Bearer {forged}"))]);
     for (asked, status) in [(request("/v1/orders/1001", &[]), 401), (forged, 401), (request("/v1", &[]), 404)] {
         assert!(RawClient::once(address, &asked).await.is_problem(status), "{asked}");
