@@ -247,6 +247,7 @@ async fn each_request_reaches_its_service_and_says_who_calls() {
     assert_eq!(mission.users.take_requests().len(), 1);
     assert_eq!(mission.provider.fetches(), 1);
     count += 1;
+    assert_eq!(mission.logged(count).await["path"], "/v1/users/me");
 
     // Nobody is asked, and nobody may say who calls all the same.
     let response = mission.ask("GET /v1/open", &forged, None).await.unwrap();
