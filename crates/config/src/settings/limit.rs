@@ -114,8 +114,8 @@ static LIMIT: Section = Section {
         Key::new(
             "concurrent",
             Shape::Number(0, MOST_CONCURRENT),
-            "How many requests of a caller may be under way at once, until their responses have ended. It is counted in this \
-             process, whatever `store` says.",
+            "How many requests of a caller may be under way at once, until their responses have ended, and WebSockets \
+             until they end. It is counted in this process, whatever `store` says.",
             "10",
         )
         .absent("no bound"),
