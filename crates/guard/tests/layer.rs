@@ -111,6 +111,29 @@ async fn an_unknown_client_is_refused_when_there_is_an_allow_list() {
     assert!(!admits(&empty, "192.0.2.1").await, "an allow list that is empty allows nobody");
 }
 
+#[tokio::test]
+async fn a_proxy_that_cannot_name_its_client_does_not_lend_it_its_own_address() {
+    let unknown = || {
+        let peer = SocketAddr::new("10.0.0.1".parse().expect("an address"), 1000);
+        let connection = ConnectionInfo::new(peer, peer).with_unknown_client();
+        let record = RequestRecord::new(Some(Arc::new(connection)));
+        Request::get("/").extension(record).body(Body::empty()).expect("a request")
+    };
+    let (inside, denied) = (layer(&["10.0.0.0/8"], &[]), layer(&[], &["192.0.2.0/24"]));
+    assert_eq!(send(&inside, unknown()).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(send(&denied, unknown()).await.status(), StatusCode::OK);
+    for (hops, status) in [
+        (Some("unknown"), StatusCode::FORBIDDEN),
+        (Some("6.6.6.6, 2001:db8::1:4711:x, 10.0.0.2"), StatusCode::FORBIDDEN),
+        (Some(""), StatusCode::FORBIDDEN),
+        (Some("evil, 10.9.9.9, 6.6.6.6"), StatusCode::FORBIDDEN),
+        (Some("10.9.9.9"), StatusCode::OK),
+        (None, StatusCode::OK),
+    ] {
+        assert_eq!(send(&inside, from("10.0.0.1", hops)).await.status(), status, "{hops:?}");
+    }
+}
+
 /// A folder that is removed when the test ends.
 struct Folder(std::path::PathBuf);
 
