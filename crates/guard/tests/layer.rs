@@ -168,6 +168,22 @@ async fn a_list_file_reloads_by_itself_and_a_wrong_one_changes_nothing() {
     assert!(admits(&layer, "203.0.113.1").await && !admits(&layer, "192.0.2.1").await);
 }
 
+#[tokio::test]
+async fn a_list_that_denies_goes_on_while_its_file_is_empty() {
+    let folder = Folder::new("emptied");
+    let path = folder.0.join("blocked.txt");
+    fs::write(&path, "").expect("writes");
+    assert!(IpList::open_filled(&path).is_err());
+    fs::write(&path, "192.0.2.0/24\n").expect("writes");
+    let layer = IpFilterLayer::new().deny_list(IpList::open_filled(&path).expect("a list"));
+    fs::write(&path, "\n").expect("writes");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!admits(&layer, "192.0.2.1").await);
+
+    fs::write(&path, "# nobody\n").expect("writes");
+    until(async || admits(&layer, "192.0.2.1").await).await;
+}
+
 async fn until(condition: impl AsyncFn() -> bool) {
     let patience = Instant::now() + Duration::from_secs(20);
     while !condition().await {

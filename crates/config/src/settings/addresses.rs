@@ -36,7 +36,8 @@ static ADDRESS_FILE: Section = Section {
     title: "a list of addresses",
     name: "address_file",
     about: "A file with one network or address a line; `#` begins a comment. It is read again by itself when it changes, and a \
-            mistake in it then leaves the list as it was.",
+            mistake in it then leaves the list as it was. In `deny_ips`, an empty file is a mistake; a comment says that nothing \
+            else is meant.",
     keys: &[Key::new("file", Shape::File, "Its path.", "partners.txt")],
     rules: &[Rule::Required("file")],
     smallest: "{file: partners.txt}",
