@@ -207,7 +207,7 @@ impl Settings {
             workers: fields.get("workers").and_then(|node| reader.count(node, MOST_WORKERS)),
             trusted_proxies: fields
                 .get("trusted_proxies")
-                .map(|node| reader.networks(node))
+                .map(|node| trusted_proxies(node, reader))
                 .unwrap_or_default(),
             access_log: fields
                 .get("access_log")
@@ -235,6 +235,18 @@ pub(crate) fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
 fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
     let mut listeners = Vec::new();
     match (fields.entry("listen"), fields.entry("listeners")) {
+/// Networks whose word is taken for who the client is.
+fn trusted_proxies(node: &Node, reader: &mut Reader<'_>) -> Vec<IpNetwork> {
+    let networks = reader.networks(node);
+    if networks.iter().any(|network| network.prefix_len() == 0) {
+        let place = Some(reader.place(node.span));
+        reader
+            .report(Diagnostic::warning(place, "every client is trusted to say itself which address it has"))
+            .help("name the networks of the proxies alone; address lists and limits by `client_ip` hold nobody otherwise");
+    }
+    networks
+}
+
         (Some(short), Some(long)) => {
             let other = reader.place(long.key_span);
             reader
