@@ -220,3 +220,24 @@ fn no_error_shows_a_secret() {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }
+
+#[test]
+fn no_error_shows_a_secret_that_stands_where_none_belongs() {
+    for line in [
+        "  app: {introspect: {url: \"https://id.example/\", client: gw, client_secret: hunter2}}",
+        "  app: {jwt: {issuer: i, audiences: api, shared_secret: hunter2}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: {hunter2: }}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: [hunter2]}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: hunter2, secret: hunter2}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: \"hunter2${\"}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: \"hunter2}}",
+        "  app: {api_key: {keys_file: nowhere.yaml, pepper: \"hunter2${env\"}}",
+        "limits: {a: {rate: 1/s, store: {redis: \"redis://:hunter2@a:6379\"}}}",
+        "limits: {a: {rate: 1/s, store: {redis: \"redis://user:hunter2${X}@a:6379\"}}}",
+    ] {
+        let text = format!("auth:\n{line}\nroutes: [{{path: /a, redirect: {{path: /x}}, auth: none}}]\n");
+        let errors = Config::parse("gateway.yaml", text).expect_err("is refused");
+        let shown = errors.to_string() + &errors.to_json();
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

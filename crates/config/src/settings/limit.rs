@@ -458,7 +458,8 @@ fn url(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
     if password.is_some_and(|password| !password.is_empty() && !password.starts_with("${")) {
         reader.error(node.span, "a password in the file").help(
             "have it come from outside: `\"redis://:${env:REDIS_PASSWORD}@redis:6379\"`, or the whole URL as `file:PATH`",
-        );
+        )
+        .conceal();
         return None;
     }
     Some(url)
