@@ -124,7 +124,8 @@ static LIMIT: Section = Section {
             Shape::List(&Shape::LimitKey),
             "What requests are counted by: `principal`, the client's address (`client_ip`; IPv6 by /64), the first where there is \
              one and else the second (`principal_or_ip`), the `route`, a header (`header:x-tenant`), or `all` together. Several \
-             are one key: `[principal, route]` counts each caller on each route.",
+             are one key: `[principal, route]` counts each caller on each route. A header in which services are told who \
+             calls counts as they are told it.",
             "client_ip",
         )
         .absent("`principal_or_ip`"),
@@ -303,7 +304,7 @@ impl CallerLimit {
         })
     }
 
-    /// Whether it has to know who calls, so that it stands behind the authentication.
+    /// Whether it counts by who calls, so that it stands behind the authentication.
     pub(crate) fn is_by_principal(&self) -> bool {
         self.key.iter().any(|part| matches!(part, KeyPart::Principal | KeyPart::PrincipalOrIp))
     }

@@ -14,6 +14,7 @@ mod matching;
 mod rewriting;
 mod route;
 mod serving;
+mod told;
 mod upstream;
 
 use std::{num::NonZeroUsize, sync::Arc};
@@ -201,7 +202,7 @@ impl Settings {
         });
         let routes = routes(&fields, reader);
         reader.warn_of_what_is_unused();
-        Some(Self {
+        let settings = Self {
             keys: Keys(fields.keys().map(|(key, span)| (key.to_owned(), span)).collect()),
             listeners: listeners(&fields, reader),
             workers: fields.get("workers").and_then(|node| reader.count(node, MOST_WORKERS)),
@@ -223,7 +224,9 @@ impl Settings {
             auth,
             defaults: defaults.unwrap_or_default(),
             routes,
-        })
+        };
+        told::check(&settings, reader);
+        Some(settings)
     }
 }
 
@@ -232,9 +235,6 @@ pub(crate) fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     value.map_or(Some(None), |value| value.map(Some))
 }
 
-fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
-    let mut listeners = Vec::new();
-    match (fields.entry("listen"), fields.entry("listeners")) {
 /// Networks whose word is taken for who the client is.
 fn trusted_proxies(node: &Node, reader: &mut Reader<'_>) -> Vec<IpNetwork> {
     let networks = reader.networks(node);
@@ -247,6 +247,9 @@ fn trusted_proxies(node: &Node, reader: &mut Reader<'_>) -> Vec<IpNetwork> {
     networks
 }
 
+fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
+    let mut listeners = Vec::new();
+    match (fields.entry("listen"), fields.entry("listeners")) {
         (Some(short), Some(long)) => {
             let other = reader.place(long.key_span);
             reader
