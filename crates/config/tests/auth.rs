@@ -220,3 +220,68 @@ fn no_error_shows_a_secret() {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }
+
+#[test]
+fn no_error_shows_a_secret_that_stands_where_none_belongs() {
+    for line in [
+        "  app: {introspect: {url: \"https://id.example/\", client: gw, client_secret: hunter2}}",
+        "  app: {jwt: {issuer: i, audiences: api, shared_secret: hunter2}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: {hunter2: }}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: [hunter2]}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: hunter2, secret: hunter2}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: \"hunter2${\"}}",
+        "  app: {jwt: {issuer: i, audiences: api, secret: \"hunter2}}",
+        "  app: {api_key: {keys_file: nowhere.yaml, pepper: \"hunter2${env\"}}",
+        "limits: {a: {rate: 1/s, store: {redis: \"redis://:hunter2@a:6379\"}}}",
+        "limits: {a: {rate: 1/s, store: {redis: \"redis://user:hunter2${X}@a:6379\"}}}",
+    ] {
+        let text = format!("auth:\n{line}\nroutes: [{{path: /a, redirect: {{path: /x}}, auth: none}}]\n");
+        let errors = Config::parse("gateway.yaml", text).expect_err("is refused");
+        let shown = errors.to_string() + &errors.to_json();
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn a_route_that_does_not_hold_the_limits_of_single_keys_is_a_warning() {
+    let folder = Folder::new("limited");
+    let limited = NewApiKey::builder("limited").limit("1/min").generate().expect("a key");
+    folder.write("limited.yaml", limited.entry());
+    let warnings = |limits: &str| {
+        let config = folder.config(&format!(
+            "auth: {{limited: {{api_key: {{keys_file: limited.yaml}}}}, plain: {{api_key: {{keys_file: keys.yaml}}}}}}
+routes:
+- {{path: /a, redirect: {{path: /x}}, auth: {{any: [plain, limited]}}, limit: {limits}}}
+- {{path: /b, redirect: {{path: /x}}, auth: plain}}
+"
+        ));
+        config.warnings().iter().map(|warning| warning.message().to_owned()).collect::<Vec<_>>()
+    };
+    let warning = "the limits of single API keys hold nobody on this route";
+    for limits in ["off", "{rate: 9/min, key: client_ip}", "{concurrent: 9}"] {
+        assert_eq!(warnings(limits), [warning], "{limits}");
+    }
+    for limits in ["9/min", "[{concurrent: 9}, {rate: 9/min, key: [principal, route]}]"] {
+        assert!(warnings(limits).is_empty(), "{limits}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_by_what_services_are_told_counts_that_and_not_what_clients_say() {
+    let folder = Folder::new("told");
+    let gateway = folder.assemble(
+        "auth: {partner: {api_key: {keys_file: keys.yaml, id_header: x-partner}}}
+limits: {each: {rate: 1/h, key: header:x-partner}}
+routes:
+- {path: /a, redirect: {path: /x}, auth: partner, limit: each}
+",
+    );
+    let ask = async |key: &NewApiKey, said: &str| {
+        let fields = [("x-api-key", key.secret()), ("x-partner", said)];
+        ask(&gateway, "/a", &fields).await.status().as_u16()
+    };
+    assert_eq!(ask(&folder.clerk, "one").await, 302);
+    assert_eq!(ask(&folder.clerk, "another").await, 429);
+    assert_eq!(ask(&folder.guest, "one").await, 302);
+    assert_eq!(ask(&folder.guest, "guest").await, 429);
+}

@@ -261,3 +261,15 @@ fn a_message_holds_nothing_that_a_terminal_would_obey() {
     let obeyed = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}\u{200f}".contains(c);
     assert!(!told.contains(obeyed), "{told:?}");
 }
+
+#[test]
+fn to_trust_everybody_is_a_warning() {
+    let warnings = |networks: &str| {
+        let config = parse(&format!("trusted_proxies: {networks}\nroutes: [{{path: /a, upstream: 'a:80'}}]\n"));
+        config.warnings().iter().map(|warning| warning.message().to_owned()).collect::<Vec<_>>()
+    };
+    for networks in ["0.0.0.0/0", "[10.0.0.0/8, '::/0']"] {
+        assert_eq!(warnings(networks), ["every client is trusted to say itself which address it has"]);
+    }
+    assert!(warnings("[10.0.0.0/8]").is_empty());
+}

@@ -3,7 +3,7 @@
 //! 1. The peer is who holds the other end of the connection. When it is no trusted proxy, it is the client.
 //! 2. When it is one, the hops that it names are read from the right, and the first that is no trusted proxy is the
 //!    client. What stands left of it was written by nobody we trust.
-//! 3. A hop that cannot be read ends the walk at the hop before it.
+//! 3. A hop that cannot be read ends the walk at the hop before it, whose address is then not the client's own.
 //! 4. One header is believed, not both: a proxy that writes only one would let the client's own other one through.
 
 use std::{
@@ -25,6 +25,7 @@ use crate::{ConnectionInfo, RequestRecord, claims, hop_by_hop};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientInfo {
     address: IpAddr,
+    known: bool,
     peer: SocketAddr,
     trusted_peer: bool,
     secure: bool,
@@ -34,6 +35,12 @@ impl ClientInfo {
     /// The client's address. IPv4 mapped into IPv6 is given as IPv4.
     pub fn address(&self) -> IpAddr {
         self.address
+    }
+
+    /// Whether that is the client's own address. It is a proxy's where a proxy names a hop that cannot be read, or speaks for
+    /// a client that it cannot name.
+    pub fn is_address_known(&self) -> bool {
+        self.known
     }
 
     /// The peer of the connection.
@@ -205,9 +212,9 @@ impl Settings {
         let unknown = connection.is_some_and(ConnectionInfo::is_client_unknown);
         let trusted_peer = !unknown && self.trusts(peer.ip());
         if !trusted_peer {
-            return Some(ClientInfo { address: peer.ip(), peer, trusted_peer, secure: tls });
+            return Some(ClientInfo { address: peer.ip(), known: !unknown, peer, trusted_peer, secure: tls });
         }
-        let (address, secure) = match self.header {
+        let ((address, known), secure) = match self.header {
             ForwardedBy::XForwardedFor => {
                 let hops = values_from_the_right(headers, "x-forwarded-for");
                 (self.walk(peer.ip(), hops.map(hop)), last(headers, "x-forwarded-proto"))
@@ -221,24 +228,24 @@ impl Settings {
             }
         };
         let secure = secure.map_or(tls, |proto| proto.eq_ignore_ascii_case("https"));
-        Some(ClientInfo { address, peer, trusted_peer, secure })
+        Some(ClientInfo { address, known, peer, trusted_peer, secure })
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(address))
     }
 
-    /// The first hop from the right that is no trusted proxy, or the last one that can be read.
-    fn walk(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
+    /// The first hop from the right that is no trusted proxy, or the last one that can be read; and whether all could.
+    fn walk(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> (IpAddr, bool) {
         let mut client = peer;
         for hop in hops {
-            let Some(hop) = hop else { break };
+            let Some(hop) = hop else { return (client, false) };
             client = hop;
             if !self.trusts(hop) {
                 break;
             }
         }
-        client
+        (client, true)
     }
 }
 

@@ -5,6 +5,7 @@
 //! dropped, whoever waits is told that there will be none.
 
 use std::{
+    any::Any,
     fmt,
     future::Future,
     io::{self, IoSlice},
@@ -21,10 +22,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 ///
 /// It gives the stream once: a clone that is polled later gives an error.
 #[derive(Clone)]
-pub struct OnUpgrade(Arc<Mutex<Stage>>);
+pub struct OnUpgrade(Arc<Mutex<State>>);
 
 /// The other half of an [`OnUpgrade`]: the promise of a stream. Dropped unkept, it tells that there is none.
-pub struct PendingUpgrade(Arc<Mutex<Stage>>);
+pub struct PendingUpgrade(Arc<Mutex<State>>);
+
+struct State {
+    stage: Stage,
+    kept: Kept,
+}
+
+/// What is dropped with the stream, and not before.
+type Kept = Vec<Box<dyn Any + Send>>;
 
 enum Stage {
     Pending(Option<Waker>),
@@ -36,8 +45,17 @@ enum Stage {
 impl OnUpgrade {
     /// A new upgrade that has not come about.
     pub fn pending() -> (PendingUpgrade, Self) {
-        let stage = Arc::new(Mutex::new(Stage::Pending(None)));
-        (PendingUpgrade(Arc::clone(&stage)), Self(stage))
+        let state = Arc::new(Mutex::new(State { stage: Stage::Pending(None), kept: Kept::new() }));
+        (PendingUpgrade(Arc::clone(&state)), Self(state))
+    }
+
+    /// Keeps a value for as long as the stream lives: the permit of a limit, say. When there is no stream after all, it
+    /// is dropped as soon as that is known.
+    pub fn keep(&self, value: impl Send + 'static) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(state.stage, Stage::Over) {
+            state.kept.push(Box::new(value));
+        }
     }
 }
 
@@ -54,11 +72,14 @@ impl PendingUpgrade {
 
     /// Only the first call counts.
     fn settle(&self, settled: Stage) {
-        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Stage::Pending(waker) = &mut *stage {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stage::Pending(waker) = &mut state.stage {
             let waker = waker.take();
-            *stage = settled;
-            drop(stage);
+            let over = matches!(settled, Stage::Over);
+            state.stage = settled;
+            let kept = if over { std::mem::take(&mut state.kept) } else { Kept::new() };
+            drop(state);
+            drop(kept);
             if let Some(waker) = waker {
                 waker.wake();
             }
@@ -76,13 +97,16 @@ impl Future for OnUpgrade {
     type Output = Result<Upgraded, UpgradeError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *stage, Stage::Over) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut state.stage, Stage::Over) {
             Stage::Pending(_) => {
-                *stage = Stage::Pending(Some(cx.waker().clone()));
+                state.stage = Stage::Pending(Some(cx.waker().clone()));
                 Poll::Pending
             }
-            Stage::Ready(upgraded) => Poll::Ready(Ok(upgraded)),
+            Stage::Ready(mut upgraded) => {
+                upgraded.kept.append(&mut state.kept);
+                Poll::Ready(Ok(upgraded))
+            }
             Stage::Over => Poll::Ready(Err(UpgradeError(()))),
         }
     }
@@ -116,6 +140,7 @@ impl std::error::Error for UpgradeError {}
 pub struct Upgraded {
     read_ahead: Bytes,
     stream: Box<dyn Stream>,
+    kept: Kept,
 }
 
 /// What an upgraded stream can do.
@@ -126,7 +151,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 impl Upgraded {
     /// The stream, and what had been read of it beyond the head, which is given first.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, read_ahead: Bytes) -> Self {
-        Self { read_ahead, stream: Box::new(stream) }
+        Self { read_ahead, stream: Box::new(stream), kept: Kept::new() }
     }
 }
 
@@ -210,6 +235,25 @@ mod tests {
         assert!(!pending.is_abandoned());
         drop(pending);
         assert!(waiting.await.expect("no panic").is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_goes_with_the_stream_or_when_there_is_none() {
+        let value = Arc::new(());
+        let (pending, on_upgrade) = OnUpgrade::pending();
+        on_upgrade.keep(Arc::clone(&value));
+        pending.fulfil(Upgraded::new(tokio::io::duplex(1).0, Bytes::new()));
+        let upgraded = on_upgrade.await.expect("is upgraded");
+        assert_eq!(Arc::strong_count(&value), 2);
+        drop(upgraded);
+        assert_eq!(Arc::strong_count(&value), 1);
+
+        let (pending, on_upgrade) = OnUpgrade::pending();
+        on_upgrade.keep(Arc::clone(&value));
+        drop(pending);
+        assert_eq!(Arc::strong_count(&value), 1);
+        on_upgrade.keep(Arc::clone(&value));
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 
     #[tokio::test]

@@ -56,6 +56,14 @@ pub(crate) fn parse(content: &[u8]) -> Result<Prefixes, BoxError> {
     }
 }
 
+/// The same, but for a file that holds nothing at all.
+pub(crate) fn parse_filled(content: &[u8]) -> Result<Prefixes, BoxError> {
+    if content.trim_ascii().is_empty() {
+        return Err("the file is empty; a list of nothing says so in a comment: `# nobody`".into());
+    }
+    parse(content)
+}
+
 /// The network, or what may be meant.
 fn network(content: &[u8]) -> Result<IpNetwork, Option<IpNetwork>> {
     let text = str::from_utf8(content).map_err(|_| None)?;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use gatewright_core::{IpNetwork, WatchedFile, WatchedFileError};
+use gatewright_core::{BoxError, IpNetwork, WatchedFile, WatchedFileError};
 
 use crate::{file, prefixes::Prefixes};
 
@@ -41,8 +41,21 @@ impl IpList {
     ///
     /// When the file cannot be read, and when a line of it is no network.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, IpListError> {
-        let path = path.into();
-        let content = WatchedFile::open(&path, file::parse).map_err(IpListError)?;
+        Self::read(path.into(), file::parse)
+    }
+
+    /// The same, but for a file that holds nothing, not even a comment: it is wrong. Whoever downloads a list into its file
+    /// empties that first, and a list that denies would let everybody in meanwhile, or for good when the download fails.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open), and when the file is empty.
+    pub fn open_filled(path: impl Into<PathBuf>) -> Result<Self, IpListError> {
+        Self::read(path.into(), file::parse_filled)
+    }
+
+    fn read(path: PathBuf, parse: fn(&[u8]) -> Result<Prefixes, BoxError>) -> Result<Self, IpListError> {
+        let content = WatchedFile::open(&path, parse).map_err(IpListError)?;
         Ok(Self(Kind::File { path: path.into(), content }))
     }
 

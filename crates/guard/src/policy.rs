@@ -30,11 +30,15 @@ fn longest(lists: &[IpList], address: IpAddr) -> Option<u8> {
     lists.iter().filter_map(|list| list.longest(address)).max()
 }
 
-/// The client after trusted hops, else the peer.
+/// The client after trusted hops, else the peer. Not known where that is only the address of a proxy that cannot name the
+/// client.
 fn client(request: &request::Parts) -> Option<IpAddr> {
     let record = RequestRecord::of(&request.extensions)?;
-    let client = record.with(|summary| summary.client.map(|client| client.address()));
-    client.or_else(|| record.connection().map(|connection| connection.peer().ip()))
+    if let Some(client) = record.with(|summary| summary.client) {
+        return client.is_address_known().then(|| client.address());
+    }
+    let connection = record.connection().filter(|connection| !connection.is_client_unknown())?;
+    Some(connection.peer().ip())
 }
 
 impl Policy for IpFilter {

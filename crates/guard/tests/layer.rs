@@ -111,6 +111,29 @@ async fn an_unknown_client_is_refused_when_there_is_an_allow_list() {
     assert!(!admits(&empty, "192.0.2.1").await, "an allow list that is empty allows nobody");
 }
 
+#[tokio::test]
+async fn a_proxy_that_cannot_name_its_client_does_not_lend_it_its_own_address() {
+    let unknown = || {
+        let peer = SocketAddr::new("10.0.0.1".parse().expect("an address"), 1000);
+        let connection = ConnectionInfo::new(peer, peer).with_unknown_client();
+        let record = RequestRecord::new(Some(Arc::new(connection)));
+        Request::get("/").extension(record).body(Body::empty()).expect("a request")
+    };
+    let (inside, denied) = (layer(&["10.0.0.0/8"], &[]), layer(&[], &["192.0.2.0/24"]));
+    assert_eq!(send(&inside, unknown()).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(send(&denied, unknown()).await.status(), StatusCode::OK);
+    for (hops, status) in [
+        (Some("unknown"), StatusCode::FORBIDDEN),
+        (Some("6.6.6.6, 2001:db8::1:4711:x, 10.0.0.2"), StatusCode::FORBIDDEN),
+        (Some(""), StatusCode::FORBIDDEN),
+        (Some("evil, 10.9.9.9, 6.6.6.6"), StatusCode::FORBIDDEN),
+        (Some("10.9.9.9"), StatusCode::OK),
+        (None, StatusCode::OK),
+    ] {
+        assert_eq!(send(&inside, from("10.0.0.1", hops)).await.status(), status, "{hops:?}");
+    }
+}
+
 /// A folder that is removed when the test ends.
 struct Folder(std::path::PathBuf);
 
@@ -143,6 +166,22 @@ async fn a_list_file_reloads_by_itself_and_a_wrong_one_changes_nothing() {
     fs::write(&path, "192.0.2.0/24\n192.0.2.0/33\n").expect("writes");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(admits(&layer, "203.0.113.1").await && !admits(&layer, "192.0.2.1").await);
+}
+
+#[tokio::test]
+async fn a_list_that_denies_goes_on_while_its_file_is_empty() {
+    let folder = Folder::new("emptied");
+    let path = folder.0.join("blocked.txt");
+    fs::write(&path, "").expect("writes");
+    assert!(IpList::open_filled(&path).is_err());
+    fs::write(&path, "192.0.2.0/24\n").expect("writes");
+    let layer = IpFilterLayer::new().deny_list(IpList::open_filled(&path).expect("a list"));
+    fs::write(&path, "\n").expect("writes");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!admits(&layer, "192.0.2.1").await);
+
+    fs::write(&path, "# nobody\n").expect("writes");
+    until(async || admits(&layer, "192.0.2.1").await).await;
 }
 
 async fn until(condition: impl AsyncFn() -> bool) {

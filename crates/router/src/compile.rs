@@ -79,8 +79,15 @@ fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>) -> Option
         query,
         priority: route.priority,
         encoded_slash: route.encoded_slash,
+        names_parameter: names_parameter(&route.path),
     };
     Some(Draft { rule, path, hosts, text: route.to_string(), index })
+}
+
+/// Whether a path as it was written holds a parameter, so that it tells apart what others read as one.
+fn names_parameter(path: &PathMatch) -> bool {
+    let (PathMatch::Whole(text) | PathMatch::Prefix(text) | PathMatch::Regex(text)) = path;
+    text.contains(';') || text.contains("%3B") || text.contains("%3b")
 }
 
 /// Reads the parts of one route, and collects what is wrong with them.

@@ -2,6 +2,8 @@
 //!
 //! 1. The path is made canonical first ([`gatewright_core::path`]) and written back into the request's URI, so that
 //!    what is matched is what is forwarded. A path that has no canonical form is answered with 400.
+//!    A path with a parameter (`/admin;x`) that without it belongs to another route is answered with 400 as well, since
+//!    some services take parameters away; a route that names the parameter in its own path takes it.
 //! 2. The host is that of the URI's authority, or else of the Host header, without port, in any case. A route's host
 //!    is exact or `*.example.com`, which stands for any number of labels, but at least one.
 //! 3. Which route takes a request that several could take is decided as the Kubernetes Gateway API does, whatever the

@@ -13,6 +13,8 @@ pub(crate) struct Rule {
     pub(crate) query: Box<[QueryCondition]>,
     pub(crate) priority: i32,
     pub(crate) encoded_slash: bool,
+    /// Whether its own path holds a parameter (`;x`).
+    pub(crate) names_parameter: bool,
 }
 
 /// Where a route stands among those that share its path; the smaller goes first.

@@ -7,7 +7,7 @@ use std::{
 
 use gatewright_core::{
     Body, Rejection, RequestRecord,
-    path::{self, EncodedSlash, PathError, canonical},
+    path::{self, EncodedSlash, PathError, canonical, without_parameters},
 };
 use http::{Method, Request, Response, request};
 use tower_service::Service;
@@ -62,6 +62,13 @@ impl Table {
             Found::MethodNotAllowed(methods) => return Err(refusal::method_not_allowed(&methods)),
             Found::Nothing => return Err(refusal::no_route()),
         };
+        // Some services take parameters away: what is another route's to them has to pass what stands before that one.
+        if !self.rule(route).names_parameter
+            && let Some(bare) = without_parameters(&path)
+            && matches!(self.find(head, &bare), Found::Route(other) if other != route)
+        {
+            return Err(refusal::bad_path(PathError::Parameter));
+        }
         if path != head.uri.path() {
             let path = path.into_owned();
             path::replace(&mut head.uri, &path).map_err(refusal::bad_path)?;

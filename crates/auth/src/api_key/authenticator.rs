@@ -106,6 +106,11 @@ impl ApiKeys {
         self.len() == 0
     }
 
+    /// Whether some key has limits of its own now. They count only where a limit by principal is around the service.
+    pub fn limits_some(&self) -> bool {
+        self.keys.with(Table::limits_some)
+    }
+
     /// How reading the file again went; `None` without a file.
     pub fn status(&self) -> Option<WatchedFileStatus> {
         match &self.keys {

@@ -61,6 +61,11 @@ impl Table {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// Whether some key has limits of its own.
+    pub(super) fn limits_some(&self) -> bool {
+        self.0.values().any(|key| !key.identity.principal().quotas().is_empty())
+    }
 }
 
 impl Key {

@@ -11,6 +11,8 @@ use gatewright_rate_limit::{
     ConcurrencyLimitLayer, Key, LocalStore, RateLimit, RateLimitLayer, RedisStore, Store,
 };
 
+use http::HeaderName;
+
 use crate::{
     read::Reader,
     settings::{
@@ -65,6 +67,20 @@ struct Counted {
 pub(super) struct Limit {
     counted: Counted,
     cost: u32,
+}
+
+impl Limit {
+    /// Whether it is known only behind the authentication by what it counts.
+    fn has_to_know(&self, told: &[HeaderName]) -> bool {
+        let settings = &self.counted.identity.settings;
+        let is_told = |part: &KeyPart| matches!(part, KeyPart::Header(name) if told.contains(name));
+        settings.is_by_principal() || settings.key.iter().any(is_told)
+    }
+
+    /// Whether limits that callers have of their own hold in the place of this one.
+    pub(super) fn gives_way(&self) -> bool {
+        self.counted.built.rate.is_some() && self.counted.identity.settings.is_by_principal()
+    }
 }
 
 impl PartialEq for Limit {
@@ -298,10 +314,10 @@ pub(super) struct Together {
 }
 
 impl Together {
-    pub(super) fn of(limits: &[Limit]) -> Self {
-        let rates = |by_principal: bool| {
-            let rates =
-                limits.iter().filter(|limit| limit.counted.identity.settings.is_by_principal() == by_principal);
+    /// Services are told who calls in the headers `told`: what a client writes into them is removed by the authentication.
+    pub(super) fn of(limits: &[Limit], told: &[HeaderName]) -> Self {
+        let rates = |after_auth: bool| {
+            let rates = limits.iter().filter(|limit| limit.has_to_know(told) == after_auth);
             let rates = rates.filter_map(|limit| Some(limit.counted.built.rate.clone()?.cost(limit.cost)));
             rates.reduce(RateLimitLayer::beside).map(RateLimitLayer::into_policy)
         };

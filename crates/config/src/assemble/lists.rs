@@ -13,8 +13,15 @@ use crate::{
 /// The files of addresses, each read once. One that was read before goes on: it follows its file by itself.
 #[derive(Default)]
 pub(super) struct Lists {
-    read: HashMap<PathBuf, IpList>,
-    before: HashMap<PathBuf, IpList>,
+    read: HashMap<(Kind, PathBuf), IpList>,
+    before: HashMap<(Kind, PathBuf), IpList>,
+}
+
+/// What becomes of those on a list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Allow,
+    Deny,
 }
 
 impl Lists {
@@ -30,24 +37,29 @@ impl Lists {
             return None;
         }
         let mut layer = IpFilterLayer::new();
-        for list in allow.into_iter().flat_map(|addresses| self.lists(addresses, reader)) {
+        for list in allow.into_iter().flat_map(|addresses| self.lists(Kind::Allow, addresses, reader)) {
             layer = layer.allow_list(list);
         }
-        for list in deny.into_iter().flat_map(|addresses| self.lists(addresses, reader)) {
+        for list in deny.into_iter().flat_map(|addresses| self.lists(Kind::Deny, addresses, reader)) {
             layer = layer.deny_list(list);
         }
         Some(layer.into_policy())
     }
 
-    fn lists(&mut self, addresses: &Addresses, reader: &mut Reader<'_>) -> Vec<IpList> {
+    fn lists(&mut self, kind: Kind, addresses: &Addresses, reader: &mut Reader<'_>) -> Vec<IpList> {
         let written = (!addresses.networks.is_empty()).then(|| addresses.networks.iter().copied().collect());
-        let files = addresses.files.iter().filter_map(|file| self.file(file, reader));
+        let files = addresses.files.iter().filter_map(|file| self.file(kind, file, reader));
         files.chain(written).collect()
     }
 
-    fn file(&mut self, file: &Spanned<PathBuf>, reader: &mut Reader<'_>) -> Option<IpList> {
-        let known = self.read.get(&file.value).or_else(|| self.before.get(&file.value)).cloned();
-        let list = match known.map_or_else(|| IpList::open(&file.value), Ok) {
+    fn file(&mut self, kind: Kind, file: &Spanned<PathBuf>, reader: &mut Reader<'_>) -> Option<IpList> {
+        let key = (kind, file.value.clone());
+        let known = self.read.get(&key).or_else(|| self.before.get(&key)).cloned();
+        let open = || match kind {
+            Kind::Allow => IpList::open(&file.value),
+            Kind::Deny => IpList::open_filled(&file.value),
+        };
+        let list = match known.map_or_else(open, Ok) {
             Ok(list) => list,
             Err(error) => {
                 // The configuration may become right when the file does.
@@ -67,7 +79,7 @@ impl Lists {
                 return None;
             }
         };
-        self.read.insert(file.value.clone(), list.clone());
+        self.read.insert(key, list.clone());
         Some(list)
     }
 

@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use super::{
     auth::RouteAuth,
-    limits::Together,
+    limits::{self, Together},
     lists::Lists,
     nowhere::Nowhere,
     parts::Shared,
@@ -18,7 +18,7 @@ use super::{
     upstreams,
 };
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{Diagnostic, Span, Spanned},
     read::Reader,
     settings::{self, Action, Defaults, Forwarding, Limit, PathMatch, RetryOn, Settings, ValueMatch},
     syntax::shorten,
@@ -65,6 +65,15 @@ fn made_of(
     let auth = shared.auth.of(route, defaults, reader);
     let guards = route.guards.or(&defaults.guards);
     let limits = shared.limits.of(guards.limits(), &route.matcher, reader);
+    if auth.as_ref().is_some_and(RouteAuth::limits_some)
+        && limits.len() == guards.limits().len()
+        && !limits.iter().any(limits::Limit::gives_way)
+    {
+        let place = Some(reader.place(route.at.0));
+        reader
+            .report(Diagnostic::warning(place, "the limits of single API keys hold nobody on this route"))
+            .help("they stand in the place of a rate by principal, so give the route one: `limit: 100/min`");
+    }
     MadeOf { route: Arc::clone(route), forwarding, auth, guards, limits, upstream }
 }
 
@@ -98,7 +107,8 @@ fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack 
 }
 
 fn guards(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Guards {
-    let mut together = Together::of(&made_of.limits);
+    let told = made_of.auth.as_ref().map_or(&[][..], RouteAuth::told);
+    let mut together = Together::of(&made_of.limits, told);
     if together.concurrency.len() > 1 {
         reader
             .error(made_of.route.at.0, "several of this route's limits have `concurrent`")

@@ -2,6 +2,7 @@
 
 mod json;
 mod render;
+mod secrets;
 mod source;
 
 use std::{fmt, path::Path, sync::Arc};

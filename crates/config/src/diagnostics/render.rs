@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::{Diagnostic, Place, Source};
+use super::{Diagnostic, Place, Source, secrets};
 use crate::syntax::printable;
 
 /// The most characters of a line that are shown.
@@ -15,7 +15,7 @@ const WIDTH: usize = 120;
 ///   help: did you mean `path_prefix`?
 /// ```
 ///
-/// What stands in the concealed places is shown as asterisks.
+/// What stands in the concealed places, and what looks like a secret, is shown as asterisks.
 pub(super) fn render(
     f: &mut fmt::Formatter<'_>,
     source: &Source,
@@ -63,9 +63,11 @@ fn snippet(f: &mut fmt::Formatter<'_>, source: &Source, place: Place, concealed:
     // A line that is too long is cut so that what is meant stays in sight.
     let skipped = if before + meant > WIDTH { before.saturating_sub(WIDTH / 4) } else { 0 };
     let shown = line.char_indices().skip(skipped).take(WIDTH);
+    let secrets = secrets::of(line);
     f.write_str("    ")?;
     for (index, character) in shown {
-        let is_concealed = concealed.iter().any(|place| place.bytes().contains(&(start + index)));
+        let is_concealed = concealed.iter().any(|place| place.bytes().contains(&(start + index)))
+            || secrets.iter().any(|secret| secret.contains(&index));
         f.write_char(if is_concealed { '*' } else { printable(character) })?;
     }
     let before = before - skipped;

@@ -63,15 +63,22 @@ impl Reader<'_> {
         self.list(node, "a list of networks").iter().filter_map(|node| self.network(node)).collect()
     }
 
-    /// A network such as `10.0.0.0/8`, or an address.
+    /// A network such as `10.0.0.0/8`, or an address. It has no bits beyond its prefix: `10.1.2.3/8` may be meant for one
+    /// address or for sixteen million.
     pub(crate) fn network(&mut self, node: &Node) -> Option<gatewright_core::IpNetwork> {
         let text = self.text(node, "a network such as `10.0.0.0/8`")?;
-        let network = text.parse().ok();
-        if network.is_none() {
+        let Ok(network) = text.parse::<gatewright_core::IpNetwork>() else {
             self.error(node.span, format!("`{}` is not a network", shorten(text)))
                 .help("write a network or an address: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`");
+            return None;
+        };
+        let address = text.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok());
+        if address.is_none_or(|address| [address, address.to_canonical()].contains(&network.address())) {
+            return Some(network);
         }
-        network
+        self.error(node.span, format!("`{}` has bits beyond its prefix", shorten(text)))
+            .help(format!("write `{network}` for the network, or the address alone"));
+        None
     }
 
     /// The URL of another server, of `http` or `https`.

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::Reader;
-use crate::syntax::{Node, shorten};
+use crate::syntax::{Kind, Node, shorten};
 
 /// A value that is not to be seen: it is redacted wherever it is printed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -51,10 +51,12 @@ impl Reader<'_> {
             let name =
                 from.split_once('}').and_then(|(inside, after)| Some((inside.strip_prefix("env:")?, after)));
             let Some((name, after)) = name else {
-                let name = from.split('}').next().unwrap_or_default();
+                // What stands before and behind it may be the secret itself.
+                let shown = from.find('}').map_or("${", |end| &rest[before.len()..before.len() + end + 3]);
+                let name = shown.trim_start_matches("${").trim_end_matches('}');
                 let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
                 let name = if !name.is_empty() && name.chars().all(plain) { name } else { "NAME" };
-                self.error(node.span, format!("`{}` does not say what it stands for", shorten(text)))
+                self.error(node.span, format!("`{}` does not say what it stands for", shorten(shown)))
                     .help(format!("an environment variable is written `\"${{env:{name}}}\"`"));
                 return None;
             };
@@ -80,7 +82,13 @@ impl Reader<'_> {
 impl Reader<'_> {
     /// A secret that may not be written out: `file:PATH`, or a text with `${env:NAME}` in it.
     pub(crate) fn hidden_secret(&mut self, node: &Node, what: &str) -> Option<Secret> {
-        let text = self.text(node, what)?;
+        let Kind::Scalar(text) = &node.kind else {
+            // Its help would show what is in it.
+            if !matches!(node.kind, Kind::Invalid) {
+                self.error(node.span, format!("expected {what}, found {}", node.describe())).conceal();
+            }
+            return None;
+        };
         let is_file = text.strip_prefix("file:").is_some_and(|path| !path.is_empty());
         if !is_file && !text.contains("${") {
             // It is not shown, for it may be the secret itself.

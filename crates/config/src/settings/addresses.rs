@@ -1,13 +1,13 @@
 //! Which clients may come, by their addresses.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use gatewright_core::IpNetwork;
 
 use crate::{
     diagnostics::Spanned,
     read::{Fields, Reader},
-    syntax::{Kind, Node, shorten},
+    syntax::{Kind, Node},
     vocabulary::{Key, Rule, Section, Shape},
 };
 
@@ -36,7 +36,8 @@ static ADDRESS_FILE: Section = Section {
     title: "a list of addresses",
     name: "address_file",
     about: "A file with one network or address a line; `#` begins a comment. It is read again by itself when it changes, and a \
-            mistake in it then leaves the list as it was.",
+            mistake in it then leaves the list as it was. In `deny_ips`, an empty file is a mistake; a comment says that nothing \
+            else is meant.",
     keys: &[Key::new("file", Shape::File, "Its path.", "partners.txt")],
     rules: &[Rule::Required("file")],
     smallest: "{file: partners.txt}",
@@ -58,7 +59,7 @@ impl Addresses {
                     Some(file) => addresses.files.push(file),
                     None => whole = false,
                 },
-                _ => match network(node, reader) {
+                _ => match reader.network(node) {
                     Some(network) => addresses.networks.push(network),
                     None => whole = false,
                 },
@@ -67,20 +68,6 @@ impl Addresses {
         let is_empty = addresses.networks.is_empty() && addresses.files.is_empty();
         (whole && !is_empty).then_some(Some(addresses))
     }
-}
-
-/// A network, without bits beyond its prefix: `10.1.2.3/8` may be meant for one address or for sixteen million.
-fn network(node: &Node, reader: &mut Reader<'_>) -> Option<IpNetwork> {
-    let network = reader.network(node)?;
-    let Kind::Scalar(text) = &node.kind else { return Some(network) };
-    let address = text.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok());
-    if address.is_none_or(|address| [address, address.to_canonical()].contains(&network.address())) {
-        return Some(network);
-    }
-    reader
-        .error(node.span, format!("`{}` has bits beyond its prefix", shorten(text)))
-        .help(format!("write `{network}` for the network, or the address alone"));
-    None
 }
 
 fn file(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<PathBuf>> {

@@ -114,8 +114,8 @@ static LIMIT: Section = Section {
         Key::new(
             "concurrent",
             Shape::Number(0, MOST_CONCURRENT),
-            "How many requests of a caller may be under way at once, until their responses have ended. It is counted in this \
-             process, whatever `store` says.",
+            "How many requests of a caller may be under way at once, until their responses have ended, and WebSockets \
+             until they end. It is counted in this process, whatever `store` says.",
             "10",
         )
         .absent("no bound"),
@@ -124,7 +124,8 @@ static LIMIT: Section = Section {
             Shape::List(&Shape::LimitKey),
             "What requests are counted by: `principal`, the client's address (`client_ip`; IPv6 by /64), the first where there is \
              one and else the second (`principal_or_ip`), the `route`, a header (`header:x-tenant`), or `all` together. Several \
-             are one key: `[principal, route]` counts each caller on each route.",
+             are one key: `[principal, route]` counts each caller on each route. A header in which services are told who \
+             calls counts as they are told it.",
             "client_ip",
         )
         .absent("`principal_or_ip`"),
@@ -303,7 +304,7 @@ impl CallerLimit {
         })
     }
 
-    /// Whether it has to know who calls, so that it stands behind the authentication.
+    /// Whether it counts by who calls, so that it stands behind the authentication.
     pub(crate) fn is_by_principal(&self) -> bool {
         self.key.iter().any(|part| matches!(part, KeyPart::Principal | KeyPart::PrincipalOrIp))
     }
@@ -458,7 +459,8 @@ fn url(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
     if password.is_some_and(|password| !password.is_empty() && !password.starts_with("${")) {
         reader.error(node.span, "a password in the file").help(
             "have it come from outside: `\"redis://:${env:REDIS_PASSWORD}@redis:6379\"`, or the whole URL as `file:PATH`",
-        );
+        )
+        .conceal();
         return None;
     }
     Some(url)

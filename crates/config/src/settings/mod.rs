@@ -14,6 +14,7 @@ mod matching;
 mod rewriting;
 mod route;
 mod serving;
+mod told;
 mod upstream;
 
 use std::{num::NonZeroUsize, sync::Arc};
@@ -201,13 +202,13 @@ impl Settings {
         });
         let routes = routes(&fields, reader);
         reader.warn_of_what_is_unused();
-        Some(Self {
+        let settings = Self {
             keys: Keys(fields.keys().map(|(key, span)| (key.to_owned(), span)).collect()),
             listeners: listeners(&fields, reader),
             workers: fields.get("workers").and_then(|node| reader.count(node, MOST_WORKERS)),
             trusted_proxies: fields
                 .get("trusted_proxies")
-                .map(|node| reader.networks(node))
+                .map(|node| trusted_proxies(node, reader))
                 .unwrap_or_default(),
             access_log: fields
                 .get("access_log")
@@ -223,13 +224,27 @@ impl Settings {
             auth,
             defaults: defaults.unwrap_or_default(),
             routes,
-        })
+        };
+        told::check(&settings, reader);
+        Some(settings)
     }
 }
 
 /// What was not written is fine; what was written and is wrong is not.
 pub(crate) fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     value.map_or(Some(None), |value| value.map(Some))
+}
+
+/// Networks whose word is taken for who the client is.
+fn trusted_proxies(node: &Node, reader: &mut Reader<'_>) -> Vec<IpNetwork> {
+    let networks = reader.networks(node);
+    if networks.iter().any(|network| network.prefix_len() == 0) {
+        let place = Some(reader.place(node.span));
+        reader
+            .report(Diagnostic::warning(place, "every client is trusted to say itself which address it has"))
+            .help("name the networks of the proxies alone; address lists and limits by `client_ip` hold nobody otherwise");
+    }
+    networks
 }
 
 fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {

@@ -46,7 +46,9 @@ pub(super) static ROUTE: Section = Section {
     title: "a route",
     name: "route",
     about: "Which requests it takes, and what becomes of them.\n\n\
-            The order of routes does not matter. An exact path goes before a longer prefix or pattern, that before a shorter one, \
+            The order of routes does not matter. A route that names the request's host goes before one with a wildcard, and that \
+            before one that names none, whatever their paths: what a route without `host` guards, it does not guard on a host whose \
+            own routes take the path. Then an exact path goes before a longer prefix or pattern, that before a shorter one, \
             and those before a regular expression; then a route with methods before one without, then the one with more headers, \
             then with more query parameters. Two routes that can both take a request and are ranked by none of it are an error until \
             one has a `priority`, and so is a route that can never be reached.",

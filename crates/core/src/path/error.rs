@@ -20,6 +20,8 @@ pub enum PathError {
     Query,
     /// It holds `.`, `..` or an empty segment with a parameter, or dots next to an encoded slash, or where a rewrite has put it.
     DotSegment,
+    /// It holds a parameter (`;x`), and a server that takes it away reads the path of another route.
+    Parameter,
     /// It is longer than a URI may be.
     TooLong,
 }
@@ -36,6 +38,7 @@ impl PathError {
             Self::Fragment => "path_fragment",
             Self::Query => "path_query",
             Self::DotSegment => "path_dot_segment",
+            Self::Parameter => "path_parameter",
             Self::TooLong => "path_too_long",
         }
     }
@@ -52,6 +55,7 @@ impl fmt::Display for PathError {
             Self::Fragment => "the path holds a `#`",
             Self::Query => "the path holds a `?`",
             Self::DotSegment => "the path holds a dot segment that must not be resolved",
+            Self::Parameter => "the path without its parameter (`;x`) belongs to another route",
             Self::TooLong => "the path is too long",
         })
     }

@@ -77,6 +77,27 @@ pub fn rewritten(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathEr
     normalise(path, slash, DotSegment::Refuse)
 }
 
+/// A canonical path as servers read it that take parameters (`;x`, `%3Bx`) away, when it has any.
+///
+/// ```
+/// use gatewright_core::path::without_parameters;
+///
+/// assert_eq!(without_parameters("/a;x=1/b%3By").as_deref(), Some("/a/b"));
+/// assert_eq!(without_parameters("/a/b"), None);
+/// ```
+pub fn without_parameters(path: &str) -> Option<String> {
+    if !path.bytes().any(|byte| matches!(byte, b';' | b'%')) {
+        return None;
+    }
+    let bare = |segment: &'_ str| {
+        let end = segment.find(';').into_iter().chain(segment.find("%3B")).min();
+        end.unwrap_or(segment.len())
+    };
+    let text: Vec<&str> = path.split('/').map(|segment| &segment[..bare(segment)]).collect();
+    let text = text.join("/");
+    (text.len() < path.len()).then_some(text)
+}
+
 /// Puts another path into a URI. The query stays as it is, byte for byte.
 ///
 /// # Errors

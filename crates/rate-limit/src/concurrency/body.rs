@@ -6,19 +6,19 @@ use std::{
 
 use http_body::{Body, Frame, SizeHint};
 
-use super::permits::Permit;
+use super::permits::Held;
 
 pin_project_lite::pin_project! {
     /// A response's body that counts as under way until it has ended, has failed or is dropped.
     pub struct Permitted<B> {
         #[pin]
         body: B,
-        permit: Option<Permit>,
+        permit: Option<Held>,
     }
 }
 
 impl<B> Permitted<B> {
-    pub(super) fn new(body: B, permit: Option<Permit>) -> Self {
+    pub(super) fn new(body: B, permit: Option<Held>) -> Self {
         Self { body, permit }
     }
 }

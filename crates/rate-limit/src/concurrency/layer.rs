@@ -15,7 +15,8 @@ use crate::key::Key;
 ///
 /// 1. A request is under way from when it comes until its response's body has ended, has failed or is dropped; also
 ///    when the client goes away meanwhile.
-/// 2. A connection that is upgraded (a WebSocket) counts until the answer to the upgrade has been written.
+/// 2. A connection of our own listeners that is upgraded (a WebSocket) counts until it ends; under another server, until
+///    the answer to the upgrade has been written.
 /// 3. The state is shared by all services that the layer makes, and by their clones.
 ///
 /// ```

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{Rejection, RequestRecord, ResponseBody};
+use gatewright_core::{OnUpgrade, Rejection, RequestRecord, ResponseBody};
 use http::{Request, Response, StatusCode, request::Parts};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{
     body::Permitted,
     layer::Settings,
-    permits::{Permit, Permits},
+    permits::{Held, Permits},
 };
 
 const NAME: &str = "concurrency-limit";
@@ -38,10 +38,18 @@ impl<S> ConcurrencyLimitService<S> {
 
 impl Settings {
     /// A permit; none is needed on trial.
-    fn admit(&self, parts: &Parts) -> Result<Option<Permit>, Rejection> {
+    fn admit(&self, parts: &Parts) -> Result<Option<Held>, Rejection> {
         let refusal = match self.key.of(parts) {
             Ok((key, _)) => match Permits::take(&self.permits, &key) {
-                Some(permit) => return Ok(Some(permit)),
+                Some(permit) => {
+                    // The response to an upgrade ends with its head, and what was asked for only begins there.
+                    let Some(upgrade) = parts.extensions.get::<OnUpgrade>() else {
+                        return Ok(Some(Held::Alone(permit)));
+                    };
+                    let permit = Arc::new(permit);
+                    upgrade.keep(Arc::clone(&permit));
+                    return Ok(Some(Held::Shared(permit)));
+                }
                 None => Rejection::new(StatusCode::TOO_MANY_REQUESTS, NAME, "too_many_at_once")
                     .detail("Too many requests at once. Try again when one of them has ended.")
                     .header(http::header::RETRY_AFTER, 1.into()),
@@ -103,7 +111,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F> {
         Refused { response: Option<Response<Bytes>> },
-        Admitted { #[pin] response: F, permit: Option<Permit> },
+        Admitted { #[pin] response: F, permit: Option<Held> },
     }
 }
 

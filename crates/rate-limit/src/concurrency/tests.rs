@@ -5,7 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{Body, BoxError, Rejection};
+use gatewright_core::{Body, BoxError, OnUpgrade, Rejection, Upgraded};
 use http::{HeaderName, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
@@ -88,6 +88,27 @@ async fn a_permit_comes_back_when_the_client_goes_away_before_or_after_the_head(
     let response = service.call(request("a")).await.expect("a response");
     assert_eq!(layer.under_way(), 1);
     drop(response);
+    assert_eq!(layer.under_way(), 0);
+}
+
+#[tokio::test]
+async fn a_websocket_is_under_way_until_it_ends() {
+    let layer = layer(1);
+    let mut service = layer.layer(tower::service_fn(|_: Request<()>| async {
+        Ok::<_, BoxError>(Response::builder().status(101).body(Full::<Bytes>::default()).expect("a response"))
+    }));
+    let (pending, on_upgrade) = OnUpgrade::pending();
+    let mut asked = request("a");
+    asked.extensions_mut().insert(on_upgrade.clone());
+    let response = service.call(asked).await.expect("a response");
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    drop(response);
+    assert_eq!(layer.under_way(), 1);
+    pending.fulfil(Upgraded::new(tokio::io::duplex(1).0, Bytes::new()));
+    let tunnel = on_upgrade.await.expect("a stream");
+    let refused = service.call(request("a")).await.expect("a response");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    drop(tunnel);
     assert_eq!(layer.under_way(), 0);
 }
 

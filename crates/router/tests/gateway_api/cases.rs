@@ -445,6 +445,35 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        about: "a parameter does not lead past the route of the path without it",
+        routes: || {
+            vec![
+                Route::path_prefix("/").name("open"),
+                Route::path_prefix("/admin").name("admin"),
+                Route::path("/users/{id}").name("user"),
+                Route::path("/users/me").name("me"),
+                Route::path("/maps;v=2").name("maps-2"),
+                Route::path("/maps").name("maps"),
+                Route::path("/reports").methods([Method::GET]).name("reports"),
+            ]
+        },
+        cases: &[
+            ("GET /admin;x", "400"),
+            ("GET /admin;", "400"),
+            ("GET /admin%3bx", "400"),
+            ("GET /admin;x/y", "400"),
+            ("GET /x/../admin;x", "400"),
+            ("GET /admin/y;x", "admin -> /admin/y;x"),
+            ("GET /users/me;x", "400"),
+            ("GET /users/7;x", "user -> /users/7;x"),
+            ("GET /other;x=1/y%3Bz", "open -> /other;x=1/y%3Bz"),
+            ("GET /maps;v=2", "maps-2"),
+            ("GET /maps;v=3", "400"),
+            ("GET /reports;x", "400"),
+            ("POST /reports;x", "open -> /reports;x"),
+        ],
+    },
+    Group {
         about: "an encoded slash, where a route allows it",
         routes: || {
             vec![

@@ -42,7 +42,7 @@ const LEADS: [&str; 34] = [
 ];
 
 /// Ways to write a segment that a service reads as `admin`.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 22] = [
     "admin",
     "%61dmin",
     "adm%69n",
@@ -61,14 +61,18 @@ const NAMES: [&str; 18] = [
     "admin%00",
     "admin#x",
     "admin/..%2fadmin",
+    "admin;",
+    "admin;x=1",
+    "admin%3Bx/y",
+    "admin;/;x/..",
 ];
 
 fn variants() -> Vec<String> {
     LEADS.iter().flat_map(|lead| NAMES.iter().map(move |name| format!("{lead}{name}"))).collect()
 }
 
-/// What a forgiving service makes of a target: it decodes once, takes `\` for `/`, drops parameters of dot segments,
-/// and resolves those.
+/// What a forgiving service makes of a target: it decodes once, takes `\` for `/`, drops parameters, and resolves dot
+/// segments.
 fn meaning(target: &str) -> Vec<String> {
     let path = target.split(['?', '#']).next().unwrap_or_default().as_bytes();
     let (mut decoded, mut at) = (Vec::new(), 0);
@@ -90,12 +94,11 @@ fn meaning(target: &str) -> Vec<String> {
     for segment in String::from_utf8_lossy(&decoded).split(['/', '\\']) {
         let bare = segment.split([';', '\0']).next().unwrap_or_default();
         match bare {
-            "." => {}
+            "." | "" => {}
             ".." => {
                 segments.pop();
             }
-            _ if segment.is_empty() => {}
-            _ => segments.push(segment.trim_end_matches('\0').to_owned()),
+            _ => segments.push(bare.to_owned()),
         }
     }
     segments
@@ -107,7 +110,9 @@ fn is_admin(target: &str) -> bool {
 
 #[test]
 fn the_forgiving_service_is_forgiving() {
-    for target in ["/admin", "//x/%2e%2e/%61dmin", "/x/..;a/admin", "/x%5c..%2fadmin?y", "/admin%00"] {
+    for target in
+        ["/admin", "//x/%2e%2e/%61dmin", "/x/..;a/admin", "/x%5c..%2fadmin?y", "/admin%00", "/admin;x"]
+    {
         assert!(is_admin(target), "{target}");
     }
     for target in ["/", "/x/admin", "/admin/../x", "/administrator", "/%2561dmin"] {

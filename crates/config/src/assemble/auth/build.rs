@@ -5,6 +5,7 @@ use std::{error::Error, path::PathBuf};
 use gatewright_auth::{ApiKeys, Authenticator, Basic, Mtls, MtlsError};
 
 use super::{
+    Built,
     keys::Keys,
     problems::{telling, unusable},
     tokens,
@@ -38,18 +39,20 @@ pub(super) fn contents(kind: &AuthKind, reader: &mut Reader<'_>) -> Option<Vec<V
 }
 
 /// Builds it; `None` when it was reported.
-pub(super) fn authenticator(
-    kind: &AuthKind,
-    keys: &mut Keys,
-    reader: &mut Reader<'_>,
-) -> Option<Authenticator> {
-    match kind {
+pub(super) fn authenticator(kind: &AuthKind, keys: &mut Keys, reader: &mut Reader<'_>) -> Option<Built> {
+    let mut limits_some = false;
+    let authenticator = match kind {
         AuthKind::Jwt(settings) => tokens::jwt(settings, keys, reader).map(Authenticator::new),
-        AuthKind::ApiKey(settings) => api_keys(settings, reader).map(Authenticator::new),
+        AuthKind::ApiKey(settings) => {
+            let keys = api_keys(settings, reader)?;
+            limits_some = keys.limits_some();
+            Some(Authenticator::new(keys))
+        }
         AuthKind::Mtls(settings) => mtls(settings, reader).map(Authenticator::new),
         AuthKind::Basic(settings) => basic(settings, reader).map(Authenticator::new),
         AuthKind::Introspect(settings) => tokens::introspection(settings, reader).map(Authenticator::new),
-    }
+    };
+    Some(Built { authenticator: authenticator?, limits_some })
 }
 
 fn api_keys(settings: &settings::ApiKey, reader: &mut Reader<'_>) -> Option<ApiKeys> {

@@ -26,8 +26,8 @@ pub(super) use route::RouteAuth;
 /// The authenticators of a file. One that says the same as before goes on, with the tokens and passwords that it remembers.
 #[derive(Default)]
 pub(super) struct Authenticators {
-    built: HashMap<Arc<Identity>, Authenticator>,
-    before: HashMap<Arc<Identity>, Authenticator>,
+    built: HashMap<Arc<Identity>, Built>,
+    before: HashMap<Arc<Identity>, Built>,
     keys: Keys,
     /// Those of `auth:`; `None` when there is no such section, so that all may come.
     named: Option<HashMap<String, Option<Shared>>>,
@@ -42,11 +42,19 @@ struct Identity {
     contents: Vec<Vec<u8>>,
 }
 
+/// An authenticator, ready to be asked.
+#[derive(Clone)]
+struct Built {
+    authenticator: Authenticator,
+    /// Whether some of its callers have limits of their own.
+    limits_some: bool,
+}
+
 /// An authenticator that routes share, now and after a reload.
 #[derive(Clone)]
 struct Shared {
     identity: Arc<Identity>,
-    authenticator: Authenticator,
+    built: Built,
 }
 
 /// There is one of an identity, so the pointer tells.
@@ -97,15 +105,13 @@ impl Authenticators {
         let identity = Identity { kind: kind.clone(), contents: contents(kind, reader)? };
         let known = self.built.get_key_value(&identity).or_else(|| self.before.get_key_value(&identity));
         let shared = match known {
-            Some((identity, authenticator)) => {
-                Shared { identity: Arc::clone(identity), authenticator: authenticator.clone() }
-            }
+            Some((identity, built)) => Shared { identity: Arc::clone(identity), built: built.clone() },
             None => {
-                let authenticator = build::authenticator(kind, &mut self.keys, reader)?;
-                Shared { identity: Arc::new(identity), authenticator }
+                let built = build::authenticator(kind, &mut self.keys, reader)?;
+                Shared { identity: Arc::new(identity), built }
             }
         };
-        self.built.insert(Arc::clone(&shared.identity), shared.authenticator.clone());
+        self.built.insert(Arc::clone(&shared.identity), shared.built.clone());
         self.keys.keep(kind);
         Some(shared)
     }

@@ -68,6 +68,16 @@ impl Authenticators {
 }
 
 impl RouteAuth {
+    /// The headers in which any authenticator of the file tells services who calls.
+    pub(in crate::assemble) fn told(&self) -> &[HeaderName] {
+        &self.claimed
+    }
+
+    /// Whether some of those who come have limits of their own, as API keys may.
+    pub(in crate::assemble) fn limits_some(&self) -> bool {
+        self.asked.limits_some()
+    }
+
     /// The policy; `None` when there is nothing that it would do.
     pub(in crate::assemble) fn policy(&self) -> Option<Auth<Authenticator>> {
         let Self { asked, scopes, roles, claimed } = self;
@@ -85,10 +95,19 @@ impl RouteAuth {
 }
 
 impl Asked {
+    /// Whether some of those who come have limits of their own.
+    fn limits_some(&self) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::One(shared) => shared.built.limits_some,
+            Self::Any(several) | Self::All(several) => several.iter().any(Self::limits_some),
+        }
+    }
+
     fn authenticator(&self) -> Authenticator {
         match self {
             Self::Nobody => Authenticator::new(Anonymous::new()),
-            Self::One(shared) => shared.authenticator.clone(),
+            Self::One(shared) => shared.built.authenticator.clone(),
             Self::Any(any) => Authenticator::new(any.iter().map(Self::authenticator).collect::<Any>()),
             Self::All(all) => Authenticator::new(all.iter().map(Self::authenticator).collect::<All>()),
         }
