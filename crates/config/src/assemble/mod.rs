@@ -7,6 +7,7 @@
 mod access_log;
 mod auth;
 mod gateway;
+mod kept;
 mod limits;
 mod listeners;
 mod lists;

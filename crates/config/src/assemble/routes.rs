@@ -15,7 +15,6 @@ use super::{
     parts::Shared,
     rewriting,
     stack::{Guards, MadeOf, Stack, Stacks},
-    upstreams,
 };
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
@@ -89,9 +88,9 @@ fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack 
         }
         Action::Forward(forward) => {
             let rewrite = rewriting::policy(forward.rewrite.as_ref(), &route.matcher, reader);
-            let Some(upstreams::Shared { upstream, .. }) = upstream else { return Stack::Nowhere(Nowhere) };
+            let Some(upstream) = upstream else { return Stack::Nowhere(Nowhere) };
             let proxy = proxy(forwarding)
-                .upstream(upstream.clone())
+                .upstream(upstream.built.clone())
                 .preserve_host(forward.preserve_host.unwrap_or(true));
             match proxy.build() {
                 Ok(proxy) => Stack::forward(rewrite, proxy, guards),

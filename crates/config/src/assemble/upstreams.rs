@@ -1,15 +1,10 @@
 //! Upstreams, each built once and shared by its routes.
 
-use std::{
-    collections::HashMap,
-    hash::{Hash, Hasher},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use gatewright_proxy::{ClientTls, ClientTlsError, Resolver, Upstream};
 
-use super::Changes;
+use super::{Changes, kept::Kept};
 use crate::{
     read::Reader,
     settings::{self, UpstreamRef, UpstreamTls},
@@ -29,7 +24,7 @@ pub(super) struct Upstreams {
 
 /// All that makes an upstream what it is.
 #[derive(PartialEq, Eq, Hash)]
-struct Identity {
+pub(super) struct Identity {
     settings: settings::Upstream,
     connect_timeout: Option<Duration>,
     tls: TlsFiles,
@@ -42,27 +37,7 @@ struct TlsFiles {
     identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// An upstream that routes share, now and after a reload.
-#[derive(Clone)]
-pub(super) struct Shared {
-    identity: Arc<Identity>,
-    pub(super) upstream: Upstream,
-}
-
-/// There is one upstream of an identity, so the pointer tells: what files hold may be too long to compare for each route.
-impl PartialEq for Shared {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.identity, &other.identity)
-    }
-}
-
-impl Eq for Shared {}
-
-impl Hash for Shared {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.identity).hash(state);
-    }
-}
+pub(super) type Shared = Kept<Identity, Upstream>;
 
 impl Upstreams {
     /// Upstreams in the place of these, of which nothing is built yet.
@@ -114,20 +89,20 @@ impl Upstreams {
         };
         let connect_timeout = settings.connect_timeout.or(self.connect_timeout);
         let identity = Identity { settings: settings.clone(), connect_timeout, tls };
-        if let Some((identity, upstream)) = self.built.get_key_value(&identity) {
-            return Some(Shared { identity: Arc::clone(identity), upstream: upstream.clone() });
+        if let Some((identity, built)) = self.built.get_key_value(&identity) {
+            return Some(Shared { identity: Arc::clone(identity), built: built.clone() });
         }
         let shared = match self.before.get_key_value(&identity) {
-            Some((identity, upstream)) => {
+            Some((identity, built)) => {
                 self.taken_over += 1;
-                Shared { identity: Arc::clone(identity), upstream: upstream.clone() }
+                Shared { identity: Arc::clone(identity), built: built.clone() }
             }
             None => {
-                let upstream = identity.build(self.resolver.clone(), reader)?;
-                Shared { identity: Arc::new(identity), upstream }
+                let built = identity.build(self.resolver.clone(), reader)?;
+                Shared { identity: Arc::new(identity), built }
             }
         };
-        self.built.insert(Arc::clone(&shared.identity), shared.upstream.clone());
+        self.built.insert(Arc::clone(&shared.identity), shared.built.clone());
         Some(shared)
     }
 

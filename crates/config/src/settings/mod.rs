@@ -9,6 +9,7 @@ mod forwarding;
 mod guards;
 mod headers;
 mod limit;
+mod limit_store;
 mod listener;
 mod matching;
 mod rewriting;
@@ -29,7 +30,8 @@ pub(crate) use auth::{
 pub(crate) use forwarding::{Defaults, Forwarding, Limit, Retries, RetryOn};
 pub(crate) use guards::Guards;
 pub(crate) use headers::HeaderEdits;
-pub(crate) use limit::{CallerLimit, KeyPart, LimitHeaders, LimitRef, Missing, RedisSettings};
+pub(crate) use limit::{CallerLimit, KeyPart, LimitHeaders, LimitRef, Missing};
+pub(crate) use limit_store::RedisSettings;
 pub(crate) use listener::{Certificate, ClientAuth, Listener, ListenerTls};
 pub(crate) use matching::{Matcher, PathMatch, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};

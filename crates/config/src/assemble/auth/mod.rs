@@ -6,15 +6,12 @@ mod problems;
 mod route;
 mod tokens;
 
-use std::{
-    collections::HashMap,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use gatewright_auth::Authenticator;
 use http::HeaderName;
 
+use super::kept::Kept;
 use crate::{
     read::Reader,
     settings::{self, AuthKind, Listener},
@@ -50,27 +47,7 @@ struct Built {
     limits_some: bool,
 }
 
-/// An authenticator that routes share, now and after a reload.
-#[derive(Clone)]
-struct Shared {
-    identity: Arc<Identity>,
-    built: Built,
-}
-
-/// There is one of an identity, so the pointer tells.
-impl PartialEq for Shared {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.identity, &other.identity)
-    }
-}
-
-impl Eq for Shared {}
-
-impl Hash for Shared {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.identity).hash(state);
-    }
-}
+type Shared = Kept<Identity, Built>;
 
 impl Authenticators {
     /// Authenticators in the place of these, of which nothing is built yet.
