@@ -9,6 +9,7 @@ use std::{
 };
 
 use gatewright_core::InterimResponder;
+use gatewright_http1::{WriteBuffer, write_interim_response};
 use http::{HeaderMap, StatusCode};
 
 /// More than this waiting unsent is a fault of the service.
@@ -48,12 +49,12 @@ impl Interims {
 
     /// Adds what waits to `out`; what was meant for another request than `number` is dropped.
     #[inline]
-    pub(super) fn take(&self, number: u64, out: &mut Vec<u8>) {
+    pub(super) fn take(&self, number: u64, out: &mut WriteBuffer) {
         if self.waiting.load(Ordering::Acquire) {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             self.waiting.store(false, Ordering::Release);
             if queue.number == number {
-                out.append(&mut queue.bytes);
+                out.put(&queue.bytes);
             }
             queue.bytes = Vec::new();
         }
@@ -66,6 +67,10 @@ impl Interims {
             return;
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // The final response may have begun meanwhile.
+        if self.open_for.load(Ordering::Acquire) != number {
+            return;
+        }
         if queue.number != number {
             queue.number = number;
             queue.bytes.clear();
@@ -73,7 +78,7 @@ impl Interims {
         if queue.bytes.len() > MAX_QUEUED {
             return;
         }
-        encode(&mut queue.bytes, status, headers);
+        write_interim_response(status, headers, &mut queue.bytes);
         self.waiting.store(true, Ordering::Release);
         drop(queue);
         if let Some(task) = self.task.get() {
@@ -86,22 +91,4 @@ impl Interims {
 pub(super) fn responder(interims: &Arc<Interims>) -> InterimResponder {
     let interims = Arc::clone(interims);
     InterimResponder::new(move |status, headers| interims.send(status, headers))
-}
-
-fn encode(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or("Interim").as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in headers {
-        // An interim response has no body, and says nothing of the connection.
-        if !matches!(
-            name.as_str(),
-            "content-length" | "transfer-encoding" | "connection" | "upgrade" | "trailer"
-        ) {
-            super::encode::field(out, name, value);
-        }
-    }
-    out.extend_from_slice(b"\r\n");
 }

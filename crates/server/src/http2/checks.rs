@@ -3,9 +3,9 @@
 //! h2 itself resets a stream whose head holds connection-specific fields, `te` other than `trailers`, upper case,
 //! control characters, or pseudo-header fields out of place (RFC 9113, section 8.2 and 8.3).
 
+use gatewright_http1::{Rules, Violation, content_length, host, is_allowed_name, is_valid_target};
 use http::{HeaderMap, Method, Request, header};
 
-use crate::framing::{Rules, Violation, content_length, host, is_allowed_name, is_valid_target};
 
 /// Holds the head to the rules that HTTP/1 is held to.
 pub(super) fn check<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violation> {
@@ -27,7 +27,7 @@ pub(super) fn check<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violat
         return Err(Violation::TARGET);
     }
     for name in headers.keys() {
-        if !is_allowed_name(name.as_str().as_bytes(), rules.allow_underscore) {
+        if !is_allowed_name(name.as_str().as_bytes(), rules.names) {
             return Err(Violation::FIELD_NAME);
         }
     }

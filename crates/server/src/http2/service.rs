@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError, RequestRecord};
+use gatewright_http1::{Rules, Violation};
 use http::{Request, Response, response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -23,7 +24,6 @@ use super::{
 };
 use crate::{
     connection::{Accepted, Shared},
-    framing::{Rules, Violation},
     refused::RequestLine,
     service::{Exchange, Outgoing, Track, refuse},
 };

@@ -9,6 +9,7 @@ use gatewright_core::{
     Body, BoxError, ids,
     problem::{Problem, REQUEST_ID},
 };
+use gatewright_http1::Violation;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
 
 use tower_service::Service;
@@ -16,7 +17,6 @@ use tower_service::Service;
 pub(crate) use exchange::Exchange;
 pub(crate) use outgoing::Outgoing;
 
-use crate::framing::Violation;
 
 /// The service that a server is given: what [`Server::serve`](crate::Server::serve) asks of it, in one word.
 pub(crate) trait Application:

@@ -122,7 +122,7 @@ impl Current {
         let certificates = Arc::clone(&self.certificates);
         let strict = self.strict_names;
         Some(Arc::new(move |authority| {
-            let host = crate::framing::host::without_port(authority);
+            let host = gatewright_http1::host::without_port(authority);
             let host = host.strip_suffix(b".").unwrap_or(host);
             if host.eq_ignore_ascii_case(server_name.as_bytes()) {
                 return true;

@@ -10,7 +10,7 @@ macro_rules! names {
         /// The name that the first `length` bytes read like, whatever their case, when it is one of the usual ones.
         /// They are known to be characters of a name.
         #[inline]
-        pub(super) fn usual(bytes: &[u8], length: usize) -> Option<HeaderName> {
+        pub(crate) fn usual(bytes: &[u8], length: usize) -> Option<HeaderName> {
             // More often than not so many bytes follow, and a copy of a known size costs next to nothing.
             let mut lower = match bytes.first_chunk() {
                 Some(chunk) => *chunk,

@@ -1,8 +1,12 @@
-//! What a client may do wrong, and how it is told.
+//! What a peer may do wrong, and how it is told.
 
-/// One rule that a client broke: the status it gets, a stable word for logs, a sentence for the client.
+use std::fmt;
+
+/// One rule that a peer broke: the status that answers it, a stable word for logs, a sentence for people.
+///
+/// What a client does wrong is answered by a status of 400 to 505; what an endpoint does wrong by 502.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Violation {
+pub struct Violation {
     status: u16,
     reason: &'static str,
     detail: &'static str,
@@ -13,23 +17,37 @@ impl Violation {
         Self { status, reason, detail }
     }
 
-    pub(crate) fn status(self) -> u16 {
+    /// The status of the response that tells of it.
+    pub fn status(self) -> u16 {
         self.status
     }
 
-    pub(crate) fn reason(self) -> &'static str {
+    /// A stable word for logs: `bare_lf`, `chunk_size`, …
+    pub fn reason(self) -> &'static str {
         self.reason
     }
 
-    pub(crate) fn detail(self) -> &'static str {
+    /// A sentence for people.
+    pub fn detail(self) -> &'static str {
         self.detail
     }
 }
 
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail)
+    }
+}
+
+impl std::error::Error for Violation {}
+
 macro_rules! violations {
     ($($name:ident = $status:literal, $reason:literal, $detail:literal;)*) => {
         impl Violation {
-            $(pub(crate) const $name: Self = Self::new($status, $reason, $detail);)*
+            $(
+                #[doc = $detail]
+                pub const $name: Self = Self::new($status, $reason, $detail);
+            )*
         }
     };
 }
@@ -71,5 +89,18 @@ violations! {
     TRAILERS_TOO_LARGE = 400, "trailers_too_large", "The trailer fields are too large.";
     SLOW_HEAD = 408, "slow_head", "The headers took too long to arrive.";
     SLOW_BODY = 408, "slow_body", "The request body took too long to arrive.";
+    CHUNK_EXTENSIONS_TOO_LONG = 400, "chunk_extensions_too_long", "The chunk extensions are too long altogether.";
     MISDIRECTED = 421, "misdirected", "The TLS server name is not that of the Host header.";
+    STATUS_LINE = 502, "bad_status_line", "The response's status line is malformed.";
+    RESPONSE_HEAD_TOO_LARGE = 502, "response_head_too_large", "The response's head is too large.";
+    RESPONSE_TOO_MANY_FIELDS = 502, "response_too_many_headers", "The response has too many header lines.";
+    NOT_HTTP1 = 502, "not_http1", "The response is no HTTP/1.";
+    RESPONSE_LENGTH = 502, "bad_content_length", "The response's Content-Length is no number.";
+    RESPONSE_LENGTHS_DIFFER = 502, "content_length_differs", "The response's lengths contradict each other.";
+    RESPONSE_CODING = 502, "bad_transfer_encoding", "The response's Transfer-Encoding is not chunked.";
+    RESPONSE_LENGTH_WITH_CODING = 502, "content_length_with_transfer_encoding",
+        "The response has both Content-Length and Transfer-Encoding.";
+    RESPONSE_CODING_IN_1_0 = 502, "transfer_encoding_in_http_1_0", "The response is HTTP/1.0, which knows no Transfer-Encoding.";
+    SWITCHING_IN_1_0 = 502, "switching_in_http_1_0", "The response is HTTP/1.0, which knows no 101.";
+    FIELD_VALUE = 400, "bad_field_value", "A header value is malformed.";
 }

@@ -10,7 +10,7 @@ const HIGH: u64 = ONES * 0x80;
 ///
 /// A well-formed head holds one at the end of each line only, so this both finds the lines and proves their bytes.
 #[inline]
-pub(super) fn find_control(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
     let (wide, _) = bytes.as_chunks::<WIDE>();
     let passed = wide.iter().take_while(|chunk| !holds_control(chunk)).count() * WIDE;
     find_control_near(&bytes[passed..]).map(|at| passed + at)
@@ -42,7 +42,7 @@ fn find_control_near(bytes: &[u8]) -> Option<usize> {
 
 /// How many of the first bytes are ASCII letters, digits or `-`: the length of a field name.
 #[inline]
-pub(super) fn name_length(bytes: &[u8]) -> usize {
+pub(crate) fn name_length(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(lane) = bytes[at..].first_chunk::<LANES>() {
         let word = u64::from_le_bytes(*lane);

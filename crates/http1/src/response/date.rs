@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// Adds the current date.
-pub(super) fn append(out: &mut Vec<u8>) {
+pub(crate) fn append(out: &mut Vec<u8>) {
     let now = SystemTime::now();
     let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     CACHED.with_borrow_mut(|cached| {

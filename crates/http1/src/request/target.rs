@@ -1,12 +1,13 @@
 //! The request target (RFC 9112, section 3.2).
 
-use super::{host, violation::Violation};
+use super::host;
+use crate::violation::Violation;
 
 /// Checks a target's bytes and form, and gives the authority that it names, if any.
 ///
 /// Allowed are the characters of RFC 3986 and those that clients send although they should encode them
 /// (`\`, `^`, `{`, `|`, `}`), since what they mean in a path is the router's to judge.
-pub(super) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Authority<'a>>, Violation> {
+pub(crate) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Authority<'a>>, Violation> {
     if let Some(byte) = target.iter().find(|byte| !ALLOWED[usize::from(**byte)]) {
         return Err(if *byte == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
     }
@@ -18,15 +19,15 @@ pub(super) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Author
 }
 
 /// Whether a path, as HTTP/2 sends it, has the bytes and the form of a target.
-pub(crate) fn is_valid(target: &[u8], method: &[u8]) -> bool {
+pub fn is_valid(target: &[u8], method: &[u8]) -> bool {
     matches!(check(target, method), Ok(None))
 }
 
 /// The authority of an absolute-form target.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Authority<'a> {
-    pub(super) host: &'a [u8],
-    pub(super) default_port: &'static [u8],
+pub(crate) struct Authority<'a> {
+    pub(crate) host: &'a [u8],
+    pub(crate) default_port: &'static [u8],
 }
 
 fn absolute(target: &[u8]) -> Result<Authority<'_>, Violation> {

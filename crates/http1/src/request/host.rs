@@ -2,13 +2,13 @@
 
 use std::net::Ipv6Addr;
 
-use super::scan::name_length;
+use crate::scan::name_length;
 
 const MAX_HOST: usize = 255;
 
 /// Whether it is a host that can be routed by, with a port or without: a registered name of letters, digits, `-`,
 /// `_` and `.`, an IPv4 address, or an IPv6 address in brackets. User information is refused.
-pub(crate) fn is_valid(authority: &[u8]) -> bool {
+pub fn is_valid(authority: &[u8]) -> bool {
     if is_name(authority) {
         return true;
     }
@@ -16,7 +16,7 @@ pub(crate) fn is_valid(authority: &[u8]) -> bool {
         return false;
     }
     let (host, port) = split(authority);
-    if port.is_some_and(|port| !is_port(port)) {
+    if port.is_some_and(|port| !port.is_empty() && !is_port(port)) {
         return false;
     }
     match host {
@@ -28,15 +28,15 @@ pub(crate) fn is_valid(authority: &[u8]) -> bool {
 }
 
 /// Whether two valid authorities name the same host and port; `default_port` may be left out of either.
-pub(crate) fn same(left: &[u8], right: &[u8], default_port: &[u8]) -> bool {
+pub fn same(left: &[u8], right: &[u8], default_port: &[u8]) -> bool {
     let ((left, left_port), (right, right_port)) = (split(left), split(right));
-    left.eq_ignore_ascii_case(right)
-        && (left_port == right_port || left_port.unwrap_or(default_port) == right_port.unwrap_or(default_port))
+    // An empty port is the default one (RFC 3986, section 3.2.3).
+    let port = |port: Option<_>| port.filter(|port: &&[u8]| !port.is_empty()).unwrap_or(default_port);
+    left.eq_ignore_ascii_case(right) && (left_port == right_port || port(left_port) == port(right_port))
 }
 
 /// The host of an authority, without its port.
-#[cfg(feature = "tls")]
-pub(crate) fn without_port(authority: &[u8]) -> &[u8] {
+pub fn without_port(authority: &[u8]) -> &[u8] {
     split(authority).0
 }
 
@@ -92,12 +92,14 @@ mod tests {
             "[::1]",
             "[2001:db8::1]:443",
             "x:65535",
+            "a:",
+            "[::1]:",
         ] {
             assert!(is_valid(good.as_bytes()), "{good}");
         }
         for bad in [
-            "", ":", ":80", ".", ".a", "a..b", "a:", "a:b", "a:65536", "a:000080", "u@a", "a,b", "a b", "a/b",
-            "a\\b", "[::1", "[x]", "[::1]x", "::1", "a:1:2", "a%00", "a#b", "a?b", "ä", "[::1]:", "[]",
+            "", ":", ":80", ".", ".a", "a..b", "a:b", "a:65536", "a:000080", "u@a", "a,b", "a b", "a/b",
+            "a\\b", "[::1", "[x]", "[::1]x", "::1", "a:1:2", "a%00", "a#b", "a?b", "ä", "[]",
         ] {
             assert!(!is_valid(bad.as_bytes()), "{bad}");
         }
@@ -108,10 +110,10 @@ mod tests {
     fn hosts_are_the_same_whatever_their_case_and_with_the_default_port_left_out() {
         assert!(same(b"A.example", b"a.EXAMPLE", b"80"));
         assert!(same(b"a:80", b"a", b"80"));
+        assert!(same(b"a:", b"a", b"80") && same(b"a:", b"a:80", b"80"));
         assert!(!same(b"a:81", b"a", b"80"));
         assert!(!same(b"a", b"b", b"80"));
         assert!(same(b"[::1]:80", b"[::1]", b"80"));
-        #[cfg(feature = "tls")]
         assert_eq!(without_port(b"[::1]:80"), b"[::1]");
     }
 }
