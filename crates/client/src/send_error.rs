@@ -23,6 +23,11 @@ impl<B> SendError<B> {
         Self { error: error.unsent(), request: request.map(Box::new) }
     }
 
+    /// The connection closed before a byte of the response came. `request` is there when it is whole still.
+    pub(crate) fn unanswered(error: Error, request: Option<Request<B>>) -> Self {
+        Self { error: error.unanswered(), request: request.map(Box::new) }
+    }
+
     pub(crate) fn of_http2(mut failure: TrySendError<Request<B>>) -> Self {
         let request = failure.take_message();
         let cause = failure.into_error();
@@ -32,7 +37,9 @@ impl<B> SendError<B> {
         Self { error, request: request.map(Box::new) }
     }
 
-    /// Why, and the request when no byte of it left.
+    /// Why, and the request when it can be sent again: when no byte of it left ([`Error::is_unsent`]), or when its
+    /// connection closed unanswered ([`Error::is_unanswered`]) and none of its body had been taken. In the latter case
+    /// the endpoint may have carried it out, so that it may be sent again only when its method is idempotent.
     pub fn into_parts(self) -> (Error, Option<Request<B>>) {
         (self.error, self.request.map(|request| *request))
     }
@@ -67,7 +74,7 @@ impl<B> fmt::Debug for SendError<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendError")
             .field("error", &self.error)
-            .field("unsent", &self.request.is_some())
+            .field("given_back", &self.request.is_some())
             .finish()
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{
     io::{self, IoSlice},
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf, ReadHalf},
     net::TcpStream,
@@ -34,6 +36,22 @@ impl Stream {
             #[cfg(test)]
             Self::Memory(_) => true,
         }
+    }
+
+    /// Asks the system whether nothing has arrived, not even the connection's end, by one system call. Under TLS, a
+    /// record of any kind counts.
+    pub(crate) fn is_silent(&self) -> bool {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0,
+            // Nobody asks of these: no runtime stands between them and who reads.
+            Self::Receiving(_) => return true,
+            #[cfg(test)]
+            Self::Memory(_) => return true,
+        };
+        let looked = SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]);
+        looked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     fn sending(&mut self) -> io::Result<Pin<&mut (dyn AsyncWrite + Send + Unpin)>> {

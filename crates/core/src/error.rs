@@ -13,8 +13,19 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
-    unsent: bool,
+    reached: Reached,
     source: Option<BoxError>,
+}
+
+/// How far a request came before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// The endpoint has not processed it.
+    Nothing,
+    /// The endpoint may have processed it, and has answered nothing.
+    Endpoint,
+    /// Nothing is known.
+    Unknown,
 }
 
 /// What failed.
@@ -64,7 +75,7 @@ pub enum Side {
 impl Error {
     /// An error of this kind, with its cause.
     pub fn new(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
-        Self(Box::new(Inner { kind, unsent: false, source: Some(source.into()) }))
+        Self(Box::new(Inner { kind, reached: Reached::Unknown, source: Some(source.into()) }))
     }
 
     /// Takes any service's error: ours as it is, wherever it stands in the chain of causes; another one as
@@ -84,9 +95,9 @@ impl Error {
         match error.into().downcast::<Self>() {
             Ok(ours) => *ours,
             Err(other) => {
-                let found = Self::in_chain(&*other).map(|ours| (ours.0.kind, ours.0.unsent));
-                let (kind, unsent) = found.unwrap_or((otherwise, false));
-                Self(Box::new(Inner { kind, unsent, source: Some(other) }))
+                let found = Self::in_chain(&*other).map(|ours| (ours.0.kind, ours.0.reached));
+                let (kind, reached) = found.unwrap_or((otherwise, Reached::Unknown));
+                Self(Box::new(Inner { kind, reached, source: Some(other) }))
             }
         }
     }
@@ -106,10 +117,20 @@ impl Error {
         None
     }
 
-    /// Marks that no byte of the request left the gateway, so that it may be sent again whatever its method.
+    /// Marks that no byte of the request left the gateway, or that the endpoint says that it has not processed the
+    /// request (RFC 9113, sections 6.8 and 8.7): it may be sent again whatever its method.
     #[must_use]
     pub fn unsent(mut self) -> Self {
-        self.0.unsent = true;
+        self.0.reached = Reached::Nothing;
+        self
+    }
+
+    /// Marks that the connection closed after the request, or a part of it, had left and before a byte of the response
+    /// came. On a connection that had served before, an idempotent request may be sent once more (RFC 9112, section
+    /// 9.3.1).
+    #[must_use]
+    pub fn unanswered(mut self) -> Self {
+        self.0.reached = Reached::Endpoint;
         self
     }
 
@@ -146,9 +167,14 @@ impl Error {
         )
     }
 
-    /// Whether no byte of the request left the gateway.
+    /// Whether no byte of the request left the gateway, or the endpoint has not processed it.
     pub fn is_unsent(&self) -> bool {
-        self.0.unsent || self.is_connect()
+        self.0.reached == Reached::Nothing || self.is_connect()
+    }
+
+    /// Whether the connection closed between the request and the first byte of its response.
+    pub fn is_unanswered(&self) -> bool {
+        self.0.reached == Reached::Endpoint
     }
 }
 
@@ -186,7 +212,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
-            .field("unsent", &self.0.unsent)
+            .field("reached", &self.0.reached)
             .field("source", &self.0.source)
             .finish()
     }

@@ -275,12 +275,12 @@ impl Exchange {
                 };
             }
             Ok(Err(failure)) => match failure.into_parts() {
-                (error, Some(whole)) => {
+                (error, Some(whole)) if error.is_unsent() => {
                     spent.unsent += 1;
                     spent.failed = (!reused).then_some(index);
                     return if spent.unsent < UNSENT { Ok(Verdict::Again(whole)) } else { Err(error) };
                 }
-                (error, None) => error,
+                (error, _) => error,
             },
             Err(timeout) => timeout,
         };

@@ -96,6 +96,12 @@ impl<P> Connection<P> {
         looking.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
+    /// The same with a look at the socket: the runtime does not know what has arrived since it last asked the system. A
+    /// new connection is not looked at, because a TLS server may begin with tickets.
+    pub(super) fn is_quiet_now(&mut self) -> bool {
+        self.is_quiet() && (self.idle_since.is_none() || self.stream.is_silent())
+    }
+
     /// Reads once, of a body that goes on for `left` bytes at least where that is known. Gives how many came; none
     /// means that the endpoint has closed.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<io::Result<usize>> {

@@ -25,13 +25,15 @@ use crate::{alarm::Alarm, send_error::SendError};
 /// A request on its way. Dropped, it closes the connection.
 pub(crate) struct Exchange<B, P> {
     connection: Option<Box<Connection<P>>>,
+    /// Kept until the response begins, or until a frame of the body has been taken and all of it has left: a request
+    /// that is whole and unanswered when its connection closes is given back.
     request: Option<Request<B>>,
     stage: Stage,
     interim: Option<InterimResponder>,
     interim_seen: u8,
     bodiless: bool,
     reusable: bool,
-    /// The request's fields are empty by then; the response's take their place in memory.
+    /// Memory for the response's fields. The request's fields were there before.
     headers: HeaderMap,
 }
 
@@ -84,11 +86,12 @@ where
         }
         let outcome = match this.poll_head(cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(head)) => this.respond(head),
-            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(head)) => this.respond(head).map_err(SendError::new),
+            Poll::Ready(Err(error)) if error.is_unanswered() => Err(this.unanswered(error)),
+            Poll::Ready(Err(error)) => Err(SendError::new(error)),
         };
         this.connection = None;
-        Poll::Ready(outcome.map_err(SendError::new))
+        Poll::Ready(outcome)
     }
 }
 
@@ -103,7 +106,7 @@ where
         let connection = self.connection.as_mut().expect("a future is not polled after it has completed");
         let Some(request) = &mut self.request else { return Ok(()) };
         if let Stage::New = self.stage {
-            if !connection.is_quiet() {
+            if !connection.is_quiet_now() {
                 let why = "the endpoint had closed the connection, or sent what nobody asked for";
                 return Err(self.unsent(Error::new(ErrorKind::Closed, why)));
             }
@@ -118,16 +121,20 @@ where
         match upload.poll(cx, request.body_mut(), queue, stream) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
+                if upload.is_taken() {
+                    self.headers = self.request.take().map(emptied).unwrap_or_default();
+                }
                 self.stage = Stage::Sent;
-                self.let_go();
             }
             Poll::Ready(Err(Broken::Body(error))) => return Err(SendError::new(error)),
             Poll::Ready(Err(Broken::Write(error))) => {
                 if !queue.is_touched() && !upload.is_taken() {
                     return Err(self.unsent(Error::new(ErrorKind::Closed, error)));
                 }
+                if upload.is_taken() {
+                    self.headers = self.request.take().map(emptied).unwrap_or_default();
+                }
                 self.stage = Stage::Unwanted(error);
-                self.let_go();
             }
         }
         Ok(())
@@ -137,12 +144,14 @@ where
         SendError::unsent(error, self.request.take())
     }
 
-    /// Drops the request, and keeps the memory of its fields for the response's.
-    fn let_go(&mut self) {
-        if let Some(request) = self.request.take() {
-            self.headers = request.into_parts().0.headers;
-            self.headers.clear();
-        }
+    /// The request comes back unless some of its body is gone.
+    fn unanswered(&mut self, error: Error) -> SendError<B> {
+        let whole = match &self.stage {
+            Stage::Sending(upload) => !upload.is_taken(),
+            // A body that has been asked for its end is not asked again.
+            _ => self.request.as_ref().is_some_and(|request| request.body().is_end_stream()),
+        };
+        SendError::unanswered(error, self.request.take().filter(|_| whole))
     }
 
     /// Reads up to the final response's head.
@@ -161,15 +170,17 @@ where
                 Ok(0) => None,
                 Err(error) => Some(error),
             };
+            let unanswered = connection.received.is_empty() && self.interim_seen == 0;
             // That the endpoint took no more of the request is what came first.
-            let cause = match std::mem::replace(&mut self.stage, Stage::Sent) {
-                Stage::Unwanted(error) => Some(error),
+            let cause = match &mut self.stage {
+                Stage::Unwanted(error) => Some(std::mem::replace(error, io::ErrorKind::BrokenPipe.into())),
                 _ => cause,
             };
-            return Poll::Ready(Err(match cause {
+            let error = match cause {
                 Some(error) => Error::new(ErrorKind::Closed, error),
                 None => Error::new(ErrorKind::Closed, "the connection was closed before a response was whole"),
-            }));
+            };
+            return Poll::Ready(Err(if unanswered { error.unanswered() } else { error }));
         }
     }
 
@@ -188,6 +199,12 @@ where
                 break;
             };
             let text = received.split_to(end).freeze();
+            // While the request is on its way, its body is needed.
+            if !matches!(self.stage, Stage::Sending(_))
+                && let Some(request) = self.request.take()
+            {
+                self.headers = emptied(request);
+            }
             let mut head = Head::read(&text, lines, std::mem::take(&mut self.headers))?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 templates.keep(&text, lines);
@@ -250,6 +267,13 @@ where
         let body = Incoming::new(connection, framing, reusable, remainder)?;
         Ok(response.map(|()| body))
     }
+}
+
+/// Drops the request, and keeps the memory of its fields.
+fn emptied<B>(request: Request<B>) -> HeaderMap {
+    let mut headers = request.into_parts().0.headers;
+    headers.clear();
+    headers
 }
 
 fn has_no_body(status: StatusCode) -> bool {

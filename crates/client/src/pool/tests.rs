@@ -379,3 +379,101 @@ async fn a_dropped_pool_closes_its_connections() {
     drop(pool);
     tokio::time::timeout(Duration::from_secs(5), closed.notified()).await.expect("the origin sees the close");
 }
+
+/// A response that nobody asked for, behind the first one.
+const EVIL: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
+
+#[tokio::test]
+async fn what_arrived_while_the_runtime_was_busy_is_nobodys_answer() {
+    let (evil, wait) = std::sync::mpsc::channel::<()>();
+    let (done, is_there) = std::sync::mpsc::channel();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let target = listener.local_addr().expect("is bound").to_string();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let mut unasked = Some((wait, done));
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(HELLO);
+            if let Some((wait, done)) = unasked.take() {
+                let _ = wait.recv();
+                let _ = stream.write_all(EVIL);
+                let _ = done.send(());
+                // It stays open, so that nothing but the bytes tells.
+                let _ = stream.read(&mut [0; 1024]);
+            }
+        }
+    });
+    let pool: Pool<Body> = PoolBuilder::new(target.parse().expect("a target")).build();
+    assert_eq!(read(send(&pool).await.expect("answers")).await.expect("a body"), "hello");
+    evil.send(()).expect("the origin waits");
+    // The thread is blocked meanwhile, so that the runtime cannot learn what arrives.
+    is_there.recv().expect("the origin has sent it");
+    let (error, request) = match pool.checkout(Require::Any).await.expect("a connection").send(request()).await
+    {
+        Ok(response) => panic!("answered {:?}", read(response).await),
+        Err(error) => error.into_parts(),
+    };
+    assert!(error.is_unsent() && request.is_some(), "{error:?}");
+    assert_eq!(read(send(&pool).await.expect("answers")).await.expect("a body"), "hello");
+}
+
+/// An origin that answers once a connection and then does this with the second request's head.
+async fn once_then<F>(then: impl Fn(TcpStream) -> F + Clone + Send + Sync + 'static) -> Pool<Body>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (builder, _) = origin(move |mut stream| {
+        let then = then.clone();
+        async move {
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(HELLO).await;
+            let _ = stream.read(&mut [0; 1024]).await;
+            then(stream).await;
+        }
+    })
+    .await;
+    builder.build()
+}
+
+#[tokio::test]
+async fn a_request_whose_connection_closes_unanswered_is_given_back() {
+    let closed = once_then(async |stream| drop(stream)).await;
+    let reset = once_then(async |stream: TcpStream| {
+        let _ = stream.set_zero_linger();
+    })
+    .await;
+    for pool in [closed, reset] {
+        read(send(&pool).await.expect("answers")).await.expect("a body");
+        let connection = pool.checkout(Require::Any).await.expect("is idle");
+        assert!(connection.idle_for().is_some());
+        let (error, request) = connection.send(request()).await.expect_err("is closed").into_parts();
+        assert!(error.is_unanswered() && !error.is_unsent(), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        assert_eq!(request.expect("is whole").headers()["host"], "origin");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_whole_any_more_is_not_given_back() {
+    let pool = once_then(async |stream| drop(stream)).await;
+    read(send(&pool).await.expect("answers")).await.expect("a body");
+    let connection = pool.checkout(Require::Any).await.expect("is idle");
+    let request = Request::put("/").header("host", "origin").body(Body::once("all of it")).expect("a request");
+    let (error, request) = connection.send(request).await.expect_err("is closed").into_parts();
+    assert!(error.is_unanswered() && request.is_none(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_request_whose_response_has_begun_is_not_given_back() {
+    for bytes in [&b"H"[..], b"HTTP/1.1 103 Early Hints\r\n\r\n"] {
+        let pool = once_then(move |mut stream| async move {
+            let _ = stream.write_all(bytes).await;
+        })
+        .await;
+        read(send(&pool).await.expect("answers")).await.expect("a body");
+        let connection = pool.checkout(Require::Any).await.expect("is idle");
+        let (error, request) = connection.send(request()).await.expect_err("is closed").into_parts();
+        assert!(!error.is_unanswered() && !error.is_unsent() && request.is_none(), "{error:?}");
+    }
+}
