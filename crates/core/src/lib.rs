@@ -80,7 +80,7 @@ mod watched_file;
 
 pub use body::Body;
 pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
-pub use connection::{ConnectionInfo, InterimResponder, TlsInfo};
+pub use connection::{ConnectionInfo, InterimResponder, SendInterim, TlsInfo};
 pub use error::{BoxError, Error, ErrorKind, Side};
 pub use policy::{Decision, Immediate, Policy, PolicyFuture, PolicyLayer, PolicyService};
 pub use principal::{Principal, PrincipalBuilder};

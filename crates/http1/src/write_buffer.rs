@@ -189,6 +189,11 @@ impl WriteBuffer {
         self.unflushed = false;
     }
 
+    /// Gives back memory beyond so many bytes. The queue is empty.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.copied.shrink_to(bytes);
+    }
+
     /// Gives the queue memory to copy into; what is in it is overwritten. The queue is empty.
     pub fn give_memory(&mut self, mut memory: Vec<u8>) {
         memory.clear();

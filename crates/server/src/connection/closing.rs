@@ -1,12 +1,6 @@
 //! Closing a connection so that the last bytes arrive.
 
-use std::{
-    future::poll_fn,
-    io,
-    pin::Pin,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use gatewright_http1::{Asked, WriteBuffer, write_response_head};

@@ -114,7 +114,7 @@ impl<S: Application, T> Connection<S, T> {
         shared: Arc<Shared>,
     ) -> Self {
         let interims = Arc::new(Interims::default());
-        let info = accepted.info.clone().with_interim(super::interim::responder(&interims));
+        let info = accepted.info.clone().with_interim(Arc::<Interims>::clone(&interims));
         Self {
             transport,
             activity,
@@ -349,6 +349,8 @@ where
         let (head, body) = response.into_parts();
         self.interims.close();
         self.interims.take(self.requests, &mut self.out);
+        // The service's future may hold the request's body still, though it is done with it.
+        self.room.clear();
         self.settle_upload(cx);
         let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let upgrade = self.upgrade.take();
@@ -373,7 +375,6 @@ where
             let size = room::exact_size(&body);
             self.begin_writing(head.status, &head.headers, size);
             if switching {
-                self.room.clear();
                 self.turn = Turn::Last(End::Upgraded);
             } else if self.writer.framing() == Framing::Empty {
                 drop(body);

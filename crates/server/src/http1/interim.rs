@@ -2,13 +2,13 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Waker,
 };
 
-use gatewright_core::InterimResponder;
+use gatewright_core::SendInterim;
 use gatewright_http1::{WriteBuffer, write_interim_response};
 use http::{HeaderMap, StatusCode};
 
@@ -59,9 +59,14 @@ impl Interims {
             queue.bytes = Vec::new();
         }
     }
+}
 
-    fn send(&self, status: StatusCode, headers: &HeaderMap) {
-        let number = self.open_for.load(Ordering::Acquire);
+impl SendInterim for Interims {
+    fn request(&self) -> u64 {
+        self.open_for.load(Ordering::Acquire)
+    }
+
+    fn send(&self, number: u64, status: StatusCode, headers: &HeaderMap) {
         // 100 is the connection's to send, 101 ends HTTP.
         if number == 0 || !(102..200).contains(&status.as_u16()) {
             return;
@@ -85,10 +90,4 @@ impl Interims {
             task.wake_by_ref();
         }
     }
-}
-
-/// The way to send interim responses on a connection.
-pub(super) fn responder(interims: &Arc<Interims>) -> InterimResponder {
-    let interims = Arc::clone(interims);
-    InterimResponder::new(move |status, headers| interims.send(status, headers))
 }

@@ -6,7 +6,6 @@
 use gatewright_http1::{Rules, Violation, content_length, host, is_allowed_name, is_valid_target};
 use http::{HeaderMap, Method, Request, header};
 
-
 /// Holds the head to the rules that HTTP/1 is held to.
 pub(super) fn check<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violation> {
     let headers = request.headers();

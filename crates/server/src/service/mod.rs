@@ -17,7 +17,6 @@ use tower_service::Service;
 pub(crate) use exchange::Exchange;
 pub(crate) use outgoing::Outgoing;
 
-
 /// The service that a server is given: what [`Server::serve`](crate::Server::serve) asks of it, in one word.
 pub(crate) trait Application:
     Service<Request<Body>, Response = Response<Self::ResponseBody>, Error: Into<BoxError>, Future: Send>
