@@ -1,5 +1,15 @@
 //! However bytes come and go, the requests and the responses are the same.
 
+mod expected;
+mod model;
+mod plan;
+mod reader;
+mod regressions;
+mod run;
+mod service;
+mod socket;
+mod strategy;
+
 use std::{
     collections::VecDeque,
     convert::Infallible,
