@@ -28,22 +28,42 @@ impl<B> SendError<B> {
         Self { error: error.unanswered(), request: request.map(Box::new) }
     }
 
-    pub(crate) fn of_http2(mut failure: TrySendError<Request<B>>) -> Self {
-        let request = failure.take_message();
+    /// `left` tells whether any byte has left on the connection since the request was handed to it.
+    pub(crate) fn of_http2<U>(mut failure: TrySendError<U>, left: bool, request: Option<Request<B>>) -> Self {
+        let unsent = failure.take_message().is_some();
         let cause = failure.into_error();
-        let unsent = request.is_some() || was_refused(&cause);
+        let closed = is_closed(&cause);
+        let reached = match h2_error(&cause) {
+            _ if unsent || closed && !left => Reached::Nothing,
+            Some(error) if was_refused(error) => Reached::Refused,
+            _ if closed => Reached::Endpoint,
+            _ => Reached::Unknown,
+        };
         let error = classify(cause);
-        let error = if unsent { error.unsent() } else { error };
-        Self { error, request: request.map(Box::new) }
+        match reached {
+            Reached::Nothing => Self::unsent(error, request),
+            Reached::Refused => Self { error: error.refused(), request: request.map(Box::new) },
+            Reached::Endpoint => Self::unanswered(error, request),
+            Reached::Unknown => Self::new(error),
+        }
     }
 
-    /// Why, and the request when it can be sent again: when no byte of it left ([`Error::is_unsent`]), or when its
-    /// connection closed unanswered ([`Error::is_unanswered`]) and none of its body had been taken. In the latter case
-    /// the endpoint may have carried it out, so that it may be sent again only when its method is idempotent.
+    /// Why, and the request when it can be sent again, because nothing of its body is gone. It may be sent again
+    /// whatever its method when the endpoint has not processed it ([`Error::is_unsent`]), and only when its method is
+    /// idempotent when its connection closed unanswered ([`Error::is_unanswered`]).
     pub fn into_parts(self) -> (Error, Option<Request<B>>) {
         (self.error, self.request.map(|request| *request))
     }
 }
+
+/// How far a request came before it failed.
+enum Reached {
+    Nothing,
+    Refused,
+    Endpoint,
+    Unknown,
+}
+
 /// Our own errors, the request body's say, are found in the chain of causes; of the others the kind is what counts.
 pub(crate) fn classify(cause: hyper::Error) -> Error {
     let kind = match h2_error(&cause).and_then(h2::Error::reason) {
@@ -60,14 +80,17 @@ fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
-/// The endpoint says that it has not looked at the stream (RFC 9113, sections 6.8 and 8.7): h2 gives the error of a
-/// graceful GOAWAY to those streams only that are beyond the last one that the endpoint has taken up.
-fn was_refused(error: &hyper::Error) -> bool {
-    h2_error(error).is_some_and(|error| match error.reason() {
-        Some(Reason::REFUSED_STREAM) => error.is_reset() && error.is_remote(),
-        Some(Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
-        _ => false,
-    })
+/// The endpoint says that it has not processed the stream (RFC 9113, sections 6.8 and 8.7). h2 gives the error of a
+/// GOAWAY, whatever its code, to the streams beyond the last one that the endpoint has taken up, and to requests that
+/// come after it. When the connection closes, the other streams get an I/O error.
+fn was_refused(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+    error.is_remote() && (refused || error.is_go_away())
+}
+
+/// The connection has broken or ended.
+fn is_closed(error: &hyper::Error) -> bool {
+    h2_error(error).is_some_and(h2::Error::is_io) || error.is_closed() || error.is_canceled()
 }
 
 impl<B> fmt::Debug for SendError<B> {

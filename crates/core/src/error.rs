@@ -20,8 +20,10 @@ struct Inner {
 /// How far a request came before it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
-    /// The endpoint has not processed it.
+    /// No byte of it left.
     Nothing,
+    /// The endpoint says that it has not processed it.
+    Refused,
     /// The endpoint may have processed it, and has answered nothing.
     Endpoint,
     /// Nothing is known.
@@ -117,11 +119,18 @@ impl Error {
         None
     }
 
-    /// Marks that no byte of the request left the gateway, or that the endpoint says that it has not processed the
-    /// request (RFC 9113, sections 6.8 and 8.7): it may be sent again whatever its method.
+    /// Marks that no byte of the request left the gateway, so that it may be sent again whatever its method.
     #[must_use]
     pub fn unsent(mut self) -> Self {
         self.0.reached = Reached::Nothing;
+        self
+    }
+
+    /// Marks that the endpoint says that it has not processed the request, so that it may be sent again whatever its
+    /// method (RFC 9113, sections 6.8 and 8.7).
+    #[must_use]
+    pub fn refused(mut self) -> Self {
+        self.0.reached = Reached::Refused;
         self
     }
 
@@ -167,9 +176,14 @@ impl Error {
         )
     }
 
-    /// Whether no byte of the request left the gateway, or the endpoint has not processed it.
+    /// Whether no byte of the request left the gateway, or the endpoint says that it has not processed it.
     pub fn is_unsent(&self) -> bool {
-        self.0.reached == Reached::Nothing || self.is_connect()
+        matches!(self.0.reached, Reached::Nothing | Reached::Refused) || self.is_connect()
+    }
+
+    /// Whether the endpoint says that it has not processed the request.
+    pub fn is_refused(&self) -> bool {
+        self.0.reached == Reached::Refused
     }
 
     /// Whether the connection closed between the request and the first byte of its response.

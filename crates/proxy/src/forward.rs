@@ -5,7 +5,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use gatewright_client::{Connection, PoolBody, Require, SendError, Sending};
@@ -27,11 +26,11 @@ use crate::{
     upstream::Endpoint,
 };
 
-/// From here on an idle connection may be one that the endpoint is closing, so a copy of the request is kept.
-const STALE: Duration = Duration::from_millis(500);
-
 /// Connections that turn out to be closed before a byte has left, at most, before the request is given up.
 const UNSENT: u32 = 16;
+
+/// Times that endpoints say that they have not processed the request, at most, before it is given up.
+const REFUSED: u32 = 3;
 
 pin_project! {
     /// A request on its way through.
@@ -106,7 +105,6 @@ struct Exchange {
     destination: Destination,
     client_version: Version,
     upgrade: Option<Upgrade>,
-    bodiless: bool,
     replayable: bool,
     started: Instant,
     record: Option<RequestRecord>,
@@ -119,7 +117,33 @@ struct Spent {
     failed: Option<usize>,
     unconnected: u32,
     unsent: u32,
+    refused: u32,
     resent: u32,
+    /// A connection that had served before closed unanswered.
+    met_a_close: bool,
+}
+
+impl Spent {
+    /// Whether a request that was given back is sent again, whatever the retries that are set: it has not been
+    /// processed, or it may be carried out twice and has met the end of an idle connection (RFC 9112, section 9.3.1).
+    fn goes_again(&mut self, error: &Error, whole: &Request<RequestBody>, reused: bool, index: usize) -> bool {
+        if error.is_refused() {
+            self.refused += 1;
+            self.failed = Some(index);
+            return self.refused < REFUSED;
+        }
+        if error.is_unsent() {
+            self.unsent += 1;
+            self.failed = (!reused).then_some(index);
+            return self.unsent < UNSENT;
+        }
+        let again = reused && error.is_unanswered() && !self.met_a_close && is_idempotent(whole.method());
+        if again {
+            self.met_a_close = true;
+            self.failed = None;
+        }
+        again
+    }
 }
 
 /// How far a request comes without waiting.
@@ -142,10 +166,7 @@ struct Sent {
     endpoint: usize,
     /// The connection had served before.
     reused: bool,
-    /// It had lain idle for long enough that the endpoint may be closing it.
-    stale: bool,
-    /// The endpoint may refuse the request without having looked at it.
-    refusable: bool,
+    /// For retries. What the endpoint has not answered is given back without a copy.
     copy: Option<Box<Request<RequestBody>>>,
 }
 
@@ -169,8 +190,7 @@ impl Exchange {
         let replayable = bodiless && is_idempotent(&parts.method);
         let request = Request::from_parts(parts, RequestBody::new(body, record.clone()));
         let started = Instant::now();
-        let exchange =
-            Self { settings, destination, client_version, upgrade, bodiless, replayable, started, record };
+        let exchange = Self { settings, destination, client_version, upgrade, replayable, started, record };
         let upstream = &exchange.settings.upstream;
         if exchange.may_resend(&Spent::default()) {
             upstream.budget().earn();
@@ -198,7 +218,16 @@ impl Exchange {
         loop {
             let endpoint = &upstream.endpoints()[index];
             self.note_endpoint(endpoint);
-            match endpoint.pool.checkout(self.require()).await {
+            let require = self.require();
+            let checkout = async {
+                // What ends one idle connection may be ending all.
+                if spent.met_a_close {
+                    endpoint.pool.checkout_new(require).await
+                } else {
+                    endpoint.pool.checkout(require).await
+                }
+            };
+            match checkout.await {
                 Ok(connection) => {
                     let Attempt { response, sent } =
                         self.attempt(connection, request, index, &spent, Instant::now())?;
@@ -232,14 +261,9 @@ impl Exchange {
         now: Instant,
     ) -> Result<Attempt, Error> {
         let Settings { upstream, preserve_host, .. } = &*self.settings;
-        let idle_for = connection.idle_for();
         let version = connection.version();
-        let stale = self.replayable && idle_for.is_some_and(|idle| idle >= STALE);
-        // An HTTP/2 endpoint may refuse a stream without having looked at it, when it is about to stop.
-        let refusable = version == Version::HTTP_2 && self.bodiless && spent.unsent == 0;
-        let copied = stale || refusable || self.may_resend(spent);
-        let copy = copied.then(|| copy_of(&request));
-        let sent = Sent { endpoint: index, reused: idle_for.is_some(), stale, refusable, copy };
+        let copy = self.may_resend(spent).then(|| copy_of(&request));
+        let sent = Sent { endpoint: index, reused: connection.is_reused(), copy };
 
         let own_host = &upstream.endpoints()[index].host;
         self.destination.write(&mut request, version, upstream.scheme(), own_host, *preserve_host)?;
@@ -259,7 +283,7 @@ impl Exchange {
     /// Judges the answer to an attempt.
     fn judge(&self, outcome: Result<Outcome, Error>, sent: Sent, spent: &mut Spent) -> Result<Verdict, Error> {
         let Settings { upstream, retries, .. } = &*self.settings;
-        let Sent { endpoint: index, reused, stale, refusable, copy } = sent;
+        let Sent { endpoint: index, reused, copy } = sent;
         let endpoint = &upstream.endpoints()[index];
         let error = match outcome {
             Ok(Ok(response)) => {
@@ -275,10 +299,8 @@ impl Exchange {
                 };
             }
             Ok(Err(failure)) => match failure.into_parts() {
-                (error, Some(whole)) if error.is_unsent() => {
-                    spent.unsent += 1;
-                    spent.failed = (!reused).then_some(index);
-                    return if spent.unsent < UNSENT { Ok(Verdict::Again(whole)) } else { Err(error) };
+                (error, Some(whole)) if spent.goes_again(&error, &whole, reused, index) => {
+                    return Ok(Verdict::Again(whole));
                 }
                 (error, _) => error,
             },
@@ -287,19 +309,14 @@ impl Exchange {
         if error.side() == Side::Upstream {
             endpoint.note_failure(&error);
         }
-        let Some(copy) = copy else { return Err(error) };
-        if refusable && error.is_unsent() {
-            spent.unsent += 1;
-            return Ok(Verdict::Again(*copy));
+        match copy {
+            Some(copy) if retries.cover_error(&error) && self.pays(spent) => {
+                spent.resent += 1;
+                spent.failed = Some(index);
+                Ok(Verdict::Again(*copy))
+            }
+            _ => Err(error),
         }
-        let met_a_close = stale && spent.resent == 0 && error.kind() == ErrorKind::Closed;
-        let resend = met_a_close || (retries.cover_error(&error) && self.pays(spent));
-        if !resend {
-            return Err(error);
-        }
-        spent.resent += 1;
-        spent.failed = (!met_a_close).then_some(index);
-        Ok(Verdict::Again(*copy))
     }
 
     fn require(&self) -> Require {

@@ -7,21 +7,26 @@ use std::{
 use bytes::Bytes;
 use gatewright_core::{Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 
-use super::{place::Place, shard, streams::StreamPermit};
+use super::{given_up::GivenUp, place::Place, shard, streams::StreamPermit, upload::UploadHandle};
 use crate::{http1, send_error::classify};
 
 /// The body of a response. When it has been read to its end, its connection goes back to the pool; when it is
 /// dropped before, the connection is closed or the stream is reset.
 pub struct PoolBody<B: Send + 'static>(Kind<B>);
 
-enum Kind<B> {
+enum Kind<B: Send + 'static> {
     Http1(http1::Incoming<Place<B>>),
-    Http2 {
-        body: hyper::body::Incoming,
-        /// Held until the stream ends.
-        stream: Option<StreamPermit<B>>,
-    },
+    Http2(Stream<B>),
+}
+
+/// The response of an HTTP/2 stream.
+struct Stream<B: Send + 'static> {
+    /// `None` from the end on.
+    open: Option<(Incoming, StreamPermit<B>)>,
+    /// The request's body, which may be on its way still.
+    upload: Option<UploadHandle<B>>,
 }
 
 impl<B: Send + 'static> PoolBody<B> {
@@ -30,8 +35,8 @@ impl<B: Send + 'static> PoolBody<B> {
         Self(Kind::Http1(body))
     }
 
-    pub(super) fn http2(body: hyper::body::Incoming, stream: StreamPermit<B>) -> Self {
-        Self(Kind::Http2 { body, stream: Some(stream) })
+    pub(super) fn http2(body: Incoming, permit: StreamPermit<B>, upload: Option<UploadHandle<B>>) -> Self {
+        Self(Kind::Http2(Stream { open: Some((body, permit)), upload }))
     }
 
     /// Gives the rest of the response up, and the connection with it when it has not been read to its end.
@@ -43,45 +48,89 @@ impl<B: Send + 'static> Body for PoolBody<B> {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let (body, stream) = match &mut self.0 {
+        match &mut self.0 {
             Kind::Http1(body) => {
                 let polled = Pin::new(&mut *body).poll_frame(cx);
                 shard::put_back(body);
-                return polled;
+                polled
             }
-            Kind::Http2 { body, stream } => (body, stream),
-        };
-        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            Some(Ok(frame)) => {
-                // Nothing follows trailers.
-                if frame.is_trailers() {
-                    *stream = None;
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Some(Err(error)) => {
-                *stream = None;
-                Poll::Ready(Some(Err(classify(error))))
-            }
-            // hyper takes a reset that reports no error for the end, also when the endpoint has not ended the stream.
-            None if stream.take().is_some() && !body.is_end_stream() => {
-                Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the stream was reset before its end"))))
-            }
-            None => Poll::Ready(None),
+            Kind::Http2(stream) => stream.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Http1(body) => body.is_end_stream(),
-            Kind::Http2 { body, .. } => body.is_end_stream(),
+            Kind::Http2(stream) => stream.open.as_ref().is_none_or(|(body, _)| body.is_end_stream()),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Http1(body) => body.size_hint(),
-            Kind::Http2 { body, .. } => body.size_hint(),
+            Kind::Http2(stream) => {
+                stream.open.as_ref().map_or_else(|| SizeHint::with_exact(0), |(body, _)| body.size_hint())
+            }
+        }
+    }
+}
+
+impl<B: Send + 'static> Stream<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(upload) = &self.upload
+            && let Poll::Ready(error) = upload.poll_failure(cx)
+        {
+            self.give_up();
+            return Poll::Ready(Some(Err(error)));
+        }
+        let Some((body, _)) = &mut self.open else { return Poll::Ready(None) };
+        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                // Nothing follows trailers.
+                if frame.is_trailers() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                self.open = None;
+                Poll::Ready(Some(Err(classify(error))))
+            }
+            // hyper takes a reset that reports no error for the end, also when the endpoint has not ended the stream.
+            None if !body.is_end_stream() => {
+                self.open = None;
+                Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the stream was reset before its end"))))
+            }
+            None => {
+                self.end();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// The response is whole. A request that still is on its way goes on.
+    fn end(&mut self) {
+        let Some((_, permit)) = self.open.take() else { return };
+        permit.note_ended();
+        if let Some(upload) = self.upload.take() {
+            upload.detach(permit);
+        }
+    }
+
+    fn give_up(&mut self) {
+        let Some((body, permit)) = self.open.take() else { return };
+        let whole = body.size_hint().exact() == Some(0);
+        let given_up = GivenUp::answered(body, self.upload.take());
+        if whole { given_up.let_end(permit) } else { given_up.release(permit) }
+    }
+}
+
+impl<B: Send + 'static> Drop for Stream<B> {
+    fn drop(&mut self) {
+        if self.open.as_ref().is_some_and(|(body, _)| body.is_end_stream()) {
+            self.end();
+        } else {
+            self.give_up();
         }
     }
 }
@@ -91,7 +140,7 @@ impl<B: Send + 'static> fmt::Debug for PoolBody<B> {
         let mut tuple = f.debug_tuple("PoolBody");
         match &self.0 {
             Kind::Http1(body) => tuple.field(body),
-            Kind::Http2 { body, .. } => tuple.field(body),
+            Kind::Http2(stream) => tuple.field(&stream.open.as_ref().map(|(body, _)| body)),
         }
         .finish()
     }

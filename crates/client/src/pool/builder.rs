@@ -1,5 +1,8 @@
 use std::{
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -96,9 +99,11 @@ impl PoolBuilder {
                     turn: AtomicUsize::new(0),
                 },
                 protocol: self.protocol,
+                multiplexes: AtomicBool::new(self.protocol == Protocol::Http2),
                 keep_alive: self.keep_alive,
                 max_connections: self.max_connections,
                 open: AtomicUsize::new(0),
+                retired: AtomicUsize::new(0),
                 waiting: AtomicUsize::new(0),
                 freed: Notify::new(),
                 shards: Shard::one_a_thread(),

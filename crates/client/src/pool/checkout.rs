@@ -11,13 +11,17 @@ use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::oneshot,
+};
 
 use super::{
     Connection, Inner, Pool, Protocol, Require,
     place::Place,
     shard::{Shard, thread_number},
-    streams::{MAX_STREAMS, Multiplexed},
+    streams::{MAX_STREAMS, Multiplexed, Streams},
+    wire::Wire,
 };
 use crate::{connect::Opened, http1, stream::Stream};
 
@@ -36,18 +40,27 @@ where
     /// A connection that can be used at once, if there is one.
     pub fn ready(&self, require: Require) -> Option<Connection<B>> {
         let pool = &self.inner;
-        let wants_http2 = require == Require::Any || pool.protocol == Protocol::Http2;
-        let shard = pool.own_shard();
-        if wants_http2 && let Some(connection) = shard.multiplexed() {
-            return Some(Connection::http2(connection));
+        if let Some(connection) = self.ready_http2(require) {
+            return Some(connection);
         }
+        let shard = &pool.shards[pool.own_shard()];
         let idle = shard.take(pool.keep_alive).or_else(|| {
             if !steals() {
                 return None;
             }
             pool.others(shard).find_map(|other| other.take(pool.keep_alive))
         })?;
-        Some(Connection::idle(idle))
+        Some(Connection::http1(idle))
+    }
+
+    fn ready_http2(&self, require: Require) -> Option<Connection<B>> {
+        let pool = &self.inner;
+        let wanted = require == Require::Any || pool.protocol == Protocol::Http2;
+        if wanted {
+            self.inner.shards[self.inner.own_shard()].multiplexed().map(Connection::http2)
+        } else {
+            None
+        }
     }
 
     /// Finds a connection that is ready, or opens one.
@@ -56,28 +69,53 @@ where
     ///
     /// When none can be opened, or none becomes free in time; [`Error::is_connect`] holds.
     pub async fn checkout(&self, require: Require) -> Result<Connection<B>, Error> {
-        if let Some(connection) = self.ready(require) {
-            return Ok(connection);
+        match self.ready(require) {
+            Some(connection) => Ok(connection),
+            None => self.open(require).await,
         }
+    }
+
+    /// Opens a connection though others may be idle, for a request that has met the end of one: the endpoint may be
+    /// closing them all. An HTTP/2 connection that is open is taken all the same, and where as many connections are
+    /// open as may be, one that becomes free.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`checkout`](Self::checkout).
+    pub async fn checkout_new(&self, require: Require) -> Result<Connection<B>, Error> {
+        match self.ready_http2(require) {
+            Some(connection) => Ok(connection),
+            None => self.open(require).await,
+        }
+    }
+
+    async fn open(&self, require: Require) -> Result<Connection<B>, Error> {
         let pool = &self.inner;
         let shard = pool.own_shard();
         let protocol = match (pool.protocol, require) {
             (Protocol::Auto, Require::Http1) => Protocol::Http1,
             (protocol, _) => protocol,
         };
+        let shares = protocol != Protocol::Http1 && pool.multiplexes.load(Ordering::Relaxed);
         // Boxed, so that requests that find a connection do not carry the room for opening one.
         Box::pin(async {
-            if protocol != Protocol::Http2 {
+            if !shares {
                 return pool.open(shard, protocol).await;
             }
             // One opens, the others wait for it: most will fit on the one connection. None waits longer than it would
             // for a connection of its own.
             let opened = tokio::time::timeout(pool.connector.timeout, async {
-                let _opening = shard.opening.lock().await;
-                match shard.multiplexed() {
-                    Some(connection) => Ok(Connection::http2(connection)),
-                    None => pool.open(shard, protocol).await,
+                let opening = Arc::clone(&pool.shards[shard].opening).lock_owned().await;
+                if let Some(connection) = pool.shards[shard].multiplexed() {
+                    return Ok(Connection::http2(connection));
                 }
+                // A task, so that the others have their connection though the client of this request goes away.
+                let pool = Arc::clone(pool);
+                let opened = tokio::spawn(async move {
+                    let _opening = opening;
+                    pool.open(shard, protocol).await
+                });
+                opened.await.unwrap_or_else(|ended| Err(Error::new(ErrorKind::Internal, ended)))
             });
             opened.await.unwrap_or_else(|_| Err(pool.connector.timed_out()))
         })
@@ -91,8 +129,9 @@ fn steals() -> bool {
 }
 
 impl<B> Inner<B> {
-    fn own_shard(&self) -> &Shard<B> {
-        &self.shards[thread_number() % self.shards.len()]
+    /// The shard of the thread that asks.
+    fn own_shard(&self) -> usize {
+        thread_number() % self.shards.len()
     }
 
     fn others<'a>(&'a self, own: &'a Shard<B>) -> impl Iterator<Item = &'a Shard<B>> + Clone {
@@ -112,7 +151,8 @@ where
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn open(self: &Arc<Self>, shard: &Shard<B>, protocol: Protocol) -> Result<Connection<B>, Error> {
+    async fn open(self: &Arc<Self>, shard: usize, protocol: Protocol) -> Result<Connection<B>, Error> {
+        let shard = &self.shards[shard];
         let place = match Place::reserve(self) {
             Some(place) => place,
             None => match tokio::time::timeout(self.connector.timeout, self.turn(shard)).await {
@@ -128,7 +168,10 @@ where
             },
         };
         match self.connector.connect(protocol).await? {
-            Opened { stream, http2: true } => self.start_http2(shard, stream, place).await,
+            Opened { stream, http2: true } => {
+                self.multiplexes.store(true, Ordering::Relaxed);
+                self.start_http2(shard, stream, place).await
+            }
             Opened { stream, http2: false } => Ok(Connection::http1(http1::Connection::new(stream, place))),
         }
     }
@@ -149,7 +192,7 @@ where
                 return Turn::Reuse(Connection::http2(connection));
             }
             if let Some(idle) = shards.find_map(|shard| shard.take(self.keep_alive)) {
-                return Turn::Reuse(Connection::idle(idle));
+                return Turn::Reuse(Connection::http1(idle));
             }
             // One that was of no use any more has made room.
             if let Some(place) = Place::reserve(self) {
@@ -165,6 +208,9 @@ where
         stream: Stream,
         place: Place<B>,
     ) -> Result<Connection<B>, Error> {
+        let (closer, closing) = oneshot::channel();
+        let streams = Streams::new(Arc::downgrade(self), closer);
+        let wire = Wire::new(stream, Arc::clone(&streams), closing, place);
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(30))
@@ -172,12 +218,11 @@ where
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
             .max_header_list_size(MAX_HEAD as u32)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(wire))
             .await
             .map_err(|error| Error::new(ErrorKind::Connect, error))?;
-        let multiplexed = Multiplexed::new(sender, Arc::downgrade(self));
+        let multiplexed = Multiplexed::new(sender, Arc::clone(&streams));
         let reserved = multiplexed.reserve();
-        let streams = multiplexed.streams();
         shard.put_multiplexed(multiplexed);
         tokio::spawn(async move {
             let mut connection = pin!(connection);
@@ -189,7 +234,6 @@ where
             if let Err(error) = ended.await {
                 tracing::debug!(%error, "an upstream connection ended");
             }
-            drop(place);
         });
         match reserved {
             Some(reserved) => Ok(Connection::http2(reserved)),

@@ -5,44 +5,38 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use gatewright_core::{BoxError, InterimResponder};
 use http::{Request, Response, Version};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http2},
-};
+use hyper::client::conn::http2::SendRequest;
 
-use super::{PoolBody, place::Place, shard::Idle, streams::StreamPermit};
-use crate::{SendError, alarm::Alarm, http1};
+use super::{PoolBody, http2, place::Place, streams::StreamPermit, upload::Upload};
+use crate::{SendError, http1};
 
 /// A connection for one request. It goes back to its pool when the response has been read.
 pub struct Connection<B> {
     protocol: Protocol<B>,
-    idle_for: Option<Duration>,
+    reused: bool,
     interim: Option<InterimResponder>,
 }
 
 enum Protocol<B> {
     Http1(Box<http1::Connection<Place<B>>>),
-    Http2(http2::SendRequest<B>, StreamPermit<B>),
+    Http2(SendRequest<Upload<B>>, StreamPermit<B>),
 }
 
 impl<B> Connection<B> {
     pub(super) fn http1(connection: Box<http1::Connection<Place<B>>>) -> Self {
-        Self { protocol: Protocol::Http1(connection), idle_for: None, interim: None }
+        let reused = connection.idle_since().is_some();
+        Self { protocol: Protocol::Http1(connection), reused, interim: None }
     }
 
-    pub(super) fn idle(idle: Idle<B>) -> Self {
-        let Idle { connection, idle_for } = idle;
-        Self { idle_for: Some(idle_for), ..Self::http1(connection) }
-    }
-
-    pub(super) fn http2((sender, stream): (http2::SendRequest<B>, StreamPermit<B>)) -> Self {
-        Self { protocol: Protocol::Http2(sender, stream), idle_for: None, interim: None }
+    pub(super) fn http2((sender, stream): (SendRequest<Upload<B>>, StreamPermit<B>)) -> Self {
+        let reused = stream.is_reused();
+        Self { protocol: Protocol::Http2(sender, stream), reused, interim: None }
     }
 
     /// `HTTP/1.1` or `HTTP/2`. The first wants an origin-form target and a `Host` field, the second an absolute URI.
@@ -53,10 +47,9 @@ impl<B> Connection<B> {
         }
     }
 
-    /// How long an HTTP/1 connection lay idle before; `None` for a new one and for HTTP/2. The longer, the likelier
-    /// is it that the endpoint is about to close it.
-    pub fn idle_for(&self) -> Option<Duration> {
-        self.idle_for
+    /// Whether it has answered a request before, so that the endpoint may be closing it.
+    pub fn is_reused(&self) -> bool {
+        self.reused
     }
 
     /// Relays the endpoint's 103 responses (RFC 8297), without the fields of its connection, until the response's head
@@ -76,7 +69,9 @@ where
     /// Sends the request. The response is there when its head is. Over HTTP/1, a 101 response carries a
     /// [`gatewright_core::OnUpgrade`] in its extensions.
     ///
-    /// Dropping the future cancels the request: an HTTP/1 connection is closed, an HTTP/2 stream is reset.
+    /// Dropping the future cancels the request: an HTTP/1 connection is closed, an HTTP/2 stream is reset. Resets that
+    /// come faster than endpoints put up with are held back for some seconds, or spared by closing the connection when
+    /// nobody else uses it.
     ///
     /// # Errors
     ///
@@ -86,41 +81,31 @@ where
             Protocol::Http1(connection) => {
                 OnItsWay::Http1(http1::Exchange::new(connection, request, self.interim))
             }
-            Protocol::Http2(mut sender, stream) => OnItsWay::Http2 {
-                sent: Box::pin(sender.try_send_request(request)),
-                stream: Some(stream),
-                alarm: Alarm::default(),
-            },
+            Protocol::Http2(sender, stream) => OnItsWay::Http2(http2::Exchange::new(sender, stream, request)),
         })
     }
 }
 
 /// A request on its way: the future of [`Connection::send`].
-pub struct Sending<B>(OnItsWay<B>);
+pub struct Sending<B: Send + 'static>(OnItsWay<B>);
 
 #[expect(clippy::large_enum_variant, reason = "the larger one is the usual one")]
-enum OnItsWay<B> {
+enum OnItsWay<B: Send + 'static> {
     Http1(http1::Exchange<B, Place<B>>),
-    Http2 {
-        sent: Pin<Box<dyn Future<Output = SentHttp2<B>> + Send>>,
-        stream: Option<StreamPermit<B>>,
-        alarm: Alarm,
-    },
+    Http2(http2::Exchange<B>),
 }
 
-impl<B> Sending<B> {
+impl<B: Send + 'static> Sending<B> {
     /// Ready at `due`, for who does not want to wait longer. To be asked after each poll that found no response yet: it
     /// costs less than a timer of one's own, since it stays set from one request of a connection to the next.
     pub fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         let alarm = match &mut self.0 {
             OnItsWay::Http1(exchange) => exchange.alarm(),
-            OnItsWay::Http2 { alarm, .. } => Some(alarm),
+            OnItsWay::Http2(exchange) => Some(&mut exchange.alarm),
         };
         alarm.map_or(Poll::Pending, |alarm| alarm.poll(cx, due.into()))
     }
 }
-
-type SentHttp2<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
 
 impl<B> Future for Sending<B>
 where
@@ -134,18 +119,12 @@ where
             OnItsWay::Http1(sent) => {
                 ready!(Pin::new(sent).poll(cx)).map(|response| response.map(PoolBody::http1))
             }
-            OnItsWay::Http2 { sent, stream, .. } => match ready!(sent.as_mut().poll(cx)) {
-                Ok(response) => {
-                    let stream = stream.take().expect("a future is not polled after it has completed");
-                    Ok(response.map(|body| PoolBody::http2(body, stream)))
-                }
-                Err(error) => Err(SendError::of_http2(error)),
-            },
+            OnItsWay::Http2(sent) => ready!(Pin::new(sent).poll(cx)),
         })
     }
 }
 
-impl<B> fmt::Debug for Sending<B> {
+impl<B: Send + 'static> fmt::Debug for Sending<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sending").finish_non_exhaustive()
     }
@@ -153,9 +132,6 @@ impl<B> fmt::Debug for Sending<B> {
 
 impl<B> fmt::Debug for Connection<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("version", &self.version())
-            .field("idle_for", &self.idle_for)
-            .finish()
+        f.debug_struct("Connection").field("version", &self.version()).field("reused", &self.reused).finish()
     }
 }

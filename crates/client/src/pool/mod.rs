@@ -4,16 +4,21 @@ mod body;
 mod builder;
 mod checkout;
 mod connection;
+mod given_up;
+mod http2;
+mod patience;
 mod place;
 mod shard;
 mod streams;
 mod sweeper;
+mod upload;
+mod wire;
 
 use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -57,9 +62,13 @@ pub struct Pool<B> {
 struct Inner<B> {
     connector: Connector,
     protocol: Protocol,
+    /// Whether the endpoint speaks HTTP/2, as far as it is known.
+    multiplexes: AtomicBool,
     keep_alive: Duration,
     max_connections: usize,
     open: AtomicUsize,
+    /// HTTP/2 connections that serve no new streams.
+    retired: AtomicUsize,
     waiting: AtomicUsize,
     freed: Notify,
     shards: Box<[Shard<B>]>,

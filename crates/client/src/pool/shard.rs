@@ -3,19 +3,20 @@
 use std::{
     cell::Cell,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use hyper::client::conn::http2;
+use hyper::client::conn::http2::SendRequest;
 
 use super::{
     place::Place,
     streams::{Multiplexed, StreamPermit},
     sweeper,
+    upload::Upload,
 };
 use crate::http1;
 
@@ -26,7 +27,7 @@ const TRIMMED: Duration = Duration::from_secs(1);
 pub(super) struct Shard<B> {
     state: Mutex<State<B>>,
     /// Held while an HTTP/2 connection is opened, so that the requests that wait for it do not each open one.
-    pub(super) opening: tokio::sync::Mutex<()>,
+    pub(super) opening: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct State<B> {
@@ -35,12 +36,6 @@ struct State<B> {
     idle: Vec<Box<http1::Connection<Place<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
     swept: bool,
-}
-
-/// An HTTP/1 connection that was idle, and for how long.
-pub(super) struct Idle<B> {
-    pub(super) connection: Box<http1::Connection<Place<B>>>,
-    pub(super) idle_for: Duration,
 }
 
 impl<B> Shard<B> {
@@ -53,7 +48,7 @@ impl<B> Shard<B> {
     fn new() -> Self {
         Self {
             state: Mutex::new(State { idle: Vec::new(), multiplexed: Vec::new(), swept: false }),
-            opening: tokio::sync::Mutex::new(()),
+            opening: Arc::default(),
         }
     }
 
@@ -62,14 +57,13 @@ impl<B> Shard<B> {
     }
 
     /// Takes a connection that can be used.
-    pub(super) fn take(&self, keep_alive: Duration) -> Option<Idle<B>> {
+    pub(super) fn take(&self, keep_alive: Duration) -> Option<Box<http1::Connection<Place<B>>>> {
         let mut state = self.lock();
         let mut now = None;
         while let Some(mut connection) = state.idle.pop() {
             let now = *now.get_or_insert_with(Instant::now);
-            let idle_for = idle_for(&connection, now);
-            if idle_for < keep_alive && connection.is_quiet() {
-                return Some(Idle { connection, idle_for });
+            if idle_for(&connection, now) < keep_alive && connection.is_quiet() {
+                return Some(connection);
             }
         }
         None
@@ -107,12 +101,12 @@ impl<B> Shard<B> {
     }
 
     /// A multiplexed connection with room for one more stream.
-    pub(super) fn multiplexed(&self) -> Option<(http2::SendRequest<B>, StreamPermit<B>)> {
+    pub(super) fn multiplexed(&self) -> Option<(SendRequest<Upload<B>>, StreamPermit<B>)> {
         let mut state = self.lock();
         if state.multiplexed.is_empty() {
             return None;
         }
-        state.multiplexed.retain(|connection| !connection.is_closed());
+        state.multiplexed.retain(|connection| !connection.is_over());
         state.multiplexed.iter().find_map(Multiplexed::reserve)
     }
 

@@ -1,49 +1,83 @@
 //! The streams of one HTTP/2 connection.
+//!
+//! 1. A stream takes one of the connection's slots until it has ended, a stream that its client has given up too.
+//! 2. A reset is sent only when the endpoint's [`Patience`] pays for it, or when its turn has come.
+//! 3. A connection on which a reset could not be paid for is retired: it serves no new streams. It is not when the pool
+//!    has no room for another one, so that there always is a connection for new streams, or room for one.
+//! 4. A retired connection is closed as soon as nobody waits for any of its streams, which spares the endpoint all
+//!    resets that are left.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use hyper::client::conn::http2;
+use tokio::{sync::oneshot, time::Instant};
 
-use super::Inner;
+use super::{Inner, patience::Patience, upload::Upload};
 
 /// Streams on one HTTP/2 connection at most, as we allow our own clients.
 pub(super) const MAX_STREAMS: usize = 100;
 
+/// Retired connections of a pool at most, while clients still wait for some of their streams.
+const MAX_RETIRED: usize = 16;
+
 /// A sender of an HTTP/2 connection.
 pub(super) struct Multiplexed<B> {
-    sender: http2::SendRequest<B>,
+    sender: http2::SendRequest<Upload<B>>,
     streams: Arc<Streams<B>>,
 }
 
-/// How many streams a connection has, and may have.
+/// The streams that a connection has, and what is known of it.
 pub(super) struct Streams<B> {
-    open: AtomicUsize,
-    limit: AtomicUsize,
+    state: Mutex<State>,
+    written: AtomicU64,
     pool: Weak<Inner<B>>,
 }
 
+struct State {
+    /// Slots that are taken.
+    open: usize,
+    /// Those of them whose clients have given up.
+    held: usize,
+    /// Slots that there are.
+    limit: usize,
+    /// Whether a response has come.
+    answered: bool,
+    retired: bool,
+    patience: Patience,
+    /// Dropped, it closes the connection.
+    closer: Option<oneshot::Sender<Infallible>>,
+}
+
 /// One stream, counted until it is dropped.
-pub(super) struct StreamPermit<B>(Arc<Streams<B>>);
+pub(super) struct StreamPermit<B> {
+    streams: Arc<Streams<B>>,
+    held: bool,
+}
+
+/// When the reset of a stream may leave.
+pub(super) enum Reset {
+    Now,
+    At(Instant),
+}
 
 impl<B> Multiplexed<B> {
-    pub(super) fn new(sender: http2::SendRequest<B>, pool: Weak<Inner<B>>) -> Self {
-        let (open, limit) = (AtomicUsize::new(0), AtomicUsize::new(MAX_STREAMS));
-        Self { sender, streams: Arc::new(Streams { open, limit, pool }) }
+    pub(super) fn new(sender: http2::SendRequest<Upload<B>>, streams: Arc<Streams<B>>) -> Self {
+        Self { sender, streams }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    pub(super) fn streams(&self) -> Arc<Streams<B>> {
-        Arc::clone(&self.streams)
+    /// Whether it serves no new streams.
+    pub(super) fn is_over(&self) -> bool {
+        self.sender.is_closed() || self.streams.lock().retired
     }
 
     /// A sender for one more stream, if the connection has room for it.
-    pub(super) fn reserve(&self) -> Option<(http2::SendRequest<B>, StreamPermit<B>)> {
+    pub(super) fn reserve(&self) -> Option<(http2::SendRequest<Upload<B>>, StreamPermit<B>)> {
         if self.sender.is_closed() {
             return None;
         }
@@ -53,20 +87,66 @@ impl<B> Multiplexed<B> {
 }
 
 impl<B> Streams<B> {
+    /// Those of a new connection, which is closed when the `closer` is dropped.
+    pub(super) fn new(pool: Weak<Inner<B>>, closer: oneshot::Sender<Infallible>) -> Arc<Self> {
+        let state = State {
+            open: 0,
+            held: 0,
+            limit: MAX_STREAMS,
+            answered: false,
+            retired: false,
+            patience: Patience::new(Instant::now()),
+            closer: Some(closer),
+        };
+        Arc::new(Self { state: Mutex::new(state), written: AtomicU64::new(0), pool })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn reserve(self: &Arc<Self>) -> Option<StreamPermit<B>> {
-        if self.open.fetch_add(1, Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
-            self.open.fetch_sub(1, Ordering::Relaxed);
+        let mut state = self.lock();
+        if state.retired || state.open >= state.limit {
             return None;
         }
-        Some(StreamPermit(Arc::clone(self)))
+        state.open += 1;
+        Some(StreamPermit { streams: Arc::clone(self), held: false })
     }
 
     /// Notes how many streams the endpoint allows; beyond that requests go on another connection.
     pub(super) fn allow(&self, streams: usize) {
         let streams = streams.clamp(1, MAX_STREAMS);
-        if self.limit.swap(streams, Ordering::Relaxed) < streams {
+        if std::mem::replace(&mut self.lock().limit, streams) < streams {
             self.tell();
         }
+    }
+
+    /// Notes that so many bytes have left.
+    pub(super) fn note_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that the connection is closed.
+    pub(super) fn note_closed(&self) {
+        if self.lock().retired
+            && let Some(pool) = self.pool.upgrade()
+        {
+            pool.retired.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether another connection may take this one's part. Where it may, this one counts as retired from here on.
+    fn may_retire(&self) -> bool {
+        let Some(pool) = self.pool.upgrade() else { return false };
+        if pool.open.load(Ordering::Relaxed) >= pool.max_connections {
+            return false;
+        }
+        if pool.retired.fetch_add(1, Ordering::Relaxed) >= MAX_RETIRED {
+            pool.retired.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        true
     }
 
     fn tell(&self) {
@@ -76,9 +156,68 @@ impl<B> Streams<B> {
     }
 }
 
+impl State {
+    /// What closes the connection, when it is retired and nobody waits for any of its streams.
+    fn closes(&mut self) -> Option<oneshot::Sender<Infallible>> {
+        if self.retired && self.open == self.held { self.closer.take() } else { None }
+    }
+}
+
+impl<B> StreamPermit<B> {
+    /// Whether the connection has answered a request before.
+    pub(super) fn is_reused(&self) -> bool {
+        self.streams.lock().answered
+    }
+
+    /// Notes that the response has begun.
+    pub(super) fn note_answered(&self) {
+        self.streams.lock().answered = true;
+    }
+
+    /// Notes that the stream has ended well.
+    pub(super) fn note_ended(&self) {
+        self.streams.lock().patience.earn();
+    }
+
+    /// How many bytes have left on the connection so far.
+    pub(super) fn written(&self) -> u64 {
+        self.streams.written.load(Ordering::Relaxed)
+    }
+
+    /// Holds the slot for a stream whose client has given up, and says when its reset may leave. It is to be held until
+    /// then, unless it ends before.
+    pub(super) fn give_up(&mut self) -> Reset {
+        let now = Instant::now();
+        let mut state = self.streams.lock();
+        if state.closer.is_none() || state.patience.pay(now) {
+            return Reset::Now;
+        }
+        state.retired = state.retired || self.streams.may_retire();
+        state.held += 1;
+        self.held = true;
+        let closes = state.closes();
+        let turn = state.patience.turn(now);
+        drop(state);
+        if closes.is_some() { Reset::Now } else { Reset::At(turn) }
+    }
+
+    /// Holds the slot for a stream of which nothing but its formal end is missing.
+    pub(super) fn await_end(&mut self) -> Instant {
+        let mut state = self.streams.lock();
+        state.held += 1;
+        self.held = true;
+        state.patience.turn(Instant::now())
+    }
+}
+
 impl<B> Drop for StreamPermit<B> {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
-        self.0.tell();
+        let mut state = self.streams.lock();
+        state.open -= 1;
+        state.held -= usize::from(self.held);
+        let closes = state.closes();
+        drop(state);
+        drop(closes);
+        self.streams.tell();
     }
 }

@@ -446,7 +446,7 @@ async fn a_request_whose_connection_closes_unanswered_is_given_back() {
     for pool in [closed, reset] {
         read(send(&pool).await.expect("answers")).await.expect("a body");
         let connection = pool.checkout(Require::Any).await.expect("is idle");
-        assert!(connection.idle_for().is_some());
+        assert!(connection.is_reused());
         let (error, request) = connection.send(request()).await.expect_err("is closed").into_parts();
         assert!(error.is_unanswered() && !error.is_unsent(), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Closed);

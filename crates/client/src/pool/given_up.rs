@@ -1,0 +1,91 @@
+//! A stream whose client has given up.
+//!
+//! Its reset leaves at once when the endpoint's patience allows it. Otherwise the stream is held for a while, in which
+//! a short response comes to its end, so that no reset is needed. Of a longer one no more is read, so that the stream's
+//! window stops the endpoint.
+
+use std::{pin::Pin, task::Poll};
+
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::{runtime::Handle, time::Instant};
+
+use super::{
+    http2::Sent,
+    streams::{Reset, StreamPermit},
+    upload::UploadHandle,
+};
+
+/// So much is read of a response that nobody waits for.
+const READ: usize = 64 << 10;
+
+/// A stream whose client has given up. Dropped, it is reset unless it has ended.
+pub(super) struct GivenUp<B: Send + 'static> {
+    stage: Stage<B>,
+    upload: Option<UploadHandle<B>>,
+}
+
+enum Stage<B: Send + 'static> {
+    Unanswered(Sent<B>),
+    Answered(Incoming),
+}
+
+impl<B: Send + 'static> GivenUp<B> {
+    pub(super) fn unanswered(sent: Sent<B>, upload: Option<UploadHandle<B>>) -> Self {
+        Self { stage: Stage::Unanswered(sent), upload }
+    }
+
+    pub(super) fn answered(body: Incoming, upload: Option<UploadHandle<B>>) -> Self {
+        Self { stage: Stage::Answered(body), upload }
+    }
+
+    /// Resets the stream, now or when its turn has come.
+    pub(super) fn release(self, mut permit: StreamPermit<B>) {
+        match permit.give_up() {
+            Reset::Now => {}
+            Reset::At(turn) => self.hold(permit, turn),
+        }
+    }
+
+    /// Lets the stream end by itself, of which nothing but its formal end is missing.
+    pub(super) fn let_end(self, mut permit: StreamPermit<B>) {
+        let turn = permit.await_end();
+        self.hold(permit, turn);
+    }
+
+    fn hold(mut self, permit: StreamPermit<B>, turn: Instant) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if let Some(upload) = &self.upload {
+            upload.stop();
+        }
+        runtime.spawn(async move {
+            if tokio::time::timeout_at(turn, self.ended()).await.is_ok() {
+                permit.note_ended();
+            }
+            // The reset goes before the slot is free.
+            drop(self);
+            drop(permit);
+        });
+    }
+
+    /// Waits for the stream's end.
+    async fn ended(&mut self) {
+        if let Stage::Unanswered(sent) = &mut self.stage {
+            match sent.await {
+                Ok(response) => self.stage = Stage::Answered(response.into_body()),
+                Err(_) => return,
+            }
+        }
+        let Stage::Answered(body) = &mut self.stage else { return };
+        let mut left = READ;
+        while !body.is_end_stream() {
+            match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                Some(Ok(frame)) => left = left.saturating_sub(frame.data_ref().map_or(0, bytes::Bytes::len)),
+                Some(Err(_)) | None => return,
+            }
+            if left == 0 {
+                std::future::poll_fn::<(), _>(|_| Poll::Pending).await;
+            }
+        }
+    }
+}

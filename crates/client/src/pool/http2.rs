@@ -1,0 +1,120 @@
+//! One request on an HTTP/2 connection.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use gatewright_core::BoxError;
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http2},
+};
+
+use super::{
+    body::PoolBody,
+    given_up::GivenUp,
+    streams::StreamPermit,
+    upload::{Upload, UploadHandle},
+};
+use crate::{SendError, alarm::Alarm};
+
+/// hyper's future of a response.
+pub(super) type Sent<B> =
+    Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload<B>>>>> + Send>>;
+
+/// A request on its way. Dropped, it gives its stream up.
+pub(super) struct Exchange<B: Send + 'static> {
+    /// `None` from the end on.
+    stream: Option<(Sent<B>, StreamPermit<B>)>,
+    upload: Option<UploadHandle<B>>,
+    /// What is sent again if the endpoint does not process it. The body is there when it is empty.
+    request: Option<Box<Request<Option<B>>>>,
+    /// How much had left on the connection before.
+    written: u64,
+    pub(super) alarm: Alarm,
+}
+
+impl<B> Exchange<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    pub(super) fn new(
+        mut sender: http2::SendRequest<Upload<B>>,
+        permit: StreamPermit<B>,
+        request: Request<B>,
+    ) -> Self {
+        let (parts, body) = request.into_parts();
+        let (upload, handle, empty) = if body.is_end_stream() {
+            (Upload::empty(), None, Some(body))
+        } else {
+            let (upload, handle) = Upload::new(body);
+            (upload, Some(handle), None)
+        };
+        let mut kept = Request::new(empty);
+        *kept.method_mut() = parts.method.clone();
+        *kept.uri_mut() = parts.uri.clone();
+        *kept.headers_mut() = parts.headers.clone();
+        let written = permit.written();
+        let sent = Box::pin(sender.try_send_request(Request::from_parts(parts, upload)));
+        Self {
+            stream: Some((sent, permit)),
+            upload: handle,
+            request: Some(Box::new(kept)),
+            written,
+            alarm: Alarm::default(),
+        }
+    }
+
+    fn fail(&mut self, failure: TrySendError<Request<Upload<B>>>, permit: &StreamPermit<B>) -> SendError<B> {
+        let left = permit.written() != self.written;
+        SendError::of_http2(failure, left, self.take_request())
+    }
+
+    /// The request, when nothing of its body is gone.
+    fn take_request(&mut self) -> Option<Request<B>> {
+        let (parts, empty) = self.request.take()?.into_parts();
+        let body = empty.or_else(|| self.upload.as_ref()?.take_back())?;
+        Some(Request::from_parts(parts, body))
+    }
+}
+
+impl<B> Future for Exchange<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<Response<PoolBody<B>>, SendError<B>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(upload) = &this.upload
+            && let Poll::Ready(error) = upload.poll_failure(cx)
+        {
+            return Poll::Ready(Err(SendError::new(error)));
+        }
+        let (sent, _) = this.stream.as_mut().expect("a future is not polled after it has completed");
+        let outcome = ready!(sent.as_mut().poll(cx));
+        let (_, permit) = this.stream.take().expect("it was there above");
+        Poll::Ready(match outcome {
+            Ok(response) => {
+                permit.note_answered();
+                let upload = this.upload.take();
+                Ok(response.map(|body| PoolBody::http2(body, permit, upload)))
+            }
+            Err(failure) => Err(this.fail(failure, &permit)),
+        })
+    }
+}
+
+impl<B: Send + 'static> Drop for Exchange<B> {
+    fn drop(&mut self) {
+        if let Some((sent, permit)) = self.stream.take() {
+            GivenUp::unanswered(sent, self.upload.take()).release(permit);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A request's body on its way into an HTTP/2 stream.
+//!
+//! hyper polls the body in a task of its own, and resets the stream when the body fails. The request's future keeps
+//! the other end: it takes the body back when nothing of it is gone, hears of its failure, and decides when the stream
+//! is reset.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use gatewright_core::{BoxError, Error, ErrorKind};
+use http_body::{Body, Frame, SizeHint};
+
+use super::streams::StreamPermit;
+
+/// The end that hyper has.
+pub(super) struct Upload<B>(Option<Arc<Mutex<State<B>>>>);
+
+/// The end that the request's future has. Dropped, it resets the stream, unless the body has ended.
+pub(super) struct UploadHandle<B>(Arc<Mutex<State<B>>>);
+
+struct State<B> {
+    /// `None` when it was taken back, or is not wanted any more.
+    body: Option<B>,
+    /// Whether a frame has been taken.
+    touched: bool,
+    stage: Stage,
+    failure: Option<Error>,
+    /// hyper's task.
+    sender: Option<Waker>,
+    /// The request's future.
+    observer: Option<Waker>,
+    /// Held while the body goes on after its response has ended.
+    permit: Option<StreamPermit<B>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its failure is the request's future to handle.
+    Watched,
+    /// Nobody watches it any more.
+    Detached,
+    /// The stream is to be reset.
+    Abandoned,
+}
+
+impl<B> Upload<B> {
+    /// No body.
+    pub(super) fn empty() -> Self {
+        Self(None)
+    }
+
+    /// A body, and the other end of it.
+    pub(super) fn new(body: B) -> (Self, UploadHandle<B>) {
+        let state = Arc::new(Mutex::new(State {
+            body: Some(body),
+            touched: false,
+            stage: Stage::Watched,
+            failure: None,
+            sender: None,
+            observer: None,
+            permit: None,
+        }));
+        (Self(Some(Arc::clone(&state))), UploadHandle(state))
+    }
+}
+
+fn lock<B>(state: &Mutex<State<B>>) -> MutexGuard<'_, State<B>> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<B> UploadHandle<B> {
+    /// The body, when nothing of it is gone.
+    pub(super) fn take_back(&self) -> Option<B> {
+        let mut state = lock(&self.0);
+        if state.touched || state.failure.is_some() { None } else { state.body.take() }
+    }
+
+    /// Ready when the body has failed.
+    pub(super) fn poll_failure(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        let mut state = lock(&self.0);
+        if let Some(error) = state.failure.take() {
+            return Poll::Ready(error);
+        }
+        if !state.observer.as_ref().is_some_and(|observer| observer.will_wake(cx.waker())) {
+            state.observer = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Lets the body go, and sends no more of it.
+    pub(super) fn stop(&self) {
+        let body = lock(&self.0).body.take();
+        drop(body);
+    }
+
+    /// Lets the body go on by itself.
+    pub(super) fn detach(self, permit: StreamPermit<B>) {
+        let mut state = lock(&self.0);
+        // hyper has let its end go already.
+        if Arc::strong_count(&self.0) > 1 {
+            state.stage = Stage::Detached;
+            state.permit = Some(permit);
+        }
+        let failed = state.failure.is_some();
+        let sender = if failed { state.sender.take() } else { None };
+        drop(state);
+        if let Some(sender) = sender {
+            sender.wake();
+        }
+    }
+}
+
+impl<B> Drop for UploadHandle<B> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0);
+        if state.stage == Stage::Detached {
+            return;
+        }
+        state.stage = Stage::Abandoned;
+        let (body, sender) = (state.body.take(), state.sender.take());
+        drop(state);
+        drop(body);
+        if let Some(sender) = sender {
+            sender.wake();
+        }
+    }
+}
+
+impl<B> Body for Upload<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(state) = &self.0 else { return Poll::Ready(None) };
+        let mut state = lock(state);
+        let state = &mut *state;
+        let unwanted = || Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the request was given up"))));
+        if state.stage == Stage::Abandoned {
+            return unwanted();
+        }
+        if let Some(body) = &mut state.body {
+            match Pin::new(body).poll_frame(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Some(Ok(frame))) => {
+                    state.touched = true;
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Poll::Ready(None) => {
+                    state.touched = true;
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    state.body = None;
+                    state.failure = Some(Error::from_body(error));
+                    if let Some(observer) = state.observer.take() {
+                        observer.wake();
+                    }
+                }
+            }
+        }
+        if state.stage == Stage::Detached && state.body.is_none() {
+            return state.failure.take().map_or_else(unwanted, |error| Poll::Ready(Some(Err(error))));
+        }
+        if !state.sender.as_ref().is_some_and(|sender| sender.will_wake(cx.waker())) {
+            state.sender = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|state| lock(state).body.as_ref().is_some_and(Body::is_end_stream))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            None => SizeHint::with_exact(0),
+            Some(state) => lock(state).body.as_ref().map_or_else(SizeHint::default, Body::size_hint),
+        }
+    }
+}
