@@ -276,6 +276,7 @@ impl Exchange {
             }
         }
         let progress = request.body().progress();
+        let connection = connection.stall_timeout(self.settings.idle_timeout);
         let response = Within::new(connection.send(request), self.limits(), progress, now);
         Ok(Attempt { response, sent })
     }

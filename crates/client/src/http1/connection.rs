@@ -53,6 +53,14 @@ impl<P> Connection<P> {
         })
     }
 
+    /// Whether heads of responses are compared with those before.
+    pub(crate) fn remember_heads(mut self: Box<Self>, remember: bool) -> Box<Self> {
+        if !remember {
+            self.reader = ResponseReader::new(Rules::for_responses()).remember_heads(false);
+        }
+        self
+    }
+
     pub(crate) fn place(&self) -> Option<&P> {
         self.place.as_ref()
     }

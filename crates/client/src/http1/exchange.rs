@@ -15,14 +15,12 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::{
-    Connection, Incoming, MAX_INTERIM, malformed,
+    Connection, Incoming, MAX_INTERIM, STALL_TIMEOUT, malformed,
     overtaken::Remainder,
     upgraded::Tunnel,
     upload::{Broken, Upload},
 };
 use crate::{alarm::Alarm, send_error::SendError};
-
-const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request on its way. Dropped, it closes the connection.
 pub(crate) struct Exchange<B, P> {

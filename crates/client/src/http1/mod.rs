@@ -19,12 +19,17 @@ mod overtaken;
 mod upgraded;
 mod upload;
 
+use std::time::Duration;
+
 use gatewright_core::{Error, ErrorKind};
 use gatewright_http1::Violation;
 
 pub(crate) use connection::Connection;
 pub(crate) use exchange::Exchange;
 pub(crate) use incoming::Incoming;
+
+/// How long an endpoint may leave the rest of a request untaken that it has answered, unless that is set.
+pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Interim responses before the final one at most.
 const MAX_INTERIM: u8 = 32;

@@ -111,7 +111,7 @@ pub(super) fn play(case: &Case) -> Played {
 fn ended(end: &End) -> Ended {
     match end {
         End::Done { cleanly: true } => Ended::Cleanly,
-        End::Done { cleanly: false } => Ended::Uncleanly,
+        End::Done { cleanly: false } | End::CutShort { .. } => Ended::Uncleanly,
         End::Refused(..) => Ended::Refused,
         End::Upgraded => Ended::Upgraded,
         _ => Ended::Other,
