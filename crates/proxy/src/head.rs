@@ -80,7 +80,7 @@ pub(crate) fn prepare(
             HeaderValue::from_str(host_of(authority))
                 .map_err(|error| Error::new(ErrorKind::BadRequest, error))?,
         ),
-        None => parts.headers.get(HOST).cloned(),
+        None => parts.headers.get(HOST).map(without_empty_port),
     };
     if found.hop_by_hop {
         hop_by_hop::remove(&mut parts.headers);
@@ -101,7 +101,14 @@ pub(crate) fn prepare(
 /// The authority without user information, which has no place in `Host` (RFC 9110, section 7.2).
 fn host_of(authority: &Authority) -> &str {
     let text = authority.as_str();
-    text.rsplit_once('@').map_or(text, |(_, host)| host)
+    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    host.strip_suffix(':').unwrap_or(host)
+}
+
+/// An empty port says nothing, and is not forwarded (RFC 3986, section 3.2.3).
+fn without_empty_port(host: &HeaderValue) -> HeaderValue {
+    let stripped = host.as_bytes().strip_suffix(b":").and_then(|host| HeaderValue::from_bytes(host).ok());
+    stripped.unwrap_or_else(|| host.clone())
 }
 
 /// Cookies that HTTP/2 split are one field in HTTP/1 (RFC 9113, section 8.2.3).

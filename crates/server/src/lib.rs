@@ -96,8 +96,6 @@
 mod accept;
 mod connection;
 mod drain;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod handle;
 mod http1;
 mod http2;

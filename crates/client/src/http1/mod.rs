@@ -12,8 +12,6 @@
 
 mod connection;
 mod exchange;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod incoming;
 mod overtaken;
 mod upgraded;
