@@ -65,6 +65,7 @@ violations! {
     OBS_FOLD = 400, "obs_fold", "A header field is folded over lines.";
     FIELD_LINE = 400, "bad_field_line", "A header line holds no colon.";
     FIELD_NAME = 400, "bad_field_name", "A header name is malformed.";
+    FIELD_VALUE = 400, "bad_field_value", "A header value is malformed, or begins or ends with white space.";
     HOST_MISSING = 400, "host_missing", "The Host header is missing.";
     HOST_DUPLICATE = 400, "host_duplicate", "There is more than one Host header.";
     HOST_MALFORMED = 400, "host_malformed", "The Host header is malformed.";
@@ -102,5 +103,4 @@ violations! {
         "The response has both Content-Length and Transfer-Encoding.";
     RESPONSE_CODING_IN_1_0 = 502, "transfer_encoding_in_http_1_0", "The response is HTTP/1.0, which knows no Transfer-Encoding.";
     SWITCHING_IN_1_0 = 502, "switching_in_http_1_0", "The response is HTTP/1.0, which knows no 101.";
-    FIELD_VALUE = 400, "bad_field_value", "A header value is malformed.";
 }

@@ -42,12 +42,6 @@ where
 pub(crate) trait Track: Send + 'static {
     /// The head of the response is there. Another response may be put in its place.
     fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>>;
-
-    /// More is asked for of the response's body.
-    fn body_wanted(&mut self) {}
-
-    /// More of the response's body has been given, and it is not over.
-    fn body_given(&mut self) {}
 }
 
 /// HTTP/1 looks at the response itself.
