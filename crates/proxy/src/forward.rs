@@ -301,6 +301,10 @@ impl Exchange {
             }
             Ok(Err(failure)) => match failure.into_parts() {
                 (error, Some(whole)) if spent.goes_again(&error, &whole, reused, index) => {
+                    if error.is_unanswered() {
+                        // It goes again without a budget too, but retries and these together are to stay within it.
+                        upstream.budget().pay();
+                    }
                     return Ok(Verdict::Again(whole));
                 }
                 (error, _) => error,

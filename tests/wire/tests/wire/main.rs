@@ -15,6 +15,7 @@ mod floods;
 mod framing;
 mod grpc;
 mod hosts;
+mod idle_connections;
 mod ids;
 mod interim;
 mod killed_origins;
