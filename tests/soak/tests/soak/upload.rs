@@ -1,0 +1,39 @@
+//! What an origin tells of the upload that it received.
+
+use std::{fmt, str::FromStr};
+
+use crate::content::{Check, Content};
+
+/// Length and hash of an upload, as the field `X-Soak-Received` says them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Received {
+    length: usize,
+    hash: u64,
+}
+
+impl Received {
+    pub(crate) fn of(check: &Check) -> Self {
+        Self { length: check.received(), hash: check.hash() }
+    }
+
+    /// What it is when all of it arrives.
+    pub(crate) fn all(content: Content) -> Self {
+        Self { length: content.length, hash: content.hash() }
+    }
+}
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:x}", self.length, self.hash)
+    }
+}
+
+impl FromStr for Received {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (length, hash) = text.split_once('-').ok_or(())?;
+        let (length, hash) = (length.parse().ok(), u64::from_str_radix(hash, 16).ok());
+        length.zip(hash).map(|(length, hash)| Self { length, hash }).ok_or(())
+    }
+}
