@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     content::Check,
-    exchange::{Exchange, When},
+    exchange::{Exchange, Route, When},
     judge::{Seen, judge},
     pieces::Message,
     reader::{Fault, Length, Reader},
@@ -176,7 +176,9 @@ async fn response(
     let mut interim = Vec::new();
     let differs = |kind: &str, details: &str| {
         // Of a client that leaves the rest may be lost.
-        if abort.is_none() {
+        if exchange.route == Route::Failing {
+            world.count("broken responses of which nothing arrived");
+        } else if abort.is_none() {
             world.differs(kind, Some(exchange), &format!("{details} {visit:?}"));
         }
         None

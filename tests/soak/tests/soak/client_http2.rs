@@ -9,7 +9,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     content::Check,
-    exchange::Exchange,
+    exchange::{Exchange, Route},
     frames,
     judge::{Seen, judge},
     reader::{Fault, Head},
@@ -20,6 +20,8 @@ use crate::{
 /// Makes the visit over `socket`.
 pub(crate) async fn visit(world: Arc<World>, visit: Visit, socket: Socket) {
     let mut builder = h2::client::Builder::new();
+    // A client that reads slowly must not take small frames for a flood: origins send them, one a chunk.
+    builder.data_frame_budget(usize::MAX);
     if let Some(window) = visit.window {
         builder.initial_window_size(window);
     }
@@ -61,7 +63,9 @@ async fn exchanged(world: &World, visit: &Visit, exchange: &Exchange, send: Send
     let abort = visit.abort_in(exchange.number);
     let mut check = Check::of(exchange.answer.content);
     let failed = |error: h2::Error| {
-        if abort.is_none() {
+        if exchange.route == Route::Failing && error.is_reset() {
+            world.count("broken responses of which nothing arrived");
+        } else if abort.is_none() {
             world.differs("an HTTP/2 stream failed", Some(exchange), &format!("{error:?} {visit:?}"));
         }
     };

@@ -41,6 +41,7 @@ async fn serve(stream: TcpStream, world: Arc<World>) {
                 match answer(&world, &exchange, &head, length, &mut reader, &mut writing).await {
                     After::GoOn => {}
                     After::Close => break,
+                    After::Drop => return,
                     After::Reset => {
                         let stream = reader.into_inner().unsplit(writing);
                         let _ = stream.set_zero_linger();
@@ -67,6 +68,8 @@ async fn serve(stream: TcpStream, world: Arc<World>) {
 enum After {
     GoOn,
     Close,
+    /// Without another read.
+    Drop,
     Reset,
 }
 
@@ -191,7 +194,8 @@ async fn answer(
             if pause > 0 {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
-            After::Close
+            // What comes meanwhile is answered with a reset, or is never read.
+            if exchange.rng(6).bool() { After::Close } else { After::Drop }
         }
         (Ok(()), Ending::Kept) if ends_connection(exchange, failure) => After::Close,
         (Ok(()), Ending::Kept) => After::GoOn,
@@ -223,7 +227,9 @@ fn response(exchange: &Exchange, received: Option<Received>, failure: Option<Fai
     if let Some(received) = received {
         head += &format!("X-Soak-Received: {received}\r\n");
     }
-    if matches!(answer.ending, Ending::Announced) {
+    // Where the response has no body, its end would tell nothing of the connection's.
+    let ends_unsaid = matches!(answer.framing, Framing::UntilClose) && exchange.is_bodiless() && !unavailable;
+    if matches!(answer.ending, Ending::Announced) || ends_unsaid {
         head += "Connection: close\r\n";
     }
     let body = answer.content.bytes();

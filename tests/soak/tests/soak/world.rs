@@ -22,11 +22,11 @@ pub(crate) struct World {
 #[derive(Debug, Default)]
 struct Found {
     counts: BTreeMap<String, u64>,
-    differences: Vec<String>,
+    differences: BTreeMap<String, Vec<String>>,
 }
 
-/// The most differences that are kept to be printed.
-const SHOWN: usize = 25;
+/// The most differences of a kind that are kept to be printed.
+const SHOWN: usize = 5;
 
 impl World {
     pub(crate) fn new(seed: u64, until: Instant) -> Self {
@@ -54,8 +54,9 @@ impl World {
     pub(crate) fn differs(&self, kind: &str, exchange: Option<&Exchange>, details: &str) {
         self.count(&format!("DIFFERENCE: {kind}"));
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.differences.len() < SHOWN {
-            found.differences.push(format!("seed {}: {kind}: {details}\n    {exchange:?}", self.seed));
+        let same = found.differences.entry(kind.to_owned()).or_default();
+        if same.len() < SHOWN {
+            same.push(format!("seed {}: {kind}: {details}\n    {exchange:?}", self.seed));
         }
     }
 
@@ -73,6 +74,7 @@ impl World {
         for (what, count) in &found.counts {
             println!("{count:>9}  {what}");
         }
-        (!found.differences.is_empty()).then(|| found.differences.join("\n"))
+        let lines: Vec<_> = found.differences.values().flatten().map(String::as_str).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }
