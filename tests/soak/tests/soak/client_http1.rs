@@ -1,6 +1,6 @@
 //! An HTTP/1 client: pipelined requests in any pieces, responses read byte by byte in their order.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use harness::{PATIENCE, Socket};
 use tokio::{
@@ -34,25 +34,12 @@ enum End {
 pub(crate) async fn visit(world: Arc<World>, visit: Visit, socket: Socket) {
     let (reading, mut writing) = tokio::io::split(socket);
     let mut reader = Reader::new(reading, visit.read_size, visit.reads_slowly);
-    let permits = Semaphore::new(visit.depth);
     let (heard, hears) = watch::channel(0);
     let all = async {
-        let end = tokio::select! {
-            end = read(&world, &visit, &mut reader, &permits, &heard) => end,
-            abort = write(&world, &visit, &mut writing, &permits, hears) => match abort {
-                Some(abort) => End::Left(abort),
-                None => End::Broken,
-            },
-        };
+        let end = exchanges(&world, &visit, &mut reader, &mut writing, &heard, hears).await;
         match end {
-            End::Answered => {
+            End::Answered | End::Announced => {
                 let _ = writing.shutdown().await;
-                if let Err(fault @ Fault::Malformed(_)) = reader.end().await {
-                    world.differs("bytes follow the last response", None, &format!("{fault:?} {visit:?}"));
-                }
-                false
-            }
-            End::Announced => {
                 if let Err(fault @ Fault::Malformed(_)) = reader.end().await {
                     world.differs("bytes follow the last response", None, &format!("{fault:?} {visit:?}"));
                 }
@@ -65,7 +52,7 @@ pub(crate) async fn visit(world: Arc<World>, visit: Visit, socket: Socket) {
             End::Broken => true,
         }
     };
-    match tokio::time::timeout(PATIENCE * 2, all).await {
+    match tokio::time::timeout(PATIENCE, all).await {
         Ok(false) => {}
         Ok(true) => reader.into_inner().unsplit(writing).reset(),
         Err(_) => {
@@ -76,8 +63,36 @@ pub(crate) async fn visit(world: Arc<World>, visit: Visit, socket: Socket) {
     }
 }
 
-/// Writes the requests, no more at once than may be, and then waits for ever. Ends when the client leaves; `None` when
-/// the gateway takes no more and does not answer either.
+/// Writes requests and reads responses, until all has been said or nothing more can be.
+async fn exchanges(
+    world: &World,
+    visit: &Visit,
+    reader: &mut Reader<ReadHalf<Socket>>,
+    writing: &mut WriteHalf<Socket>,
+    heard: &watch::Sender<u64>,
+    hears: watch::Receiver<u64>,
+) -> End {
+    let permits = Semaphore::new(visit.depth);
+    let mut reading = pin!(read(world, visit, reader, &permits, heard));
+    let mut writing = pin!(write(world, visit, writing, &permits, hears));
+    let mut written = false;
+    let end = loop {
+        tokio::select! {
+            end = &mut reading => break end,
+            abort = &mut writing, if !written => match abort {
+                Some(abort) => return End::Left(abort),
+                None => written = true,
+            },
+        }
+    };
+    // An early response does not end the upload.
+    if !written && matches!(end, End::Answered) {
+        writing.await;
+    }
+    end
+}
+
+/// Writes the requests, no more at once than may be, until the client leaves, if it does.
 async fn write(
     world: &World,
     visit: &Visit,
@@ -117,7 +132,7 @@ async fn write(
             break;
         }
     }
-    std::future::pending().await
+    None
 }
 
 async fn read(
@@ -142,7 +157,8 @@ async fn read(
             return End::Broken;
         }
         let left = visit.exchanges().end - number - 1;
-        if seen.head.has_option("connection", "close") {
+        let keeps = seen.head.has_option("connection", "keep-alive") || visit.protocol != Protocol::Http10;
+        if seen.head.has_option("connection", "close") || !keeps {
             if left > 0 {
                 world.count("connections whose end was announced");
             }
@@ -195,7 +211,9 @@ async fn response(
                 world.count("connections that ended after an early response");
                 return None;
             }
-            Err(Fault::Ended(error)) => return differs("the connection broke before a response", &format!("{error:?}")),
+            Err(Fault::Ended(error)) => {
+                return differs("the connection broke before a response", &format!("{error:?}"));
+            }
             Err(Fault::Malformed(what)) => {
                 world.differs("a response's head is malformed", Some(exchange), &format!("{what} {visit:?}"));
                 return None;
@@ -219,7 +237,9 @@ async fn response(
     let mut check = Check::of(exchange.answer.content);
     let length = match head.length() {
         _ if exchange.method == "HEAD" || matches!(status, 204 | 304) => Ok(Length::Known(0)),
-        Ok(None) if head.has_option("connection", "close") => Ok(Length::UntilClose),
+        Ok(None) if head.has_option("connection", "close") && !head.has_option("connection", "keep-alive") => {
+            Ok(Length::UntilClose)
+        }
         Ok(None) => return differs("a response without a framing", &format!("{head:?}")),
         Ok(Some(length)) => Ok(length),
         Err(fault) => Err(fault),
@@ -247,7 +267,8 @@ async fn response(
 
 /// Whether the exchange before this one was answered early, so that the gateway may have closed after it.
 fn early_before(world: &World, visit: &Visit, exchange: &Exchange) -> bool {
-    exchange.number > visit.exchanges().start && world.exchange(exchange.number - 1).answer.when != When::AfterAll
+    exchange.number > visit.exchanges().start
+        && world.exchange(exchange.number - 1).answer.when != When::AfterAll
 }
 
 fn request(visit: &Visit, exchange: &Exchange) -> Message {
@@ -261,6 +282,9 @@ fn request(visit: &Visit, exchange: &Exchange) -> Message {
     if visit.takes_trailers && visit.protocol == Protocol::Http11 {
         head += "TE: trailers\r\nConnection: TE\r\n";
     }
+    if visit.asks_to_keep {
+        head += "Connection: keep-alive\r\n";
+    }
     let mut rng = exchange.rng(4);
     let mut message = Message::default();
     let Some(upload) = &exchange.upload else {
@@ -269,6 +293,7 @@ fn request(visit: &Visit, exchange: &Exchange) -> Message {
         return message;
     };
     head += &match upload.chunks {
+        Some(_) if upload.trailers => "Trailer: X-Soak-Trailer\r\nTransfer-Encoding: chunked\r\n".to_owned(),
         Some(_) => "Transfer-Encoding: chunked\r\n".to_owned(),
         None => format!("Content-Length: {}\r\n", upload.content.length),
     };
@@ -282,7 +307,11 @@ fn request(visit: &Visit, exchange: &Exchange) -> Message {
         Some(chunks) => {
             chunks.encode(&mut rng, &body, &mut message.bytes);
             message.end = message.bytes.len();
-            message.bytes.extend_from_slice(b"0\r\n\r\n");
+            message.bytes.extend_from_slice(b"0\r\n");
+            if let Some(trailer) = exchange.upload_trailer() {
+                message.bytes.extend_from_slice(format!("X-Soak-Trailer: {trailer}\r\n").as_bytes());
+            }
+            message.bytes.extend_from_slice(b"\r\n");
         }
         None => {
             message.bytes.extend_from_slice(&body);

@@ -38,7 +38,7 @@ pub(crate) async fn visit(world: Arc<World>, visit: Visit, socket: Socket) {
         streams.spawn(async move {
             let exchange = world.exchange(number);
             let exchanged = exchanged(&world, &visit, &exchange, send);
-            if tokio::time::timeout(PATIENCE * 2, exchanged).await.is_err() {
+            if tokio::time::timeout(PATIENCE, exchanged).await.is_err() {
                 world.differs("an HTTP/2 stream hangs", Some(&exchange), &format!("{visit:?}"));
             }
             drop(permit);
@@ -123,9 +123,12 @@ async fn upload(exchange: &Exchange, mut stream: SendStream<Bytes>, abort: Optio
     }
     let chunks = upload.chunks.unwrap_or(crate::pieces::Chunks::One);
     // An origin may answer before it has all of it: then the rest is not wanted.
-    let sent = frames::send(&mut stream, body, chunks, !leaves, &mut rng).await;
+    let trailer = exchange.upload_trailer().filter(|_| !leaves);
+    let sent = frames::send(&mut stream, body, chunks, !leaves && trailer.is_none(), &mut rng).await;
     if leaves && sent.is_some() {
         stream.send_reset(Reason::CANCEL);
+    } else if sent.is_some() {
+        frames::end(&mut stream, trailer);
     }
 }
 

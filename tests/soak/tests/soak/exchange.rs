@@ -41,6 +41,8 @@ pub(crate) struct Upload {
     pub(crate) content: Content,
     /// With a length when there are none.
     pub(crate) chunks: Option<Chunks>,
+    /// With chunks only.
+    pub(crate) trailers: bool,
     pub(crate) expects_continue: bool,
     pub(crate) pieces: Pieces,
 }
@@ -67,7 +69,9 @@ pub(crate) enum Framing {
     Chunked(Chunks),
     UntilClose,
     /// HTTP/1.0, with a length or without.
-    Old { length: bool },
+    Old {
+        length: bool,
+    },
 }
 
 /// When the origin answers an upload.
@@ -165,6 +169,12 @@ impl Exchange {
         told.then(|| format!("trailer-{:x}", self.seed))
     }
 
+    /// The value of the trailer that the request ends with.
+    pub(crate) fn upload_trailer(&self) -> Option<String> {
+        let told = self.upload.as_ref().is_some_and(|upload| upload.trailers);
+        told.then(|| format!("upload-{:x}", self.seed))
+    }
+
     /// Random numbers of its own, for what happens while it is under way.
     pub(crate) fn rng(&self, purpose: u64) -> Rng {
         Rng::with_seed(mix(self.seed ^ purpose))
@@ -187,10 +197,12 @@ impl Route {
 impl Upload {
     fn random(rng: &mut Rng, visit: &Visit) -> Self {
         let content = Content { seed: rng.u64(..), length: size(rng) };
+        let chunked = visit.protocol != Protocol::Http10 && rng.bool();
         let http11 = visit.protocol == Protocol::Http11;
         Self {
             content,
-            chunks: (visit.protocol != Protocol::Http10 && rng.bool()).then(|| Chunks::random(rng, content.length)),
+            chunks: chunked.then(|| Chunks::random(rng, content.length)),
+            trailers: chunked && rng.u32(..4) == 0,
             expects_continue: http11 && content.length > 0 && rng.u32(..10) == 0,
             pieces: Pieces::random(rng),
         }

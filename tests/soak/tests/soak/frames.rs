@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use fastrand::Rng;
 use h2::SendStream;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::pieces::Chunks;
 
@@ -36,6 +36,14 @@ pub(crate) async fn send(
         }
     }
     Some(())
+}
+
+/// Sends trailers with this value, if there are to be some.
+pub(crate) fn end(stream: &mut SendStream<Bytes>, trailer: Option<String>) -> Option<()> {
+    let Some(trailer) = trailer else { return Some(()) };
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-soak-trailer", HeaderValue::from_str(&trailer).ok()?);
+    stream.send_trailers(trailers).ok()
 }
 
 /// Trailers as names and values.

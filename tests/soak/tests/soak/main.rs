@@ -63,7 +63,7 @@ fn run_size() -> Size {
 }
 
 /// Visits at the same time.
-const CLIENTS: usize = 16;
+const CLIENTS: usize = 32;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_body_arrives_whole_and_for_its_own_request() {
@@ -106,6 +106,8 @@ async fn each_body_arrives_whole_and_for_its_own_request() {
     }
     reloading.abort();
     println!("{} visits in {:?}", next.load(Ordering::Relaxed), start.elapsed());
+    let said = under_test.gateway.stderr();
+    assert!(!said.contains("panicked"), "{said}");
     let differences = world.report();
     assert!(differences.is_none(), "GATEWRIGHT_SEED={seed}\n{}", differences.unwrap_or_default());
     assert!(world.counted(WHOLE) > 0 && world.counted(CONFIRMED) > 0, "nothing arrived");

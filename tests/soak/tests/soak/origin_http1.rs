@@ -13,7 +13,7 @@ use crate::{
     exchange::{Ending, Exchange, Failure, Framing, When},
     pieces::Message,
     reader::{Fault, Head, Length, Reader},
-    upload::Received,
+    upload::{Received, received},
     world::World,
 };
 
@@ -109,7 +109,8 @@ async fn answer(
         world.differs("a request with a body was sent twice", Some(exchange), "");
     }
     let failure = exchange.answer.failure.filter(|failure| {
-        let always = matches!(failure, Failure::CutShort { .. }) || exchange.route == crate::exchange::Route::Failing;
+        let always =
+            matches!(failure, Failure::CutShort { .. }) || exchange.route == crate::exchange::Route::Failing;
         always || before == 0
     });
     if failure == Some(Failure::NoResponse) {
@@ -168,16 +169,16 @@ async fn answer(
         tokio::join!(reading, writing)
     };
     match read {
-        Ok(_) if check.is_exact() => {
+        Ok(trailers) if check.is_exact() => {
             if exchange.upload.is_some() {
-                world.count("uploads that arrived whole");
+                received(world, exchange, &trailers);
             }
         }
         Err(Fault::Ended(_)) if check.differs_at().is_none() => {
             world.count("uploads that arrived cut short");
             return After::Close;
         }
-        Ok(_) | Err(_) => {
+        read @ (Ok(_) | Err(_)) => {
             let details = format!(
                 "{read:?}, {} of {} bytes, first difference at {:?}",
                 check.received(),
@@ -215,7 +216,7 @@ fn response(exchange: &Exchange, received: Option<Received>, failure: Option<Fai
     let out = &mut message.bytes;
     let unavailable = failure == Some(Failure::Unavailable);
     let is_old = matches!(answer.framing, Framing::Old { .. }) && !unavailable;
-    if !is_old {
+    if !is_old && !unavailable {
         for status in &answer.interim {
             let line = format!("HTTP/1.1 {status} Wait\r\nLink: </{}>; rel=preload\r\n\r\n", exchange.number);
             out.extend_from_slice(line.as_bytes());

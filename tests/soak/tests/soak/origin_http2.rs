@@ -4,8 +4,8 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use fastrand::Rng;
-use h2::{RecvStream, SendStream, server::SendResponse};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use h2::{RecvStream, server::SendResponse};
+use http::{Request, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
@@ -16,7 +16,7 @@ use crate::{
     exchange::{Exchange, Framing, When},
     frames,
     pieces::Chunks,
-    upload::Received,
+    upload::{Received, received},
     world::World,
 };
 
@@ -109,11 +109,12 @@ async fn receive(
             }
         }
     };
-    let whole = ended && body.trailers().await.is_ok();
+    let trailers = if ended { body.trailers().await.ok() } else { None };
+    let whole = trailers.is_some();
     begin.take().map(|begin| begin.send(whole.then(|| Received::of(&check))));
     if check.is_exact() && whole {
         if exchange.upload.is_some() {
-            world.count("uploads that arrived whole");
+            received(world, exchange, &frames::fields(trailers.flatten()));
         }
     } else if whole || check.differs_at().is_some() {
         let details = format!(
@@ -154,12 +155,5 @@ async fn send(exchange: &Exchange, received: Option<Received>, mut respond: Send
     };
     let body = Bytes::from(answer.content.bytes());
     frames::send(&mut stream, body, chunks, trailer.is_none(), &mut rng).await?;
-    end(&mut stream, trailer)
-}
-
-fn end(stream: &mut SendStream<Bytes>, trailer: Option<String>) -> Option<()> {
-    let Some(trailer) = trailer else { return Some(()) };
-    let mut trailers = HeaderMap::new();
-    trailers.insert("x-soak-trailer", HeaderValue::from_str(&trailer).ok()?);
-    stream.send_trailers(trailers).ok()
+    frames::end(&mut stream, trailer)
 }

@@ -46,7 +46,8 @@ impl Chunks {
     pub(crate) fn encode(self, rng: &mut Rng, mut body: &[u8], out: &mut Vec<u8>) {
         while !body.is_empty() {
             let (chunk, rest) = body.split_at(self.next(rng, body.len()));
-            let size = if rng.bool() { format!("{:x}\r\n", chunk.len()) } else { format!("{:X}\r\n", chunk.len()) };
+            let size =
+                if rng.bool() { format!("{:x}\r\n", chunk.len()) } else { format!("{:X}\r\n", chunk.len()) };
             out.extend_from_slice(size.as_bytes());
             out.extend_from_slice(chunk);
             out.extend_from_slice(b"\r\n");

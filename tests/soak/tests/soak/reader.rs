@@ -152,7 +152,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             },
             Length::Chunked => loop {
                 let line = self.line().await?;
-                let digits = line.len() <= 16 && !line.is_empty() && line.bytes().all(|b| b.is_ascii_hexdigit());
+                let digits =
+                    line.len() <= 16 && !line.is_empty() && line.bytes().all(|b| b.is_ascii_hexdigit());
                 let Some(size) = usize::from_str_radix(&line, 16).ok().filter(|_| digits) else {
                     let line = shown(line.as_bytes());
                     return malformed(format!("no chunk size after {} bytes: {line:?}", check.received()));

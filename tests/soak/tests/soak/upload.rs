@@ -2,7 +2,22 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::content::{Check, Content};
+use crate::{
+    content::{Check, Content},
+    exchange::Exchange,
+    world::World,
+};
+
+/// Notes that all of an upload has come, with these trailers.
+pub(crate) fn received(world: &World, exchange: &Exchange, trailers: &[(String, String)]) {
+    let trailer = trailers.iter().find(|(name, _)| name == "x-soak-trailer").map(|(_, value)| value.clone());
+    if trailer == exchange.upload_trailer() {
+        world.count("uploads that arrived whole");
+    } else {
+        let kind = format!("an upload's trailers differ on {}", exchange.route.name());
+        world.differs(&kind, Some(exchange), &format!("{trailers:?}"));
+    }
+}
 
 /// Length and hash of an upload, as the field `X-Soak-Received` says them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

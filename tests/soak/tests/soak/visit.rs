@@ -13,6 +13,8 @@ pub(crate) struct Visit {
     pub(crate) number: u64,
     pub(crate) protocol: Protocol,
     pub(crate) tls: bool,
+    /// Whether it asks for the connection to be kept, where it has to ask.
+    pub(crate) asks_to_keep: bool,
     /// How many requests it sends.
     pub(crate) requests: u64,
     /// How many requests may be under way at once.
@@ -75,12 +77,18 @@ impl Visit {
             Protocol::Http2 => rng.u32(100..70_000),
             Protocol::Http10 | Protocol::Http11 => 4096,
         };
+        let asks_to_keep = protocol == Protocol::Http10 && rng.bool();
         Self {
             number,
             protocol,
             tls: rng.u32(..4) == 0,
-            requests: if protocol == Protocol::Http10 { 1 } else { rng.u64(1..=40) },
-            depth: rng.usize(1..=8),
+            asks_to_keep,
+            requests: match protocol {
+                Protocol::Http10 if asks_to_keep => rng.u64(1..=8),
+                Protocol::Http10 => 1,
+                Protocol::Http11 | Protocol::Http2 => rng.u64(1..=40),
+            },
+            depth: if protocol == Protocol::Http10 { 1 } else { rng.usize(1..=8) },
             read_size,
             reads_slowly: rng.u32(..6) == 0,
             window: (rng.u32(..4) == 0).then_some(window),
