@@ -185,11 +185,6 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Ok(())
     }
 
-    /// Waits for what comes next. False when it is the connection's end.
-    pub(crate) async fn more_or_end(&mut self) -> bool {
-        !self.buffer.is_empty() || self.fill().await.unwrap_or(false)
-    }
-
     /// Waits for the connection's end; what comes before it is an error.
     pub(crate) async fn end(&mut self) -> Read<()> {
         if self.buffer.is_empty() && !self.fill().await? {
