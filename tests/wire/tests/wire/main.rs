@@ -30,6 +30,7 @@ mod streaming;
 mod tls;
 mod upgrades;
 mod versions;
+mod waits;
 mod websocket;
 
 /// Whether the long run is asked for.
