@@ -12,7 +12,8 @@ const NAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-o
 pub fn is_one(name: &str) -> bool {
     let fold = |byte: u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte };
     // Most names are too long or too short, and are not looked at.
-    matches!(name.len(), 13 | 17 | 22)
+    name.starts_with('x')
+        && matches!(name.len(), 13 | 17 | 22)
         && NAMES.iter().any(|known| name.len() == known.len() && name.bytes().map(fold).eq(known.bytes()))
 }
 

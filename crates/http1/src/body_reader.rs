@@ -38,16 +38,14 @@ impl BodyLength {
 
 /// Where in its body a message stands.
 #[derive(Debug)]
-pub struct BodyReader {
-    state: State,
-    rules: Rules,
-}
+pub struct BodyReader(State);
 
 #[derive(Debug)]
 enum State {
     Length(u64),
     Chunks(Chunks),
-    Trailers(Trailers),
+    /// Nothing is held before a section has begun that is not empty.
+    Trailers(Option<Box<Trailers>>),
     UntilClose,
     Ended,
 }
@@ -68,14 +66,13 @@ pub enum Piece {
 impl BodyReader {
     /// A reader at the start of a body.
     #[inline]
-    pub fn new(length: BodyLength, rules: &Rules) -> Self {
-        let state = match length {
+    pub fn new(length: BodyLength) -> Self {
+        Self(match length {
             BodyLength::None => State::Ended,
             BodyLength::Known(length) => State::Length(length),
-            BodyLength::Chunked => State::Chunks(Chunks::new(rules)),
+            BodyLength::Chunked => State::Chunks(Chunks::new()),
             BodyLength::UntilClose => State::UntilClose,
-        };
-        Self { state, rules: *rules }
+        })
     }
 
     /// Takes what comes next out of what was `received`. The data of chunks that are small is moved together.
@@ -83,23 +80,23 @@ impl BodyReader {
     /// # Errors
     ///
     /// The body breaks a rule. The reader is not asked again.
-    pub fn next(&mut self, received: &mut BytesMut) -> Result<Piece, Violation> {
+    pub fn next(&mut self, received: &mut BytesMut, rules: &Rules) -> Result<Piece, Violation> {
         loop {
-            match &mut self.state {
+            match &mut self.0 {
                 State::Length(left) if received.is_empty() => return Ok(Piece::More(*left)),
                 State::Length(left) => {
                     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(received.len());
                     *left -= taken as u64;
                     if *left == 0 {
-                        self.state = State::Ended;
+                        self.0 = State::Ended;
                     }
                     return Ok(Piece::Data(received.split_to(taken).freeze()));
                 }
                 State::Chunks(chunks) if received.is_empty() => return Ok(Piece::More(chunks.left())),
                 State::Chunks(chunks) => {
-                    let Decoded { before, data, used } = chunks.decode(received)?;
+                    let Decoded { before, data, used } = chunks.decode(received, rules)?;
                     if chunks.is_done() {
-                        self.state = State::Trailers(Trailers::default());
+                        self.0 = State::Trailers(None);
                     }
                     received.advance(before);
                     if data > 0 {
@@ -109,12 +106,20 @@ impl BodyReader {
                         return Ok(Piece::Data(data));
                     }
                 }
+                State::Trailers(None) if received.starts_with(b"\r\n") => {
+                    received.advance(2);
+                    self.0 = State::Ended;
+                }
+                State::Trailers(None) if received.len() < 2 && b"\r\n".starts_with(received) => {
+                    return Ok(Piece::More(0));
+                }
                 State::Trailers(trailers) => {
-                    let Some((length, fields)) = trailers.advance(received, &self.rules)? else {
+                    let trailers = trailers.get_or_insert_default();
+                    let Some((length, fields)) = trailers.advance(received, rules)? else {
                         return Ok(Piece::More(0));
                     };
                     let section = received.split_to(length).freeze();
-                    self.state = State::Ended;
+                    self.0 = State::Ended;
                     if fields.is_empty() {
                         return Ok(Piece::End);
                     }
@@ -131,35 +136,30 @@ impl BodyReader {
 
     /// Passes an end without trailers that has come together with the last data, so that it is known with it.
     fn pass_plain_end(&mut self, received: &mut BytesMut) {
-        if let State::Trailers(_) = self.state
+        if let State::Trailers(_) = self.0
             && received.starts_with(b"\r\n")
         {
             received.advance(2);
-            self.state = State::Ended;
+            self.0 = State::Ended;
         }
-    }
-
-    /// The rules that it was made with.
-    pub fn rules(&self) -> &Rules {
-        &self.rules
     }
 
     /// Notes that the connection has ended. Whether the body ends with it.
     pub fn close(&mut self) -> bool {
-        if let State::UntilClose = self.state {
-            self.state = State::Ended;
+        if let State::UntilClose = self.0 {
+            self.0 = State::Ended;
         }
         self.is_ended()
     }
 
     /// Whether all of it has been taken. No bytes after it are touched.
     pub fn is_ended(&self) -> bool {
-        matches!(self.state, State::Ended)
+        matches!(self.0, State::Ended)
     }
 
     /// Whether data may follow. No more does when only trailers and the end can.
     pub fn has_more_data(&self) -> bool {
-        match &self.state {
+        match &self.0 {
             State::Length(_) | State::UntilClose | State::Chunks(_) => true,
             State::Trailers(_) | State::Ended => false,
         }
@@ -167,7 +167,7 @@ impl BodyReader {
 
     /// How many bytes of data are left, where that is known.
     pub fn left(&self) -> Option<u64> {
-        match self.state {
+        match self.0 {
             State::Length(left) => Some(left),
             State::Ended => Some(0),
             _ => None,

@@ -17,8 +17,6 @@ const MOVED: usize = 512;
 pub(crate) struct Chunks {
     at: Place,
     extensions: u32,
-    max_extensions: u32,
-    lenient: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,8 +88,8 @@ impl Place {
 }
 
 impl Chunks {
-    pub(crate) fn new(rules: &Rules) -> Self {
-        Self { at: START, extensions: 0, max_extensions: rules.max_extensions, lenient: rules.lenient }
+    pub(crate) const fn new() -> Self {
+        Self { at: START, extensions: 0 }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -107,11 +105,11 @@ impl Chunks {
     }
 
     /// Goes on with `bytes`, which are new each time. Moves the data of small chunks together.
-    pub(crate) fn decode(&mut self, bytes: &mut [u8]) -> Result<Decoded, Violation> {
+    pub(crate) fn decode(&mut self, bytes: &mut [u8], rules: &Rules) -> Result<Decoded, Violation> {
         let (mut before, mut end, mut used) = (0, 0, 0);
         while used < bytes.len() && self.at != Place::Done {
             let Place::Data { left } = self.at else {
-                used += self.step(&bytes[used..])?;
+                used += self.step(&bytes[used..], rules)?;
                 continue;
             };
             let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - used);
@@ -133,7 +131,7 @@ impl Chunks {
     }
 
     /// Takes at least one byte of `bytes`, which are not empty, and no data.
-    fn step(&mut self, bytes: &[u8]) -> Result<usize, Violation> {
+    fn step(&mut self, bytes: &[u8], rules: &Rules) -> Result<usize, Violation> {
         let byte = bytes[0];
         if self.at == START
             && let Some((size, length)) = plain_size(bytes)
@@ -147,15 +145,15 @@ impl Chunks {
                 (Some(digit), _) => Place::Size { digits: digits + 1, size: size << 4 | u64::from(digit) },
                 (None, b'\r') if digits > 0 => Place::SizeLf { size },
                 (None, b';') if digits > 0 => {
-                    let part = if self.lenient { Part::Any } else { Part::BeforeName };
+                    let part = if rules.lenient { Part::Any } else { Part::BeforeName };
                     Place::Extension { part, length: 1, size }
                 }
-                (None, b' ' | b'\t') if digits > 0 && self.lenient => {
+                (None, b' ' | b'\t') if digits > 0 && rules.lenient => {
                     Place::Extension { part: Part::Padding, length: 1, size }
                 }
                 _ => return Err(Violation::CHUNK_SIZE),
             },
-            Place::Extension { part, length, size } => return self.extension(bytes, part, length, size),
+            Place::Extension { part, length, size } => return self.extension(bytes, part, length, size, rules),
             Place::SizeLf { size } => match byte {
                 b'\n' => Place::after_size(size)?,
                 _ => return Err(Violation::CHUNK_SIZE),
@@ -179,11 +177,12 @@ impl Chunks {
         mut part: Part,
         mut length: u16,
         size: u64,
+        rules: &Rules,
     ) -> Result<usize, Violation> {
         for (at, byte) in bytes.iter().enumerate() {
             if *byte == b'\r' && part.may_end() {
                 self.extensions = self.extensions.saturating_add(u32::from(length));
-                if self.extensions > self.max_extensions {
+                if self.extensions > rules.max_extensions {
                     return Err(Violation::CHUNK_EXTENSIONS_TOO_LONG);
                 }
                 self.at = Place::SizeLf { size };
@@ -256,13 +255,13 @@ mod tests {
 
     /// Decodes bytes that come in these pieces. Gives the data and how many bytes were used.
     fn decode(rules: &Rules, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Violation> {
-        let mut chunks = Chunks::new(rules);
+        let mut chunks = Chunks::new();
         let (mut data, mut used) = (Vec::new(), 0);
         for piece in bytes.chunks(piece) {
             let mut piece = piece.to_vec();
             let mut rest = &mut piece[..];
             while !rest.is_empty() && !chunks.is_done() {
-                let decoded = chunks.decode(rest)?;
+                let decoded = chunks.decode(rest, rules)?;
                 data.extend_from_slice(&rest[decoded.before..decoded.before + decoded.data]);
                 used += decoded.used;
                 rest = &mut rest[decoded.used..];

@@ -31,12 +31,12 @@
 //!
 //! let mut received = BytesMut::from("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
 //! let mut reader = ResponseReader::new(Rules::for_responses());
-//! let head = reader.read(&mut received, HeaderMap::new()).expect("sound").expect("whole");
+//! let head = reader.read(&mut received, HeaderMap::new).expect("sound").expect("whole");
 //!
-//! let mut body = BodyReader::new(head.body(false), reader.rules());
+//! let mut body = BodyReader::new(head.body(false));
 //! let mut writer = BodyWriter::new(Framing::Chunked);
 //! let mut out = WriteBuffer::default();
-//! while let Piece::Data(data) = body.next(&mut received).expect("sound") {
+//! while let Piece::Data(data) = body.next(&mut received, reader.rules()).expect("sound") {
 //!     writer.data(&mut out, data).expect("chunks have no length to keep to");
 //! }
 //! writer.end(&mut out, None).expect("chunks have no length to keep to");

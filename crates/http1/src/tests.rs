@@ -25,7 +25,7 @@ fn read_all<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, remember: bool) -> (
         loop {
             if let Some(reading) = &mut body {
                 let last = messages.last_mut().expect("a body follows a head");
-                match reading.next(&mut received) {
+                match reading.next(&mut received, reader.rules()) {
                     Err(violation) => return (messages, Some(violation)),
                     Ok(Piece::More(_)) => break,
                     Ok(Piece::Data(data)) => {
@@ -46,7 +46,7 @@ fn read_all<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, remember: bool) -> (
                 Ok(None) => break,
                 Err(refusal) => return (messages, Some(refusal.violation())),
             };
-            body = Some(BodyReader::new(head.body, reader.rules()));
+            body = Some(BodyReader::new(head.body));
             let (parts, ()) = request.into_parts();
             let request = (parts.method, parts.uri, parts.version, parts.headers);
             messages.push(Read { head, request, body: Vec::new(), trailers: None, whole: false });
@@ -191,7 +191,7 @@ fn a_head_is_scanned_once_however_slowly_it_comes() {
 fn framing_fields_in_trailers_are_refused_from_clients_and_dropped_from_endpoints() {
     let section = b"0\r\ncontent-length: 5\r\nhost: a\r\nx-sum: 1\r\n\r\n";
     let next =
-        |rules: &Rules| BodyReader::new(BodyLength::Chunked, rules).next(&mut BytesMut::from(&section[..]));
+        |rules: &Rules| BodyReader::new(BodyLength::Chunked).next(&mut BytesMut::from(&section[..]), rules);
     assert_eq!(next(&Rules::default()), Err(Violation::TRAILER));
     let Ok(Piece::Trailers(trailers)) = next(&Rules::for_responses()) else { panic!("there are trailers") };
     assert_eq!((trailers.len(), &trailers["x-sum"]), (1, &http::HeaderValue::from_static("1")));
@@ -201,8 +201,8 @@ fn framing_fields_in_trailers_are_refused_from_clients_and_dropped_from_endpoint
 fn chunks_of_one_byte_come_out_together() {
     let stream = [&b"1\r\nx\r\n".repeat(1000)[..], b"0\r\n\r\nGET"].concat();
     let mut received = BytesMut::from(&stream[..]);
-    let mut body = BodyReader::new(BodyLength::Chunked, &Rules::default());
-    assert_eq!(body.next(&mut received), Ok(Piece::Data(vec![b'x'; 1000].into())));
+    let mut body = BodyReader::new(BodyLength::Chunked);
+    assert_eq!(body.next(&mut received, &Rules::default()), Ok(Piece::Data(vec![b'x'; 1000].into())));
     assert!(body.is_ended(), "the end came with the data");
     assert_eq!(received, "GET");
 }

@@ -40,7 +40,7 @@ fn read(stream: &[u8], piece: usize, remember: bool) -> Read {
         loop {
             let before = received.len();
             if let Some(reading) = &mut body {
-                let next = reading.next(&mut received);
+                let next = reading.next(&mut received, reader.rules());
                 read.taken += before - received.len();
                 match next {
                     Err(_) => {
@@ -58,7 +58,7 @@ fn read(stream: &[u8], piece: usize, remember: bool) -> Read {
                 Ok(Some((head, _))) => {
                     read.taken += before - received.len();
                     read.heads += 1;
-                    body = Some(BodyReader::new(head.body, reader.rules()));
+                    body = Some(BodyReader::new(head.body));
                 }
                 Err(_) => {
                     read.refused = true;

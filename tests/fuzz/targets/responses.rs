@@ -42,7 +42,7 @@ fn read(stream: &[u8], piece: usize, remember: bool) -> (Vec<Response>, bool) {
         received.extend_from_slice(piece);
         loop {
             if let (Some(reading), Some(last)) = (&mut body, responses.last_mut()) {
-                match reading.next(&mut received) {
+                match reading.next(&mut received, reader.rules()) {
                     Err(_) => return (responses, true),
                     Ok(Piece::More(_)) => break,
                     Ok(Piece::Data(data)) => last.body.extend_from_slice(&data),
@@ -54,11 +54,11 @@ fn read(stream: &[u8], piece: usize, remember: bool) -> (Vec<Response>, bool) {
                 }
                 continue;
             }
-            match reader.read(&mut received, HeaderMap::new()) {
+            match reader.read(&mut received, HeaderMap::new) {
                 Err(_) => return (responses, true),
                 Ok(None) => break,
                 Ok(Some(head)) => {
-                    body = Some(BodyReader::new(head.body(false), reader.rules()));
+                    body = Some(BodyReader::new(head.body(false)));
                     let (status, headers, length) = (head.status, head.headers, head.length);
                     responses.push(Response { status, headers, length, body: Vec::new(), trailers: None });
                 }

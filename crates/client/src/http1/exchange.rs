@@ -199,14 +199,14 @@ where
         let connection = self.connection.as_mut().expect("the request was sent on it");
         let Connection { received, reader, .. } = &mut **connection;
         while !received.is_empty() {
+            let (request, headers) = (&mut self.request, &mut self.headers);
+            let is_sending = matches!(self.stage, Stage::Sending(_));
             // The endpoint answers, so that the request is not sent again. While it is on its way, its body is needed.
-            if !matches!(self.stage, Stage::Sending(_))
-                && let Some(request) = self.request.take()
-            {
-                self.headers = emptied(request);
-            }
-            let headers = std::mem::take(&mut self.headers);
-            let Some(mut head) = reader.read(received, headers).map_err(malformed)? else { break };
+            let memory = || match request.take_if(|_| !is_sending) {
+                Some(request) => emptied(request),
+                None => std::mem::take(headers),
+            };
+            let Some(mut head) = reader.read(received, memory).map_err(malformed)? else { break };
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Some(head));
             }
@@ -259,15 +259,15 @@ where
             response.extensions_mut().insert(upgrade);
             return Ok(response.map(|()| Incoming::empty()));
         }
-        let body = BodyReader::new(length, connection.reader.rules());
+        let body = BodyReader::new(length);
         let body = Incoming::new(connection, body, reusable, remainder).map_err(malformed)?;
         Ok(response.map(|()| body))
     }
 }
 
 /// Drops the request, and keeps the memory of its fields.
-fn emptied<B>(request: Request<B>) -> HeaderMap {
-    let mut headers = request.into_parts().0.headers;
+fn emptied<B>(mut request: Request<B>) -> HeaderMap {
+    let mut headers = std::mem::take(request.headers_mut());
     headers.clear();
     headers
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{Error, ErrorKind};
-use gatewright_http1::{BodyLength, BodyReader, Piece, Rules, Violation};
+use gatewright_http1::{BodyLength, BodyReader, Piece, Violation};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
@@ -54,7 +54,7 @@ impl<P> Incoming<P> {
             ready: Bytes::new(),
             trailers: None,
             connection: None,
-            body: BodyReader::new(BodyLength::None, &Rules::for_responses()),
+            body: BodyReader::new(BodyLength::None),
             reusable: false,
             remainder: None,
             spent: None,
@@ -69,7 +69,7 @@ impl<P> Incoming<P> {
     /// Takes what comes next out of what was received.
     fn next(&mut self) -> Result<Piece, Violation> {
         let Some(connection) = &mut self.connection else { return Ok(Piece::End) };
-        let piece = self.body.next(&mut connection.received)?;
+        let piece = self.body.next(&mut connection.received, connection.reader.rules())?;
         if self.body.is_ended() {
             self.end();
         }

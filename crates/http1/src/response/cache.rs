@@ -1,6 +1,7 @@
 //! The memory of an endpoint's last heads.
 
 use bytes::BytesMut;
+use http::{StatusCode, Version};
 
 use super::head::{ResponseHead, is_plain_connection, status_line};
 use crate::{
@@ -11,7 +12,17 @@ use crate::{
 
 /// Up to four heads of a connection, each of another shape.
 #[derive(Debug)]
-pub(super) struct ResponseCache(HeadCache<ResponseHead, 4>);
+pub(super) struct ResponseCache(HeadCache<Known, 4>);
+
+/// What is known of a head beside its fields.
+#[derive(Debug)]
+struct Known {
+    status: StatusCode,
+    version: Version,
+    length: Option<u64>,
+    chunked: bool,
+    persistent: bool,
+}
 
 impl ResponseCache {
     pub(super) fn new() -> Self {
@@ -41,7 +52,8 @@ impl ResponseCache {
         })?;
         let bytes = received.split_to(changes.length).freeze();
         let headers = kept.headers(&bytes, &changes);
-        Some(ResponseHead { status, length, headers, ..known.clone() })
+        let Known { version, chunked, persistent, .. } = *known;
+        Some(ResponseHead { status, version, headers, length, chunked, persistent })
     }
 
     /// Keeps a head that was read the long way.
@@ -59,7 +71,8 @@ impl ResponseCache {
                 }
             };
             let kept = KeptHead::new(bytes, fields, role)?;
-            let known = ResponseHead { headers: http::HeaderMap::new(), ..head.clone() };
+            let ResponseHead { status, version, length, chunked, persistent, .. } = *head;
+            let known = Known { status, version, length, chunked, persistent };
             Some((kept, known))
         });
     }

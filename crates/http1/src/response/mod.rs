@@ -42,7 +42,8 @@ impl ResponseReader {
     }
 
     /// Takes a whole head out of what was `received`, an interim response's too; its fields are slices of the same
-    /// memory. `headers` is an empty map, whose memory may be used again. `None` asks for more bytes.
+    /// memory. `headers` gives an empty map, whose memory is used again where a new one is needed. `None` asks for more
+    /// bytes.
     ///
     /// # Errors
     ///
@@ -50,7 +51,7 @@ impl ResponseReader {
     pub fn read(
         &mut self,
         received: &mut BytesMut,
-        headers: HeaderMap,
+        headers: impl FnOnce() -> HeaderMap,
     ) -> Result<Option<ResponseHead>, Violation> {
         if received.is_empty() {
             return Ok(None);
@@ -66,7 +67,7 @@ impl ResponseReader {
         };
         let scan = std::mem::take(&mut self.scan);
         let bytes = received.split_to(length).freeze();
-        let head = scan.build(&bytes, &self.fields, headers)?;
+        let head = scan.build(&bytes, &self.fields, headers())?;
         if let Some(cache) = &mut self.cache
             && (!head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS)
         {

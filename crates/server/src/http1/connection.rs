@@ -83,7 +83,7 @@ pub(super) struct Connection<S: Application, T> {
     service: S,
     info: Arc<ConnectionInfo>,
     interims: Arc<Interims>,
-    reader: RequestReader,
+    pub(super) reader: RequestReader,
     /// Where in its body the request in hand stands.
     pub(super) body: BodyReader,
     /// What was received and not taken.
@@ -121,7 +121,7 @@ impl<S: Application, T> Connection<S, T> {
             service,
             info: Arc::new(info),
             interims,
-            body: BodyReader::new(BodyLength::None, &shared.limits.rules()),
+            body: BodyReader::new(BodyLength::None),
             reader: RequestReader::new(shared.limits.rules()).remember_heads(shared.limits.remember_heads),
             input: BytesMut::new(),
             read_size: buffers::INPUT,

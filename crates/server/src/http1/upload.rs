@@ -40,10 +40,10 @@ where
 {
     /// The body of the request whose head has just been read.
     pub(super) fn begin_upload(&mut self, head: &RequestHead, cx: &Context<'_>) -> Body {
-        self.body = BodyReader::new(head.body, self.body.rules());
+        self.body = BodyReader::new(head.body);
         if let BodyLength::Known(length) = head.body
             && length <= self.input.len() as u64
-            && let Ok(Piece::Data(data)) = self.body.next(&mut self.input)
+            && let Ok(Piece::Data(data)) = self.body.next(&mut self.input, self.reader.rules())
         {
             self.upload = Upload::Done;
             return Body::once(data);
@@ -65,7 +65,7 @@ where
         let mut given = false;
         // The end is looked for together with the data, so that it is known as soon as it is there.
         while !(given && self.body.has_more_data()) {
-            match self.body.next(&mut self.input) {
+            match self.body.next(&mut self.input, self.reader.rules()) {
                 Ok(Piece::Data(data)) => {
                     self.with_sender(|sender| sender.push(data));
                     given = true;
@@ -168,7 +168,7 @@ where
     fn drain_upload(&mut self, cx: &mut Context<'_>) {
         let mut budget = MAX_DRAINED;
         while !self.body.is_ended() {
-            match self.body.next(&mut self.input) {
+            match self.body.next(&mut self.input, self.reader.rules()) {
                 Ok(Piece::More(_)) => match self.poll_read(cx) {
                     Poll::Ready(Ok(read @ 1..)) if read <= budget => budget -= read,
                     _ => break,
