@@ -48,6 +48,7 @@ mod tests {
             headers.append(name.parse::<HeaderName>().expect("a name"), HeaderValue::from_static("DELETE"));
         }
         remove(&mut headers);
-        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), kept);
+        assert_eq!(headers.len(), kept.len());
+        assert!(kept.iter().all(|name| headers.contains_key(*name)), "{headers:?}");
     }
 }
