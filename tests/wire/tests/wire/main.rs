@@ -6,6 +6,7 @@
 
 mod access_log;
 mod cancels;
+mod asterisk;
 mod curl;
 mod descriptors;
 mod downgrade;
