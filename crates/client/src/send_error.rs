@@ -1,6 +1,6 @@
 //! What becomes of a request that could not be sent.
 
-use std::fmt;
+use std::{fmt, io};
 
 use gatewright_core::{Error, ErrorKind};
 use h2::Reason;
@@ -88,9 +88,10 @@ fn was_refused(error: &h2::Error) -> bool {
     error.is_remote() && (refused || error.is_go_away())
 }
 
-/// The connection has broken or ended.
+/// The connection has broken or ended. hyper hands an I/O error of h2 on as it is.
 fn is_closed(error: &hyper::Error) -> bool {
-    h2_error(error).is_some_and(h2::Error::is_io) || error.is_closed() || error.is_canceled()
+    let io = std::error::Error::source(error).is_some_and(|cause| cause.is::<io::Error>());
+    io || error.is_closed() || error.is_canceled()
 }
 
 impl<B> fmt::Debug for SendError<B> {
