@@ -9,9 +9,11 @@
 //! 4. HTTP/1 is spoken by an engine of this crate, without a task of its own; HTTP/2 by hyper. A response that breaks
 //!    the rules (RFC 9112) is an error, and its connection is closed.
 //! 5. Idle connections are closed before the endpoint would close them ([`PoolBuilder::keep_alive`]).
-//! 6. A request that never left is given back ([`SendError::into_parts`]), so that it can be sent again whatever
-//!    its method.
-//! 7. Names are resolved when a connection is opened, so that an endpoint that moved is found by itself.
+//! 6. A request that never left, that was not processed or that nobody answered is given back
+//!    ([`SendError::into_parts`]), so that it can be sent again where its method allows it.
+//! 7. Resets of HTTP/2 streams come no faster than endpoints put up with. A connection on which clients cancel too
+//!    much serves no new streams, and closes when nobody waits for it any more.
+//! 8. Names are resolved when a connection is opened, so that an endpoint that moved is found by itself.
 //!
 //! # Example
 //!

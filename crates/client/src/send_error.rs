@@ -1,6 +1,6 @@
 //! What becomes of a request that could not be sent.
 
-use std::fmt;
+use std::{fmt, io};
 
 use gatewright_core::{Error, ErrorKind};
 use h2::Reason;
@@ -35,6 +35,7 @@ impl<B> SendError<B> {
         let closed = is_closed(&cause);
         let reached = match h2_error(&cause) {
             _ if unsent || closed && !left => Reached::Nothing,
+            Some(error) if is_beyond_goaway(error) => Reached::Nothing,
             Some(error) if was_refused(error) => Reached::Refused,
             _ if closed => Reached::Endpoint,
             _ => Reached::Unknown,
@@ -80,17 +81,22 @@ fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
-/// The endpoint says that it has not processed the stream (RFC 9113, sections 6.8 and 8.7). h2 gives the error of a
-/// GOAWAY, whatever its code, to the streams beyond the last one that the endpoint has taken up, and to requests that
-/// come after it. When the connection closes, the other streams get an I/O error.
-fn was_refused(error: &h2::Error) -> bool {
-    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
-    error.is_remote() && (refused || error.is_go_away())
+/// The endpoint says that it takes up no stream as late as this one, which counts as one that was never created (RFC
+/// 9113, section 6.8). h2 gives the error of a GOAWAY, whatever its code, to the streams beyond the last one that is
+/// taken up, and to requests that come after it. When the connection closes, the other streams get an I/O error.
+fn is_beyond_goaway(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote()
 }
 
-/// The connection has broken or ended.
+/// The endpoint says that it has not processed the stream (RFC 9113, section 8.7).
+fn was_refused(error: &h2::Error) -> bool {
+    error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM)
+}
+
+/// The connection has broken or ended. hyper hands an I/O error of h2 on as it is.
 fn is_closed(error: &hyper::Error) -> bool {
-    h2_error(error).is_some_and(h2::Error::is_io) || error.is_closed() || error.is_canceled()
+    let io = std::error::Error::source(error).is_some_and(|cause| cause.is::<io::Error>());
+    io || error.is_closed() || error.is_canceled()
 }
 
 impl<B> fmt::Debug for SendError<B> {

@@ -20,9 +20,9 @@ struct Inner {
 /// How far a request came before it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
-    /// No byte of it left.
+    /// No byte of it left, or it counts as never sent.
     Nothing,
-    /// The endpoint says that it has not processed it.
+    /// The endpoint has refused it without having processed it.
     Refused,
     /// The endpoint may have processed it, and has answered nothing.
     Endpoint,
@@ -119,15 +119,16 @@ impl Error {
         None
     }
 
-    /// Marks that no byte of the request left the gateway, so that it may be sent again whatever its method.
+    /// Marks that no byte of the request left the gateway, or that it counts as never sent (RFC 9113, section 6.8), so
+    /// that it may be sent again whatever its method.
     #[must_use]
     pub fn unsent(mut self) -> Self {
         self.0.reached = Reached::Nothing;
         self
     }
 
-    /// Marks that the endpoint says that it has not processed the request, so that it may be sent again whatever its
-    /// method (RFC 9113, sections 6.8 and 8.7).
+    /// Marks that the endpoint has refused the request without having processed it, so that it may be sent again
+    /// whatever its method (RFC 9113, section 8.7).
     #[must_use]
     pub fn refused(mut self) -> Self {
         self.0.reached = Reached::Refused;
@@ -176,12 +177,12 @@ impl Error {
         )
     }
 
-    /// Whether no byte of the request left the gateway, or the endpoint says that it has not processed it.
+    /// Whether no byte of the request left the gateway, or the endpoint has not processed it.
     pub fn is_unsent(&self) -> bool {
         matches!(self.0.reached, Reached::Nothing | Reached::Refused) || self.is_connect()
     }
 
-    /// Whether the endpoint says that it has not processed the request.
+    /// Whether the endpoint has refused the request without having processed it.
     pub fn is_refused(&self) -> bool {
         self.0.reached == Reached::Refused
     }

@@ -27,10 +27,10 @@ use crate::{
     upstream::Endpoint,
 };
 
-/// Connections that turn out to be closed before a byte has left, at most, before the request is given up.
+/// Connections that turn out to be over before the request is taken up, at most, before it is given up.
 const UNSENT: u32 = 16;
 
-/// Times that endpoints say that they have not processed the request, at most, before it is given up.
+/// Times that endpoints refuse the request without having processed it, at most, before it is given up.
 const REFUSED: u32 = 3;
 
 pin_project! {

@@ -4,9 +4,10 @@
 //! 2. Fields that belong to one connection are removed ([`gatewright_core::hop_by_hop`]), before ours are added:
 //!    `X-Forwarded-For`, `-Proto` and `-Host`, which are extended for a trusted peer and replaced for all others.
 //! 3. The `Host` field upstream is made from the authority that was routed.
-//! 4. A request that never left is sent again, to another target where there is one. One that left is sent again only
-//!    when its method is idempotent and its body empty, when [`Retries`] say so, and within a budget of a fifth; or once
-//!    without them, when the endpoint closed an idle connection under it, or has refused it unseen (HTTP/2).
+//! 4. A request that never left, or that an HTTP/2 endpoint has not processed, is sent again, to another target where
+//!    there is one. One that left is sent again only when its method is idempotent and its body empty, when [`Retries`]
+//!    say so, and within a budget of a fifth; or once without them, when a connection that had served before closed
+//!    before a byte of the response.
 //! 5. Of upgrades only WebSocket's is forwarded (`GET`, no body, RFC 6455). Bytes are tunnelled only after the
 //!    upstream's 101; a 101 that nobody asked for is a 502.
 //! 6. A response that is not sound (both `Content-Length` and `Transfer-Encoding`, no HTTP) is a 502, one that ends

@@ -10,7 +10,9 @@ use http::{Method, StatusCode};
 /// It holds for idempotent methods (RFC 9110, section 9.2.2) with an empty body only, and within a budget: over all
 /// requests to an upstream, at most a fifth more than its clients sent.
 ///
-/// A request of which no byte left is sent again in any case, whatever its method.
+/// A request of which no byte left, or which an HTTP/2 endpoint has not processed, is sent again in any case, whatever
+/// its method. An idempotent one is sent once more, too, when a connection that had served before closes before a byte
+/// of the response (RFC 9112, section 9.3.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Retries {

@@ -19,6 +19,8 @@ use tokio::{
 
 use super::*;
 
+mod not_processed;
+
 /// An origin that serves each connection by this function, and counts them.
 async fn origin<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> (PoolBuilder, Arc<AtomicUsize>)
 where

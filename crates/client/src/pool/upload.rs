@@ -142,7 +142,9 @@ where
         let Some(state) = &self.0 else { return Poll::Ready(None) };
         let mut state = lock(state);
         let state = &mut *state;
-        let unwanted = || Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the request was given up"))));
+        // hyper resets the stream with the code that it finds here.
+        let unwanted =
+            || Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, h2::Error::from(h2::Reason::CANCEL)))));
         if state.stage == Stage::Abandoned {
             return unwanted();
         }

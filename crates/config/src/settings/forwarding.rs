@@ -109,7 +109,8 @@ pub(super) const RETRIES_KEY: Key = Key::new(
     "retries",
     RETRIES_VALUE,
     "How many times a request that was sent is sent again. It is only when its method is idempotent and its body empty, and \
-     within a budget of a fifth of what clients send. One that never left is sent again in any case.",
+     within a budget of a fifth of what clients send. One that never left or was not processed is sent again in any case, \
+     and such an idempotent one once when an idle connection closes as it arrives.",
     "{attempts: 2, on: [connect, reset, 503]}",
 );
 
@@ -121,7 +122,7 @@ static RETRIES: Section = Section {
         Key::new("attempts", Shape::Number(0, MOST_ATTEMPTS), "How many times beyond the first.", "2").absent("1"),
         Key::new(
             "on",
-            Shape::List(&Shape::Word(&["connect", "reset", "timeout", "429", "502", "503", "504"])),
+            Shape::List(&Shape::Word(&["connect", "reset", "timeout", "429", "500", "502", "503", "504"])),
             "What is a reason to: no connection, a connection that closed before the response, a response that did not come in \
              time, or a status.",
             "[connect, reset, 503]",
@@ -213,6 +214,7 @@ fn conditions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<RetryOn>> {
         ("connect", RetryOn::Connect),
         ("reset", RetryOn::Reset),
         ("timeout", RetryOn::Timeout),
+        ("500", RetryOn::Status(500)),
         ("502", RetryOn::Status(502)),
         ("503", RetryOn::Status(503)),
         ("504", RetryOn::Status(504)),

@@ -30,6 +30,15 @@ struct Guarded {
     task: JoinHandle<Infallible>,
 }
 
+/// What else it does.
+#[derive(Debug, Clone, Copy, Default)]
+struct Habits {
+    /// Again and again it does nothing for so long, so that what clients do meanwhile is there at once.
+    stall: Duration,
+    /// After so many streams it ends a connection, by GOAWAY.
+    streams: Option<usize>,
+}
+
 #[derive(Default)]
 struct Seen {
     accepted: AtomicUsize,
@@ -46,11 +55,10 @@ const SLOW: Duration = Duration::from_millis(300);
 
 impl Guarded {
     async fn start() -> Self {
-        Self::start_stalling(Duration::ZERO).await
+        Self::start_with(Habits::default()).await
     }
 
-    /// One that again and again does nothing for so long, so that what clients do meanwhile is there at once.
-    async fn start_stalling(stall: Duration) -> Self {
+    async fn start_with(habits: Habits) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
@@ -59,7 +67,7 @@ impl Guarded {
             let mut connections = JoinSet::new();
             loop {
                 let Ok((stream, _)) = listener.accept().await else { continue };
-                connections.spawn(serve(stream, stall, to.clone()));
+                connections.spawn(serve(stream, habits, to.clone()));
             }
         });
         Self { address, seen, task }
@@ -102,14 +110,14 @@ impl Drop for Counted<'_> {
     }
 }
 
-async fn serve(stream: TcpStream, stall: Duration, seen: Arc<Seen>) {
+async fn serve(stream: TcpStream, habits: Habits, seen: Arc<Seen>) {
     let _ = stream.set_nodelay(true);
     seen.accepted.fetch_add(1, Ordering::SeqCst);
     let _open = Counted::new(&seen.open);
     seen.most_open.fetch_max(seen.open.load(Ordering::SeqCst), Ordering::SeqCst);
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
     let mut streams = JoinSet::new();
-    let (mut stalled, mut points) = (Instant::now(), 100);
+    let (mut stalled, mut points, mut count) = (Instant::now(), 100, 0);
     loop {
         let accepted = tokio::select! {
             accepted = connection.accept() => accepted,
@@ -123,13 +131,17 @@ async fn serve(stream: TcpStream, stall: Duration, seen: Arc<Seen>) {
             }
         };
         let Some(accepted) = accepted else { return };
-        if !stall.is_zero() && stalled.elapsed() > Duration::from_millis(10) {
-            tokio::time::sleep(stall).await;
+        if !habits.stall.is_zero() && stalled.elapsed() > Duration::from_millis(10) {
+            tokio::time::sleep(habits.stall).await;
             stalled = Instant::now();
         }
         match accepted {
             Ok((request, respond)) => {
                 points += 20;
+                count += 1;
+                if Some(count) == habits.streams {
+                    connection.graceful_shutdown();
+                }
                 *seen.requests.lock().unwrap().entry(request.uri().path().to_owned()).or_default() += 1;
                 let answered = answer(request, respond, seen.clone());
                 streams.spawn(async move { answered.await.is_some() });
@@ -264,7 +276,8 @@ async fn go_away(address: SocketAddr, path: &'static str, count: usize, wait: Du
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_go_away_before_the_head_cost_no_other_request() {
     for (wait, stall) in [(0, 0), (5, 0), (100, 0), (0, 100), (20, 300)] {
-        let origin = Guarded::start_stalling(Duration::from_millis(stall)).await;
+        let stall = Duration::from_millis(stall);
+        let origin = Guarded::start_with(Habits { stall, ..Habits::default() }).await;
         let gateway = origin.gateway("", "");
         let others = Others::start(&gateway);
         go_away(gateway.address(), "/slow", 600, Duration::from_millis(wait)).await;
@@ -423,4 +436,16 @@ async fn a_long_response_outlives_the_cancels_on_its_connection() {
     assert_bounded(&origin, 200);
     drop(long);
     assert_clean(&origin).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_origin_that_ends_its_connections_costs_no_request() {
+    for streams in [1, 2, 10] {
+        let origin = Guarded::start_with(Habits { streams: Some(streams), ..Habits::default() }).await;
+        let gateway = origin.gateway("", "");
+        let others = Others::start(&gateway);
+        go_away(gateway.address(), "/slow", 100, Duration::from_millis(5)).await;
+        others.finish(&origin).await;
+        assert!(origin.seen.accepted.load(Ordering::SeqCst) > 5);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use harness::{Gateway, Origin, RawClient, Script, Step, eventually};
+use harness::{Gateway, Origin, RawClient, Script, Step};
 use tokio::task::JoinSet;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

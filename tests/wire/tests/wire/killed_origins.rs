@@ -150,3 +150,24 @@ async fn an_idle_connection_that_the_origin_has_closed_costs_no_request() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+#[tokio::test]
+async fn a_status_may_be_a_reason_to_send_again() {
+    for status in [429, 500, 502, 503, 504] {
+        let origin = Origin::start(move |number| {
+            let failure = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            let answer = if number % 2 == 0 { failure.into() } else { LAST.into() };
+            vec![Step::Head, Step::Body, Step::Send(answer)]
+        })
+        .await;
+        let gateway = Gateway::with_routes(&format!(
+            "- path_prefix: /\n  upstream: {}\n  retries: {{attempts: 1, on: [{status}]}}\n",
+            origin.address()
+        ));
+        let response = RawClient::once(gateway.address(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert_eq!((response.status(), origin.requests().len()), (200, 2));
+        let request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+        let response = RawClient::once(gateway.address(), request).await;
+        assert_eq!((response.status(), origin.requests().len()), (status, 3));
+    }
+}
