@@ -38,7 +38,7 @@ pub(crate) async fn visit(world: Arc<World>, visit: Visit, socket: Socket) {
         streams.spawn(async move {
             let exchange = world.exchange(number);
             let exchanged = exchanged(&world, &visit, &exchange, send);
-            if tokio::time::timeout(PATIENCE, exchanged).await.is_err() {
+            if tokio::time::timeout(PATIENCE * 2, exchanged).await.is_err() {
                 world.differs("an HTTP/2 stream hangs", Some(&exchange), &format!("{visit:?}"));
             }
             drop(permit);

@@ -1,7 +1,8 @@
 //! Random origins and random clients through the real binary: each body arrives whole, in order, and for its own
 //! request, while the gateway reloads, retries and limits.
 //!
-//! 1. All that is sent follows from a seed, which is printed; `GATEWRIGHT_SEED` repeats a run, its scheduling aside.
+//! 1. All that is sent follows from a seed, which is printed; `GATEWRIGHT_SEED` repeats a run, its scheduling aside, and
+//!    with `GATEWRIGHT_VISIT` one of its visits again and again.
 //! 2. A client makes a [visit](visit): one connection with some [exchanges](exchange). The origin knows from the number in
 //!    a request what it should have been, and how to answer it.
 //! 3. Bodies are compared [byte by byte](content) on both ends. An origin tells the hash of what it received, too.
@@ -82,8 +83,14 @@ async fn each_body_arrives_whole_and_for_its_own_request() {
         failing: origin().await.unwrap(),
     };
     let under_test = Arc::new(UnderTest::start(origins));
-    let next = Arc::new(AtomicU64::new(number("GATEWRIGHT_SOAK_VISIT").unwrap_or(0)));
-    let clients: Vec<_> = (0..CLIENTS)
+    let next = Arc::new(AtomicU64::new(0));
+    let only = number("GATEWRIGHT_VISIT");
+    if let Some(only) = only {
+        let visit = Visit::of(seed, only);
+        println!("{visit:#?}");
+        visit.exchanges().for_each(|exchange| println!("{:?}", world.exchange(exchange)));
+    }
+    let clients: Vec<_> = (0..if only.is_some() { 1 } else { CLIENTS })
         .map(|_| {
             let (world, under_test, next) = (world.clone(), under_test.clone(), next.clone());
             tokio::spawn(async move {
@@ -92,7 +99,11 @@ async fn each_body_arrives_whole_and_for_its_own_request() {
                     enough || Instant::now() > world.until
                 };
                 while !is_over() {
-                    make(&world, &under_test, next.fetch_add(1, Ordering::Relaxed)).await;
+                    if only.is_some() {
+                        world.forget_arrivals();
+                    }
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    make(&world, &under_test, only.unwrap_or(number)).await;
                 }
             })
         })

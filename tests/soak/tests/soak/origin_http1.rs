@@ -113,9 +113,6 @@ async fn answer(
             matches!(failure, Failure::CutShort { .. }) || exchange.route == crate::exchange::Route::Failing;
         always || before == 0
     });
-    if failure == Some(Failure::NoResponse) {
-        return After::Close;
-    }
     let expects = head.has_option("expect", "100-continue");
     let nothing = Content { seed: 0, length: 0 };
     let mut check = Check::of(exchange.upload.as_ref().map_or(nothing, |upload| upload.content));
@@ -144,6 +141,9 @@ async fn answer(
         if received.is_none() && early.is_none() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        if failure == Some(Failure::NoResponse) {
+            return Ok(());
+        }
         let mut message = response(exchange, received, failure);
         let mut until = message.bytes.len();
         if let Some(Failure::CutShort { missing, .. }) = failure {
@@ -157,17 +157,7 @@ async fn answer(
         }
         io::Result::Ok(())
     };
-    let (read, written) = if let Some(Failure::CutShort { resets, .. }) = failure {
-        let written = tokio::select! {
-            written = async { tokio::join!(reading, writing).1 } => written,
-        };
-        return match (written, resets) {
-            (Ok(()), false) => After::Close,
-            _ => After::Reset,
-        };
-    } else {
-        tokio::join!(reading, writing)
-    };
+    let (read, written) = tokio::join!(reading, writing);
     match read {
         Ok(trailers) if check.is_exact() => {
             if exchange.upload.is_some() {
@@ -189,17 +179,22 @@ async fn answer(
             return After::Close;
         }
     }
-    match (written, exchange.answer.ending) {
-        (Err(_), _) | (_, Ending::Announced) => After::Close,
-        (Ok(()), Ending::Silent(pause)) => {
+    match (failure, written.is_err()) {
+        (Some(Failure::CutShort { resets: true, .. }), _) => return After::Reset,
+        (Some(Failure::CutShort { .. } | Failure::NoResponse), _) | (_, true) => return After::Close,
+        _ => {}
+    }
+    match exchange.answer.ending {
+        Ending::Announced => After::Close,
+        Ending::Silent(pause) => {
             if pause > 0 {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
             // What comes meanwhile is answered with a reset, or is never read.
             if exchange.rng(6).bool() { After::Close } else { After::Drop }
         }
-        (Ok(()), Ending::Kept) if ends_connection(exchange, failure) => After::Close,
-        (Ok(()), Ending::Kept) => After::GoOn,
+        Ending::Kept if ends_connection(exchange, failure) => After::Close,
+        Ending::Kept => After::GoOn,
     }
 }
 

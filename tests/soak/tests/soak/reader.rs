@@ -60,7 +60,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads once. False when the connection has ended.
     async fn fill(&mut self) -> Read<bool> {
         self.reads += 1;
-        if self.slowly && self.reads.is_multiple_of(8) {
+        // Those that read next to nothing are slow as it is.
+        let pause = if self.read_size < 1024 { 512 } else { 8 };
+        if self.slowly && self.reads.is_multiple_of(pause) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         // Into a room of its own: this may be given up while it waits.

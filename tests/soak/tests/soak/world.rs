@@ -68,6 +68,11 @@ impl World {
         *count - 1
     }
 
+    /// Forgets which requests have come, before they are sent again.
+    pub(crate) fn forget_arrivals(&self) {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Prints what was counted; the differences, when there are any.
     pub(crate) fn report(&self) -> Option<String> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
