@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 mod access_log;
-mod cancels;
 mod asterisk;
+mod cancels;
 mod curl;
 mod descriptors;
 mod downgrade;
