@@ -66,6 +66,7 @@ mod connection;
 mod error;
 pub mod hop_by_hop;
 pub mod ids;
+pub mod method_override;
 pub mod path;
 pub mod pattern;
 mod policy;
@@ -75,6 +76,7 @@ mod quota;
 mod record;
 mod rejection;
 mod response_body;
+pub mod trailers;
 mod upgrade;
 mod watched_file;
 

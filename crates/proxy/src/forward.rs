@@ -164,7 +164,7 @@ impl Exchange {
         let record = RequestRecord::of(&parts.extensions).cloned();
         let upgrade = Upgrade::asked_for(&mut parts, &body);
         let client_version = parts.version;
-        let destination = head::prepare(&mut parts, record.as_ref())?;
+        let destination = head::prepare(&mut parts, record.as_ref(), settings.pass_method_override)?;
         let bodiless = upgrade.is_none() && body.is_end_stream();
         let replayable = bodiless && is_idempotent(&parts.method);
         let request = Request::from_parts(parts, RequestBody::new(body, record.clone()));

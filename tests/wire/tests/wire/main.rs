@@ -17,6 +17,7 @@ mod hosts;
 mod ids;
 mod interim;
 mod killed_origins;
+mod max_forwards;
 mod misbehaving_origins;
 mod paths;
 mod proxy_protocol;
