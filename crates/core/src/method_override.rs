@@ -3,7 +3,7 @@
 //! A rule on methods, of a route or of a policy, judges the method of the request line. Where the service acts by another
 //! one, the rule is undercut.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 const NAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
@@ -19,14 +19,14 @@ pub fn is_one(name: &str) -> bool {
 
 /// Removes all of them.
 pub fn remove(headers: &mut HeaderMap) {
-    while let Some(name) = headers.keys().find(|name| is_one(name.as_str())).map(HeaderName::clone) {
+    while let Some(name) = headers.keys().find(|name| is_one(name.as_str())).cloned() {
         headers.remove(name);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -49,6 +49,6 @@ mod tests {
         }
         remove(&mut headers);
         assert_eq!(headers.len(), kept.len());
-        assert!(kept.iter().all(|name| headers.contains_key(*name)), "{headers:?}");
+        assert!(kept.iter().all(|name| headers.contains_key(*name)));
     }
 }
