@@ -77,7 +77,8 @@ async fn each_body_arrives_whole_and_for_its_own_request() {
     let origin = || origin_http1::start(world.clone());
     let origins = Origins {
         http1: origin().await.unwrap(),
-        http2: origin_http2::start(world.clone()).await.unwrap(),
+        http2: origin_http2::start(world.clone(), false).await.unwrap(),
+        leaving: origin_http2::start(world.clone(), true).await.unwrap(),
         retrying: origin().await.unwrap(),
         closing: origin().await.unwrap(),
         failing: origin().await.unwrap(),
