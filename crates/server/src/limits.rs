@@ -74,7 +74,7 @@ impl Limits {
         /// How long a client may leave what we send unread. 30 s by default.
         write_timeout: Duration;
         /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
-        /// either direction. 5 min by default.
+        /// either direction; also one that its service holds and reads no more of. 5 min by default.
         stream_timeout: Duration;
         /// How long an HTTP/1 connection is idle before it gives up, until its next request, what it keeps between
         /// requests: room for the service's future, and the head of the last one. 5 s by default.

@@ -478,6 +478,8 @@ where
             }
             if let Upload::Open(_) = self.upload {
                 ready!(self.poll_write(cx))?;
+                // Whoever holds the body may want no more of it for ever.
+                self.activity.begin(&self.activity.body_awaited);
                 return Poll::Pending;
             }
         }

@@ -128,8 +128,9 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
         }
         End::Done { cleanly: true } => close(transport, Bytes::new(), linger).await,
         End::Done { cleanly: false } => transport.socket().reset_on_close(),
-        // A reset would take along what the client has not read yet of responses before this one.
-        End::CutShort { ends_with_connection: false } => close(transport, Bytes::new(), linger).await,
+        // A reset would take along what the client has not read yet of responses before this one. It does not know of the
+        // end, and may be sending its next request (RFC 9112, section 9.6).
+        End::CutShort { ends_with_connection: false } => close(transport, Bytes::new(), Linger::Yes).await,
         End::CutShort { ends_with_connection: true } => transport.socket().reset_on_close(),
         End::Idle => close(transport, Bytes::new(), Linger::No).await,
         End::Stalled => {

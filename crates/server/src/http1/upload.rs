@@ -67,6 +67,7 @@ where
         while !(given && self.body.has_more_data()) {
             match self.body.next(&mut self.input, self.reader.rules()) {
                 Ok(Piece::Data(data)) => {
+                    self.activity.body_awaited.clear();
                     self.with_sender(|sender| sender.push(data));
                     given = true;
                 }
