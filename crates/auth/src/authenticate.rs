@@ -50,6 +50,13 @@ pub trait Authenticate: Send + Sync + 'static {
         let _ = request;
     }
 
+    /// The header fields in which it looks for credentials. A layer asks once, and takes these fields out of the trailers of
+    /// every request that goes on: [`remove_credentials`](Self::remove_credentials) sees no more than the head.
+    /// `Authorization` and `Cookie` need not be named, for no trailer has them.
+    fn credential_names(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
+
     /// The header fields in which it alone tells the service who calls. A layer asks once, and removes these fields of
     /// clients from every request that goes on, under every alias (`X_User_Id`), in trailers too, whether or not there
     /// is something to tell in them.

@@ -68,6 +68,11 @@ impl TokenPlaces {
         found.map(text).transpose()
     }
 
+    /// The fields among the places, beside `Authorization` and `Cookie`.
+    pub(crate) fn header_names(&self) -> Vec<HeaderName> {
+        self.header.iter().cloned().collect()
+    }
+
     /// Takes tokens out of all the places. What stands in a URI goes into too many logs to be kept there at all.
     pub(crate) fn remove(&self, request: &mut Parts) {
         if let Some(uri) = self.query.as_ref().and_then(|name| query::without(&request.uri, name)) {

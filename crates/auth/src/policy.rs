@@ -30,6 +30,8 @@ struct Shared<A> {
     requirements: Requirements,
     /// Fields in which no client tells who it is.
     reserved: Arc<[HeaderName]>,
+    /// Those, and the fields in which callers send credentials.
+    not_in_trailers: Arc<[HeaderName]>,
 }
 
 /// What is known of the caller of an admitted request.
@@ -38,13 +40,18 @@ pub struct Admission(Option<Identity>);
 
 impl<A: Authenticate> Auth<A> {
     pub(crate) fn new(authenticator: Arc<A>, requirements: Requirements, reserved: &[HeaderName]) -> Self {
-        let mut names = authenticator.header_names();
-        for name in reserved {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        Self { shared: Arc::new(Shared { authenticator, requirements, reserved: names.into() }) }
+        let distinct = |names: Vec<HeaderName>, more: &[HeaderName]| {
+            more.iter().fold(names, |mut names, name| {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+                names
+            })
+        };
+        let reserved = distinct(authenticator.header_names(), reserved);
+        let not_in_trailers = distinct(reserved.clone(), &authenticator.credential_names()).into();
+        let reserved = reserved.into();
+        Self { shared: Arc::new(Shared { authenticator, requirements, reserved, not_in_trailers }) }
     }
 }
 
@@ -76,7 +83,7 @@ impl<A: Authenticate> Policy for Auth<A> {
         }
         let (principal, headers) = identity.take().map(Identity::into_parts).unzip();
         let headers = headers.flatten();
-        remember(principal, &self.shared.reserved, headers.is_some(), request);
+        remember(principal, &self.shared.not_in_trailers, headers.is_some(), request);
         if let Some(headers) = headers {
             fields::set(&mut request.headers, &headers);
         }
@@ -91,26 +98,26 @@ fn forget_principal(request: &mut Parts) {
     request.extensions.remove::<Principal>();
 }
 
-/// Writes down who calls, and in which fields that is told. Without a record the principal is in the extensions; where
+/// Writes down who calls, and which fields no trailer may have. Without a record the principal is in the extensions; where
 /// there are such fields, so is then a record, since a proxy behind has to know of them.
 ///
 /// Before the first field of ours is set, what the client says of who calls goes, and what it has nominated as belonging to
 /// its connection: the proxy would otherwise take both away together with ours. Where a
 /// [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) is around us, that is done already.
-fn remember(principal: Option<Principal>, reserved: &Arc<[HeaderName]>, tells: bool, request: &mut Parts) {
+fn remember(principal: Option<Principal>, barred: &Arc<[HeaderName]>, tells: bool, request: &mut Parts) {
     let Parts { headers, extensions, .. } = request;
     if RequestRecord::of(extensions).is_none() {
         if let Some(principal) = &principal {
             extensions.insert(principal.clone());
         }
-        if tells || !reserved.is_empty() {
+        if tells || !barred.is_empty() {
             extensions.insert(RequestRecord::new(None));
         }
     }
     let Some(record) = RequestRecord::of(extensions) else { return };
     let forgotten = record.with(|summary| {
         summary.principal = principal;
-        reserve(&mut summary.identity_fields, reserved);
+        bar(&mut summary.not_in_trailers, barred);
         let forgotten = summary.claims_removed || summary.identity_removed;
         summary.identity_removed |= tells;
         forgotten
@@ -121,8 +128,8 @@ fn remember(principal: Option<Principal>, reserved: &Arc<[HeaderName]>, tells: b
     }
 }
 
-/// Adds these names to those that a layer around this one has reserved, which nearly always are none.
-fn reserve(before: &mut Option<Arc<[HeaderName]>>, names: &Arc<[HeaderName]>) {
+/// Adds these names to those that a layer around this one keeps out of trailers, which nearly always are none.
+fn bar(before: &mut Option<Arc<[HeaderName]>>, names: &Arc<[HeaderName]>) {
     if !names.is_empty() {
         *before = Some(match before.take() {
             None => Arc::clone(names),

@@ -89,6 +89,8 @@ routes:
   retries: no
   allow_encoded_slash: true
   preserve_host: no
+  method_override: pass
+  unknown_ips: allow
 - path_prefix: /old
   redirect: {scheme: https, host: new.example.com, port: 8443, prefix: /new}
 "#,

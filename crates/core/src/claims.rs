@@ -6,10 +6,12 @@
 //! 1. Identity fields (`X-Forwarded-User`, `X-Forwarded-Client-Cert`, `X-User-Id`, …) are removed whoever sends them.
 //! 2. Forwarding fields (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, …) are removed unless a trusted proxy sends them.
 //! 3. `_` and `.` count as `-`, because CGI and its heirs read `X_User_Id` as `X-User-Id`.
-//! 4. Trailers may claim nothing, whoever sends them, and hold no name of other characters than letters, digits and
-//!    hyphens, since heads with such names are refused.
+//! 4. Trailers may claim nothing, whoever sends them, nor [override the method](method_override), and hold no name of other
+//!    characters than letters, digits and hyphens, since heads with such names are refused.
 
 use http::HeaderMap;
+
+use crate::method_override;
 
 /// What a header field claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +37,13 @@ pub fn remove_forwarding(headers: &mut HeaderMap) {
     remove_where(headers, |name| claim(name) == Some(Claim::Forwarding));
 }
 
-/// Removes every claim from a request's trailer section, and names that could be read as another.
+/// Removes every claim from a request's trailer section, what overrides its method, and names that could be read as
+/// another.
 pub fn remove_from_trailers(trailers: &mut HeaderMap) {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    remove_where(trailers, |name| claim(name).is_some() || !name.bytes().all(plain));
+    remove_where(trailers, |name| {
+        claim(name).is_some() || method_override::is_one(name) || !name.bytes().all(plain)
+    });
 }
 
 fn remove_where(headers: &mut HeaderMap, forbidden: impl Fn(&str) -> bool) {
@@ -225,7 +230,9 @@ mod tests {
     #[test]
     fn trailers_hold_plain_names_without_claims() {
         let mut trailers = HeaderMap::new();
-        for name in ["x-sum", "grpc-status", "keep_alive", "x.y", "forwarded", "x_user"] {
+        for name in
+            ["x-sum", "grpc-status", "keep_alive", "x.y", "forwarded", "x_user", "x-http-method-override"]
+        {
             trailers.append(name, HeaderValue::from_static("v"));
         }
         remove_from_trailers(&mut trailers);

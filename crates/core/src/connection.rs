@@ -19,7 +19,7 @@ pub struct ConnectionInfo {
     listener: Arc<str>,
     tls: Option<TlsInfo>,
     peer_text: HeaderValue,
-    interim: Option<InterimResponder>,
+    interim: Option<Arc<dyn SendInterim>>,
     client_unknown: bool,
 }
 
@@ -54,7 +54,7 @@ impl ConnectionInfo {
 
     /// Adds the way to send interim responses (1xx) on this connection.
     #[must_use]
-    pub fn with_interim(mut self, interim: InterimResponder) -> Self {
+    pub fn with_interim(mut self, interim: Arc<dyn SendInterim>) -> Self {
         self.interim = Some(interim);
         self
     }
@@ -97,9 +97,9 @@ impl ConnectionInfo {
         &self.peer_text
     }
 
-    /// The way to send interim responses (1xx), where the connection has one.
-    pub fn interim(&self) -> Option<&InterimResponder> {
-        self.interim.as_ref()
+    /// The way to send interim responses (1xx) to the request in hand, where the connection has one.
+    pub fn interim(&self) -> Option<InterimResponder> {
+        self.interim.as_ref().map(InterimResponder::to_request_in_hand)
     }
 }
 
@@ -181,23 +181,57 @@ impl TlsInfo {
     }
 }
 
-/// Sends an interim response (1xx, RFC 9110, section 15.2) on the connection of the request in hand.
+/// Sends an interim response (1xx, RFC 9110, section 15.2) to one request.
 ///
-/// It may be called only between the arrival of a request and the start of its final response.
+/// It may outlive its request: interim responses that are sent after the final one are dropped.
 #[derive(Clone)]
-pub struct InterimResponder(Arc<SendInterim>);
+pub struct InterimResponder {
+    sender: Arc<dyn SendInterim>,
+    request: u64,
+}
 
-type SendInterim = dyn Fn(StatusCode, &HeaderMap) + Send + Sync;
+/// The way to send interim responses on one connection.
+pub trait SendInterim: fmt::Debug + Send + Sync {
+    /// The number of the request in hand. A connection gives no number twice.
+    fn request(&self) -> u64;
+
+    /// Sends an interim response to the request of this number, or drops it.
+    fn send(&self, request: u64, status: StatusCode, headers: &HeaderMap);
+}
+
+/// A function that sends to one request alone.
+struct SendByFunction<F>(F);
+
+impl<F> fmt::Debug for SendByFunction<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendByFunction")
+    }
+}
+
+impl<F: Fn(StatusCode, &HeaderMap) + Send + Sync> SendInterim for SendByFunction<F> {
+    fn request(&self) -> u64 {
+        0
+    }
+
+    fn send(&self, _: u64, status: StatusCode, headers: &HeaderMap) {
+        (self.0)(status, headers);
+    }
+}
 
 impl InterimResponder {
-    /// Wraps the function that sends.
+    /// Wraps a function that sends to one request.
     pub fn new(send: impl Fn(StatusCode, &HeaderMap) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(send))
+        Self { sender: Arc::new(SendByFunction(send)), request: 0 }
+    }
+
+    /// Sends to the request that is in hand now, on a connection that has several one after another.
+    fn to_request_in_hand(sender: &Arc<dyn SendInterim>) -> Self {
+        Self { request: sender.request(), sender: Arc::clone(sender) }
     }
 
     /// Sends one. It is a hint: where the connection cannot take it now, it is dropped.
     pub fn send(&self, status: StatusCode, headers: &HeaderMap) {
-        (self.0)(status, headers);
+        self.sender.send(self.request, status, headers);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::trailers::may_trail;
+
 /// Fields that a `Connection` field may not take away: the target, and what layers before the proxy may have set.
 const KEPT: &[&str] = &["host", "traceparent", "tracestate", "x-request-id"];
 
@@ -74,11 +76,12 @@ pub fn is_one(name: &str) -> bool {
     )
 }
 
-/// Removes from a trailer section what belongs to one connection, or frames and routes the message: there it would
+/// Removes from a trailer section what belongs to one connection, and all that [may not trail](may_trail): there it would
 /// come too late for us, and HTTP/2 peers refuse it (RFC 9110, section 6.5.1).
 pub fn remove_from_trailers(trailers: &mut HeaderMap) {
     remove(trailers);
-    for name in [header::CONTENT_LENGTH, header::HOST, header::TRAILER] {
+    while let Some(name) = trailers.keys().find(|name| !may_trail(name)) {
+        let name = name.clone();
         trailers.remove(name);
     }
 }

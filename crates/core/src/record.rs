@@ -41,8 +41,9 @@ pub struct Summary {
     pub claims_removed: bool,
     /// Whether what the client says of who calls has been removed, so that fields which say it now are a layer's own.
     pub identity_removed: bool,
-    /// Fields in which a layer alone says who calls, beside those of [`claims`](crate::claims): no trailer may have them.
-    pub identity_fields: Option<Arc<[HeaderName]>>,
+    /// Fields that no trailer may have, beside those of [`claims`](crate::claims) and those that
+    /// [never trail](crate::trailers::may_trail): in which a layer alone says who calls, and in which callers send credentials.
+    pub not_in_trailers: Option<Arc<[HeaderName]>>,
     /// The value of `x-request-id`.
     pub request_id: Option<HeaderValue>,
     /// The W3C trace id.

@@ -11,6 +11,7 @@ pub struct IpFilterLayer {
     deny: Vec<IpNetwork>,
     allow_lists: Vec<IpList>,
     deny_lists: Vec<IpList>,
+    allow_unknown: bool,
 }
 
 /// The service that [`IpFilterLayer`] makes.
@@ -46,6 +47,13 @@ impl IpFilterLayer {
         self
     }
 
+    /// Allows clients whose address nobody knows, where the lists cannot be asked about them. They are refused unless this is
+    /// set: a client that is on a deny list must not come in because a proxy in between fails to name it.
+    pub fn allow_unknown(mut self) -> Self {
+        self.allow_unknown = true;
+        self
+    }
+
     /// The policy by itself, for stacks assembled of optional policies.
     pub fn into_policy(self) -> IpFilter {
         let join = |networks: Vec<IpNetwork>, mut lists: Vec<IpList>| {
@@ -54,7 +62,11 @@ impl IpFilterLayer {
             }
             lists.into()
         };
-        IpFilter { allow: join(self.allow, self.allow_lists), deny: join(self.deny, self.deny_lists) }
+        IpFilter {
+            allow: join(self.allow, self.allow_lists),
+            deny: join(self.deny, self.deny_lists),
+            allow_unknown: self.allow_unknown,
+        }
     }
 }
 

@@ -5,8 +5,10 @@
 //! 2. An address in no list is admitted, unless there is an allow list: then only what is in one is.
 //! 3. The address is the client's after trusted hops ([`ClientInfo`](gatewright_core::ClientInfo)), else the peer of
 //!    the connection. Behind a load balancer that is right only inside a
-//!    [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) that trusts it. When neither is known, or a proxy cannot
-//!    name its client (PROXY protocol's `UNKNOWN`, a hop that cannot be read), a layer with an allow list refuses.
+//!    [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) that trusts it. A client whose address nobody knows is refused
+//!    by every layer that has a list, unless [`allow_unknown`](IpFilterLayer::allow_unknown) says otherwise: there is
+//!    neither hop nor peer, or a trusted proxy cannot name its client (PROXY protocol's `UNKNOWN`, an `unknown` or
+//!    unreadable hop).
 //! 4. IPv4 mapped into IPv6 is IPv4, in lists as in requests.
 //! 5. A list may be a file, which is read again when it changes. A file that cannot be read or has a mistake leaves
 //!    the list as it was; at start it is an error.

@@ -12,12 +12,15 @@ const NAME: &str = "ip-filter";
 pub struct IpFilter {
     pub(crate) allow: Arc<[IpList]>,
     pub(crate) deny: Arc<[IpList]>,
+    pub(crate) allow_unknown: bool,
 }
 
 impl IpFilter {
     /// Whether a client may come from here; `None` stands for an address that is not known.
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
-        let Some(address) = address else { return self.allow.is_empty() };
+        let Some(address) = address else {
+            return self.allow_unknown || (self.allow.is_empty() && self.deny.is_empty());
+        };
         let allowed = longest(&self.allow, address);
         match longest(&self.deny, address) {
             Some(denied) => allowed.is_some_and(|allowed| allowed > denied),

@@ -103,12 +103,22 @@ async fn the_client_is_the_rightmost_untrusted_hop() {
 }
 
 #[tokio::test]
-async fn an_unknown_client_is_refused_when_there_is_an_allow_list() {
+async fn an_unknown_client_is_refused_by_every_list_unless_it_is_allowed() {
     let unknown = || Request::new(Body::empty());
-    assert_eq!(send(&layer(&["0.0.0.0/0", "::/0"], &[]), unknown()).await.status(), StatusCode::FORBIDDEN);
-    assert_eq!(send(&layer(&[], &["192.0.2.0/24"]), unknown()).await.status(), StatusCode::OK);
+    for (layer, status) in [
+        (layer(&[], &[]), StatusCode::OK),
+        (layer(&["0.0.0.0/0", "::/0"], &[]), StatusCode::FORBIDDEN),
+        (layer(&[], &["192.0.2.0/24"]), StatusCode::FORBIDDEN),
+        (IpFilterLayer::new().deny_list(IpList::from_iter([])), StatusCode::FORBIDDEN),
+        (layer(&["192.0.2.0/24"], &[]).allow_unknown(), StatusCode::OK),
+        (layer(&[], &["0.0.0.0/0", "::/0"]).allow_unknown(), StatusCode::OK),
+    ] {
+        assert_eq!(send(&layer, unknown()).await.status(), status, "{layer:?}");
+    }
     let empty = IpFilterLayer::new().allow_list(IpList::from_iter([]));
     assert!(!admits(&empty, "192.0.2.1").await, "an allow list that is empty allows nobody");
+    let denying = layer(&[], &["192.0.2.0/24"]).allow_unknown();
+    assert!(!admits(&denying, "192.0.2.1").await, "who is known is looked up all the same");
 }
 
 #[tokio::test]
@@ -121,17 +131,44 @@ async fn a_proxy_that_cannot_name_its_client_does_not_lend_it_its_own_address() 
     };
     let (inside, denied) = (layer(&["10.0.0.0/8"], &[]), layer(&[], &["192.0.2.0/24"]));
     assert_eq!(send(&inside, unknown()).await.status(), StatusCode::FORBIDDEN);
-    assert_eq!(send(&denied, unknown()).await.status(), StatusCode::OK);
+    assert_eq!(send(&denied, unknown()).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(send(&denied.allow_unknown(), unknown()).await.status(), StatusCode::OK);
     for (hops, status) in [
         (Some("unknown"), StatusCode::FORBIDDEN),
         (Some("6.6.6.6, 2001:db8::1:4711:x, 10.0.0.2"), StatusCode::FORBIDDEN),
-        (Some(""), StatusCode::FORBIDDEN),
         (Some("evil, 10.9.9.9, 6.6.6.6"), StatusCode::FORBIDDEN),
+        // A proxy that names nobody asks for itself.
+        (Some(""), StatusCode::OK),
+        (Some(" , "), StatusCode::OK),
         (Some("10.9.9.9"), StatusCode::OK),
         (None, StatusCode::OK),
     ] {
         assert_eq!(send(&inside, from("10.0.0.1", hops)).await.status(), status, "{hops:?}");
     }
+}
+
+#[tokio::test]
+async fn a_byte_of_the_client_does_not_let_it_by_a_deny_list() {
+    let denied = layer(&[], &["203.0.113.9"]);
+    let send_bytes = async |hops: &[u8]| {
+        let mut request = from("10.0.0.1", None);
+        let hops = http::HeaderValue::from_bytes(hops).expect("a value");
+        request.headers_mut().append("x-forwarded-for", hops);
+        send(&denied, request).await.status()
+    };
+    for hops in [
+        &b"203.0.113.9"[..],
+        b"\xff, 203.0.113.9",
+        b"6.6.6.6\xff, 203.0.113.9, 10.0.0.2",
+        b"203.0.113.9,",
+        b"203.0.113.9, ,\t",
+        // The proxy's own words cannot be read, so that nobody knows who the client is.
+        b"203.0.113.9\xff",
+        b"6.6.6.6, \xff",
+    ] {
+        assert_eq!(send_bytes(hops).await, StatusCode::FORBIDDEN, "{}", hops.escape_ascii());
+    }
+    assert_eq!(send_bytes(b"\xff, 203.0.113.8").await, StatusCode::OK);
 }
 
 /// A folder that is removed when the test ends.

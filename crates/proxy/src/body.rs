@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -62,9 +63,9 @@ impl HttpBody for RequestBody {
             } else if let Some(trailers) = frame.trailers_mut() {
                 hop_by_hop::remove_from_trailers(trailers);
                 claims::remove_from_trailers(trailers);
-                let own =
-                    this.record.as_ref().and_then(|record| record.with(|known| known.identity_fields.clone()));
-                for name in own.iter().flat_map(|names| &**names) {
+                let barred =
+                    this.record.as_ref().and_then(|record| record.with(|known| known.not_in_trailers.clone()));
+                for name in barred.iter().flat_map(|names| &**names) {
                     trailers.remove(name);
                 }
             }
@@ -83,19 +84,29 @@ impl HttpBody for RequestBody {
 
 /// The body of an upstream's response. It fails when the upstream is silent for too long or ends it early.
 pub struct ProxyBody {
-    body: Option<PoolBody<RequestBody>>,
+    content: Content,
     idle_timeout: Duration,
     // Armed when the body has to be waited for the first time; a short one never is.
     idle: Option<Pin<Box<Sleep>>>,
 }
 
+enum Content {
+    Upstream(PoolBody<RequestBody>),
+    /// The proxy's own, where it answers itself; empty when that has been taken, or has failed.
+    Own(Bytes),
+}
+
 impl ProxyBody {
     pub(crate) fn new(body: PoolBody<RequestBody>, idle_timeout: Duration) -> Self {
-        Self { body: Some(body), idle_timeout, idle: None }
+        Self { content: Content::Upstream(body), idle_timeout, idle: None }
+    }
+
+    pub(crate) fn own(content: Bytes) -> Self {
+        Self { content: Content::Own(content), idle_timeout: Duration::ZERO, idle: None }
     }
 
     pub(crate) fn empty() -> Self {
-        Self { body: None, idle_timeout: Duration::ZERO, idle: None }
+        Self::own(Bytes::new())
     }
 }
 
@@ -105,7 +116,11 @@ impl HttpBody for ProxyBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        let body = match &mut this.content {
+            Content::Upstream(body) => body,
+            Content::Own(content) if content.is_empty() => return Poll::Ready(None),
+            Content::Own(content) => return Poll::Ready(Some(Ok(Frame::data(mem::take(content))))),
+        };
         if let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
             if let Some(idle) = &mut this.idle {
                 idle.as_mut().reset(Instant::now() + this.idle_timeout);
@@ -118,7 +133,7 @@ impl HttpBody for ProxyBody {
                     Some(Ok(frame))
                 }
                 Some(Err(error)) => {
-                    this.body = None;
+                    this.content = Content::Own(Bytes::new());
                     Some(Err(error))
                 }
                 None => None,
@@ -127,7 +142,7 @@ impl HttpBody for ProxyBody {
         let timeout = this.idle_timeout;
         let idle = this.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         if idle.as_mut().poll(cx).is_ready() {
-            this.body = None;
+            this.content = Content::Own(Bytes::new());
             let silence = format!("the response's body was silent for {timeout:?}");
             return Poll::Ready(Some(Err(Error::new(ErrorKind::IdleTimeout, silence))));
         }
@@ -135,16 +150,26 @@ impl HttpBody for ProxyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+        match &self.content {
+            Content::Upstream(body) => body.is_end_stream(),
+            Content::Own(content) => content.is_empty(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+        match &self.content {
+            Content::Upstream(body) => body.size_hint(),
+            Content::Own(content) => SizeHint::with_exact(content.len() as u64),
+        }
     }
 }
 
 impl fmt::Debug for ProxyBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ProxyBody").field(&self.body).finish()
+        let content: &dyn fmt::Debug = match &self.content {
+            Content::Upstream(body) => body,
+            Content::Own(content) => content,
+        };
+        f.debug_tuple("ProxyBody").field(content).finish()
     }
 }

@@ -17,6 +17,7 @@ pub struct ProxyBuilder {
     idle_timeout: Duration,
     retries: Retries,
     preserve_host: bool,
+    pass_method_override: bool,
 }
 
 impl ProxyBuilder {
@@ -29,6 +30,7 @@ impl ProxyBuilder {
             idle_timeout: Duration::from_secs(60),
             retries: Retries::new(0),
             preserve_host: true,
+            pass_method_override: false,
         }
     }
 
@@ -74,6 +76,14 @@ impl ProxyBuilder {
         self
     }
 
+    /// Whether the upstream sees fields that ask it to act by another method: `X-HTTP-Method-Override`, `X-HTTP-Method`,
+    /// `X-Method-Override`. They are removed unless set, because a rule on methods, of a route or a policy, does not see
+    /// them.
+    pub fn pass_method_override(mut self, pass: bool) -> Self {
+        self.pass_method_override = pass;
+        self
+    }
+
     /// The service.
     ///
     /// # Errors
@@ -95,6 +105,7 @@ impl ProxyBuilder {
             idle_timeout: self.idle_timeout,
             retries: self.retries,
             preserve_host: self.preserve_host,
+            pass_method_override: self.pass_method_override,
         }))
     }
 }

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use gatewright_client::{Connection, PoolBody, Require, SendError, Sending};
 use gatewright_core::{Body, Error, ErrorKind, OnUpgrade, RequestRecord, Side};
 use http::{Request, Response, StatusCode, Version};
@@ -19,7 +20,7 @@ use crate::{
     body::RequestBody,
     deadline::{Limits, Within},
     head::{self, Destination},
-    interim,
+    interim, max_forwards,
     retries::is_idempotent,
     service::Settings,
     tunnel::{self, Upgrade},
@@ -47,7 +48,8 @@ pin_project! {
     enum State {
         First { #[pin] response: Within<Sending<RequestBody>>, rest: Option<(Exchange, Sent)> },
         Further { response: Pin<Box<dyn Future<Output = Result<Response<ProxyBody>, Error>> + Send>> },
-        Failed { error: Option<Error> },
+        /// Nothing was sent: the proxy answers itself, or cannot.
+        Decided { outcome: Option<Result<Response<Bytes>, Error>> },
     }
 }
 
@@ -55,7 +57,10 @@ const POLLED_AFTER_COMPLETION: &str = "a future is not polled after it has compl
 
 impl Forwarding {
     /// Begins at once what needs no waiting.
-    pub(crate) fn begin(settings: Arc<Settings>, request: Request<Body>) -> Self {
+    pub(crate) fn begin(settings: Arc<Settings>, mut request: Request<Body>) -> Self {
+        if let Some(outcome) = max_forwards::count_down(&mut request).transpose() {
+            return Self { state: State::Decided { outcome: Some(outcome) } };
+        }
         let state = match Exchange::begin(settings, request) {
             Ok((exchange, First::Sent(attempt))) => {
                 let Attempt { response, sent } = attempt;
@@ -64,7 +69,7 @@ impl Forwarding {
             Ok((exchange, First::Unsent(index, request))) => {
                 State::Further { response: Box::pin(exchange.go_on(index, request, Spent::default())) }
             }
-            Err(error) => State::Failed { error: Some(error) },
+            Err(error) => State::Decided { outcome: Some(Err(error)) },
         };
         Self { state }
     }
@@ -91,8 +96,9 @@ impl Future for Forwarding {
                     }
                 }
                 StateProjection::Further { response } => return response.as_mut().poll(cx),
-                StateProjection::Failed { error } => {
-                    return Poll::Ready(Err(error.take().expect(POLLED_AFTER_COMPLETION)));
+                StateProjection::Decided { outcome } => {
+                    let outcome = outcome.take().expect(POLLED_AFTER_COMPLETION);
+                    return Poll::Ready(outcome.map(|response| response.map(ProxyBody::own)));
                 }
             }
         }
@@ -185,7 +191,7 @@ impl Exchange {
         let record = RequestRecord::of(&parts.extensions).cloned();
         let upgrade = Upgrade::asked_for(&mut parts, &body);
         let client_version = parts.version;
-        let destination = head::prepare(&mut parts, record.as_ref())?;
+        let destination = head::prepare(&mut parts, record.as_ref(), settings.pass_method_override)?;
         let bodiless = upgrade.is_none() && body.is_end_stream();
         let replayable = bodiless && is_idempotent(&parts.method);
         let request = Request::from_parts(parts, RequestBody::new(body, record.clone()));
@@ -276,6 +282,7 @@ impl Exchange {
             }
         }
         let progress = request.body().progress();
+        let connection = connection.stall_timeout(self.settings.idle_timeout);
         let response = Within::new(connection.send(request), self.limits(), progress, now);
         Ok(Attempt { response, sent })
     }

@@ -1,6 +1,6 @@
 //! The heads on their way through: what is taken away, what is added.
 
-use gatewright_core::{Error, ErrorKind, RequestRecord, claims, hop_by_hop};
+use gatewright_core::{Error, ErrorKind, RequestRecord, claims, hop_by_hop, method_override};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
     header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRANSFER_ENCODING},
@@ -31,6 +31,7 @@ struct Found {
     trailers: bool,
     hop_by_hop: bool,
     expect: bool,
+    method_override: bool,
     forwarded_for: bool,
     forwarded_host: bool,
     forwarded_proto: bool,
@@ -49,19 +50,29 @@ impl Found {
                 "x-forwarded-proto" => found.forwarded_proto = true,
                 "te" => {
                     found.hop_by_hop = true;
-                    found.trailers |= value.as_bytes() == b"trailers";
+                    found.trailers |= takes_trailers(value);
                 }
-                name => found.hop_by_hop |= hop_by_hop::is_one(name),
+                name => {
+                    found.hop_by_hop |= hop_by_hop::is_one(name);
+                    found.method_override |= method_override::is_one(name);
+                }
             }
         }
         found
     }
 }
 
+/// Whether one of the codings that a client takes is `trailers` (RFC 9110, section 10.1.4).
+fn takes_trailers(te: &HeaderValue) -> bool {
+    let mut codings = te.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+}
+
 /// Takes away what is not to be forwarded, and adds what only the gateway knows.
 pub(crate) fn prepare(
     parts: &mut request::Parts,
     record: Option<&RequestRecord>,
+    pass_method_override: bool,
 ) -> Result<Destination, Error> {
     if parts.method == Method::CONNECT {
         return Err(Error::new(ErrorKind::BadRequest, "CONNECT is not forwarded"));
@@ -80,12 +91,15 @@ pub(crate) fn prepare(
             HeaderValue::from_str(host_of(authority))
                 .map_err(|error| Error::new(ErrorKind::BadRequest, error))?,
         ),
-        None => parts.headers.get(HOST).cloned(),
+        None => parts.headers.get(HOST).map(without_empty_port),
     };
     if found.hop_by_hop {
         hop_by_hop::remove(&mut parts.headers);
         // `Connection` may have nominated some of the others.
         found = Found { trailers: found.trailers, ..Found::in_fields(&parts.headers) };
+    }
+    if found.method_override && !pass_method_override {
+        method_override::remove(&mut parts.headers);
     }
     if found.expect {
         // We answer `Expect` ourselves, by reading the body when the upstream takes it.
@@ -101,7 +115,14 @@ pub(crate) fn prepare(
 /// The authority without user information, which has no place in `Host` (RFC 9110, section 7.2).
 fn host_of(authority: &Authority) -> &str {
     let text = authority.as_str();
-    text.rsplit_once('@').map_or(text, |(_, host)| host)
+    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    host.strip_suffix(':').unwrap_or(host)
+}
+
+/// An empty port says nothing, and is not forwarded (RFC 3986, section 3.2.3).
+fn without_empty_port(host: &HeaderValue) -> HeaderValue {
+    let stripped = host.as_bytes().strip_suffix(b":").and_then(|host| HeaderValue::from_bytes(host).ok());
+    stripped.unwrap_or_else(|| host.clone())
 }
 
 /// Cookies that HTTP/2 split are one field in HTTP/1 (RFC 9113, section 8.2.3).
@@ -269,7 +290,7 @@ mod tests {
 
     fn prepared(request: request::Builder) -> (Request<gatewright_core::Body>, Destination) {
         let (mut parts, body) = request.body(gatewright_core::Body::empty()).expect("a request").into_parts();
-        let destination = prepare(&mut parts, None).expect("is forwarded");
+        let destination = prepare(&mut parts, None, false).expect("is forwarded");
         (Request::from_parts(parts, body), destination)
     }
 
@@ -323,6 +344,36 @@ mod tests {
             destination.write(&mut request, Version::HTTP_2, Scheme::HTTPS, &own, preserve).expect("writes");
             assert_eq!(request.uri().to_string(), format!("https://{expected}/x?y=1"));
             assert!(!request.headers().contains_key(HOST));
+        }
+    }
+
+    #[test]
+    fn what_overrides_the_method_goes_unless_it_is_let_by() {
+        for (pass, left) in [(false, 0), (true, 3)] {
+            let request = Request::post("/")
+                .header("x-http-method-override", "DELETE")
+                .header("x_http_method", "DELETE")
+                .header("X-Method.Override", "DELETE");
+            let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+            prepare(&mut parts, None, pass).expect("is forwarded");
+            let overriding = parts.headers.keys().filter(|name| method_override::is_one(name.as_str())).count();
+            assert_eq!(overriding, left);
+        }
+    }
+
+    #[test]
+    fn trailers_are_taken_by_whoever_says_so_among_others() {
+        for (te, taken) in [
+            (&b"trailers"[..], true),
+            (b"gzip;q=0.5, Trailers", true),
+            (b"\xff, trailers ,", true),
+            (b"gzip, deflate", false),
+            (b"trailers;q=1", false),
+            (b"x-trailers", false),
+        ] {
+            let te = HeaderValue::from_bytes(te).expect("a value");
+            let (_, destination) = prepared(Request::get("/").header(TE, te));
+            assert_eq!(destination.trailers, taken);
         }
     }
 

@@ -9,5 +9,5 @@ pub(crate) fn responder(record: Option<&RequestRecord>, version: Version) -> Opt
     if version != Version::HTTP_11 {
         return None;
     }
-    record?.connection()?.interim().cloned()
+    record?.connection()?.interim()
 }

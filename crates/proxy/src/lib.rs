@@ -14,6 +14,13 @@
 //!    early an aborted body; its connection is never used again.
 //! 7. `timeout` runs until the response's head; while the request's body is still on its way it starts anew with each
 //!    part of it. `idle_timeout` runs between bytes, and it alone bounds streams and upgraded connections.
+//! 8. `X-HTTP-Method-Override` and its kin are removed, unless
+//!    [`pass_method_override`](ProxyBuilder::pass_method_override) lets them by. A query parameter that does the same
+//!    (`_method`) is the service's business, which should not take it from strangers.
+//! 9. No trailer says who calls, shows a credential that a layer took out of the head, or is a field that
+//!    [never trails](gatewright_core::trailers::may_trail).
+//! 10. `OPTIONS` and `TRACE` go as far as `Max-Forwards` lets them (RFC 9110, section 7.6.2): at zero the answer is
+//!     204 with `Allow`, or 405.
 //!
 //! # Example
 //!
@@ -57,6 +64,7 @@ mod deadline;
 mod forward;
 mod head;
 mod interim;
+mod max_forwards;
 mod retries;
 mod service;
 mod tunnel;

@@ -33,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: Duration,
     pub(crate) retries: Retries,
     pub(crate) preserve_host: bool,
+    pub(crate) pass_method_override: bool,
 }
 
 impl ProxyService {

@@ -13,7 +13,7 @@ use crate::{
     path_regex::{PathRegex, RegexGroup},
     route::PathMatch,
     rule::Rule,
-    table::{HostTable, Table},
+    table::{self, HostTable, Table},
     tree::End,
 };
 
@@ -58,7 +58,8 @@ pub(crate) fn compile(routes: &[Route]) -> Result<Table, BuildError> {
     }
     let rules: Box<[Rule]> = drafts.into_iter().map(|draft| draft.rule).collect();
     let encoded_slash = rules.iter().any(|rule| rule.encoded_slash);
-    Ok(Table { rules, hosts, encoded_slash })
+    let allow = table::allow(&rules);
+    Ok(Table { rules, hosts, encoded_slash, allow })
 }
 
 fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>) -> Option<Draft> {

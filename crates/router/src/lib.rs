@@ -16,6 +16,8 @@
 //! 4. A route whose method, header or query does not fit gives way to the next one.
 //! 5. When only the method does not fit, the answer is 405 with `Allow`; when no route fits, 404. HEAD is allowed where
 //!    GET is, and of equals a route that names HEAD takes it.
+//!    `OPTIONS *` is for no route: the answer is 204, with an `Allow` of the methods that the routes take. A route that
+//!    names no method counts for the common ones. `*` with another method is 400.
 //! 6. Two routes that can take the same request and have equal rank conflict, and [`RouterBuilder::build`] fails. Two
 //!    regexes are taken to match the same path unless what they begin with, literally, rules it out. It fails too for a
 //!    route that can never match.

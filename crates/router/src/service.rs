@@ -9,7 +9,7 @@ use gatewright_core::{
     Body, Rejection, RequestRecord,
     path::{self, EncodedSlash, PathError, canonical, without_parameters},
 };
-use http::{Method, Request, Response, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use tower_service::Service;
 
 use crate::{
@@ -42,32 +42,45 @@ impl<ReqBody> RouterService<ReqBody> {
     }
 }
 
+/// Why a request goes to no route.
+enum Unrouted {
+    Refused(Rejection),
+    /// It asks about the server, not about anything on it (RFC 9110, section 9.3.7).
+    OfServer,
+}
+
+impl From<Rejection> for Unrouted {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
 impl Table {
     /// The route of a request, whose path is made canonical in its URI.
-    fn route(&self, head: &mut request::Parts) -> Result<u32, Rejection> {
+    fn route(&self, head: &mut request::Parts) -> Result<u32, Unrouted> {
         // A CONNECT in authority form has no path (RFC 9112, section 3.2.3), and no route takes it.
         if head.method == Method::CONNECT && head.uri.path().is_empty() {
-            return Err(refusal::method_not_allowed(&[]));
+            return Err(refusal::method_not_allowed(&[]).into());
         }
         let slash = if self.encoded_slash { EncodedSlash::Keep } else { EncodedSlash::Refuse };
-        let path = canonical(head.uri.path(), slash).map_err(refusal::bad_path)?;
+        let path = canonical(head.uri.path(), slash).map_err(|error| unrouted(error, head))?;
         let found = self.find(head, &path);
         // The router takes encoded slashes as soon as one route does; for all others they are refused here.
         let is_slash_allowed = matches!(found, Found::Route(route) if self.rule(route).encoded_slash);
         if self.encoded_slash && !is_slash_allowed && path.contains("%2F") {
-            return Err(refusal::bad_path(PathError::EncodedSlash));
+            return Err(refusal::bad_path(PathError::EncodedSlash).into());
         }
         let route = match found {
             Found::Route(route) => route,
-            Found::MethodNotAllowed(methods) => return Err(refusal::method_not_allowed(&methods)),
-            Found::Nothing => return Err(refusal::no_route()),
+            Found::MethodNotAllowed(methods) => return Err(refusal::method_not_allowed(&methods).into()),
+            Found::Nothing => return Err(refusal::no_route().into()),
         };
         // Some services take parameters away: what is another route's to them has to pass what stands before that one.
         if !self.rule(route).names_parameter
             && let Some(bare) = without_parameters(&path)
             && matches!(self.find(head, &bare), Found::Route(other) if other != route)
         {
-            return Err(refusal::bad_path(PathError::Parameter));
+            return Err(refusal::bad_path(PathError::Parameter).into());
         }
         if path != head.uri.path() {
             let path = path.into_owned();
@@ -75,6 +88,23 @@ impl Table {
         }
         Ok(route)
     }
+}
+
+/// What to do about a path that is none.
+#[cold]
+fn unrouted(error: PathError, head: &request::Parts) -> Unrouted {
+    match head.uri.path_and_query() {
+        Some(target) if head.method == Method::OPTIONS && target.as_str() == "*" => Unrouted::OfServer,
+        _ => Unrouted::Refused(refusal::bad_path(error)),
+    }
+}
+
+/// The answer to `OPTIONS *`.
+fn of_server(allow: &HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, allow.clone());
+    response
 }
 
 impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
@@ -92,7 +122,10 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
         let (mut head, body) = request.into_parts();
         let route = match table.route(&mut head) {
             Ok(route) => route,
-            Err(rejection) => return RouterFuture::answered(refusal::answer(rejection, &head.extensions)),
+            Err(Unrouted::Refused(rejection)) => {
+                return RouterFuture::answered(refusal::answer(rejection, &head.extensions));
+            }
+            Err(Unrouted::OfServer) => return RouterFuture::answered(of_server(&table.allow)),
         };
         let record = RequestRecord::of(&head.extensions).cloned();
         if let Some(record) = &record {

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use http::{Method, request};
+use http::{HeaderValue, Method, request};
 use smallvec::SmallVec;
 
 use crate::{host::Hosts, rule::Rule, tree::Tree};
@@ -12,6 +12,8 @@ pub(crate) struct Table {
     pub(crate) hosts: Hosts<HostTable>,
     /// Whether any route takes paths with an encoded slash.
     pub(crate) encoded_slash: bool,
+    /// The methods that the routes take, for a question to the whole server.
+    pub(crate) allow: HeaderValue,
 }
 
 /// The routes of one host.
@@ -20,6 +22,30 @@ pub(crate) struct HostTable {
     pub(crate) tree: Tree,
     /// Those of them that are regexes.
     pub(crate) regexes: Vec<u32>,
+}
+
+/// What a server takes that has a route for any method.
+const COMMON: [Method; 6] =
+    [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+/// Adds HEAD where GET is, and puts the methods in order.
+fn complete(methods: &mut Vec<Method>) {
+    if methods.contains(&Method::GET) {
+        methods.push(Method::HEAD);
+    }
+    methods.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    methods.dedup();
+}
+
+/// The `Allow` of a server with these routes (RFC 9110, section 10.2.1).
+pub(crate) fn allow(rules: &[Rule]) -> HeaderValue {
+    let mut methods = vec![Method::OPTIONS];
+    for rule in rules {
+        methods.extend_from_slice(if rule.methods.is_empty() { &COMMON } else { &rule.methods });
+    }
+    complete(&mut methods);
+    let names = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    HeaderValue::try_from(names).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
 }
 
 /// What a lookup finds.
@@ -67,11 +93,7 @@ impl Table {
         if methods.is_empty() {
             return Found::Nothing;
         }
-        if methods.contains(&Method::GET) {
-            methods.push(Method::HEAD);
-        }
-        methods.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-        methods.dedup();
+        complete(&mut methods);
         Found::MethodNotAllowed(methods)
     }
 

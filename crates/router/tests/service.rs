@@ -211,3 +211,48 @@ async fn ten_thousand_routes_of_each_kind_stand_together() {
     }
     assert_eq!(send(&router, get("/exact/10000")).await.status(), StatusCode::NOT_FOUND);
 }
+
+fn any_method(method: Method, target: &str) -> Request<Body> {
+    Request::builder().method(method).uri(target).body(Body::empty()).expect("a request")
+}
+
+#[tokio::test]
+async fn options_of_the_whole_server_is_answered_with_the_methods_of_its_routes() {
+    let ok = || service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+    let named = |routes: Vec<Route>| {
+        let builder =
+            routes.into_iter().fold(RouterService::builder(), |router, route| router.route(route, ok()));
+        builder.build().expect("a router")
+    };
+    let purge = Method::from_bytes(b"PURGE").expect("a method");
+    for (routes, allow) in [
+        (vec![], "OPTIONS"),
+        (vec![Route::path("/a").methods([Method::POST])], "OPTIONS, POST"),
+        (
+            vec![
+                Route::path("/a").methods([Method::GET, purge]).host("a.example"),
+                Route::path_prefix("/b").methods([Method::POST, Method::GET]),
+            ],
+            "GET, HEAD, OPTIONS, POST, PURGE",
+        ),
+        // A route that names no method takes them all.
+        (
+            vec![Route::path("/a").methods([Method::GET]), Route::path("/b")],
+            "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+        ),
+    ] {
+        let router = named(routes);
+        let mut request = any_method(Method::OPTIONS, "*");
+        let record = RequestRecord::new(None);
+        request.extensions_mut().insert(record.clone());
+        let response = send(&router, request).await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        assert_eq!(response.headers()["allow"], allow);
+        assert!(response.into_body().collect().await.expect("a body").to_bytes().is_empty());
+        record.with(|summary| assert!(summary.rejection.is_none() && summary.route.is_none()));
+        for (method, target) in [(Method::GET, "*"), (Method::POST, "*")] {
+            let response = send(&router, any_method(method, target)).await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{target}");
+        }
+    }
+}

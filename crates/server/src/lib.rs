@@ -96,9 +96,6 @@
 mod accept;
 mod connection;
 mod drain;
-mod framing;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod handle;
 mod http1;
 mod http2;

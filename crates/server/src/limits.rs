@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::framing::Rules;
+use gatewright_http1::{Names, Rules};
 
 /// What a client may use up: time, bytes, connections. Each limit has a default that suits a public front door.
 ///
@@ -25,6 +25,7 @@ pub struct Limits {
     pub(crate) max_target: usize,
     pub(crate) max_headers: u16,
     pub(crate) allow_underscore: bool,
+    pub(crate) remember_heads: bool,
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_streams: u32,
 }
@@ -42,6 +43,7 @@ impl Default for Limits {
             max_target: 8 * 1024,
             max_headers: 100,
             allow_underscore: false,
+            remember_heads: true,
             max_connections: None,
             max_streams: 100,
         }
@@ -72,7 +74,7 @@ impl Limits {
         /// How long a client may leave what we send unread. 30 s by default.
         write_timeout: Duration;
         /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
-        /// either direction. 5 min by default.
+        /// either direction; also one that its service holds and reads no more of. 5 min by default.
         stream_timeout: Duration;
         /// How long an HTTP/1 connection is idle before it gives up, until its next request, what it keeps between
         /// requests: room for the service's future, and the head of the last one. 5 s by default.
@@ -86,6 +88,9 @@ impl Limits {
         max_headers: u16;
         /// Allows `_` in header names, which is refused by default: many servers take `_` and `-` for the same.
         allow_underscore: bool;
+        /// Whether a head of HTTP/1 is compared with the one before it on its connection, and read anew only where
+        /// another one is framed or routed. On by default; it changes what a request costs and nothing else.
+        remember_heads: bool;
         /// Concurrent streams of an HTTP/2 connection. 100 by default.
         max_streams: u32;
     }
@@ -98,13 +103,13 @@ impl Limits {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        Rules {
-            max_head: self.max_head,
-            // `http::Uri` holds no more.
-            max_target: self.max_target.min(usize::from(u16::MAX - 1)),
-            max_fields: self.max_headers,
-            allow_underscore: self.allow_underscore,
-        }
+        let mut rules = Rules::default();
+        rules.max_head = self.max_head;
+        // `http::Uri` holds no more.
+        rules.max_target = self.max_target.min(usize::from(u16::MAX - 1));
+        rules.max_fields = self.max_headers;
+        rules.names = if self.allow_underscore { Names::Underscore } else { Names::Plain };
+        rules
     }
 
     /// The longest that a watchdog may sleep without missing the start of a phase that it must end in time.

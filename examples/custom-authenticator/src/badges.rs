@@ -64,6 +64,11 @@ impl Authenticate for Badges {
         request.headers.remove(BADGE);
     }
 
+    // Nor is a badge that is shown after the body for the service.
+    fn credential_names(&self) -> Vec<HeaderName> {
+        vec![BADGE]
+    }
+
     // Only we may say who holds one.
     fn header_names(&self) -> Vec<HeaderName> {
         vec![HOLDER]

@@ -1,37 +1,73 @@
-//! The framing of HTTP/1: what is let through reads the same to another parser, to the byte, and however it arrives.
+//! The codec of HTTP/1 requests: what is let through reads the same to another parser, to the byte, and however it arrives.
 
 #![no_main]
 
-use gatewright::server::fuzzing::Framing;
+use bytes::BytesMut;
+use gatewright_http1::{BodyReader, Piece, RequestReader, Rules};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (piece, stream) = input;
-    let mut at_once = Framing::default();
-    let (passed, refused) = at_once.follow(stream);
-    assert!(passed <= stream.len());
-    let (passed_in_pieces, refused_in_pieces, heads) = in_pieces(stream, usize::from(piece % 32) + 1);
-    // A line that is both too long and malformed is refused for whichever shows first.
-    assert_eq!(refused_in_pieces.is_some(), refused.is_some(), "how it arrives makes no difference");
-    assert_eq!(heads, at_once.heads(), "how it arrives makes no difference");
-    // Of a body, what came before the bad byte may have passed already; its request is never completed.
-    assert!(passed_in_pieces == passed || (refused.is_some() && passed_in_pieces > passed));
-    assert_eq!(count_messages(&stream[..passed_in_pieces]), heads, "another parser sees other messages");
-    assert_eq!(count_messages(&stream[..passed]), at_once.heads(), "another parser sees other messages");
+    let at_once = read(stream, stream.len(), false);
+    assert!(at_once.taken <= stream.len());
+    for (piece, remember) in [(stream.len(), true), (usize::from(piece % 32) + 1, true), (1, false)] {
+        let other = read(stream, piece, remember);
+        // A line that is both too long and malformed is refused for whichever shows first.
+        assert_eq!(other.refused, at_once.refused, "how it arrives makes no difference");
+        assert_eq!(other.heads, at_once.heads, "how it arrives makes no difference");
+        // Of a body, the bytes before the bad one may have been taken already; its request is never completed.
+        assert!(other.taken == at_once.taken || (at_once.refused && other.taken > at_once.taken));
+        assert_eq!(count_messages(&stream[..other.taken]), other.heads, "another parser sees other messages");
+    }
+    assert_eq!(count_messages(&stream[..at_once.taken]), at_once.heads, "another parser sees other messages");
 });
 
-/// The same stream, a few bytes at a time.
-fn in_pieces(stream: &[u8], piece: usize) -> (usize, Option<&'static str>, u64) {
-    let mut framing = Framing::default();
-    let (mut passed, mut given) = (0, 0);
-    let mut refused = None;
-    while given < stream.len() && refused.is_none() {
-        given = (given + piece).min(stream.len());
-        let (more, refusal) = framing.follow(&stream[passed..given]);
-        passed += more;
-        refused = refusal;
+/// What the codec made of a stream.
+struct Read {
+    /// Bytes that belong to a head or a body.
+    taken: usize,
+    heads: u64,
+    refused: bool,
+}
+
+/// Reads a stream that comes `piece` bytes at a time.
+fn read(stream: &[u8], piece: usize, remember: bool) -> Read {
+    let mut reader = RequestReader::new(Rules::default()).remember_heads(remember);
+    let (mut received, mut body) = (BytesMut::new(), None::<BodyReader>);
+    let mut read = Read { taken: 0, heads: 0, refused: false };
+    for piece in stream.chunks(piece.max(1)) {
+        received.extend_from_slice(piece);
+        loop {
+            let before = received.len();
+            if let Some(reading) = &mut body {
+                let next = reading.next(&mut received, reader.rules());
+                read.taken += before - received.len();
+                match next {
+                    Err(_) => {
+                        read.refused = true;
+                        return read;
+                    }
+                    Ok(Piece::More(_)) => break,
+                    Ok(_) if reading.is_ended() => body = None,
+                    Ok(_) => {}
+                }
+                continue;
+            }
+            match reader.read::<()>(&mut received) {
+                Ok(None) => break,
+                Ok(Some((head, _))) => {
+                    read.taken += before - received.len();
+                    read.heads += 1;
+                    body = Some(BodyReader::new(head.body));
+                }
+                Err(_) => {
+                    read.refused = true;
+                    return read;
+                }
+            }
+        }
     }
-    (passed, refused, framing.heads())
+    read
 }
 
 /// Reads what was let through as a server behind the gateway might, and counts the heads.

@@ -20,6 +20,7 @@ const LIMITS: &[(&str, usize)] = &[
     ("gatewright-router", 39),
     ("gatewright-client", 89),
     ("gatewright-proxy", 89),
+    ("gatewright-http1", 29),
     ("gatewright-core", 31),
     ("gatewright-trace", 32),
     ("gatewright-server", 54),

@@ -1,7 +1,7 @@
 //! Who may import whom, and what a crate that is published must say of itself.
 //!
-//! 1. `core` knows none of ours, `client` knows `core`.
-//! 2. A layer's crate knows those two. Layers never import each other, not even in tests: they meet in `core`'s types.
+//! 1. `core` and `http1` know none of ours, `client` and `server` know both.
+//! 2. A layer's crate knows `core` and `client`. Layers never import each other, not even in tests: they meet in `core`'s types.
 //! 3. `config` knows all layers, and the facade `gatewright` knows all.
 //! 4. Examples and tests know the facade alone, which proves that the public API suffices. The test harness and this
 //!    crate are no part of the product, and tests may use them.
@@ -60,8 +60,9 @@ pub(crate) fn is_published(package: &Value) -> bool {
 fn may_import(importer: &str, imported: &str) -> bool {
     let shared = ["crates/core", "crates/client"];
     match (importer, imported) {
-        ("crates/core", _) => false,
-        ("crates/client", imported) => imported == "crates/core",
+        ("crates/core" | "crates/http1", _) => false,
+        ("crates/client", imported) => matches!(imported, "crates/core" | "crates/http1"),
+        ("crates/server", "crates/http1") => true,
         ("crates/config", imported) => imported.starts_with("crates/") && imported != "crates/gatewright",
         ("crates/gatewright", imported) => imported.starts_with("crates/"),
         (layer, imported) if layer.starts_with("crates/") => shared.contains(&imported),
@@ -90,6 +91,9 @@ fn layers_import_only_what_they_may() {
 fn the_rule_refuses_what_it_should() {
     let refused = [
         ("crates/core", "crates/client"),
+        ("crates/core", "crates/http1"),
+        ("crates/http1", "crates/core"),
+        ("crates/proxy", "crates/http1"),
         ("crates/client", "crates/proxy"),
         ("crates/proxy", "crates/router"),
         ("crates/router", "crates/gatewright"),
@@ -103,7 +107,12 @@ fn the_rule_refuses_what_it_should() {
     for (importer, imported) in refused {
         assert!(!may_import(importer, imported), "{importer} -> {imported}");
     }
-    for (importer, imported) in [("crates/proxy", "crates/client"), ("tests/wire", "tests/harness")] {
+    for (importer, imported) in [
+        ("crates/proxy", "crates/client"),
+        ("crates/server", "crates/http1"),
+        ("crates/client", "crates/http1"),
+        ("tests/wire", "tests/harness"),
+    ] {
         assert!(may_import(importer, imported), "{importer} -> {imported}");
     }
 }

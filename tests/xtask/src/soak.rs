@@ -14,6 +14,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "build", run: build },
     Step { name: "wire", run: wire },
     Step { name: "limits", run: limits },
+    Step { name: "bodies", run: bodies },
     Step { name: "fuzz", run: fuzz::long },
 ];
 
@@ -33,6 +34,11 @@ fn wire(context: &Context) -> Result<Outcome> {
 fn limits(context: &Context) -> Result<Outcome> {
     test(context, "limits", &["limits"])?;
     test(context, "gatewright-rate-limit", &["addresses", "load", "memory"])
+}
+
+/// A million responses and as many uploads of random origins and clients.
+fn bodies(context: &Context) -> Result<Outcome> {
+    test(context, "soak", &["soak"])
 }
 
 /// One test at a time, so that memory and time are its own.

@@ -174,6 +174,10 @@ impl Authenticate for ApiKeys {
         places::clear(&self.places, request);
     }
 
+    fn credential_names(&self) -> Vec<HeaderName> {
+        places::header_names(&self.places)
+    }
+
     fn header_names(&self) -> Vec<HeaderName> {
         self.owner_header.iter().cloned().collect()
     }

@@ -71,6 +71,15 @@ pub(super) fn look(places: &[Place], request: &Parts) -> Found {
     found
 }
 
+/// The fields among these places.
+pub(super) fn header_names(places: &[Place]) -> Vec<HeaderName> {
+    let fields = places.iter().filter_map(|place| match place {
+        Place::Header(name) => Some(name.clone()),
+        Place::Query(_) => None,
+    });
+    fields.collect()
+}
+
 /// Takes away whatever stands in these places.
 pub(super) fn clear(places: &[Place], request: &mut Parts) {
     for place in places {

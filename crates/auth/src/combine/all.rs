@@ -105,6 +105,10 @@ impl Authenticate for All {
         }
     }
 
+    fn credential_names(&self) -> Vec<HeaderName> {
+        self.0.iter().flat_map(Authenticate::credential_names).collect()
+    }
+
     fn header_names(&self) -> Vec<HeaderName> {
         self.0.iter().flat_map(Authenticate::header_names).collect()
     }

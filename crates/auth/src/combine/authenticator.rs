@@ -24,6 +24,7 @@ trait Erased: Send + Sync {
     fn authenticate(&self, request: &Parts) -> Attempt<AuthenticatorFuture>;
     fn challenges(&self, cause: Cause<'_>) -> Vec<Challenge>;
     fn remove_credentials(&self, request: &mut Parts);
+    fn credential_names(&self) -> Vec<HeaderName>;
     fn header_names(&self) -> Vec<HeaderName>;
 }
 
@@ -42,6 +43,10 @@ impl<A: Authenticate<Future: 'static>> Erased for A {
 
     fn remove_credentials(&self, request: &mut Parts) {
         Authenticate::remove_credentials(self, request);
+    }
+
+    fn credential_names(&self) -> Vec<HeaderName> {
+        Authenticate::credential_names(self)
     }
 
     fn header_names(&self) -> Vec<HeaderName> {
@@ -73,6 +78,10 @@ impl Authenticate for Authenticator {
 
     fn remove_credentials(&self, request: &mut Parts) {
         self.0.remove_credentials(request);
+    }
+
+    fn credential_names(&self) -> Vec<HeaderName> {
+        self.0.credential_names()
     }
 
     fn header_names(&self) -> Vec<HeaderName> {

@@ -248,6 +248,10 @@ impl Authenticate for Introspection {
         self.0.settings.places.remove(request);
     }
 
+    fn credential_names(&self) -> Vec<HeaderName> {
+        self.0.settings.places.header_names()
+    }
+
     fn header_names(&self) -> Vec<HeaderName> {
         self.0.settings.headers.names().collect()
     }

@@ -348,6 +348,10 @@ impl Authenticate for Jwt {
         self.0.places.remove(request);
     }
 
+    fn credential_names(&self) -> Vec<HeaderName> {
+        self.0.places.header_names()
+    }
+
     fn header_names(&self) -> Vec<HeaderName> {
         self.0.issuers.iter().flat_map(|issuer| issuer.headers.names()).collect()
     }

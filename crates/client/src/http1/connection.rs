@@ -9,13 +9,16 @@ use std::{
 };
 
 use bytes::BytesMut;
+use gatewright_http1::{ResponseReader, Rules, WriteBuffer};
 use tokio::{io::AsyncReadExt, task::coop::unconstrained};
 
-use super::{lines::Lines, queue::Queue, templates::Templates};
 use crate::{alarm::Alarm, stream::Stream};
 
 /// What is read at once of a head, and of a body to begin with.
 const READ: usize = 8 << 10;
+
+/// What was written from keeps so much memory while the connection is idle.
+const KEPT: usize = 8 << 10;
 
 /// What is read at once of a body that comes fast.
 const MAX_READ: usize = 64 << 10;
@@ -25,9 +28,9 @@ pub(crate) struct Connection<P> {
     pub(super) stream: Stream,
     /// What was read and not yet taken. Responses are slices of it; when nobody holds one any more, it is used again.
     pub(super) received: BytesMut,
-    pub(super) queue: Queue,
-    pub(super) lines: Lines,
-    pub(super) templates: Templates,
+    /// What is to be written.
+    pub(super) out: WriteBuffer,
+    pub(super) reader: ResponseReader,
     /// For the head of the response.
     pub(super) alarm: Alarm,
     read_size: usize,
@@ -41,14 +44,21 @@ impl<P> Connection<P> {
         Box::new(Self {
             stream,
             received: BytesMut::new(),
-            queue: Queue::default(),
-            lines: Lines::new(),
-            templates: Templates::default(),
+            out: WriteBuffer::default(),
+            reader: ResponseReader::new(Rules::for_responses()),
             alarm: Alarm::default(),
             read_size: READ,
             idle_since: None,
             place: Some(place),
         })
+    }
+
+    /// Whether heads of responses are compared with those before.
+    pub(crate) fn remember_heads(mut self: Box<Self>, remember: bool) -> Box<Self> {
+        if !remember {
+            self.reader = ResponseReader::new(Rules::for_responses()).remember_heads(false);
+        }
+        self
     }
 
     pub(crate) fn place(&self) -> Option<&P> {
@@ -67,7 +77,8 @@ impl<P> Connection<P> {
     /// Notes that its exchange has ended.
     pub(crate) fn rest(&mut self) {
         self.idle_since = Some(Instant::now());
-        self.queue.reset();
+        self.out.clear();
+        self.out.shrink_to(KEPT);
         if self.read_size > READ {
             self.read_size = READ;
             self.received = BytesMut::new();
@@ -77,8 +88,8 @@ impl<P> Connection<P> {
     /// Gives back the memory that it does not need while it is idle.
     pub(crate) fn trim(&mut self) {
         self.received = BytesMut::new();
-        self.queue = Queue::default();
-        self.templates = Templates::default();
+        self.out = WriteBuffer::default();
+        self.reader.release();
         self.alarm = Alarm::default();
     }
 

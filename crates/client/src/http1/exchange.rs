@@ -5,18 +5,18 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind, InterimResponder, OnUpgrade, Upgraded, hop_by_hop};
+use gatewright_http1::{BodyReader, ResponseHead, write_request_head};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::{
-    Connection, Incoming, MAX_HEAD, MAX_INTERIM, Malformed, encode,
-    incoming::Framing,
+    Connection, Incoming, MAX_INTERIM, STALL_TIMEOUT, malformed,
     overtaken::Remainder,
-    parse::{self, Head},
     upgraded::Tunnel,
     upload::{Broken, Upload},
 };
@@ -33,6 +33,8 @@ pub(crate) struct Exchange<B, P> {
     interim_seen: u8,
     bodiless: bool,
     reusable: bool,
+    /// How long the endpoint may leave the rest of a request untaken that it has answered.
+    stall_timeout: Duration,
     /// Memory for the response's fields. The request's fields were there before.
     headers: HeaderMap,
 }
@@ -60,8 +62,15 @@ impl<B, P> Exchange<B, P> {
             stage: Stage::New,
             interim,
             interim_seen: 0,
+            stall_timeout: STALL_TIMEOUT,
             headers: HeaderMap::new(),
         }
+    }
+
+    /// How long the endpoint may leave the rest of a request untaken that it has answered. 60 s unless set.
+    pub(crate) fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.stall_timeout = timeout;
+        self
     }
 
     /// The connection's, while the response's head is not there.
@@ -110,15 +119,16 @@ where
                 let why = "the endpoint had closed the connection, or sent what nobody asked for";
                 return Err(self.unsent(Error::new(ErrorKind::Closed, why)));
             }
-            connection.queue.reset();
-            connection.lines.clear();
-            let (framing, closes) = encode::head(request, &mut connection.queue.bytes);
+            connection.out.clear();
+            let body = request.body();
+            let size = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
+            let (framing, closes) = write_request_head(request, size, &mut connection.out);
             self.reusable = !closes;
             self.stage = Stage::Sending(Upload::new(framing));
         }
         let Stage::Sending(upload) = &mut self.stage else { return Ok(()) };
-        let Connection { queue, stream, .. } = &mut **connection;
-        match upload.poll(cx, request.body_mut(), queue, stream) {
+        let Connection { out, stream, .. } = &mut **connection;
+        match upload.poll(cx, request.body_mut(), out, stream) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 if upload.is_taken() {
@@ -128,7 +138,7 @@ where
             }
             Poll::Ready(Err(Broken::Body(error))) => return Err(SendError::new(error)),
             Poll::Ready(Err(Broken::Write(error))) => {
-                if !queue.is_touched() && !upload.is_taken() {
+                if !out.has_moved() && !upload.is_taken() {
                     return Err(self.unsent(Error::new(ErrorKind::Closed, error)));
                 }
                 if upload.is_taken() {
@@ -155,7 +165,7 @@ where
     }
 
     /// Reads up to the final response's head.
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Error>> {
         loop {
             if let Some(head) = self.take_head()? {
                 return Poll::Ready(Ok(head));
@@ -185,36 +195,24 @@ where
     }
 
     /// Takes the final response's head, when all of it has been received.
-    fn take_head(&mut self) -> Result<Option<Head>, Malformed> {
+    fn take_head(&mut self) -> Result<Option<ResponseHead>, Error> {
         let connection = self.connection.as_mut().expect("the request was sent on it");
-        let Connection { received, lines, templates, .. } = &mut **connection;
+        let Connection { received, reader, .. } = &mut **connection;
         while !received.is_empty() {
-            if lines.is_clear()
-                && let Some(head) = templates.take(received)
-            {
-                return head.map(Some);
-            }
-            let Some(end) = lines.find_end(received, MAX_HEAD)? else {
-                parse::may_begin(received)?;
-                break;
+            let (request, headers) = (&mut self.request, &mut self.headers);
+            let is_sending = matches!(self.stage, Stage::Sending(_));
+            // The endpoint answers, so that the request is not sent again. While it is on its way, its body is needed.
+            let memory = || match request.take_if(|_| !is_sending) {
+                Some(request) => emptied(request),
+                None => std::mem::take(headers),
             };
-            let text = received.split_to(end).freeze();
-            // While the request is on its way, its body is needed.
-            if !matches!(self.stage, Stage::Sending(_))
-                && let Some(request) = self.request.take()
-            {
-                self.headers = emptied(request);
-            }
-            let mut head = Head::read(&text, lines, std::mem::take(&mut self.headers))?;
+            let Some(mut head) = reader.read(received, memory).map_err(malformed)? else { break };
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
-                templates.keep(&text, lines);
-                lines.clear();
                 return Ok(Some(head));
             }
-            lines.clear();
             self.interim_seen += 1;
             if self.interim_seen > MAX_INTERIM {
-                return Err(Malformed("there are too many interim responses"));
+                return Err(Error::new(ErrorKind::Protocol, "there are too many interim responses"));
             }
             if let (Some(interim), StatusCode::EARLY_HINTS) = (&self.interim, head.status) {
                 hop_by_hop::remove(&mut head.headers);
@@ -227,25 +225,28 @@ where
     }
 
     /// Makes the response of its head, and of what is left of the exchange.
-    fn respond(&mut self, head: Head) -> Result<Response<Incoming<P>>, Error> {
+    fn respond(&mut self, head: ResponseHead) -> Result<Response<Incoming<P>>, Error> {
         let mut connection = self.connection.take().expect("the head was read from it");
-        let mut reusable = self.reusable && head.keep_alive;
+        let mut reusable = self.reusable && head.persistent;
         let mut remainder = None;
         let upgrades = head.status == StatusCode::SWITCHING_PROTOCOLS;
         match std::mem::replace(&mut self.stage, Stage::Sent) {
             Stage::Sent => {}
             Stage::Sending(_) if upgrades => {
-                return Err(Malformed("the protocol was changed before the request was sent").into());
+                let why = "the protocol was changed before the request was sent";
+                return Err(Error::new(ErrorKind::Protocol, why));
             }
             Stage::Sending(upload) => {
                 if let Some(request) = self.request.take() {
-                    let (receiving, rest) = Remainder::start(*connection, upload, request.into_body());
+                    let (receiving, rest) =
+                        Remainder::start(*connection, upload, request.into_body(), self.stall_timeout);
                     connection = receiving;
                     remainder = Some(rest);
                 }
             }
             Stage::New | Stage::Unwanted(_) => reusable = false,
         }
+        let length = head.body(self.bodiless);
         let mut response = Response::new(());
         *response.status_mut() = head.status;
         *response.version_mut() = head.version;
@@ -258,24 +259,15 @@ where
             response.extensions_mut().insert(upgrade);
             return Ok(response.map(|()| Incoming::empty()));
         }
-        let framing = match head.length {
-            _ if self.bodiless || has_no_body(head.status) => Framing::Length(0),
-            _ if head.chunked => Framing::chunked(),
-            Some(length) => Framing::Length(length),
-            None => Framing::Close,
-        };
-        let body = Incoming::new(connection, framing, reusable, remainder)?;
+        let body = BodyReader::new(length);
+        let body = Incoming::new(connection, body, reusable, remainder).map_err(malformed)?;
         Ok(response.map(|()| body))
     }
 }
 
 /// Drops the request, and keeps the memory of its fields.
-fn emptied<B>(request: Request<B>) -> HeaderMap {
-    let mut headers = request.into_parts().0.headers;
+fn emptied<B>(mut request: Request<B>) -> HeaderMap {
+    let mut headers = std::mem::take(request.headers_mut());
     headers.clear();
     headers
-}
-
-fn has_no_body(status: StatusCode) -> bool {
-    status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
 }

@@ -8,30 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{Error, ErrorKind};
+use gatewright_http1::{BodyLength, BodyReader, Piece, Violation};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 use super::{
-    Connection, Malformed,
-    chunked::{Chunked, Next},
+    Connection, malformed,
     overtaken::{Overtaken, Remainder},
 };
-
-/// Where a response's body ends.
-#[derive(Debug)]
-pub(super) enum Framing {
-    /// After so many bytes more.
-    Length(u64),
-    Chunked(Chunked),
-    /// Where the connection does.
-    Close,
-}
-
-impl Framing {
-    pub(super) fn chunked() -> Self {
-        Self::Chunked(Chunked::new())
-    }
-}
 
 /// A response's body, which reads its connection. Dropped early, it closes the connection.
 pub(crate) struct Incoming<P> {
@@ -39,7 +23,7 @@ pub(crate) struct Incoming<P> {
     ready: Bytes,
     trailers: Option<Box<HeaderMap>>,
     connection: Option<Box<Connection<P>>>,
-    framing: Framing,
+    body: BodyReader,
     reusable: bool,
     remainder: Option<Remainder<P>>,
     spent: Option<Box<Connection<P>>>,
@@ -49,23 +33,19 @@ impl<P> Incoming<P> {
     /// Begins with what was received with the head. A body that breaks the rules there is refused with it.
     pub(super) fn new(
         connection: Box<Connection<P>>,
-        framing: Framing,
+        body: BodyReader,
         reusable: bool,
         remainder: Option<Remainder<P>>,
-    ) -> Result<Self, Malformed> {
+    ) -> Result<Self, Violation> {
         let connection = Some(connection);
         let (ready, trailers) = (Bytes::new(), None);
-        let mut body = Self { ready, trailers, connection, framing, reusable, remainder, spent: None };
-        match body.next()? {
-            Next::Data(data) => body.ready = data,
-            Next::Trailers(trailers) => {
-                body.trailers = Some(Box::new(trailers));
-                body.end();
-            }
-            Next::End => body.end(),
-            Next::More(_) => {}
+        let mut incoming = Self { ready, trailers, connection, body, reusable, remainder, spent: None };
+        match incoming.next()? {
+            Piece::Data(data) => incoming.ready = data,
+            Piece::Trailers(trailers) => incoming.trailers = Some(Box::new(trailers)),
+            Piece::End | Piece::More(_) => {}
         }
-        Ok(body)
+        Ok(incoming)
     }
 
     /// The body of a response after which the connection is no longer HTTP.
@@ -74,7 +54,7 @@ impl<P> Incoming<P> {
             ready: Bytes::new(),
             trailers: None,
             connection: None,
-            framing: Framing::Length(0),
+            body: BodyReader::new(BodyLength::None),
             reusable: false,
             remainder: None,
             spent: None,
@@ -86,33 +66,14 @@ impl<P> Incoming<P> {
         self.spent.take()
     }
 
-    /// Takes what comes next from what was received.
-    fn next(&mut self) -> Result<Next, Malformed> {
-        let Some(connection) = &mut self.connection else { return Ok(Next::End) };
-        let received = &mut connection.received;
-        let next = match &mut self.framing {
-            Framing::Chunked(chunked) => {
-                let next = chunked.next(received, &mut connection.lines)?;
-                if matches!(next, Next::Data(_)) && chunked.try_end(received) {
-                    self.end();
-                }
-                return Ok(next);
-            }
-            Framing::Length(0) => Next::End,
-            Framing::Length(left) if received.is_empty() => Next::More(*left),
-            Framing::Length(left) => {
-                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(received.len());
-                *left -= taken as u64;
-                let data = received.split_to(taken).freeze();
-                if *left == 0 {
-                    self.end();
-                }
-                Next::Data(data)
-            }
-            Framing::Close if received.is_empty() => Next::More(u64::MAX),
-            Framing::Close => Next::Data(received.split().freeze()),
-        };
-        Ok(next)
+    /// Takes what comes next out of what was received.
+    fn next(&mut self) -> Result<Piece, Violation> {
+        let Some(connection) = &mut self.connection else { return Ok(Piece::End) };
+        let piece = self.body.next(&mut connection.received, connection.reader.rules())?;
+        if self.body.is_ended() {
+            self.end();
+        }
+        Ok(piece)
     }
 
     /// Everything has been read. A request that still is on its way goes on, unless the endpoint closes.
@@ -126,10 +87,10 @@ impl<P> Incoming<P> {
         }
     }
 
-    fn fail(&mut self, error: impl Into<Error>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.connection = None;
         self.remainder = None;
-        Poll::Ready(Some(Err(error.into())))
+        Poll::Ready(Some(Err(error)))
     }
 
     /// Sees to the task that sends the rest of the request.
@@ -169,21 +130,15 @@ impl<P: Send + Unpin + 'static> http_body::Body for Incoming<P> {
         }
         loop {
             let left = match this.next() {
-                Ok(Next::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Ok(Next::Trailers(trailers)) => {
-                    this.end();
-                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                }
-                Ok(Next::End) => {
-                    this.end();
-                    return Poll::Ready(None);
-                }
-                Ok(Next::More(left)) => left,
-                Err(malformed) => return this.fail(malformed),
+                Ok(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Piece::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                Ok(Piece::End) => return Poll::Ready(None),
+                Ok(Piece::More(left)) => left,
+                Err(violation) => return this.fail(malformed(violation)),
             };
             let Some(connection) = &mut this.connection else { return Poll::Ready(None) };
             match ready!(connection.poll_read(cx, left)) {
-                Ok(0) if matches!(this.framing, Framing::Close) => {
+                Ok(0) if this.body.close() => {
                     this.reusable = false;
                     this.end();
                     return Poll::Ready(None);
@@ -192,7 +147,11 @@ impl<P: Send + Unpin + 'static> http_body::Body for Incoming<P> {
                     let why = "the connection was closed before the response's end";
                     return this.fail(Error::new(ErrorKind::Closed, why));
                 }
-                Ok(_) => {}
+                Ok(_) => {
+                    if let Some(remainder) = &this.remainder {
+                        remainder.note_received();
+                    }
+                }
                 Err(error) => return this.fail(Error::new(ErrorKind::Closed, error)),
             }
         }
@@ -204,9 +163,9 @@ impl<P: Send + Unpin + 'static> http_body::Body for Incoming<P> {
 
     fn size_hint(&self) -> SizeHint {
         let ready = self.ready.len() as u64;
-        match self.framing {
-            Framing::Length(left) => SizeHint::with_exact(ready.saturating_add(left)),
-            _ if self.connection.is_none() && ready == 0 => SizeHint::with_exact(0),
+        match self.body.left() {
+            // What has trailers is not sent by its length.
+            Some(left) if self.trailers.is_none() => SizeHint::with_exact(ready.saturating_add(left)),
             _ => {
                 let mut hint = SizeHint::new();
                 hint.set_lower(ready);
@@ -220,7 +179,7 @@ impl<P> std::fmt::Debug for Incoming<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Incoming")
             .field("ready", &self.ready.len())
-            .field("framing", &self.framing)
+            .field("body", &self.body)
             .finish_non_exhaustive()
     }
 }

@@ -10,45 +10,31 @@
 //! 5. A connection is handed on only when the whole request has left, the whole response has been read, and nothing
 //!    follows it.
 
-mod chunked;
 mod connection;
-mod encode;
 mod exchange;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod incoming;
-mod lines;
 mod overtaken;
-mod parse;
-mod queue;
-mod templates;
 mod upgraded;
 mod upload;
+
+use std::time::Duration;
+
+use gatewright_core::{Error, ErrorKind};
+use gatewright_http1::Violation;
 
 pub(crate) use connection::Connection;
 pub(crate) use exchange::Exchange;
 pub(crate) use incoming::Incoming;
 
-/// A response's head at most.
-const MAX_HEAD: usize = 64 << 10;
-
-/// A trailer section at most.
-const MAX_TRAILERS: usize = 16 << 10;
-
-/// Fields of a head or a trailer section at most.
-const MAX_FIELDS: usize = 100;
+/// How long an endpoint may leave the rest of a request untaken that it has answered, unless that is set.
+pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Interim responses before the final one at most.
 const MAX_INTERIM: u8 = 32;
 
-/// What an endpoint sent is no HTTP/1, or cannot be trusted to end where it seems to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Malformed(&'static str);
-
-impl From<Malformed> for gatewright_core::Error {
-    fn from(Malformed(why): Malformed) -> Self {
-        Self::new(gatewright_core::ErrorKind::Protocol, why)
-    }
+/// The endpoint broke a rule: its response cannot be trusted to end where it seems to.
+fn malformed(violation: Violation) -> Error {
+    Error::new(ErrorKind::Protocol, violation)
 }
 
 #[cfg(test)]

@@ -1,28 +1,46 @@
 //! A request that its response has overtaken: a task sends the rest.
+//!
+//! 1. The task holds the sending half of the connection and its place in the pool, the response's body holds the
+//!    receiving half.
+//! 2. The task ends when the rest has been sent, when the endpoint takes no more, when the body fails, or when the
+//!    response is dropped before its end.
+//! 3. An endpoint that takes nothing of what is written, and sends nothing either, is waited for as long as the stall
+//!    timeout says. The rest is given up then, and the connection with it.
+//! 4. A body that gives nothing is waited for as long as its own limits say.
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind};
+use gatewright_http1::WriteBuffer;
 use http_body::Body;
 use tokio::{
     io::WriteHalf,
     task::{JoinError, JoinHandle},
+    time::Instant,
 };
 
 use super::{
     Connection,
-    queue::Queue,
     upload::{Broken, Upload},
 };
 use crate::stream::Stream;
 
 /// The task that sends the rest of a request. Dropped, it is stopped.
-pub(super) struct Remainder<P>(Option<JoinHandle<Result<Overtaken<P>, Error>>>);
+pub(super) struct Remainder<P> {
+    task: Option<JoinHandle<Result<Overtaken<P>, Error>>>,
+    /// Whether something was received since the task last looked.
+    received: Arc<AtomicBool>,
+}
 
 /// What became of the rest.
 pub(super) enum Overtaken<P> {
@@ -34,7 +52,7 @@ pub(super) enum Overtaken<P> {
 /// The half of a connection that sends.
 pub(super) struct Sender<P> {
     stream: WriteHalf<Stream>,
-    queue: Queue,
+    out: WriteBuffer,
     place: Option<P>,
 }
 
@@ -42,30 +60,74 @@ impl<P: Send + 'static> Remainder<P> {
     /// Gives the rest of a request to a task, and the half that receives back.
     pub(super) fn start<B>(
         connection: Connection<P>,
-        mut upload: Upload,
-        mut body: B,
+        upload: Upload,
+        body: B,
+        stall_timeout: Duration,
     ) -> (Box<Connection<P>>, Self)
     where
         B: Body<Data = Bytes> + Unpin + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let (receiving, mut sender) = Sender::split(connection);
-        let task = tokio::spawn(async move {
-            let Sender { stream, queue, .. } = &mut sender;
-            match std::future::poll_fn(|cx| upload.poll(cx, &mut body, queue, stream)).await {
-                Ok(()) => Ok(Overtaken::Sent(sender)),
-                Err(Broken::Write(_)) => Ok(Overtaken::Unwanted(sender.place)),
-                Err(Broken::Body(error)) => Err(error),
+        let (receiving, sender) = Sender::split(connection);
+        let received = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(send_rest(sender, upload, body, stall_timeout, Arc::clone(&received)));
+        (receiving, Self { task: Some(task), received })
+    }
+}
+
+async fn send_rest<B, P>(
+    mut sender: Sender<P>,
+    mut upload: Upload,
+    mut body: B,
+    stall_timeout: Duration,
+    received: Arc<AtomicBool>,
+) -> Result<Overtaken<P>, Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let mut stalled = pin!(tokio::time::sleep(stall_timeout));
+    let mut waiting = false;
+    let sent = poll_fn(|cx| {
+        let Sender { stream, out, .. } = &mut sender;
+        if let Poll::Ready(sent) = upload.poll(cx, &mut body, out, stream) {
+            return Poll::Ready(Some(sent));
+        }
+        let moved = out.take_moved();
+        if !upload.is_held_up() {
+            waiting = false;
+            return Poll::Pending;
+        }
+        if moved || !waiting {
+            waiting = true;
+            received.store(false, Ordering::Relaxed);
+            stalled.as_mut().reset(Instant::now() + stall_timeout);
+        }
+        while stalled.as_mut().poll(cx).is_ready() {
+            if !received.swap(false, Ordering::Relaxed) {
+                return Poll::Ready(None);
             }
-        });
-        (receiving, Self(Some(task)))
+            stalled.as_mut().reset(Instant::now() + stall_timeout);
+        }
+        Poll::Pending
+    })
+    .await;
+    match sent {
+        Some(Ok(())) => Ok(Overtaken::Sent(sender)),
+        Some(Err(Broken::Write(_))) | None => Ok(Overtaken::Unwanted(sender.place)),
+        Some(Err(Broken::Body(error))) => Err(error),
     }
 }
 
 impl<P> Remainder<P> {
     /// Lets the task go on by itself.
     pub(super) fn detach(mut self) {
-        self.0 = None;
+        self.task = None;
+    }
+
+    /// Notes that something was received.
+    pub(super) fn note_received(&self) {
+        self.received.store(true, Ordering::Relaxed);
     }
 }
 
@@ -73,7 +135,7 @@ impl<P> Future for Remainder<P> {
     type Output = Result<Overtaken<P>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(task) = &mut self.0 else { return Poll::Pending };
+        let Some(task) = &mut self.task else { return Poll::Pending };
         let failed = |error: JoinError| Err(Error::new(ErrorKind::Internal, error));
         Pin::new(task).poll(cx).map(|outcome| outcome.unwrap_or_else(failed))
     }
@@ -81,7 +143,7 @@ impl<P> Future for Remainder<P> {
 
 impl<P> Drop for Remainder<P> {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
+        if let Some(task) = &self.task {
             task.abort();
         }
     }
@@ -89,7 +151,7 @@ impl<P> Drop for Remainder<P> {
 
 impl<P> Sender<P> {
     fn split(mut connection: Connection<P>) -> (Box<Connection<P>>, Self) {
-        let (place, queue) = (connection.place.take(), std::mem::take(&mut connection.queue));
+        let (place, out) = (connection.place.take(), std::mem::take(&mut connection.out));
         let mut halves = None;
         let connection = connection.with_stream(|stream| {
             let (receiving, sending) = tokio::io::split(stream);
@@ -97,14 +159,14 @@ impl<P> Sender<P> {
             Stream::Receiving(receiving)
         });
         match halves {
-            Some(stream) => (connection, Self { stream, queue, place }),
+            Some(stream) => (connection, Self { stream, out, place }),
             None => unreachable!("the stream was split above"),
         }
     }
 
     /// Makes the connection whole again.
     pub(super) fn rejoin(self, mut connection: Connection<P>) -> Box<Connection<P>> {
-        connection.queue = self.queue;
+        connection.out = self.out;
         connection.place = self.place;
         connection.with_stream(|stream| match stream {
             Stream::Receiving(receiving) => receiving.unsplit(self.stream),

@@ -24,6 +24,7 @@ pub struct PoolBuilder {
     connect_timeout: Duration,
     keep_alive: Duration,
     max_connections: usize,
+    remember_heads: bool,
 }
 
 impl PoolBuilder {
@@ -38,6 +39,7 @@ impl PoolBuilder {
             connect_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(4),
             max_connections: usize::MAX,
+            remember_heads: true,
         }
     }
 
@@ -86,6 +88,14 @@ impl PoolBuilder {
         self
     }
 
+    /// Whether the head of a response over HTTP/1 is compared with those before it on its connection, and read anew only
+    /// where it is framed in another way. On unless set; it changes what a response costs and nothing else.
+    #[must_use]
+    pub fn remember_heads(mut self, remember: bool) -> Self {
+        self.remember_heads = remember;
+        self
+    }
+
     /// The pool.
     pub fn build<B>(self) -> Pool<B> {
         Pool {
@@ -102,6 +112,7 @@ impl PoolBuilder {
                 multiplexes: AtomicBool::new(self.protocol == Protocol::Http2),
                 keep_alive: self.keep_alive,
                 max_connections: self.max_connections,
+                remember_heads: self.remember_heads,
                 open: AtomicUsize::new(0),
                 retired: AtomicUsize::new(0),
                 waiting: AtomicUsize::new(0),

@@ -172,7 +172,10 @@ where
                 self.multiplexes.store(true, Ordering::Relaxed);
                 self.start_http2(shard, stream, place).await
             }
-            Opened { stream, http2: false } => Ok(Connection::http1(http1::Connection::new(stream, place))),
+            Opened { stream, http2: false } => {
+                let connection = http1::Connection::new(stream, place);
+                Ok(Connection::http1(connection.remember_heads(self.remember_heads)))
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ pub struct Connection<B> {
     protocol: Protocol<B>,
     reused: bool,
     interim: Option<InterimResponder>,
+    stall_timeout: Duration,
 }
 
 enum Protocol<B> {
@@ -31,12 +32,22 @@ enum Protocol<B> {
 impl<B> Connection<B> {
     pub(super) fn http1(connection: Box<http1::Connection<Place<B>>>) -> Self {
         let reused = connection.idle_since().is_some();
-        Self { protocol: Protocol::Http1(connection), reused, interim: None }
+        Self {
+            protocol: Protocol::Http1(connection),
+            reused,
+            interim: None,
+            stall_timeout: http1::STALL_TIMEOUT,
+        }
     }
 
     pub(super) fn http2((sender, stream): (SendRequest<Upload<B>>, StreamPermit<B>)) -> Self {
         let reused = stream.is_reused();
-        Self { protocol: Protocol::Http2(sender, stream), reused, interim: None }
+        Self {
+            protocol: Protocol::Http2(sender, stream),
+            reused,
+            interim: None,
+            stall_timeout: http1::STALL_TIMEOUT,
+        }
     }
 
     /// `HTTP/1.1` or `HTTP/2`. The first wants an origin-form target and a `Host` field, the second an absolute URI.
@@ -59,6 +70,14 @@ impl<B> Connection<B> {
         self.interim = Some(responder);
         self
     }
+
+    /// How long an HTTP/1 endpoint that has answered already may take nothing of the rest of the request, and send
+    /// nothing either. The rest is given up then, and the connection with it. 60 s unless set.
+    #[must_use]
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.stall_timeout = timeout;
+        self
+    }
 }
 
 impl<B> Connection<B>
@@ -79,7 +98,8 @@ where
     pub fn send(self, request: Request<B>) -> Sending<B> {
         Sending(match self.protocol {
             Protocol::Http1(connection) => {
-                OnItsWay::Http1(http1::Exchange::new(connection, request, self.interim))
+                let exchange = http1::Exchange::new(connection, request, self.interim);
+                OnItsWay::Http1(exchange.stall_timeout(self.stall_timeout))
             }
             Protocol::Http2(sender, stream) => OnItsWay::Http2(http2::Exchange::new(sender, stream, request)),
         })

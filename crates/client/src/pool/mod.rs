@@ -66,6 +66,7 @@ struct Inner<B> {
     multiplexes: AtomicBool,
     keep_alive: Duration,
     max_connections: usize,
+    remember_heads: bool,
     open: AtomicUsize,
     /// HTTP/2 connections that serve no new streams.
     retired: AtomicUsize,

@@ -37,6 +37,9 @@ impl Lists {
             return None;
         }
         let mut layer = IpFilterLayer::new();
+        if guards.allow_unknown() {
+            layer = layer.allow_unknown();
+        }
         for list in allow.into_iter().flat_map(|addresses| self.lists(Kind::Allow, addresses, reader)) {
             layer = layer.allow_list(list);
         }

@@ -91,7 +91,8 @@ fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack 
             let Some(upstream) = upstream else { return Stack::Nowhere(Nowhere) };
             let proxy = proxy(forwarding)
                 .upstream(upstream.built.clone())
-                .preserve_host(forward.preserve_host.unwrap_or(true));
+                .preserve_host(forward.preserve_host.unwrap_or(true))
+                .pass_method_override(forward.pass_method_override);
             match proxy.build() {
                 Ok(proxy) => Stack::forward(rewrite, proxy, guards),
                 Err(error) => {

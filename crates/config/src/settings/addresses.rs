@@ -32,6 +32,14 @@ pub(super) const ALLOW_IPS: Key = Key::new(
 pub(super) const DENY_IPS: Key =
     Key::new("deny_ips", ADDRESSES, "Clients that may not come.", "[198.51.100.0/24, 203.0.113.7]");
 
+pub(super) const UNKNOWN_IPS: Key = Key::new(
+    "unknown_ips",
+    Shape::Word(&["deny", "allow"]),
+    "What `allow_ips` and `deny_ips` do with clients whose address nobody knows: a trusted proxy names none \
+     (`unknown`), or names it so that it cannot be read.",
+    "allow",
+);
+
 static ADDRESS_FILE: Section = Section {
     title: "a list of addresses",
     name: "address_file",

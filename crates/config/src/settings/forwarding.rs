@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{
     Guards, Who,
-    addresses::{ALLOW_IPS, DENY_IPS},
+    addresses::{ALLOW_IPS, DENY_IPS, UNKNOWN_IPS},
     auth::AUTH_KEY,
     limit::LIMIT_KEY,
     optional,
@@ -78,6 +78,7 @@ pub(super) static DEFAULTS: Section = Section {
         AUTH_KEY.absent("each route says so itself"),
         ALLOW_IPS.absent("all"),
         DENY_IPS.absent("none"),
+        UNKNOWN_IPS.absent("`deny`"),
         LIMIT_KEY.absent("none"),
     ],
     rules: &[],

@@ -7,6 +7,7 @@ pub(crate) struct Guards {
     /// As for the others: `None` when nothing is said, `Some(None)` for `off`.
     allow: Option<Option<Addresses>>,
     deny: Option<Option<Addresses>>,
+    allow_unknown: Option<bool>,
     limits: Option<Vec<LimitRef>>,
 }
 
@@ -14,8 +15,17 @@ impl Guards {
     pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let allow = fields.get("allow_ips").map(|node| Addresses::read(node, reader));
         let deny = fields.get("deny_ips").map(|node| Addresses::read(node, reader));
+        let allow_unknown = fields.get("unknown_ips").map(|node| {
+            let choices = [("deny", false), ("allow", true)];
+            reader.choice(node, "what becomes of clients whose address nobody knows", &choices)
+        });
         let limits = fields.get("limit").map(|node| LimitRef::read_all(node, reader));
-        Some(Self { allow: optional(allow)?, deny: optional(deny)?, limits: optional(limits)? })
+        Some(Self {
+            allow: optional(allow)?,
+            deny: optional(deny)?,
+            allow_unknown: optional(allow_unknown)?,
+            limits: optional(limits)?,
+        })
     }
 
     /// What is left out here, as `defaults` has it.
@@ -23,6 +33,7 @@ impl Guards {
         Self {
             allow: self.allow.clone().or_else(|| defaults.allow.clone()),
             deny: self.deny.clone().or_else(|| defaults.deny.clone()),
+            allow_unknown: self.allow_unknown.or(defaults.allow_unknown),
             limits: self.limits.clone().or_else(|| defaults.limits.clone()),
         }
     }
@@ -33,6 +44,11 @@ impl Guards {
 
     pub(crate) fn deny(&self) -> Option<&Addresses> {
         self.deny.as_ref()?.as_ref()
+    }
+
+    /// Whether those come in whose address nobody knows.
+    pub(crate) fn allow_unknown(&self) -> bool {
+        self.allow_unknown.unwrap_or_default()
     }
 
     pub(crate) fn limits(&self) -> &[LimitRef] {

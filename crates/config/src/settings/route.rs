@@ -1,6 +1,6 @@
 use super::{
     Access, Forwarding, Guards, Matcher, Redirect, Rewrite, UpstreamRef,
-    addresses::{ALLOW_IPS, DENY_IPS},
+    addresses::{ALLOW_IPS, DENY_IPS, UNKNOWN_IPS},
     auth::{AUTH_KEY, ROLES_KEY, SCOPES_KEY},
     forwarding::{IDLE_TIMEOUT, RETRIES_KEY, TIMEOUT},
     limit::LIMIT_KEY,
@@ -40,6 +40,7 @@ pub(crate) struct Forward {
     pub(crate) forwarding: Forwarding,
     /// Whether the upstream sees the host that the client asked for; it does when this is left out.
     pub(crate) preserve_host: Option<bool>,
+    pub(crate) pass_method_override: bool,
 }
 
 pub(super) static ROUTE: Section = Section {
@@ -102,6 +103,7 @@ pub(super) static ROUTE: Section = Section {
         ROLES_KEY.absent("none"),
         ALLOW_IPS.absent("as in `defaults`, or else all"),
         DENY_IPS.absent("as in `defaults`, or else none"),
+        UNKNOWN_IPS.absent("as in `defaults`, or else `deny`"),
         LIMIT_KEY.absent("as in `defaults`, or else none"),
         TIMEOUT.absent("as in `defaults`, or else 30s"),
         IDLE_TIMEOUT.absent("as in `defaults`, or else 60s"),
@@ -113,6 +115,15 @@ pub(super) static ROUTE: Section = Section {
             "off",
         )
         .absent("`on`"),
+        Key::new(
+            "method_override",
+            Shape::Word(&["remove", "pass"]),
+            "Whether the upstream sees `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`, by which a service may act \
+             by another method than the one that `methods` and limits have judged. Query parameters such as `_method` pass in any \
+             case: a service that takes its method from them has to judge it too.",
+            "pass",
+        )
+        .absent("`remove`"),
         Key::new(
             "allow_encoded_slash",
             Shape::Flag,
@@ -164,7 +175,8 @@ pub(super) static ROUTE: Section = Section {
 };
 
 /// The keys that only a route with an upstream has a use for.
-const FORWARDING: [&str; 5] = ["rewrite", "timeout", "idle_timeout", "retries", "preserve_host"];
+const FORWARDING: [&str; 6] =
+    ["rewrite", "timeout", "idle_timeout", "retries", "preserve_host", "method_override"];
 
 impl Route {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
@@ -228,11 +240,16 @@ fn action(fields: &Fields<'_>, prefixed: bool, reader: &mut Reader<'_>) -> Optio
             let rewrite = fields.get("rewrite").map(|node| Rewrite::read(node, prefixed, reader));
             let forwarding = Forwarding::read(fields, reader);
             let preserve_host = fields.get("preserve_host").map(|node| reader.flag(node));
+            let method_override = fields.get("method_override").map(|node| {
+                let choices = [("remove", false), ("pass", true)];
+                reader.choice(node, "what becomes of fields that override the method", &choices)
+            });
             Some(Action::Forward(Box::new(Forward {
                 upstream: upstream?,
                 rewrite: optional(rewrite)?,
                 forwarding: forwarding?,
                 preserve_host: optional(preserve_host)?,
+                pass_method_override: optional(method_override)?.unwrap_or_default(),
             })))
         }
     }

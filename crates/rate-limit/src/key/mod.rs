@@ -19,7 +19,7 @@ pub(crate) use self::bytes::KeyBytes;
 ///
 /// A request that has no such key is counted by its client's address, or refused; each constructor says which, and
 /// [`or_client_ip`](Key::or_client_ip) and [`or_refuse`](Key::or_refuse) change it. It never goes uncounted: clients
-/// whose address is not known either share one bucket.
+/// whose address is not known either share one bucket, or one for each proxy that cannot name them.
 ///
 /// ```
 /// use gatewright_rate_limit::Key;
@@ -66,11 +66,21 @@ enum Missing {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoKey;
 
+/// Where a request comes from.
+#[derive(Default)]
+enum Address {
+    Client(IpAddr),
+    /// A proxy speaks for a client that it cannot name.
+    BehindProxy(IpAddr),
+    #[default]
+    Unknown,
+}
+
 /// What a key may need of the record, taken out of it at once.
 #[derive(Default)]
 pub(crate) struct Caller {
     pub(crate) principal: Option<Principal>,
-    address: Option<IpAddr>,
+    address: Address,
     route: Option<Arc<str>>,
 }
 
@@ -158,7 +168,7 @@ impl Key {
         for part in &*self.0 {
             match (part.source.write(parts, &caller, &mut bytes), part.missing) {
                 (Some(()), _) => {}
-                (None, Missing::ClientIp) => write_address(caller.address, &mut bytes),
+                (None, Missing::ClientIp) => caller.address.write(&mut bytes),
                 (None, Missing::Refuse) => return Err(NoKey),
             }
         }
@@ -173,8 +183,25 @@ impl Caller {
         };
         let (principal, client, route) =
             record.with(|summary| (summary.principal.clone(), summary.client, summary.route.clone()));
-        let peer = || record.connection().map(|connection| connection.peer().ip());
-        Self { principal, address: client.map(|client| client.address()).or_else(peer), route }
+        let address = match client {
+            Some(client) if client.is_address_known() => Address::Client(client.address()),
+            Some(client) => Address::BehindProxy(client.address()),
+            None => record.connection().map_or(Address::Unknown, |connection| {
+                let peer = connection.peer().ip();
+                if connection.is_client_unknown() { Address::BehindProxy(peer) } else { Address::Client(peer) }
+            }),
+        };
+        Self { principal, address, route }
+    }
+}
+
+impl Address {
+    fn write(&self, bytes: &mut KeyBytes) {
+        match self {
+            Self::Client(address) => address::write(b"a:", *address, bytes),
+            Self::BehindProxy(address) => address::write(b"b:", *address, bytes),
+            Self::Unknown => bytes.write(b"a:-"),
+        }
     }
 }
 
@@ -207,7 +234,7 @@ impl Source {
                     principal.credential().unwrap_or_default().hash(bytes);
                 }
             }
-            Self::ClientIp => write_address(caller.address, bytes),
+            Self::ClientIp => caller.address.write(bytes),
             Self::Header(name) => {
                 let mut values = parts.headers.get_all(name).iter().peekable();
                 values.peek()?;
@@ -239,13 +266,6 @@ impl Source {
 /// Control characters, which no header's value can hold (RFC 9110, section 5.5).
 const END_OF_VALUE: u8 = 0x1f;
 const END_OF_HEADER: u8 = 0x1e;
-
-fn write_address(address: Option<IpAddr>, bytes: &mut KeyBytes) {
-    match address {
-        Some(address) => address::write(address, bytes),
-        None => bytes.write(b"a:-"),
-    }
-}
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

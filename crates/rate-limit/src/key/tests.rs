@@ -86,6 +86,27 @@ fn clients_whose_address_is_unknown_share_one_key() {
 }
 
 #[test]
+fn clients_whom_a_proxy_cannot_name_share_one_key_that_is_not_the_proxys_own() {
+    let key = Key::client_ip();
+    let behind = || ClientInfoLayer::new().trust("10.0.0.0/8".parse().expect("a network"));
+    let named = |peer, hops| bytes(&key, &passed_on(behind(), peer, &[("x-forwarded-for", hops)]));
+    let unknown = named("10.0.0.1", "unknown");
+    for hops in ["6.6.6.6, unknown", "203.0.113.9, _hidden", "6.6.6.6, 300.1.1.1"] {
+        assert_eq!(named("10.0.0.1", hops), unknown, "{hops}");
+    }
+    assert_eq!(named("10.0.0.2", "6.6.6.6, unknown, 10.0.0.1"), unknown, "the last proxy that is known");
+    assert_ne!(named("10.0.0.2", "unknown"), unknown);
+    for (peer, hops) in [("10.0.0.1", ""), ("10.0.0.2", "10.0.0.1"), ("10.0.0.1", "203.0.113.9")] {
+        assert_ne!(named(peer, hops), unknown, "{hops} by {peer}");
+    }
+    let peer = SocketAddr::new("10.0.0.1".parse().expect("an address"), 1000);
+    let connection = Arc::new(ConnectionInfo::new(peer, peer).with_unknown_client());
+    let mut parts = anonymous();
+    parts.extensions.insert(RequestRecord::new(Some(connection)));
+    assert_eq!(bytes(&key, &parts), unknown, "PROXY protocol's UNKNOWN, without a layer that reads hops");
+}
+
+#[test]
 fn a_principal_is_known_by_method_issuer_and_id() {
     let key = Key::principal();
     let issued = |issuer: &str| {
@@ -250,7 +271,7 @@ fn the_client_is_not_whom_an_untrusted_peer_says_it_is() {
         );
         assert_eq!(bytes(&key, &parts), honest, "{spoofed}");
     }
-    // Behind a proxy that is trusted, it is the rightmost hop that is not.
+    // Behind a trusted proxy, it is the rightmost hop that is not trusted.
     let behind = || ClientInfoLayer::new().trust("10.0.0.0/8".parse().expect("a network"));
     for hops in
         ["203.0.113.9", "1.2.3.4, 203.0.113.9", "1.2.3.4, 203.0.113.9, 10.9.9.9", "evil, 203.0.113.9:4711"]

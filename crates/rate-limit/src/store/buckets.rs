@@ -67,17 +67,22 @@ impl Buckets {
         self.table.insert(fingerprint, bucket);
     }
 
-    /// Whether so many more buckets have room. Full ones make it, before the table grows and before it is at its cap.
-    pub(super) fn make_room(&mut self, more: usize, now: u64) -> bool {
-        if self.table.len() + more > self.table.capacity().min(self.cap) {
-            self.evict_full(now);
+    /// Whether so many new buckets have room. Full ones make it, before the table grows and before it is at its cap. Of
+    /// those in the table, `returning` full ones will be put back when they are evicted: their room is not to be given
+    /// away.
+    pub(super) fn make_room(&mut self, new: usize, returning: usize, now: u64) -> bool {
+        if self.table.len() + new <= self.table.capacity().min(self.cap) {
+            return true;
         }
-        self.table.len() + more <= self.cap
+        let evicted = self.evict_full(now);
+        let returning = if evicted { returning } else { 0 };
+        self.table.len() + new + returning <= self.cap
     }
 
-    fn evict_full(&mut self, now: u64) {
+    /// Evicts all full buckets; `false` when none can be full, so that nothing was looked at.
+    fn evict_full(&mut self, now: u64) -> bool {
         if self.next_full > now {
-            return;
+            return false;
         }
         let before = self.table.len();
         let mut next_full = u64::MAX;
@@ -94,6 +99,7 @@ impl Buckets {
         if self.table.len() < self.table.capacity() / 8 {
             self.table.shrink_to(self.table.len() * 2);
         }
+        true
     }
 
     pub(super) fn len(&self) -> usize {

@@ -113,7 +113,9 @@ impl LocalStore {
         let own: SmallVec<[Option<FullAt>; 2]> =
             limits.iter().map(|limit| shard.get(fingerprint(limit))).collect();
         let new = own.iter().filter(|bucket| bucket.is_none()).count();
-        let has_room = new == 0 || shard.make_room(new, now);
+        // The key's own full buckets make room too, and are put back below.
+        let returning = own.iter().flatten().filter(|bucket| bucket.is_full(now)).count();
+        let has_room = new == 0 || shard.make_room(new, returning, now);
         let shares = new > 0 && (!has_room || shard.overflow.is_in_use(now));
         let held = limits.iter().zip(&own).map(|(limit, bucket)| match bucket {
             Some(bucket) => *bucket,

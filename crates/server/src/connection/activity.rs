@@ -16,6 +16,8 @@ pub(crate) struct Activity {
     start: Instant,
     /// The socket has not taken what we write since then.
     pub(crate) write_blocked: Stamp,
+    /// The socket last took something after it had taken nothing.
+    pub(crate) write_resumed: Stamp,
     /// A body's next byte has been waited for since then.
     pub(crate) body_awaited: Stamp,
     /// A head has been incomplete since then.
@@ -26,8 +28,14 @@ pub(crate) struct Activity {
 
 impl Activity {
     pub(crate) fn new() -> Self {
-        let (write_blocked, body_awaited, head_begun) = (Stamp::none(), Stamp::none(), Stamp::none());
-        Self { start: Instant::now(), write_blocked, body_awaited, head_begun, idle: Stamp(AtomicU64::new(1)) }
+        Self {
+            start: Instant::now(),
+            write_blocked: Stamp::none(),
+            write_resumed: Stamp::none(),
+            body_awaited: Stamp::none(),
+            head_begun: Stamp::none(),
+            idle: Stamp(AtomicU64::new(1)),
+        }
     }
 
     /// Now, never zero.
@@ -42,6 +50,15 @@ impl Activity {
     /// The instant of a stamp.
     pub(crate) fn instant(&self, stamp: u64) -> Instant {
         self.start + Duration::from_millis(stamp.saturating_sub(1))
+    }
+
+    /// The socket takes what is written.
+    #[inline]
+    pub(crate) fn write_resumes(&self) {
+        if self.write_blocked.get().is_some() {
+            self.write_blocked.clear();
+            self.write_resumed.set(self.now());
+        }
     }
 
     /// Sets a stamp that is not set.

@@ -1,15 +1,10 @@
 //! Closing a connection so that the last bytes arrive.
 
-use std::{
-    future::poll_fn,
-    io,
-    pin::Pin,
-    task::Poll,
-    time::{Duration, SystemTime},
-};
+use std::{future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
-use http::Response;
+use gatewright_http1::{Asked, WriteBuffer, write_response_head};
+use http::{Response, Version};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     time::timeout,
@@ -66,27 +61,14 @@ async fn has_unread(transport: &mut Transport, scratch: &mut [u8]) -> io::Result
     .await
 }
 
-/// The bytes of a last response of HTTP/1.1.
-pub(crate) fn encode_last(response: &Response<Bytes>, without_body: bool) -> Bytes {
-    let status = response.status();
-    let mut out = Vec::with_capacity(512);
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or("Error").as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in response.headers() {
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-    let date = httpdate::fmt_http_date(SystemTime::now());
-    let length = response.body().len();
-    let end = format!("date: {date}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    out.extend_from_slice(end.as_bytes());
-    if !without_body {
-        out.extend_from_slice(response.body());
-    }
-    out.into()
+/// The bytes of a last response of HTTP/1.1, after a request whose method may have been HEAD.
+pub(crate) fn encode_last(response: &Response<Bytes>, is_head: bool) -> Bytes {
+    let asked = Asked { is_head, version: Version::HTTP_11, trailers: false };
+    let (mut out, mut persistent) = (WriteBuffer::default(), false);
+    let (body, size) = (response.body(), Some(response.body().len() as u64));
+    let mut writer =
+        write_response_head(response.status(), response.headers(), size, asked, &mut persistent, &mut out);
+    // A response to HEAD has no room for a body.
+    let _ = writer.data(&mut out, body.clone());
+    out.to_vec().into()
 }

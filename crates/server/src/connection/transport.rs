@@ -47,7 +47,7 @@ impl Socket {
     fn note<T>(&self, written: &Poll<io::Result<T>>) {
         match written {
             Poll::Pending => self.activity.begin(&self.activity.write_blocked),
-            Poll::Ready(_) => self.activity.write_blocked.clear(),
+            Poll::Ready(_) => self.activity.write_resumes(),
         }
     }
 }

@@ -1,33 +1,41 @@
 //! The turns of one connection.
+//!
+//! 1. A connection takes turns: it waits for a head, for the service, for the frames of the response's body, for the
+//!    rest of the request's body, and then for a head again.
+//! 2. A head is taken when all that was written before has left. So no response begins while another one is pending, and
+//!    what a client can make the connection hold is bounded by one response's frames.
+//! 3. Interim responses and `100` are written in the service's turn only, before the response's head.
+//! 4. Everything that is encoded goes into one queue, and is written before the task waits for anything.
+//! 5. Of a request's body nothing is read before it is asked for, and what is read is one frame at most.
+//! 6. After a violation nothing more is read as HTTP.
 
 use std::{
     io,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Bytes, BytesMut};
 use gatewright_core::{
-    Body, BoxError, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord, problem::Problem,
+    Body, BoxError, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord, hop_by_hop, problem::Problem,
 };
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use gatewright_http1::{
+    Asked, BodyLength, BodyReader, BodyWriter, Framing, RequestHead, RequestReader, Upgrade, Violation,
+    WriteBuffer, WrongLength, write_response_head,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{
     buffers,
-    encode::{self, Framing},
-    familiar::Familiar,
     interim::Interims,
-    outbox::Outbox,
-    request::{self, Asked},
     room::{self, ResponseBody, Room},
     upload::Upload,
 };
 use crate::{
     connection::{Accepted, Activity, Shared},
     drain::Phase,
-    framing::{BodyLength, Follower, Head, Step, Upgrade, Violation},
     refused::RequestLine,
     service::{Application, Exchange, problem, refuse},
 };
@@ -37,8 +45,11 @@ const LEAST_ROOM: usize = 1024;
 
 /// Why a connection ends.
 pub(super) enum End {
-    /// All is said, by the rules of either side. Otherwise a response may be cut short, or the client has gone.
+    /// All is said, by the rules of either side. Otherwise the client has gone, in the midst of a message maybe.
     Done { cleanly: bool },
+    /// A response's body failed, and what there was of it has been written. Where the body ends with the connection,
+    /// only a reset tells the client.
+    CutShort { ends_with_connection: bool },
     /// A head breaks a rule, and everything before it has been answered.
     Refused(Violation, Option<RequestLine>),
     /// It leaves HTTP, and `101` has been written.
@@ -72,12 +83,14 @@ pub(super) struct Connection<S: Application, T> {
     service: S,
     info: Arc<ConnectionInfo>,
     interims: Arc<Interims>,
-    pub(super) follower: Follower,
-    familiar: Familiar,
-    /// Bytes read that no step of the follower has told of.
+    pub(super) reader: RequestReader,
+    /// Where in its body the request in hand stands.
+    pub(super) body: BodyReader,
+    /// What was received and not taken.
     pub(super) input: BytesMut,
     pub(super) read_size: usize,
-    pub(super) out: Outbox,
+    /// What is to be written.
+    pub(super) out: WriteBuffer,
     has_buffers: bool,
     room: Room<S>,
     turn: Turn,
@@ -85,7 +98,7 @@ pub(super) struct Connection<S: Application, T> {
     /// Whether another request may follow.
     pub(super) persistent: bool,
     asked: Asked,
-    framing: Framing,
+    writer: BodyWriter,
     pub(super) upload: Upload,
     pub(super) upgrade: Option<PendingUpgrade>,
     /// A rule that was broken, or a limit, in the body of the request in hand.
@@ -101,25 +114,25 @@ impl<S: Application, T> Connection<S, T> {
         shared: Arc<Shared>,
     ) -> Self {
         let interims = Arc::new(Interims::default());
-        let info = accepted.info.clone().with_interim(super::interim::responder(&interims));
+        let info = accepted.info.clone().with_interim(Arc::<Interims>::clone(&interims));
         Self {
             transport,
             activity,
             service,
             info: Arc::new(info),
             interims,
-            follower: Follower::new(shared.limits.rules()),
-            familiar: Familiar::default(),
+            body: BodyReader::new(BodyLength::None),
+            reader: RequestReader::new(shared.limits.rules()).remember_heads(shared.limits.remember_heads),
             input: BytesMut::new(),
             read_size: buffers::INPUT,
-            out: Outbox::default(),
+            out: WriteBuffer::default(),
             has_buffers: false,
             room: Room::new(),
             turn: Turn::Head,
             requests: 0,
             persistent: true,
             asked: Asked { is_head: false, version: Version::HTTP_11, trailers: false },
-            framing: Framing::Empty,
+            writer: BodyWriter::new(Framing::Empty),
             upload: Upload::Done,
             upgrade: None,
             refusal: None,
@@ -149,7 +162,7 @@ impl<S: Application, T> Connection<S, T> {
 
     /// Whether the client may be in the midst of sending something.
     pub(super) fn mid_message(&self) -> bool {
-        self.follower.in_body() || !self.input.is_empty()
+        !self.body.is_ended() || !self.input.is_empty()
     }
 
     /// Whether there is memory to give up while nothing is to be done.
@@ -163,14 +176,15 @@ impl<S: Application, T> Connection<S, T> {
 
     pub(super) fn park(&mut self) {
         self.room.release();
-        self.follower.release();
-        self.familiar.release();
+        self.reader.release();
     }
 
     /// Takes a pair of buffers, if the connection has none.
     fn take_buffers(&mut self) {
         if !self.has_buffers {
-            (self.input, self.out.buffer) = buffers::take();
+            let (input, output) = buffers::take();
+            self.input = input;
+            self.out.give_memory(output);
             self.has_buffers = true;
         }
     }
@@ -178,7 +192,7 @@ impl<S: Application, T> Connection<S, T> {
     /// Gives the buffers to other connections; nothing is in them that matters.
     pub(super) fn give_buffers_back(&mut self) {
         if std::mem::take(&mut self.has_buffers) {
-            buffers::give_back(std::mem::take(&mut self.input), std::mem::take(&mut self.out.buffer));
+            buffers::give_back(std::mem::take(&mut self.input), self.out.take_memory());
         }
     }
 
@@ -220,37 +234,30 @@ where
     /// Waits for a head, after everything before it has been written.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if self.follower.at_head_start()
-                && let Some((head, request)) = self.familiar.take(&mut self.input, self.follower.rules())
-            {
-                self.follower.pass_head(head.body);
-                self.begin_request(&head, request, cx);
-                return Poll::Ready(Ok(()));
-            }
-            match self.follower.step(&self.input) {
-                Ok(Step::Head(head)) => {
-                    self.build_request(&head, cx);
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(_) => {}
-                Err(violation) => {
-                    let line = self.follower.request_line(&self.input);
-                    let request_line = line.map(|(method, target)| RequestLine::new(method, target));
-                    self.turn = Turn::Last(End::Refused(violation, request_line));
-                    return Poll::Ready(Ok(()));
-                }
-            }
             ready!(self.poll_write(cx))?;
+            match self.reader.read(&mut self.input) {
+                Ok(Some((head, request))) => {
+                    self.begin_request(&head, request, cx);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(None) => {}
+                Err(refusal) => {
+                    let line = refusal.request_line();
+                    let request_line = line.map(|(method, target)| RequestLine::new(method, target));
+                    self.turn = Turn::Last(End::Refused(refusal.violation(), request_line));
+                    return Poll::Ready(Ok(()));
+                }
+            }
             match self.poll_read(cx) {
                 Poll::Ready(read) => {
                     if read? == 0 {
-                        let cleanly = !self.follower.head_has_begun(&self.input);
+                        let cleanly = !self.reader.has_begun(&self.input);
                         self.turn = Turn::Last(End::Done { cleanly });
                         return Poll::Ready(Ok(()));
                     }
                 }
                 Poll::Pending => {
-                    if self.follower.head_has_begun(&self.input) {
+                    if self.reader.has_begun(&self.input) {
                         self.activity.begin(&self.activity.head_begun);
                     } else if self.input.is_empty() {
                         self.give_buffers_back();
@@ -261,30 +268,17 @@ where
         }
     }
 
-    fn build_request(&mut self, head: &Head, cx: &Context<'_>) {
-        let bytes = self.input.split_to(head.length).freeze();
-        match request::build(head, &bytes, self.follower.fields()) {
-            Ok(request) => {
-                self.familiar.keep(head, &bytes, self.follower.fields());
-                self.begin_request(head, request, cx);
-            }
-            Err(violation) => {
-                let line = RequestLine::new(&bytes[head.method.clone()], &bytes[head.target.clone()]);
-                self.turn = Turn::Last(End::Refused(violation, Some(line)));
-            }
-        }
-    }
-
-    fn begin_request(&mut self, head: &Head, mut request: Request<Body>, cx: &Context<'_>) {
+    fn begin_request(&mut self, head: &RequestHead, mut request: Request<Body>, cx: &Context<'_>) {
         self.requests += 1;
         self.activity.head_begun.clear();
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;
-        self.asked = Asked::of(&request, head);
+        let is_head = *request.method() == Method::HEAD;
+        self.asked = Asked { is_head, version: head.version, trailers: head.takes_trailers };
         if head.version == Version::HTTP_11 {
             self.interims.open(self.requests);
         }
-        if head.body != BodyLength::None {
+        if !head.body.is_none() {
             *request.body_mut() = self.begin_upload(head, cx);
         }
         if head.upgrade == Some(Upgrade::WebSocket) {
@@ -324,7 +318,9 @@ where
 
     /// Goes on with the client while the service is at work. True when the service has something new to look at.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        self.interims.take(self.requests, &mut self.out.buffer);
+        if !self.is_responding() {
+            self.interims.take(self.requests, &mut self.out);
+        }
         if self.poll_upload(cx) {
             return Ok(true);
         }
@@ -352,7 +348,9 @@ where
     fn begin_response(&mut self, response: Response<ResponseBody<S>>, cx: &mut Context<'_>) {
         let (head, body) = response.into_parts();
         self.interims.close();
-        self.interims.take(self.requests, &mut self.out.buffer);
+        self.interims.take(self.requests, &mut self.out);
+        // The service's future may hold the request's body still, though it is done with it.
+        self.room.clear();
         self.settle_upload(cx);
         let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let upgrade = self.upgrade.take();
@@ -375,11 +373,10 @@ where
                 self.persistent = false;
             }
             let size = room::exact_size(&body);
-            self.framing = encode::head(&mut self.out.buffer, &head, size, self.asked, &mut self.persistent);
+            self.begin_writing(head.status, &head.headers, size);
             if switching {
-                self.room.clear();
                 self.turn = Turn::Last(End::Upgraded);
-            } else if let Framing::Empty = self.framing {
+            } else if self.writer.framing() == Framing::Empty {
                 drop(body);
                 self.finish_response();
             } else {
@@ -392,22 +389,27 @@ where
         self.persistent = false;
         let (head, own) = instead.into_parts();
         let size = Some(own.len() as u64);
-        self.framing = encode::head(&mut self.out.buffer, &head, size, self.asked, &mut self.persistent);
-        if !matches!(self.framing, Framing::Empty) {
-            self.out.buffer.extend_from_slice(&own);
-        }
+        self.begin_writing(head.status, &head.headers, size);
+        // A response to HEAD has no room for a body.
+        let _ = self.writer.data(&mut self.out, own);
         self.finish_response();
+    }
+
+    fn begin_writing(&mut self, status: StatusCode, headers: &HeaderMap, size: Option<u64>) {
+        self.writer =
+            write_response_head(status, headers, size, self.asked, &mut self.persistent, &mut self.out);
     }
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let was_full = self.out.is_full();
             if !was_full && let Poll::Ready(over) = self.poll_frame(cx) {
-                if over? {
-                    self.finish_response();
-                    return Poll::Ready(Ok(()));
+                match over {
+                    Ok(true) => self.finish_response(),
+                    Ok(false) => continue,
+                    Err(error) => self.cut_response_short(&error),
                 }
-                continue;
+                return Poll::Ready(Ok(()));
             }
             if !self.poll_client(cx)? && was_full == self.out.is_full() {
                 return Poll::Pending;
@@ -416,28 +418,50 @@ where
     }
 
     /// Encodes one frame. True when the response is over.
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BoxError>> {
         let trailers = match ready!(self.room.poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
-                    if !self.framing.data(&mut self.out, data) {
-                        tracing::warn!("a response's body is longer than its Content-Length");
-                        self.persistent = false;
-                    } else if !self.framing.is_complete() && !self.room.is_end_stream() {
+                    let fits = self.write_data(data);
+                    if fits && !self.writer.is_complete() && !self.room.is_end_stream() {
                         return Poll::Ready(Ok(false));
                     }
                     None
                 }
                 Err(frame) => frame.into_trailers().ok(),
             },
-            Some(Err(error)) => return Poll::Ready(Err(cut_short(error))),
+            Some(Err(error)) => return Poll::Ready(Err(error)),
             None => None,
         };
-        // What ends the body may find the outbox full, which is no harm: it is a few bytes.
-        match self.framing.end(&mut self.out, trailers.as_ref()) {
+        let trailers = trailers.map(|mut trailers| {
+            hop_by_hop::remove_from_trailers(&mut trailers);
+            trailers
+        });
+        // The end of a body may find the queue full, which is no harm: it is a few bytes.
+        match self.writer.end(&mut self.out, trailers.as_ref()) {
             Ok(()) => Poll::Ready(Ok(true)),
-            Err(_) => Poll::Ready(Err(cut_short("it is shorter than its Content-Length".into()))),
+            Err(error) => Poll::Ready(Err(error.into())),
         }
+    }
+
+    /// Writes data of the response's body, and leaves out what its head has no room for. False then.
+    fn write_data(&mut self, data: Bytes) -> bool {
+        let Err(WrongLength::TooLong { left, mut data }) = self.writer.data(&mut self.out, data) else {
+            return true;
+        };
+        tracing::warn!("a response's body is longer than its Content-Length");
+        self.persistent = false;
+        data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let _ = self.writer.data(&mut self.out, data);
+        false
+    }
+
+    /// The response's body failed. What there is of the response still leaves, and all that is before it.
+    fn cut_response_short(&mut self, error: &BoxError) {
+        tracing::debug!(%error, "a response's body failed");
+        self.room.clear();
+        let ends_with_connection = self.writer.framing() == Framing::UntilClose;
+        self.turn = Turn::Last(End::CutShort { ends_with_connection });
     }
 
     /// The whole response is encoded.
@@ -454,6 +478,8 @@ where
             }
             if let Upload::Open(_) = self.upload {
                 ready!(self.poll_write(cx))?;
+                // Whoever holds the body may want no more of it for ever.
+                self.activity.begin(&self.activity.body_awaited);
                 return Poll::Pending;
             }
         }
@@ -480,21 +506,32 @@ where
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let written = self.out.poll_write(&mut self.transport, cx);
+        let written = self.poll_write_out(cx);
         if self.out.take_moved() && self.activity.body_awaited.get().is_some() {
             // The exchange moves, be it in the other direction.
             self.activity.body_awaited.set(self.activity.now());
         }
         written
     }
+
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { out, transport, .. } = self;
+        ready!(out.poll_write(|slices| {
+            let transport = Pin::new(&mut *transport);
+            match slices {
+                [only] => transport.poll_write(cx, only),
+                several => transport.poll_write_vectored(cx, several),
+            }
+        }))?;
+        if out.is_unflushed() {
+            ready!(Pin::new(transport).poll_flush(cx))?;
+            out.flushed();
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
-/// The authority that framing has checked: that of the target, which equals `Host`, or `Host` itself.
+/// The authority that was checked with its head: that of the target, which equals `Host`, or `Host` itself.
 fn authority(request: &Request<Body>) -> &[u8] {
     request.headers().get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default()
-}
-
-fn cut_short(why: BoxError) -> io::Error {
-    tracing::debug!(error = %why, "a response's body failed");
-    io::Error::other(why)
 }

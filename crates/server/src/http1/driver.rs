@@ -3,6 +3,7 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
+use gatewright_http1::Violation;
 use tokio::time::Instant;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
 use crate::{
     connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last, millis},
     drain::Phase,
-    framing::Violation,
     refused::RequestLine,
     service::{Application, refuse},
 };
@@ -109,6 +109,10 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
     connection.give_buffers_back();
     let Connection { transport, accepted, refusal, .. } = connection;
     let linger = if mid_message { Linger::Yes } else { Linger::IfUnread };
+    // Its response had begun, or it was never looked at.
+    if let (End::Done { .. } | End::CutShort { .. }, Some(violation)) = (&end, refusal) {
+        accepted.refused(shared, None, violation.reason(), None);
+    }
     match end {
         End::Upgraded => {
             if let Some((pending, read_ahead)) = upgraded {
@@ -122,18 +126,12 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
             accepted.refused(shared, Some(&response), violation.reason(), request_line);
             close(transport, last, Linger::Yes).await;
         }
-        End::Done { cleanly } => {
-            // Its response had begun, or it was never looked at.
-            if let Some(violation) = refusal {
-                accepted.refused(shared, None, violation.reason(), None);
-            }
-            if cleanly {
-                close(transport, Bytes::new(), linger).await;
-            } else {
-                // The response may be cut short, and in HTTP/1.0 only a reset tells.
-                transport.socket().reset_on_close();
-            }
-        }
+        End::Done { cleanly: true } => close(transport, Bytes::new(), linger).await,
+        End::Done { cleanly: false } => transport.socket().reset_on_close(),
+        // A reset would take along what the client has not read yet of responses before this one. It does not know of the
+        // end, and may be sending its next request (RFC 9112, section 9.6).
+        End::CutShort { ends_with_connection: false } => close(transport, Bytes::new(), Linger::Yes).await,
+        End::CutShort { ends_with_connection: true } => transport.socket().reset_on_close(),
         End::Idle => close(transport, Bytes::new(), Linger::No).await,
         End::Stalled => {
             accepted.refused(shared, None, "slow_reader", None);

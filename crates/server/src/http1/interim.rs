@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Waker,
 };
 
-use gatewright_core::InterimResponder;
+use gatewright_core::SendInterim;
+use gatewright_http1::{WriteBuffer, write_interim_response};
 use http::{HeaderMap, StatusCode};
 
 /// More than this waiting unsent is a fault of the service.
@@ -48,24 +49,33 @@ impl Interims {
 
     /// Adds what waits to `out`; what was meant for another request than `number` is dropped.
     #[inline]
-    pub(super) fn take(&self, number: u64, out: &mut Vec<u8>) {
+    pub(super) fn take(&self, number: u64, out: &mut WriteBuffer) {
         if self.waiting.load(Ordering::Acquire) {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             self.waiting.store(false, Ordering::Release);
             if queue.number == number {
-                out.append(&mut queue.bytes);
+                out.put(&queue.bytes);
             }
             queue.bytes = Vec::new();
         }
     }
+}
 
-    fn send(&self, status: StatusCode, headers: &HeaderMap) {
-        let number = self.open_for.load(Ordering::Acquire);
+impl SendInterim for Interims {
+    fn request(&self) -> u64 {
+        self.open_for.load(Ordering::Acquire)
+    }
+
+    fn send(&self, number: u64, status: StatusCode, headers: &HeaderMap) {
         // 100 is the connection's to send, 101 ends HTTP.
         if number == 0 || !(102..200).contains(&status.as_u16()) {
             return;
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // The final response may have begun meanwhile.
+        if self.open_for.load(Ordering::Acquire) != number {
+            return;
+        }
         if queue.number != number {
             queue.number = number;
             queue.bytes.clear();
@@ -73,35 +83,11 @@ impl Interims {
         if queue.bytes.len() > MAX_QUEUED {
             return;
         }
-        encode(&mut queue.bytes, status, headers);
+        write_interim_response(status, headers, &mut queue.bytes);
         self.waiting.store(true, Ordering::Release);
         drop(queue);
         if let Some(task) = self.task.get() {
             task.wake_by_ref();
         }
     }
-}
-
-/// The way to send interim responses on a connection.
-pub(super) fn responder(interims: &Arc<Interims>) -> InterimResponder {
-    let interims = Arc::clone(interims);
-    InterimResponder::new(move |status, headers| interims.send(status, headers))
-}
-
-fn encode(out: &mut Vec<u8>, status: StatusCode, headers: &HeaderMap) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or("Interim").as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in headers {
-        // An interim response has no body, and says nothing of the connection.
-        if !matches!(
-            name.as_str(),
-            "content-length" | "transfer-encoding" | "connection" | "upgrade" | "trailer"
-        ) {
-            super::encode::field(out, name, value);
-        }
-    }
-    out.extend_from_slice(b"\r\n");
 }

@@ -95,7 +95,10 @@ impl<S: Application> Room<S> {
     }
 }
 
-/// The exact size of a body, where it is known.
+/// The exact size of a body, where it is known. One that is empty and not over yet may have trailers.
 pub(super) fn exact_size(body: &impl http_body::Body) -> Option<u64> {
-    if body.is_end_stream() { Some(0) } else { SizeHint::exact(&body.size_hint()) }
+    if body.is_end_stream() {
+        return Some(0);
+    }
+    SizeHint::exact(&body.size_hint()).filter(|size| *size > 0)
 }

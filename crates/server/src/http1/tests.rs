@@ -1,5 +1,15 @@
 //! However bytes come and go, the requests and the responses are the same.
 
+mod expected;
+mod model;
+mod plan;
+mod reader;
+mod regressions;
+mod run;
+mod service;
+mod socket;
+mod strategy;
+
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -23,7 +33,6 @@ use crate::{
     Limits,
     connection::{Accepted, Activity, Shared},
     drain::Connections,
-    framing::tests::message,
     refused::OnRefused,
 };
 
@@ -146,6 +155,57 @@ async fn tell(request: Request<Body>) -> Result<Response<Body>, Infallible> {
         _ => Body::new(Frames([Bytes::from(vec![b'y'; 5000]), Bytes::from(vec![b'z'; 40_000])].into())),
     };
     Ok(Response::builder().header("date", "now").body(body).expect("a response"))
+}
+
+/// Any valid message.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let name = "x-[a-zA-Z0-9-]{1,12}";
+    let value = "[ -~\t]{0,24}";
+    let fields = prop::collection::vec((name, value), 0..6);
+    let chunks = prop::collection::vec(
+        (prop::collection::vec(any::<u8>(), 1..40), "(;[a-z]{1,5}(=[a-z]{1,5})?)?"),
+        0..5,
+    );
+    let body = prop_oneof![
+        Just(None),
+        prop::collection::vec(any::<u8>(), 0..80).prop_map(|body| Some((body, None))),
+        (chunks, prop::collection::vec(("x-[a-z]{1,8}", "[a-z ]{0,9}"), 0..3))
+            .prop_map(|(chunks, trailers)| Some((Vec::new(), Some((chunks, trailers))))),
+    ];
+    let method = prop_oneof![Just("GET"), Just("POST"), Just("PURGE"), Just("m-search")];
+    (method, "/[a-z0-9/%?=&.{}\\[\\]|~-]{0,30}", fields, body, any::<bool>()).prop_map(
+        |(method, target, fields, body, blank)| {
+            let mut bytes = Vec::new();
+            if blank {
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(format!("{method} {target} HTTP/1.1\r\nhost: a.example\r\n").into_bytes());
+            for (name, value) in fields {
+                bytes.extend(format!("{name}:{value}\r\n").into_bytes());
+            }
+            match body {
+                None => bytes.extend(b"\r\n"),
+                Some((body, None)) => {
+                    bytes.extend(format!("content-length: {}\r\n\r\n", body.len()).into_bytes());
+                    bytes.extend(body);
+                }
+                Some((_, Some((chunks, trailers)))) => {
+                    bytes.extend(b"transfer-encoding: chunked\r\n\r\n");
+                    for (chunk, extension) in chunks {
+                        bytes.extend(format!("{:x}{extension}\r\n", chunk.len()).into_bytes());
+                        bytes.extend(chunk);
+                        bytes.extend(b"\r\n");
+                    }
+                    bytes.extend(b"0\r\n");
+                    for (name, value) in trailers {
+                        bytes.extend(format!("{name}: {value}\r\n").into_bytes());
+                    }
+                    bytes.extend(b"\r\n");
+                }
+            }
+            bytes
+        },
+    )
 }
 
 /// What the connection writes when this is what it reads.

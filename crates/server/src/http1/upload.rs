@@ -3,13 +3,11 @@
 use std::task::{Context, Poll};
 
 use gatewright_core::{Body, BoxError, Error, ErrorKind};
+use gatewright_http1::{BodyLength, BodyReader, Piece, RequestHead, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{body, connection::Connection, request};
-use crate::{
-    framing::{BodyLength, Head, Step, Violation},
-    service::Application,
-};
+use super::{body, connection::Connection};
+use crate::service::Application;
 
 /// A body that is read in large pieces is read in larger ones.
 const LARGEST_READ: usize = 64 * 1024;
@@ -41,15 +39,16 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     /// The body of the request whose head has just been read.
-    pub(super) fn begin_upload(&mut self, head: &Head, cx: &Context<'_>) -> Body {
+    pub(super) fn begin_upload(&mut self, head: &RequestHead, cx: &Context<'_>) -> Body {
+        self.body = BodyReader::new(head.body);
         if let BodyLength::Known(length) = head.body
             && length <= self.input.len() as u64
-            && let Ok(Step::Data(length)) = self.follower.step(&self.input)
+            && let Ok(Piece::Data(data)) = self.body.next(&mut self.input, self.reader.rules())
         {
             self.upload = Upload::Done;
-            return Body::once(self.input.split_to(length).freeze());
+            return Body::once(data);
         }
-        let (sender, receiver) = body::channel(self.follower.data_left(), cx.waker());
+        let (sender, receiver) = body::channel(self.body.left(), cx.waker());
         self.upload = Upload::Open(Open { sender, expects_continue: head.expects_continue });
         Body::new(receiver)
     }
@@ -61,20 +60,23 @@ where
             return false;
         }
         if std::mem::take(&mut open.expects_continue) && self.input.is_empty() && !self.is_responding() {
-            self.out.buffer.extend_from_slice(CONTINUE);
+            self.out.put(CONTINUE);
         }
         let mut given = false;
-        // What frames the data is looked at together with them, so that the end is known as soon as it is there.
-        while !(given && self.follower.at_data()) {
-            match self.next_piece() {
+        // The end is looked for together with the data, so that it is known as soon as it is there.
+        while !(given && self.body.has_more_data()) {
+            match self.body.next(&mut self.input, self.reader.rules()) {
                 Ok(Piece::Data(data)) => {
+                    self.activity.body_awaited.clear();
                     self.with_sender(|sender| sender.push(data));
                     given = true;
                 }
-                Ok(Piece::Framing) => {}
-                Ok(Piece::End(trailers)) => return self.end_upload(cx, |sender| sender.end(trailers)),
-                Ok(Piece::More) if given => break,
-                Ok(Piece::More) => match self.poll_read(cx) {
+                Ok(Piece::Trailers(trailers)) => {
+                    return self.end_upload(cx, |sender| sender.end(Some(trailers)));
+                }
+                Ok(Piece::End) => return self.end_upload(cx, |sender| sender.end(None)),
+                Ok(Piece::More(_)) if given => break,
+                Ok(Piece::More(_)) => match self.poll_read(cx) {
                     Poll::Ready(Ok(1..)) => {
                         self.activity.body_awaited.clear();
                         if self.input.len() == self.input.capacity() {
@@ -90,32 +92,11 @@ where
                 },
                 Err(violation) => return self.refuse_upload(cx, violation),
             }
-            if given && !self.follower.in_body() {
+            if given && self.body.is_ended() {
                 return self.end_upload(cx, |sender| sender.end(None));
             }
         }
         self.notify(cx)
-    }
-
-    fn next_piece(&mut self) -> Result<Piece, Violation> {
-        Ok(match self.follower.step(&self.input)? {
-            Step::Data(length) => Piece::Data(self.input.split_to(length).freeze()),
-            Step::Framing(length) => {
-                let _ = self.input.split_to(length);
-                Piece::Framing
-            }
-            Step::Trailers(length) => {
-                let bytes = self.input.split_to(length).freeze();
-                let fields = self.follower.fields();
-                match fields.is_empty() {
-                    true => Piece::End(None),
-                    false => {
-                        Piece::End(Some(request::fields(&bytes, fields).ok_or(Violation::TRAILERS_TOO_LARGE)?))
-                    }
-                }
-            }
-            Step::More | Step::Head(_) => Piece::More,
-        })
     }
 
     fn with_sender(&self, tell: impl FnOnce(&body::Sender)) {
@@ -187,9 +168,9 @@ where
     /// Throws away what is there of the body.
     fn drain_upload(&mut self, cx: &mut Context<'_>) {
         let mut budget = MAX_DRAINED;
-        while self.follower.in_body() {
-            match self.next_piece() {
-                Ok(Piece::More) => match self.poll_read(cx) {
+        while !self.body.is_ended() {
+            match self.body.next(&mut self.input, self.reader.rules()) {
+                Ok(Piece::More(_)) => match self.poll_read(cx) {
                     Poll::Ready(Ok(read @ 1..)) if read <= budget => budget -= read,
                     _ => break,
                 },
@@ -202,14 +183,6 @@ where
         }
         self.activity.body_awaited.clear();
         self.upload =
-            if self.follower.in_body() || self.refusal.is_some() { Upload::Failed } else { Upload::Done };
+            if !self.body.is_ended() || self.refusal.is_some() { Upload::Failed } else { Upload::Done };
     }
-}
-
-/// One step through a body.
-enum Piece {
-    Data(bytes::Bytes),
-    Framing,
-    End(Option<http::HeaderMap>),
-    More,
 }

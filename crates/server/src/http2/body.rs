@@ -3,27 +3,63 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use gatewright_core::{Error, ErrorKind};
+use gatewright_http1::Rules;
+use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
-use super::state::{State, Stream};
+use super::{checks, state::State, streams::Stream};
 
 /// Fails when the client pauses for too long, or gives the stream up.
 pub(super) struct TimedBody {
-    body: Incoming,
+    body: RecvStream,
+    /// What `content-length` says is still to come.
+    left: Option<u64>,
+    data_over: bool,
+    rules: Rules,
     state: Arc<State>,
     stream: Arc<Stream>,
-    trailers: bool,
 }
 
 impl TimedBody {
-    pub(super) fn new(body: Incoming, state: Arc<State>, stream: Arc<Stream>) -> Self {
-        Self { body, state, stream, trailers: false }
+    pub(super) fn new(
+        body: RecvStream,
+        length: Option<u64>,
+        rules: Rules,
+        state: Arc<State>,
+        stream: Arc<Stream>,
+    ) -> Self {
+        Self { body, left: length, data_over: false, rules, state, stream }
+    }
+
+    /// The next frame, whatever time it takes.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if !self.data_over {
+            if let Some(data) = ready!(self.body.poll_data(cx)) {
+                return Poll::Ready(Some(data.map_err(Error::from_body).map(|data| self.take(data))));
+            }
+            self.data_over = true;
+        }
+        Poll::Ready(match ready!(self.body.poll_trailers(cx)) {
+            Ok(None) => None,
+            Ok(Some(trailers)) => Some(match checks::check_trailers(&trailers, &self.rules) {
+                Ok(()) => Ok(Frame::trailers(trailers)),
+                Err(violation) => Err(Error::new(ErrorKind::RequestBody, violation.reason())),
+            }),
+            Err(error) => Some(Err(Error::from_body(error))),
+        })
+    }
+
+    fn take(&mut self, data: Bytes) -> Frame<Bytes> {
+        // It fails when the stream is over, and then nothing is owed to the client.
+        let _ = self.body.flow_control().release_capacity(data.len());
+        // h2 sees to it that the lengths agree.
+        self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+        Frame::data(data)
     }
 }
 
@@ -32,24 +68,16 @@ impl Body for TimedBody {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = &mut *self;
-        match Pin::new(&mut this.body).poll_frame(cx) {
-            // hyper takes a reset that reports no error for the end, also when the client has not ended the stream.
-            Poll::Ready(None) if !this.trailers && !this.body.is_end_stream() => Poll::Ready(Some(Err(
-                Error::new(ErrorKind::RequestBody, "the stream was reset before its end"),
-            ))),
+        match self.poll_next(cx) {
             Poll::Ready(frame) => {
-                this.stream.body_moved();
-                this.trailers |= matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
-                Poll::Ready(frame.map(|frame| frame.map_err(Error::from_body)))
+                self.stream.body_moved();
+                Poll::Ready(frame)
             }
-            Poll::Pending if this.stream.is_body_expired() => {
+            Poll::Pending if self.stream.is_body_expired() => {
                 Poll::Ready(Some(Err(Error::new(ErrorKind::RequestBodyTimeout, "slow_body"))))
             }
             Poll::Pending => {
-                this.stream.await_body(cx);
-                let activity = this.state.activity();
-                activity.begin(&this.stream.body_awaited);
+                self.stream.await_body(cx, self.state.activity());
                 Poll::Pending
             }
         }
@@ -60,12 +88,13 @@ impl Body for TimedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.left.map(SizeHint::with_exact).unwrap_or_default()
     }
 }
 
 impl Drop for TimedBody {
     fn drop(&mut self) {
         self.stream.body_awaited.clear();
+        self.state.ended(self.state.streams.body_dropped(self.stream.id()));
     }
 }

@@ -3,15 +3,15 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
-use hyper::server::conn::http2;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
 use super::{
     frames::goaway,
     io::GuardedIo,
-    service::{Http2Service, StreamExecutor},
+    protocol::Protocol,
+    request::Requests,
     state::{Parts, State},
+    streams::Found,
 };
 use crate::{
     connection::{Accepted, Linger, Shared, Transport, Watchdog, close, millis},
@@ -24,16 +24,9 @@ const ENHANCE_YOUR_CALM: u32 = 11;
 /// How long a client has to leave after an idle connection was told to go away.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What a stream may hold of a response that its client does not take. It bounds what a slow reader costs.
-const SEND_BUFFER: usize = 64 * 1024;
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Why a connection ends.
 enum End {
-    /// hyper is done with it.
+    /// h2 is done with it.
     Done,
     /// The client floods it, or is too slow with a frame.
     Flooded(&'static str),
@@ -41,6 +34,8 @@ enum End {
     Idle,
     /// The client does not read.
     Stalled,
+    /// The client does not answer.
+    Silent,
     /// Time is up.
     Cut { in_flight: bool },
 }
@@ -53,20 +48,6 @@ enum Verdict {
     End(End),
 }
 
-fn builder(executor: StreamExecutor, limits: &Limits) -> http2::Builder<StreamExecutor> {
-    let mut builder = http2::Builder::new(executor);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.max_streams)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
-        .max_header_list_size(u32::try_from(limits.max_head).unwrap_or(u32::MAX))
-        .max_send_buf_size(SEND_BUFFER);
-    builder
-}
-
 /// Serves the connection until it ends.
 pub(crate) async fn serve<S>(transport: Transport, service: S, accepted: Accepted, shared: Arc<Shared>)
 where
@@ -76,7 +57,7 @@ where
     activity.idle.set(activity.now());
     let state = Arc::new(State::new(activity));
     let accepted = Arc::new(accepted);
-    let service = Http2Service {
+    let requests = Requests {
         service,
         state: Arc::clone(&state),
         info: Arc::new(accepted.info.clone()),
@@ -84,20 +65,16 @@ where
         shared: Arc::clone(&shared),
         rules: shared.limits.rules(),
     };
-    let io = TokioIo::new(GuardedIo::new(transport, Arc::clone(&state)));
-    let builder = builder(StreamExecutor(Arc::clone(&state)), &shared.limits);
-    let connection = Box::pin(builder.serve_connection(io, service));
-    let end = drive(connection, &state, &shared).await;
-    state.reset_streams();
+    let protocol = Protocol::new(GuardedIo::new(transport, Arc::clone(&state)), &shared.limits);
+    let end = drive(protocol, requests, &state, &shared).await;
+    state.streams.reset_all();
     if let Some(parts) = state.take_back() {
         finish(parts, end, &accepted, &shared).await;
     }
 }
 
-type Connection<S> = http2::Connection<TokioIo<GuardedIo>, Http2Service<S>, StreamExecutor>;
-
-/// Polls hyper and the watchdog until one of them says that it is over, and lets go of hyper's part.
-async fn drive<S>(mut connection: std::pin::Pin<Box<Connection<S>>>, state: &State, shared: &Shared) -> End
+/// Polls h2 and the watchdog until one of them says that it is over, and lets go of h2's part.
+async fn drive<S>(mut protocol: Protocol, requests: Requests<S>, state: &State, shared: &Shared) -> End
 where
     S: Application,
 {
@@ -114,14 +91,15 @@ where
             let _ = phase_changed.as_mut().poll(cx);
             phase = Some(connections.phase());
             if phase == Some(Phase::Draining) {
-                connection.as_mut().graceful_shutdown();
+                protocol.leave();
             }
         }
         if phase == Some(Phase::Cutting) {
-            return Poll::Ready(End::Cut { in_flight: state.in_flight() > 0 });
+            return Poll::Ready(End::Cut { in_flight: state.streams.in_flight() > 0 });
         }
         loop {
-            if let Poll::Ready(done) = connection.as_mut().poll(cx) {
+            let polled = protocol.poll(cx, state, |request, reply| requests.begin(request, reply));
+            if let Poll::Ready(done) = polled {
                 if let Err(error) = done {
                     tracing::debug!(%error, "a connection failed");
                 }
@@ -133,13 +111,16 @@ where
             if watchdog.poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            match judge(state, &shared.limits, leave_by) {
+            let Some(next) = protocol.look_after(state, cx) else {
+                return Poll::Ready(End::Silent);
+            };
+            match judge(state, &shared.limits, leave_by, next) {
                 Verdict::Wait(next) => watchdog.look_at(next),
                 Verdict::Farewell => {
                     let now = Instant::now();
                     leave_by = Some(state.activity().at(now + FAREWELL));
                     watchdog.look_at(now + FAREWELL);
-                    connection.as_mut().graceful_shutdown();
+                    protocol.leave();
                 }
                 Verdict::End(end) => return Poll::Ready(end),
             }
@@ -148,11 +129,15 @@ where
     .await
 }
 
-/// Judges the connection and its streams by their stamps.
-fn judge(state: &State, limits: &Limits, leave_by: Option<u64>) -> Verdict {
+/// Judges the connection and its streams by their stamps; `next` is when to look again for another reason.
+fn judge(state: &State, limits: &Limits, leave_by: Option<u64>, next: u64) -> Verdict {
     let activity = state.activity();
     let now = activity.now();
-    let mut next = (now + millis(limits.shortest())).min(state.check_streams(now, limits));
+    let mut next = next.min(now + millis(limits.shortest()));
+    match state.streams.check(activity, limits) {
+        Found::Next(at) => next = next.min(at),
+        Found::Stuck => return Verdict::End(End::Flooded("slow_reader")),
+    }
     let mut is_due = |since: Option<u64>, limit: Duration| {
         let Some(at) = since.map(|since| since.saturating_add(millis(limit))) else { return false };
         next = next.min(at);
@@ -167,7 +152,7 @@ fn judge(state: &State, limits: &Limits, leave_by: Option<u64>) -> Verdict {
     if is_due(activity.body_awaited.get(), limits.body_timeout) {
         return Verdict::End(End::Flooded("slow_frame"));
     }
-    if state.in_flight() == 0 {
+    if state.streams.in_flight() == 0 {
         let first = state.requests() == 0;
         let limit = if first { limits.header_timeout } else { limits.keep_alive_timeout };
         match leave_by {
@@ -180,7 +165,7 @@ fn judge(state: &State, limits: &Limits, leave_by: Option<u64>) -> Verdict {
     Verdict::Wait(activity.instant(next))
 }
 
-/// Closes the socket that hyper gave back.
+/// Closes the socket that h2 gave back.
 async fn finish(parts: Parts, end: End, accepted: &Accepted, shared: &Shared) {
     let Parts { transport, at_boundary, last_stream } = parts;
     match end {
@@ -195,6 +180,7 @@ async fn finish(parts: Parts, end: End, accepted: &Accepted, shared: &Shared) {
             };
             close(transport, last, Linger::Yes).await;
         }
+        End::Silent => close(transport, Bytes::new(), Linger::No).await,
         End::Stalled => {
             accepted.refused(shared, None, "slow_reader", None);
             transport.socket().reset_on_close();

@@ -11,12 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     budget::Budget,
-    frames::{CONTINUATION, END_HEADERS, HEADERS, Walker},
+    frames::{CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Walker},
     state::{Parts, State},
 };
 use crate::connection::Transport;
 
-/// Walks the frames of both directions: those received are paid for, those sent show where a GOAWAY may stand.
+/// Walks the frames of both directions: those received are paid for, those sent show which responses have left, and
+/// where a GOAWAY may stand.
 pub(super) struct GuardedIo {
     transport: Option<Transport>,
     state: Arc<State>,
@@ -46,10 +47,14 @@ impl GuardedIo {
             if frame.kind == HEADERS || frame.kind == CONTINUATION {
                 *in_fields = frame.flags & END_HEADERS == 0;
             }
+            if frame.kind == RST_STREAM {
+                state.ended(state.streams.reset_by_client(frame.stream));
+            }
             if let Some(flood) = budget.charge(frame, &|| state.activity().now()) {
                 state.set_flood(flood);
             }
         });
+        state.set_heard();
         let activity = state.activity();
         activity.body_awaited.clear();
         if !*in_fields && received.at_boundary() {
@@ -58,8 +63,15 @@ impl GuardedIo {
     }
 
     fn note_sent(&mut self, sent: &[u8]) {
-        let budget = &mut self.budget;
-        self.sent.walk(sent, |frame| budget.earn_sent(frame));
+        let Self { sent: walker, budget, state, .. } = self;
+        walker.walk(sent, |frame| {
+            budget.earn_sent(frame);
+            // What is left of this frame's payload waits for the socket alone.
+            if matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0 || frame.kind == RST_STREAM
+            {
+                state.ended(state.streams.left(frame.stream));
+            }
+        });
     }
 
     /// Stamps what is incomplete. The payload of a body may pause as long as a body may, anything else as a head.
@@ -85,7 +97,7 @@ impl AsyncRead for GuardedIo {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.state.flood().is_some() {
-            // The connection ends hyper at once.
+            // The connection ends at once.
             return Poll::Pending;
         }
         let before = buf.filled().len();
@@ -135,7 +147,7 @@ impl AsyncWrite for GuardedIo {
         Pin::new(transport).poll_flush(cx)
     }
 
-    /// The connection itself closes the socket, once hyper has let go of it.
+    /// The connection itself closes the socket, once h2 has let go of it.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

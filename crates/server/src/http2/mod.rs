@@ -1,12 +1,18 @@
-//! HTTP/2 connections: hyper, with a guard against floods around its socket and one watchdog beside it.
+//! HTTP/2 connections: h2, with a guard against floods around its socket, a task for each stream, and one watchdog.
 
 mod body;
 mod budget;
 mod checks;
+mod date;
 mod driver;
 mod frames;
 mod io;
-mod service;
+mod keep_alive;
+mod pipe;
+mod protocol;
+mod request;
+mod response;
 mod state;
+mod streams;
 
 pub(crate) use driver::serve;

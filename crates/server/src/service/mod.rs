@@ -9,14 +9,13 @@ use gatewright_core::{
     Body, BoxError, ids,
     problem::{Problem, REQUEST_ID},
 };
+use gatewright_http1::Violation;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
 
 use tower_service::Service;
 
 pub(crate) use exchange::Exchange;
 pub(crate) use outgoing::Outgoing;
-
-use crate::framing::Violation;
 
 /// The service that a server is given: what [`Server::serve`](crate::Server::serve) asks of it, in one word.
 pub(crate) trait Application:
@@ -43,12 +42,6 @@ where
 pub(crate) trait Track: Send + 'static {
     /// The head of the response is there. Another response may be put in its place.
     fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>>;
-
-    /// More is asked for of the response's body.
-    fn body_wanted(&mut self) {}
-
-    /// More of the response's body has been given, and it is not over.
-    fn body_given(&mut self) {}
 }
 
 /// HTTP/1 looks at the response itself.

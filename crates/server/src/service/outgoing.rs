@@ -11,10 +11,7 @@ use gatewright_core::BoxError;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{
-    Track,
-    exchange::{Either, panic_text},
-};
+use super::exchange::{Either, panic_text};
 
 pin_project! {
     /// The service's body or one of our own. The request is over when it is dropped.
@@ -42,21 +39,23 @@ impl<B, T> Outgoing<B, T> {
         };
         Self { kind, track }
     }
+
+    pub(crate) fn track(&self) -> &T {
+        &self.track
+    }
 }
 
 impl<B, T> Body for Outgoing<B, T>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
-    T: Track,
 {
     type Data = Bytes;
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
-        this.track.body_wanted();
-        let frame = match this.kind.as_mut().project() {
+        match this.kind.as_mut().project() {
             KindProjection::Service { body } => {
                 // On HTTP/2 a panic here would take all other streams of the connection along.
                 match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
@@ -71,11 +70,7 @@ where
             KindProjection::Own { chunk } if chunk.is_empty() => Poll::Ready(None),
             KindProjection::Own { chunk } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(chunk))))),
             KindProjection::Broken => Poll::Ready(None),
-        };
-        if let Poll::Ready(Some(Ok(_))) = frame {
-            this.track.body_given();
         }
-        frame
     }
 
     fn is_end_stream(&self) -> bool {

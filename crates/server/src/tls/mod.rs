@@ -16,7 +16,7 @@ pub use builder::{ClientAuth, TlsConfigBuilder};
 pub use error::TlsError;
 
 use crate::connection::{HostCheck, Socket};
-use certificates::Certificates;
+use certificates::{Certificates, DEFAULT};
 
 /// The certificates of a listener, and what it asks of clients. TLS 1.2 and 1.3, `h2` and `http/1.1` by ALPN.
 ///
@@ -24,9 +24,10 @@ use certificates::Certificates;
 ///
 /// 1. The certificate is chosen by the server name that the client asks for (SNI), among the DNS names of all
 ///    certificates: the exact name first, then a wildcard that covers it, then the first certificate.
-/// 2. A request whose host would have led to another certificate than that of its connection is answered with 421, so
-///    that a connection may be shared by the names of one certificate, and by no others. Where clients are asked for
-///    certificates, the host must be the server name itself.
+/// 2. A request whose host belongs to another certificate than that of its connection is answered with 421 (RFC 9110,
+///    section 15.5.20), so that a connection may be shared by the names of one certificate, and by no others. A host that
+///    no certificate names, and an address, belong to the first certificate, as does a connection without a server
+///    name. Where clients are asked for certificates and the connection has a server name, the host must be that name.
 /// 3. Sessions are resumed within one configuration only, so that none crosses from one client policy to another.
 ///
 /// ```no_run
@@ -115,22 +116,25 @@ impl TlsConfig {
 impl Current {
     /// The check that rule 2 demands, when it can ever fail.
     fn host_check(&self, server_name: Option<&str>) -> Option<HostCheck> {
-        if !self.strict_names && self.certificates.is_single() {
-            return None;
-        }
-        let server_name: Box<str> = server_name?.into();
-        let certificates = Arc::clone(&self.certificates);
-        let strict = self.strict_names;
-        Some(Arc::new(move |authority| {
-            let host = crate::framing::host::without_port(authority);
-            let host = host.strip_suffix(b".").unwrap_or(host);
-            if host.eq_ignore_ascii_case(server_name.as_bytes()) {
-                return true;
+        match server_name {
+            Some(name) if self.strict_names => {
+                let name: Box<str> = name.into();
+                Some(Arc::new(move |authority| host_of(authority).eq_ignore_ascii_case(name.as_bytes())))
             }
-            let Ok(host) = std::str::from_utf8(host) else { return false };
-            !strict && certificates.choose(host) == certificates.choose(&server_name)
-        }))
+            _ if self.certificates.is_single() => None,
+            _ => {
+                let own = server_name.map_or(DEFAULT, |name| self.certificates.choose(name.as_bytes()));
+                let certificates = Arc::clone(&self.certificates);
+                Some(Arc::new(move |authority| certificates.choose(host_of(authority)) == own))
+            }
+        }
     }
+}
+
+/// The host of an authority, without its port and the dot of the root.
+fn host_of(authority: &[u8]) -> &[u8] {
+    let host = gatewright_http1::host::without_port(authority);
+    host.strip_suffix(b".").unwrap_or(host)
 }
 
 impl fmt::Debug for TlsConfig {

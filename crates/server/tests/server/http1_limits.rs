@@ -201,6 +201,24 @@ async fn a_client_that_does_not_read_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_held_unread_after_its_response_is_ended() {
+    let held = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let holding = std::sync::Arc::clone(&held);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        holding.lock().expect("not poisoned").push(request.into_body());
+        std::future::ready(crate::support::once("done"))
+    });
+    let server = start_with(service, |builder| builder.listener(plain()).limits(long().stream_timeout(SHORT)));
+    let mut stream = server.connect().await;
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhe").await.expect("sends");
+    let outcome = finish(&mut stream, PATIENCE).await;
+    assert_eq!((outcome.statuses(), outcome.closed), (vec![200], true));
+    let mut body = held.lock().expect("not poisoned").pop().expect("it is held");
+    let error = http_body_util::BodyExt::frame(&mut body).await.expect("fails").expect_err("fails");
+    assert_eq!(error.kind(), gatewright_core::ErrorKind::RequestBodyTimeout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_response_that_takes_long_is_nobodys_fault() {
     let service = tower::service_fn(|_: Request<Body>| async {
         tokio::time::sleep(SHORT * 5).await;

@@ -210,23 +210,45 @@ async fn the_certificate_is_chosen_by_name_and_other_names_are_misdirected() {
     }
     assert!(connect(&server, &client, "x.y.wild.example").await.is_err(), "a wildcard is one label");
     assert!(connect(&server, &client, "unknown.example").await.is_err(), "the default does not have the name");
-    for (status, name, host) in [
-        (200, "x.wild.example", "X.wild.example:443"),
-        (200, "x.wild.example", "x.wild.example."),
-        (200, "x.wild.example", "y.wild.example"),
-        (200, "x.wild.example", "bare.example"),
-        (421, "x.wild.example", "special.wild.example"),
-        (421, "x.wild.example", "first.example"),
-        (421, "x.wild.example", "unknown.example"),
-        (200, "first.example", "unknown.example"),
-        (421, "first.example", "bare.example"),
-    ] {
+    for (status, name, host) in MISDIRECTED {
         let answer = get(&server, &client, name, host).await.expect("answers");
-        assert_eq!(answer.status, status, "{host} on a connection for {name}");
+        assert_eq!(answer.status, *status, "{host} on a connection for {name}");
     }
-    // Without SNI, as to an address, there is nothing to compare.
-    assert_eq!(get(&server, &client, "127.0.0.1", "bare.example").await.expect("answers").status, 200);
+    // Over HTTP/2 one connection has them all.
+    let client = authority.client(None, &[b"h2"]);
+    for (status, name, host) in MISDIRECTED {
+        let stream = connect(&server, &client, name).await.expect("connects");
+        let (send, connection) = h2::client::handshake(stream).await.expect("shakes hands");
+        tokio::spawn(connection);
+        let request = Request::builder().uri(format!("https://{host}/")).body(()).expect("valid");
+        let (response, _) = send.ready().await.expect("ready").send_request(request, true).expect("sends");
+        assert_eq!(response.await.expect("answers").status(), *status, "{host} over HTTP/2 for {name}");
+    }
 }
+
+/// A status, the name that the connection is for, and the host of the request. A connection to an address has no name.
+const MISDIRECTED: &[(u16, &str, &str)] = &[
+    (200, "x.wild.example", "X.wild.example:443"),
+    (200, "x.wild.example", "x.wild.example."),
+    (200, "x.wild.example", "y.wild.example"),
+    (200, "x.wild.example", "bare.example"),
+    (421, "x.wild.example", "special.wild.example"),
+    (421, "special.wild.example", "x.wild.example"),
+    (421, "x.wild.example", "x.y.wild.example"),
+    (421, "x.wild.example", "first.example"),
+    (421, "x.wild.example", "unknown.example"),
+    (421, "x.wild.example", "127.0.0.1"),
+    (421, "x.wild.example", "[::1]:443"),
+    (200, "first.example", "unknown.example"),
+    (200, "first.example", "127.0.0.1"),
+    (421, "first.example", "bare.example"),
+    (421, "first.example", "SPECIAL.wild.example.:443"),
+    (200, "127.0.0.1", "127.0.0.1"),
+    (200, "127.0.0.1", "first.example"),
+    (200, "127.0.0.1", "unknown.example"),
+    (421, "127.0.0.1", "bare.example"),
+    (421, "127.0.0.1", "x.wild.example"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_misdirected_request_on_http2_leaves_the_connection_open() {

@@ -6,7 +6,7 @@ use gatewright::{
     AuthLayer,
     auth::{ApiKeys, NewApiKey},
 };
-use harness::{RawClient, TempDir, eventually};
+use harness::{H2Client, H2Origin, Origin, RawClient, Reply, Tally, TempDir, eventually};
 use http::HeaderName;
 
 use crate::gateway::{Gateway, request};
@@ -58,6 +58,80 @@ async fn no_trailer_tells_who_calls_instead_of_the_gateway() {
     let request = gateway.origin.only_request();
     assert_eq!(request.header("x-acme-partner"), Some("acme"));
     assert_eq!(request.trailers.iter().collect::<Vec<_>>(), [("x-sum", "1")]);
+}
+
+#[tokio::test]
+async fn no_credential_reaches_a_service_in_trailers() {
+    let key = key("acme-2027");
+    let dir = TempDir::new();
+    let keys = dir.write("keys.yaml", key.entry());
+    let (http1, http2) = (Origin::ok().await, H2Origin::answering(|_| Reply::text("ok")).await);
+    let gateway = harness::Gateway::builder(&format!(
+        "auth:
+  partner: {{api_key: {{header: [x-api-key, x-partner-key], keys_file: \"{}\", id_header: x-partner}}}}
+  app: {{jwt: {{issuer: \"https://id.example/\", audiences: [api], secret: \"${{env:SECRET}}\", header: x-token, cookie: session}}}}
+defaults: {{auth: {{any: [partner, app]}}}}
+routes:
+- {{path_prefix: /1, upstream: {{target: \"{}\", protocol: http1}}}}
+- {{path_prefix: /2, upstream: {{target: \"{}\", protocol: http2}}}}
+",
+        keys.display(),
+        http1.address(),
+        http2.address()
+    ))
+    .env("SECRET", "0123456789abcdef0123456789abcdef")
+    .start();
+    // Whatever an authenticator of the route would take out of a head, and what no trailer ever is.
+    let credentials = [
+        "x-api-key",
+        "x-partner-key",
+        "x-token",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-partner",
+        "x-user-id",
+    ];
+    let mut tally = Tally::new();
+    let mut over_http2 = H2Client::connect(gateway.address()).await;
+    for name in credentials
+        .into_iter()
+        .flat_map(|name| [name.to_owned(), name.replace('-', "_"), name.replace('-', ".")])
+    {
+        for path in ["/1", "/2"] {
+            let request = format!(
+                "POST {path}/h1/{name} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {secret}\r\nTransfer-Encoding: chunked\r\n\
+                 Trailer: {name}, X-Sum\r\n\r\n3\r\nabc\r\n0\r\n{name}: {secret}\r\nX-Sum: 1\r\n\r\n",
+                secret = key.secret(),
+            );
+            let over_http1 = RawClient::once(gateway.address(), request).await.status();
+
+            let mut trailers = http::HeaderMap::new();
+            trailers.insert(name.parse::<HeaderName>().unwrap(), key.secret().parse().unwrap());
+            trailers.insert("x-sum", "1".parse().unwrap());
+            let request =
+                http::Request::post(format!("http://x{path}/h2/{name}")).header("x-api-key", key.secret());
+            let sent = over_http2.exchange_with_trailers(request.body("abc").unwrap(), Some(trailers)).await;
+            let over_http2 = sent.map_or(400, |response| response.status());
+
+            for (status, version) in [(over_http1, "h1"), (over_http2, "h2")] {
+                let target = format!("{path}/{version}/{name}");
+                let seen = if path == "/1" { http1.requests() } else { http2.requests() };
+                // A name of other characters may be refused half-way.
+                let whole = seen.iter().find(|request| request.target() == target && request.complete);
+                let arrived = match whole {
+                    Some(request) => status == 200 && request.trailers.iter().eq([("x-sum", "1")]),
+                    None => status == 400 && name.contains(['_', '.']),
+                };
+                let silent = seen.iter().all(|request| {
+                    let fields = request.head.fields.iter().chain(request.trailers.iter());
+                    fields.into_iter().all(|(_, value)| !value.contains("gw_"))
+                });
+                tally.check(target, arrived && silent, (status, seen));
+            }
+        }
+    }
+    tally.finish(90);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{fmt::Write, time::Duration};
 
 use gatewright::config::Config;
-use harness::{Tally, TempDir};
+use harness::{RawClient, Tally, TempDir};
 use http::StatusCode;
 
 use crate::file::{assemble, from, get, send};
@@ -80,6 +80,64 @@ routes:
         }
     }
     tally.finish(11);
+}
+
+/// Asks the real binary with these bytes in `X-Forwarded-For`, and gives the status.
+async fn forwarded_for(gateway: &harness::Gateway, path: &str, hops: &[u8]) -> u16 {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ");
+    let request = [head.as_bytes(), hops, b"\r\n\r\n"].concat();
+    RawClient::once(gateway.address(), request).await.status()
+}
+
+#[tokio::test]
+async fn a_byte_in_the_clients_part_of_a_list_switches_no_check_off() {
+    let gateway = harness::Gateway::builder(&format!(
+        "trusted_proxies: [127.0.0.1, 10.0.0.0/8]
+routes:
+- {{path: /out, {REDIRECT}, deny_ips: [203.0.113.9]}}
+- {{path: /in, {REDIRECT}, allow_ips: [203.0.113.9]}}
+- {{path: /unknown, {REDIRECT}, deny_ips: [203.0.113.9], unknown_ips: allow}}
+- {{path: /limited, {REDIRECT}, limit: {{rate: 1/day, key: client_ip}}}}
+"
+    ))
+    .start();
+    let mut tally = Tally::new();
+    for (hops, known) in [
+        (&b"203.0.113.9"[..], true),
+        (b"\xff, 203.0.113.9", true),
+        (b"6.6.6.6\xff\x80, 203.0.113.9, 10.0.0.7", true),
+        (b"\"6.6.6.6, 203.0.113.9:4711", true),
+        (b"203.0.113.9,", true),
+        (b", 6.6.6.6, 203.0.113.9 , ,\t", true),
+        (b"203.0.113.9\xff", false),
+        (b"203.0.113.9, \xff", false),
+        (b"203.0.113.9, unknown", false),
+        (b"6.6.6.6, _hidden, 10.0.0.7", false),
+    ] {
+        let shown = hops.escape_ascii().to_string();
+        tally.equal(format!("/out {shown}"), forwarded_for(&gateway, "/out", hops).await, 403);
+        let admitted = if known { 302 } else { 403 };
+        tally.equal(format!("/in {shown}"), forwarded_for(&gateway, "/in", hops).await, admitted);
+        let admitted = if known { 403 } else { 302 };
+        tally.equal(format!("/unknown {shown}"), forwarded_for(&gateway, "/unknown", hops).await, admitted);
+    }
+    // Each client has its own count, whatever it writes before what the proxy writes.
+    for client in ["198.51.100.1", "198.51.100.2"] {
+        for (before, status) in [("", 302), ("\u{ff}, ", 429), ("6.6.6.6, ", 429), (", ,", 429), ("\", ", 429)]
+        {
+            let hops = [before.as_bytes(), client.as_bytes()].concat();
+            let shown = hops.escape_ascii().to_string();
+            tally.equal(format!("/limited {shown}"), forwarded_for(&gateway, "/limited", &hops).await, status);
+        }
+    }
+    // Those whom the proxy cannot name share one, and the proxy's own is another.
+    for (hops, status) in
+        [(&b"unknown"[..], 302), (b"198.51.100.3, \xff", 429), (b"127.0.0.1", 302), (b"", 429)]
+    {
+        let shown = hops.escape_ascii().to_string();
+        tally.equal(format!("/limited {shown}"), forwarded_for(&gateway, "/limited", hops).await, status);
+    }
+    tally.finish(44);
 }
 
 #[tokio::test]

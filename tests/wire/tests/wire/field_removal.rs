@@ -71,12 +71,17 @@ impl Recorder {
     }
 
     fn gateway(&self, more: &str) -> Gateway {
+        self.gateway_with(more, "")
+    }
+
+    /// A gateway of these sections, whose route has these lines more.
+    fn gateway_with(&self, more: &str, route: &str) -> Gateway {
         let (address, protocol): (SocketAddr, _) = match self {
             Self::Http1(origin) => (origin.address(), "http1"),
             Self::Http2(origin) => (origin.address(), "http2"),
         };
         Gateway::builder(&format!(
-            "{more}routes:\n- path_prefix: /\n  upstream: {{target: \"{address}\", protocol: {protocol}}}\n"
+            "{more}routes:\n- path_prefix: /\n  upstream: {{target: \"{address}\", protocol: {protocol}}}\n{route}"
         ))
         .start()
     }
@@ -164,6 +169,155 @@ fn only_the_sum_arrived(status: u16, seen: &[Request], target: &str) -> bool {
         None => status == 400,
     };
     arrived && seen.iter().all(|request| leaks(&request.trailers).is_empty())
+}
+
+/// What has to be known before the content: it never trails (RFC 9110, section 6.5.1).
+const NEVER_TRAILERS: [&str; 31] = [
+    "Content-Length",
+    "Trailer",
+    "Forwarded",
+    "Host",
+    "Max-Forwards",
+    "Via",
+    "Cache-Control",
+    "Expect",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Pragma",
+    "Range",
+    "Authorization",
+    "Cookie",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Set-Cookie",
+    "WWW-Authenticate",
+    "Age",
+    "Date",
+    "Expires",
+    "Location",
+    "Retry-After",
+    "Vary",
+    "Warning",
+    "Content-Encoding",
+    "Content-Range",
+    "Content-Type",
+];
+
+/// Fields by which a service may act by another method.
+const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
+#[tokio::test]
+async fn no_field_trails_a_request_that_has_to_be_known_before_its_content() {
+    let mut tally = Tally::new();
+    for recorder in Recorder::both().await {
+        let gateway = recorder.gateway("");
+        let mut over_http2 = H2Client::connect(gateway.address()).await;
+        let overrides = METHOD_OVERRIDES.iter().flat_map(|name| aliases(name));
+        for name in NEVER_TRAILERS.iter().map(|name| (*name).to_owned()).chain(overrides) {
+            let request = format!(
+                "POST /1/{name} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: {name}, X-Sum\r\n\r\n\
+                 3\r\nabc\r\n0\r\n{name}: {LEAK}\r\nX-Sum: 1\r\n\r\n"
+            );
+            let status = RawClient::once(gateway.address(), request).await.status();
+            let seen = recorder.take_requests();
+            let fine = only_the_sum_arrived(status, &seen, &format!("/1/{name}"));
+            tally.check(format!("{name} over HTTP/1.1"), fine, (status, &seen));
+
+            let mut trailers = http::HeaderMap::new();
+            trailers.insert(name.parse::<http::HeaderName>().unwrap(), LEAK.parse().unwrap());
+            trailers.insert("x-sum", "1".parse().unwrap());
+            let request = http::Request::post(format!("http://x/2/{name}")).body("abc").unwrap();
+            let sent = over_http2.exchange_with_trailers(request, Some(trailers)).await;
+            let status = sent.map_or(400, |response| response.status());
+            let seen = recorder.take_requests();
+            let fine = only_the_sum_arrived(status, &seen, &format!("/2/{name}"));
+            tally.check(format!("{name} over HTTP/2"), fine, (status, &seen));
+        }
+    }
+    tally.finish(180);
+}
+
+#[tokio::test]
+async fn no_field_trails_a_response_that_has_to_be_known_before_its_content() {
+    let mut tally = Tally::new();
+    for name in NEVER_TRAILERS {
+        let names = format!("{name}, x-sum, grpc-status");
+        let reply = move |_: &Request| {
+            Reply::text("ok")
+                .field("trailer", &names)
+                .trailer(&name.to_lowercase(), LEAK)
+                .trailer("x-sum", "1")
+                .trailer("grpc-status", "0")
+        };
+        let (http1, http2) = (Origin::answering(reply.clone()).await, H2Origin::answering(reply).await);
+        for (address, protocol) in [(http1.address(), "http1"), (http2.address(), "http2")] {
+            let route =
+                format!("- path_prefix: /\n  upstream: {{target: \"{address}\", protocol: {protocol}}}\n");
+            let gateway = Gateway::with_routes(&route);
+            let request = "GET / HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: TE\r\n\r\n";
+            let over_http1 = RawClient::once(gateway.address(), request).await;
+            let request = http::Request::get("http://x/").header("te", "trailers").body("").unwrap();
+            let over_http2 = H2Client::connect(gateway.address()).await.exchange(request).await;
+            for (client, response) in [("HTTP/1.1", Ok(over_http1)), ("HTTP/2", over_http2)] {
+                let case = format!("{name} from {protocol} over {client}");
+                match response {
+                    Ok(response) => {
+                        let trailers: Vec<_> = response.trailers.iter().collect();
+                        let mut expected = vec![("x-sum", "1"), ("grpc-status", "0")];
+                        // An HTTP/2 origin may write no field of a connection: the response breaks off.
+                        let fine = match response.complete {
+                            true => {
+                                expected.retain(|field| trailers.contains(field));
+                                expected.len() == 2 && trailers.len() == 2
+                            }
+                            false => protocol == "http2" && leaks(&response.trailers).is_empty(),
+                        };
+                        tally.check(case, fine, response);
+                    }
+                    Err(error) => tally.check(case, protocol == "http2", error),
+                }
+            }
+        }
+    }
+    tally.finish(120);
+}
+
+#[tokio::test]
+async fn what_overrides_the_method_arrives_only_where_a_route_lets_it() {
+    let mut tally = Tally::new();
+    for recorder in Recorder::both().await {
+        for (route, pass) in
+            [("", false), ("  method_override: remove\n", false), ("  method_override: pass\n", true)]
+        {
+            let gateway = recorder.gateway_with("client_limits: {allow_underscore: on}\n", route);
+            let mut over_http2 = H2Client::connect(gateway.address()).await;
+            for name in
+                METHOD_OVERRIDES.iter().flat_map(|name| aliases(name)).filter(|name| !name.contains('.'))
+            {
+                let request = format!("POST /p?_method=GET HTTP/1.1\r\nHost: x\r\n{name}: {LEAK}\r\n\r\n");
+                let over_http1 = RawClient::once(gateway.address(), request).await.status();
+                let request =
+                    http::Request::post("http://x/p?_method=GET").header(&name, LEAK).body("").unwrap();
+                let over_http2 = over_http2.exchange(request).await.unwrap().status();
+                let seen = recorder.take_requests();
+                let fine = seen.len() == 2
+                    && seen.iter().all(|seen| {
+                        seen.target() == "/p?_method=GET"
+                            && seen.method() == "POST"
+                            && leaks(&seen.head.fields).len() == usize::from(pass)
+                    });
+                tally.check(
+                    format!("{name}, {route}"),
+                    (over_http1, over_http2, fine) == (200, 200, true),
+                    seen,
+                );
+            }
+        }
+    }
+    tally.finish(80);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 mod access_log;
+mod asterisk;
 mod cancels;
 mod curl;
 mod descriptors;
@@ -19,6 +20,7 @@ mod idle_connections;
 mod ids;
 mod interim;
 mod killed_origins;
+mod max_forwards;
 mod misbehaving_origins;
 mod paths;
 mod proxy_protocol;
@@ -29,6 +31,7 @@ mod streaming;
 mod tls;
 mod upgrades;
 mod versions;
+mod waits;
 mod websocket;
 
 /// Whether the long run is asked for.

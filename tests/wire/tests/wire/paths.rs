@@ -1,7 +1,7 @@
 //! One path, many spellings: none reaches an origin by a route that its meaning does not belong to (RFC 3986,
 //! section 6.2.2).
 
-use harness::{Gateway, H2Client, Origin, RawClient, Tally};
+use harness::{Gateway, H2Client, Origin, Outcome, RawClient, RawH2Client, Tally};
 
 /// Ways to stand before a segment.
 const LEADS: [&str; 34] = [
@@ -155,6 +155,60 @@ fn check(tally: &mut Tally, case: &str, status: u16, open: &Origin, protected: &
     tally.check(case, canonical, at_protected.first().map(|request| request.target().to_owned()));
     let arrived = at_open.len() + at_protected.len();
     tally.check(case, matches!((status, arrived), (200, 1) | (400, 0)), (status, arrived));
+}
+
+/// The `http` crate cuts a `:path` at `#` before anything of the gateway sees it. What is left is the path, for every
+/// part of the gateway alike.
+#[tokio::test]
+async fn over_http2_the_path_before_a_fragment_is_routed_judged_and_forwarded() {
+    let (open, admin) = (Origin::ok().await, Origin::ok().await);
+    let gateway = Gateway::with_routes(&format!(
+        "- {{path_prefix: /, upstream: \"{}\"}}\n- {{path_prefix: /admin, upstream: \"{}\"}}\n\
+         - {{path_prefix: /locked, upstream: \"{}\", allow_ips: [192.0.2.0/24]}}\n",
+        open.address(),
+        admin.address(),
+        open.address(),
+    ));
+    let mut tally = Tally::new();
+    for (path, status, at_open, at_admin) in [
+        ("/open#", 200, Some("/open"), None),
+        ("/open#/../admin", 200, Some("/open"), None),
+        ("/open#/../../admin", 200, Some("/open"), None),
+        ("/open/#/../admin", 200, Some("/open/"), None),
+        ("/open#admin#/admin", 200, Some("/open"), None),
+        ("/open#?x=/admin", 200, Some("/open"), None),
+        ("/open?x=1#/../admin", 200, Some("/open?x=1"), None),
+        ("/open/..#/admin", 200, Some("/"), None),
+        ("/open//./#/locked", 200, Some("/open/"), None),
+        ("/#/admin", 200, Some("/"), None),
+        ("/%61dmin#/../open", 200, None, Some("/admin")),
+        ("/admin#/../open", 200, None, Some("/admin")),
+        ("/open/../admin#", 200, None, Some("/admin")),
+        ("/open#/../locked", 200, Some("/open"), None),
+        ("/locked#/../open", 403, None, None),
+        ("/open/../locked#/../open", 403, None, None),
+        ("/loc%6bed#", 403, None, None),
+        ("#/admin", 200, Some("/"), None),
+        // What is escaped is no fragment.
+        ("/open%23/../admin", 200, None, Some("/admin")),
+        ("/open%23/../locked", 403, None, None),
+        // A fragment does not hide what is refused before it.
+        ("/open%2f..#", 400, None, None),
+        ("/open\\#", 400, None, None),
+    ] {
+        // The status of a second response would refer to the first.
+        let mut client = RawH2Client::connect(gateway.address()).await;
+        let fields: [(&[u8], &[u8]); 4] =
+            [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"x"), (b":path", path.as_bytes())];
+        client.headers(1, &fields, true).await.unwrap();
+        tally.equal(path, client.outcome(1).await, Outcome::Status(status));
+        let targets = |origin: &Origin| {
+            origin.take_requests().iter().map(|request| request.target().to_owned()).collect::<Vec<_>>()
+        };
+        tally.equal(format!("{path} at /"), targets(&open), Vec::from_iter(at_open.map(str::to_owned)));
+        tally.equal(format!("{path} at /admin"), targets(&admin), Vec::from_iter(at_admin.map(str::to_owned)));
+    }
+    tally.finish(66);
 }
 
 #[tokio::test]

@@ -78,6 +78,53 @@ async fn the_name_asked_for_chooses_the_certificate() {
     tally.finish(8);
 }
 
+/// The cases of the Gateway API's `HTTPRouteHTTPSListenerDetectMisdirectedRequests`, each listener's name in a certificate of
+/// its own: 421 where the connection's certificate is not that of the host.
+#[tokio::test]
+async fn a_host_that_belongs_to_another_certificate_is_421() {
+    let origin = Origin::ok().await;
+    let ca = Ca::new();
+    let certificates = [
+        ca.server(&["example.org", "unknown-example.org"]),
+        ca.server(&["second-example.org"]),
+        ca.server(&["*.wildcard.org"]),
+        ca.server(&["fourth-example.wildcard.org"]),
+    ];
+    let listed: Vec<_> = certificates.iter().map(|identity| format!("{{{}}}", cert(identity))).collect();
+    let gateway = listening_with(&format!("certs: [{}]", listed.join(", ")), origin.address());
+    let mut tally = Tally::new();
+    for (name, host, status) in [
+        ("example.org", "example.org", 200),
+        ("example.org", "second-example.org", 421),
+        ("example.org", "unknown-example.org", 200),
+        ("example.org", "nobodys-example.org", 200),
+        ("second-example.org", "second-example.org", 200),
+        ("second-example.org", "example.org", 421),
+        ("second-example.org", "nobodys-example.org", 421),
+        ("third-example.wildcard.org", "third-example.wildcard.org", 200),
+        ("third-example.wildcard.org", "fith-example.wildcard.org", 200),
+        ("third-example.wildcard.org", "fourth-example.wildcard.org", 421),
+        ("third-example.wildcard.org", "second-example.org", 421),
+        ("third-example.wildcard.org", "nobodys-example.org", 421),
+        ("fourth-example.wildcard.org", "fourth-example.wildcard.org", 200),
+        ("fourth-example.wildcard.org", "fith-example.wildcard.org", 421),
+        ("unknown-example.org", "example.org", 200),
+        ("unknown-example.org", "unknown-example.org", 200),
+        ("unknown-example.org", "127.0.0.1", 200),
+    ] {
+        let config = ca.trusting_client(&["http/1.1"], None);
+        let mut client = RawClient::connect_tls(gateway.address(), config, name).await.unwrap();
+        let response = client.exchange(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        tally.equal(format!("{host} for {name}, HTTP/1.1"), response.status(), status);
+        let config = ca.trusting_client(&["h2"], None);
+        let mut client = H2Client::connect_tls(gateway.address(), config, name).await.unwrap();
+        let request = http::Request::get(format!("https://{host}/")).body("").unwrap();
+        let response = client.exchange(request).await.unwrap();
+        tally.equal(format!("{host} for {name}, HTTP/2"), response.status(), status);
+    }
+    tally.finish(34);
+}
+
 #[tokio::test]
 async fn a_client_certificate_is_asked_for_and_checked() {
     let origin = Origin::ok().await;

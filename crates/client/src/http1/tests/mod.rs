@@ -1,3 +1,4 @@
+mod overtaken;
 mod requests;
 mod responses;
 mod sequence;

@@ -3,8 +3,9 @@
 use std::{collections::VecDeque, task::Context};
 
 use gatewright_core::ErrorKind;
+use gatewright_http1::{BodyLength, BodyReader, Piece, Rules};
 use http_body::{Frame, SizeHint};
-use tokio::{io::AsyncReadExt, sync::mpsc};
+use tokio::io::AsyncReadExt;
 
 use super::*;
 
@@ -39,7 +40,7 @@ fn frames(data: &[Option<&[u8]>], hint: Option<u64>) -> Body {
     Body::new(Frames { frames: data.iter().map(|data| data.map(frame)).collect(), hint })
 }
 
-fn post(fields: &[(&str, &str)], body: Body) -> Request<Body> {
+pub(super) fn post(fields: &[(&str, &str)], body: Body) -> Request<Body> {
     let mut request = Request::post("/a?b").header("host", "origin");
     for (name, value) in fields {
         request = request.header(*name, *value);
@@ -109,11 +110,10 @@ async fn large_frames_and_many_frames_arrive_as_they_are() {
     for (body, length) in [(frames(&[Some(&large)], None), 100_000), (frames(&many, None), 50_000)] {
         let got = sent(post(&[], body)).await.expect("is sent");
         let (_, chunks) = got.split_once("\r\n\r\n").expect("has a head");
-        let (mut received, mut lines) = (chunks.as_bytes().into(), super::super::lines::Lines::new());
-        let (mut chunked, mut read) = (super::super::chunked::Chunked::new(), 0);
-        while let super::super::chunked::Next::Data(data) =
-            chunked.next(&mut received, &mut lines).expect("is sound")
-        {
+        let mut received = bytes::BytesMut::from(chunks);
+        let mut body = BodyReader::new(BodyLength::Chunked);
+        let mut read = 0;
+        while let Piece::Data(data) = body.next(&mut received, &Rules::default()).expect("is sound") {
             read += data.len();
         }
         assert_eq!(read, length);
@@ -161,113 +161,6 @@ async fn a_request_of_which_no_byte_left_is_given_back() {
         let body = request.expect("is given back").into_body().collect().await.expect("is whole");
         assert_eq!(body.to_bytes(), "hello");
     }
-}
-
-/// A body that is fed from elsewhere.
-struct Fed(mpsc::UnboundedReceiver<Result<Bytes, Error>>);
-
-impl http_body::Body for Fed {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.0.poll_recv(cx).map(|data| data.map(|data| data.map(Frame::data)))
-    }
-}
-
-const EARLY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe";
-
-/// A request whose response has begun already, while its body is fed.
-async fn overtaken(
-    early: &str,
-) -> (http::Response<Incoming<()>>, mpsc::UnboundedSender<Result<Bytes, Error>>, DuplexStream) {
-    let (feed, fed) = mpsc::unbounded_channel();
-    let (connection, mut far) = connection();
-    let exchange = Exchange::new(connection, post(&[], Body::new(Fed(fed))), None);
-    let mut exchange = pin!(exchange);
-    assert!(once(exchange.as_mut()).await.is_pending());
-    far.write_all(early.as_bytes()).await.expect("is open");
-    let Poll::Ready(Ok(response)) = once(exchange.as_mut()).await else { panic!("the head is there") };
-    let mut head = [0; 64];
-    let read = far.read(&mut head).await.expect("is open");
-    assert!(head[..read].ends_with(b"transfer-encoding: chunked\r\n\r\n"));
-    (response, feed, far)
-}
-
-#[tokio::test]
-async fn an_upload_goes_on_while_nobody_reads_the_response() {
-    let (response, feed, mut far) = overtaken(EARLY).await;
-    for _ in 0..3 {
-        feed.send(Ok(Bytes::from("more"))).expect("is awaited");
-        let mut chunk = [0; 9];
-        far.read_exact(&mut chunk).await.expect("is sent");
-        assert_eq!(&chunk, b"4\r\nmore\r\n");
-    }
-    drop(feed);
-    let mut end = [0; 5];
-    far.read_exact(&mut end).await.expect("is sent");
-    assert_eq!(&end, b"0\r\n\r\n");
-    // Both are whole in the end, so that the connection can be used again.
-    far.write_all(b"llo").await.expect("is open");
-    let mut body = response.into_body();
-    let mut read = Vec::new();
-    while let Some(frame) = body.frame().await {
-        read.extend_from_slice(&frame.expect("is whole").into_data().expect("is data"));
-    }
-    assert_eq!(read, b"hello");
-    let connection = body.take_spent().expect("is clean");
-    let mut next = pin!(seen(Exchange::new(connection, get(), None)));
-    assert!(once(next.as_mut()).await.is_pending());
-    far.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("is open");
-    assert!(next.await.expect("answers").reusable);
-}
-
-#[tokio::test]
-async fn an_upload_goes_on_after_its_response_but_its_connection_is_not_used_again() {
-    let (response, feed, mut far) = overtaken(EARLY).await;
-    far.write_all(b"llo").await.expect("is open");
-    let mut body = response.into_body();
-    while let Some(frame) = body.frame().await {
-        frame.expect("is whole");
-    }
-    assert!(body.take_spent().is_none());
-    drop(body);
-    feed.send(Ok(Bytes::from("more"))).expect("is awaited");
-    drop(feed);
-    let mut rest = String::new();
-    far.read_to_string(&mut rest).await.expect("is closed then");
-    assert_eq!(rest, "4\r\nmore\r\n0\r\n\r\n");
-}
-
-#[tokio::test]
-async fn an_upload_is_stopped_by_a_response_that_ends_its_connection() {
-    let (response, feed, mut far) =
-        overtaken("HTTP/1.1 413\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-    assert!(response.body().is_end_stream());
-    assert_eq!(far.read(&mut [0; 8]).await.expect("is closed"), 0);
-    assert!(feed.is_closed());
-}
-
-#[tokio::test]
-async fn a_response_that_is_dropped_stops_its_upload() {
-    let (response, feed, mut far) = overtaken(EARLY).await;
-    drop(response);
-    assert_eq!(far.read(&mut [0; 8]).await.expect("is closed"), 0);
-    assert!(feed.is_closed());
-}
-
-#[tokio::test]
-async fn an_upload_that_breaks_breaks_its_response() {
-    let (response, feed, mut far) = overtaken(EARLY).await;
-    feed.send(Err(Error::new(ErrorKind::RequestBody, "cut"))).expect("is awaited");
-    let mut body = response.into_body();
-    let first = body.frame().await.expect("came with the head").expect("is sound");
-    assert_eq!(first.into_data().expect("is data"), "he");
-    let error = body.frame().await.expect("fails").expect_err("fails");
-    assert_eq!(error.kind(), ErrorKind::RequestBody);
-    let mut rest = Vec::new();
-    far.read_to_end(&mut rest).await.expect("is closed");
-    assert!(rest.is_empty());
 }
 
 #[tokio::test]

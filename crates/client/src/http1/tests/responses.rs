@@ -84,7 +84,6 @@ const MALFORMED: &[&str] = &[
     "JUNK",
     "\r\nHTTP/1.1 200 OK\r\n\r\n",
     "HTTP/2.0 200 OK\r\n\r\n",
-    "HTTP/1.2 200 OK\r\n\r\n",
     "HTTP/1.10 200 OK\r\n\r\n",
     "http/1.1 200 OK\r\n\r\n",
     "HTTP/1.1\r\n\r\n",
@@ -155,9 +154,9 @@ async fn heads_are_bounded_in_size_and_in_fields() {
     };
     assert!(answered(get(), [sized(64 << 10).as_bytes()]).await.expect("fits").reusable);
     let counted = |fields: usize| format!("HTTP/1.1 204 No Content\r\n{}\r\n", "a: b\r\n".repeat(fields));
-    assert_eq!(answered(get(), [counted(100).as_bytes()]).await.expect("fits").headers.len(), 100);
+    assert_eq!(answered(get(), [counted(256).as_bytes()]).await.expect("fits").headers.len(), 256);
     let interim = "HTTP/1.1 102 Processing\r\n\r\n".repeat(33);
-    for too_much in [sized((64 << 10) + 1), counted(101), interim, format!("HTTP/1.1 {}", "9".repeat(64 << 10))]
+    for too_much in [sized((64 << 10) + 1), counted(257), interim, format!("HTTP/1.1 {}", "9".repeat(64 << 10))]
     {
         let error = answered(get(), [too_much.as_bytes()]).await.expect_err("is refused");
         assert_eq!(error.kind(), ErrorKind::Protocol);

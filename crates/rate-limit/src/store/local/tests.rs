@@ -107,6 +107,27 @@ fn a_bucket_that_stays_is_charged_also_when_another_limit_of_the_key_has_no_room
     assert!(!store.decide(&key(1), &both, 1).admitted);
 }
 
+/// The case that `no_key_gains_by_eviction` met on its own: room is made while one bucket of the key is full and goes,
+/// and the other is to come.
+#[test]
+fn a_keys_own_bucket_that_makes_room_needs_room_again() {
+    let both =
+        limits(&[Quota::per(2, Duration::from_millis(1)), Quota::per(50, Duration::from_secs(1)).burst(6)]);
+    for (after, later) in [(500_000, 20_000_000), (500_000, 2_000_000_000), (19_000_000, 1_000_000)] {
+        let store = LocalStore::by_hand(3);
+        let mut now = 0;
+        for (after, number, cost) in [(0, 1, 1), (after, 2, 0), (later, 2, 1), (0, 1, 1)] {
+            now += after;
+            store.set_time(now);
+            assert!(store.decide(&key(number), &both, cost).admitted);
+            assert!(store.keys() <= 3, "{} buckets at {now}", store.keys());
+        }
+        // Neither of them has gained by it.
+        assert_eq!(store.decide(&key(1), &both, 0).readings[1].remaining, 5);
+        assert_eq!(store.decide(&key(2), &both, 0).readings[1].remaining, 5);
+    }
+}
+
 #[test]
 fn the_table_does_not_grow_while_full_buckets_make_room() {
     let store = LocalStore::by_hand(1_000_000);

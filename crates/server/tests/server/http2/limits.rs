@@ -6,10 +6,11 @@ use bytes::Bytes;
 use gatewright_core::Body;
 use gatewright_server::Limits;
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::*;
-use crate::support::{limits, plain, start, start_with};
+use crate::support::{self, limits, plain, start, start_with};
 
 fn long() -> Limits {
     limits()
@@ -177,4 +178,44 @@ async fn a_client_that_reads_nothing_at_all_is_dropped() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(server.reasons(), ["slow_reader"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_its_response_overtook_has_a_limit() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let tell = tell.clone();
+        async move {
+            tokio::spawn(async move {
+                let _ = tell.send(request.into_body().collect().await.map(drop).map_err(|error| error.kind()));
+            });
+            support::once("early")
+        }
+    });
+    let limits = long().stream_timeout(SHORT);
+    let server = start_with(service, |builder| builder.listener(plain()).limits(limits));
+    let mut stream = raw(&server).await;
+    let bytes = [frame(1, 4, 1, &head(&[])), frame(0, 0, 1, b"half")].concat();
+    stream.write_all(&bytes).await.expect("sends");
+    let failed = timeout(LONG, told.recv()).await.expect("a limit rings").expect("told");
+    assert_eq!(failed, Err(gatewright_core::ErrorKind::RequestBodyTimeout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_asks_for_does_not_hold_the_connection() {
+    let held = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let holder = std::sync::Arc::clone(&held);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        holder.lock().expect("not poisoned").push(request.into_body());
+        async { support::once("early") }
+    });
+    let limits = long().stream_timeout(SHORT).keep_alive_timeout(SHORT);
+    let server = start_with(service, |builder| builder.listener(plain()).limits(limits));
+    let mut stream = raw(&server).await;
+    let bytes = [frame(1, 4, 1, &head(&[])), frame(0, 0, 1, b"half")].concat();
+    stream.write_all(&bytes).await.expect("sends");
+    let (frames, closed) = frames(&mut stream, LONG).await;
+    assert!(closed, "stays open");
+    assert_eq!(goaway_code(&frames), Some(0));
+    assert_eq!(held.lock().expect("not poisoned").len(), 1);
 }

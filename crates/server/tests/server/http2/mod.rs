@@ -4,6 +4,7 @@ mod floods;
 mod limits;
 mod rules;
 mod streams;
+mod unread;
 
 use std::time::Duration;
 

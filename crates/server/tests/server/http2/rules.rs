@@ -176,3 +176,71 @@ async fn a_request_without_any_host_is_refused() {
     assert!(frames.iter().any(|(kind, _, block)| *kind == 1 && block.first() == Some(&0x8c)), "{frames:?}");
     assert_eq!(server.calls(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_with_white_space_at_an_end_is_malformed_in_heads_and_trailers() {
+    let server = start(limits());
+    for value in [" a", "a ", "\ta", "a\t", " ", " a\t"] {
+        for name in ["x", "cookie", "authorization", "content-type"] {
+            let mut stream = raw(&server).await;
+            stream.write_all(&frame(1, 5, 1, &head(&[(name, value)]))).await.expect("sends");
+            assert!(is_refused(&mut stream).await, "{name}: {value:?}");
+            let mut stream = raw(&server).await;
+            let with_trailers =
+                [frame(1, 4, 1, &head(&[])), frame(0, 0, 1, b"body"), frame(1, 5, 1, &literal(name, value))];
+            stream.write_all(&with_trailers.concat()).await.expect("sends");
+            assert!(is_refused(&mut stream).await, "trailer {name}: {value:?}");
+        }
+    }
+    // White space within a value, and no value at all, are fine.
+    for value in ["a b\tc", ""] {
+        let mut stream = raw(&server).await;
+        let bytes = [frame(1, 4, 1, &head(&[("x", value)])), frame(1, 5, 1, &literal("x", value))];
+        stream.write_all(&bytes.concat()).await.expect("sends");
+        assert!(!is_refused(&mut stream).await, "{value:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers_are_held_to_the_rules_of_a_head() {
+    let server = start(limits());
+    let many: Vec<u8> = (0..101).flat_map(|_| literal("x", "1")).collect();
+    for (name, block) in [
+        ("underscore", literal("x_user", "1")),
+        ("dot", literal("x.user", "1")),
+        ("host", literal("host", "a")),
+        ("content-length", literal("content-length", "4")),
+        ("expect", literal("expect", "100-continue")),
+        ("connection", literal("connection", "close")),
+        ("transfer-encoding", literal("transfer-encoding", "chunked")),
+        ("many", many),
+    ] {
+        let mut stream = raw(&server).await;
+        let bytes = [frame(1, 4, 1, &head(&[])), frame(0, 0, 1, b"body"), frame(1, 5, 1, &block)];
+        stream.write_all(&bytes.concat()).await.expect("sends");
+        assert!(is_refused(&mut stream).await, "{name}");
+    }
+}
+
+/// Whether stream 1 is answered with 400, or reset, or the connection ends.
+async fn is_refused(stream: &mut tokio::net::TcpStream) -> bool {
+    let mut bytes = Vec::new();
+    loop {
+        let mut rest = &bytes[..];
+        while let [l0, l1, l2, kind, _, _, _, _, id, ..] = rest {
+            let length = usize::from(*l0) << 16 | usize::from(*l1) << 8 | usize::from(*l2);
+            let Some(payload) = rest.get(9..9 + length) else { break };
+            match (*kind, *id) {
+                // 0x8c is `:status: 400` of the static table, 0x20 to 0x3f a change of its size before it.
+                (1, 1) => return payload.iter().find(|byte| *byte & 0xe0 != 0x20) == Some(&0x8c),
+                (3, 1) | (7, _) => return true,
+                _ => {}
+            }
+            rest = &rest[9 + length..];
+        }
+        let read = timeout(LONG, stream.read_buf(&mut bytes)).await.expect("an answer").expect("reads");
+        if read == 0 {
+            return true;
+        }
+    }
+}

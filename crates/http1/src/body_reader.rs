@@ -1,0 +1,176 @@
+//! A body as it comes in (RFC 9112, section 6.3).
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
+
+use crate::{
+    chunked::{Chunks, Decoded},
+    field,
+    rules::Rules,
+    section::Trailers,
+    violation::Violation,
+};
+
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BodyLength {
+    /// There is no body.
+    None,
+    /// After so many bytes, which are not zero.
+    Known(u64),
+    /// By the last chunk.
+    Chunked,
+    /// By the end of the connection.
+    UntilClose,
+}
+
+impl BodyLength {
+    pub(crate) fn known(length: u64) -> Self {
+        if length == 0 { Self::None } else { Self::Known(length) }
+    }
+
+    /// Whether there is no body.
+    pub fn is_none(self) -> bool {
+        self == Self::None
+    }
+}
+
+/// Where in its body a message stands.
+#[derive(Debug)]
+pub struct BodyReader(State);
+
+#[derive(Debug)]
+enum State {
+    Length(u64),
+    Chunks(Chunks),
+    /// Nothing is held before a section has begun that is not empty.
+    Trailers(Option<Box<Trailers>>),
+    UntilClose,
+    Ended,
+}
+
+/// What comes next in a body.
+#[derive(Debug, PartialEq)]
+pub enum Piece {
+    /// Data, which is not empty.
+    Data(Bytes),
+    /// The end, with fields after it.
+    Trailers(HeaderMap),
+    /// The end.
+    End,
+    /// Nothing before more is received: so many bytes at least, where that is known, and zero where it is not.
+    More(u64),
+}
+
+impl BodyReader {
+    /// A reader at the start of a body.
+    #[inline]
+    pub fn new(length: BodyLength) -> Self {
+        Self(match length {
+            BodyLength::None => State::Ended,
+            BodyLength::Known(length) => State::Length(length),
+            BodyLength::Chunked => State::Chunks(Chunks::new()),
+            BodyLength::UntilClose => State::UntilClose,
+        })
+    }
+
+    /// Takes what comes next out of what was `received`. The data of chunks that are small is moved together.
+    ///
+    /// # Errors
+    ///
+    /// The body breaks a rule. The reader is not asked again.
+    pub fn next(&mut self, received: &mut BytesMut, rules: &Rules) -> Result<Piece, Violation> {
+        loop {
+            match &mut self.0 {
+                State::Length(left) if received.is_empty() => return Ok(Piece::More(*left)),
+                State::Length(left) => {
+                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(received.len());
+                    *left -= taken as u64;
+                    if *left == 0 {
+                        self.0 = State::Ended;
+                    }
+                    return Ok(Piece::Data(received.split_to(taken).freeze()));
+                }
+                State::Chunks(chunks) if received.is_empty() => return Ok(Piece::More(chunks.left())),
+                State::Chunks(chunks) => {
+                    let Decoded { before, data, used } = chunks.decode(received, rules)?;
+                    if chunks.is_done() {
+                        self.0 = State::Trailers(None);
+                    }
+                    received.advance(before);
+                    if data > 0 {
+                        let data = received.split_to(data).freeze();
+                        received.advance(used - before - data.len());
+                        self.pass_plain_end(received);
+                        return Ok(Piece::Data(data));
+                    }
+                }
+                State::Trailers(None) if received.starts_with(b"\r\n") => {
+                    received.advance(2);
+                    self.0 = State::Ended;
+                }
+                State::Trailers(None) if received.len() < 2 && b"\r\n".starts_with(received) => {
+                    return Ok(Piece::More(0));
+                }
+                State::Trailers(trailers) => {
+                    let trailers = trailers.get_or_insert_default();
+                    let Some((length, fields)) = trailers.advance(received, rules)? else {
+                        return Ok(Piece::More(0));
+                    };
+                    let section = received.split_to(length).freeze();
+                    self.0 = State::Ended;
+                    if fields.is_empty() {
+                        return Ok(Piece::End);
+                    }
+                    let mut map = HeaderMap::new();
+                    field::collect(&section, &fields, &mut map)?;
+                    return Ok(Piece::Trailers(map));
+                }
+                State::UntilClose if received.is_empty() => return Ok(Piece::More(u64::MAX)),
+                State::UntilClose => return Ok(Piece::Data(received.split().freeze())),
+                State::Ended => return Ok(Piece::End),
+            }
+        }
+    }
+
+    /// Passes an end without trailers that has come together with the last data, so that it is known with it.
+    fn pass_plain_end(&mut self, received: &mut BytesMut) {
+        if let State::Trailers(_) = self.0
+            && received.starts_with(b"\r\n")
+        {
+            received.advance(2);
+            self.0 = State::Ended;
+        }
+    }
+
+    /// Notes that the connection has ended. Whether the body ends with it.
+    pub fn close(&mut self) -> bool {
+        if let State::UntilClose = self.0 {
+            self.0 = State::Ended;
+        }
+        self.is_ended()
+    }
+
+    /// Whether all of it has been taken. No bytes after it are touched.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.0, State::Ended)
+    }
+
+    /// Whether data may follow. No more does when only trailers and the end can.
+    pub fn has_more_data(&self) -> bool {
+        match &self.0 {
+            State::Length(_) | State::UntilClose | State::Chunks(_) => true,
+            State::Trailers(_) | State::Ended => false,
+        }
+    }
+
+    /// How many bytes of data are left, where that is known.
+    pub fn left(&self) -> Option<u64> {
+        match self.0 {
+            State::Length(left) => Some(left),
+            State::Ended => Some(0),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! A chunked body up to its trailers (RFC 9112, section 7.1).
+//!
+//! Chunks are small or large as their sender likes. The data of small ones is moved together, within the memory that it
+//! was received in, so that a body in chunks of one byte does not cost its readers a frame a byte.
+
+use crate::{rules::Rules, token::is_token, violation::Violation};
+
+/// The longest size line, extensions included, its CRLF not.
+const MAX_LINE: u16 = 1024;
+/// Sixteen hexadecimal digits are 64 bits.
+const MAX_DIGITS: u8 = 16;
+/// Larger pieces are not moved.
+const MOVED: usize = 512;
+
+/// Where in the chunks the next byte stands, and how many bytes of extensions have passed.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    at: Place,
+    extensions: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Size {
+        digits: u8,
+        size: u64,
+    },
+    Extension {
+        part: Part,
+        length: u16,
+        size: u64,
+    },
+    SizeLf {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
+    DataCr,
+    DataLf,
+    /// The last chunk has passed; the trailer section begins.
+    Done,
+}
+
+/// What a byte within a chunk's extensions belongs to (RFC 9112, section 7.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// White space that pads a size, before a semicolon or the line's end.
+    Padding,
+    /// White space before a name.
+    BeforeName,
+    Name,
+    /// White space after a name, before an equals sign or a semicolon.
+    AfterName,
+    /// White space before a value.
+    BeforeValue,
+    Token,
+    Quoted,
+    /// After a backslash.
+    Escaped,
+    /// After a value, before a semicolon.
+    AfterValue,
+    /// Whatever it is.
+    Any,
+}
+
+/// How the bytes begin that were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    /// So many bytes frame, and are no data.
+    pub(crate) before: usize,
+    /// So many bytes of data follow them.
+    pub(crate) data: usize,
+    /// So many bytes are done with in all.
+    pub(crate) used: usize,
+}
+
+const START: Place = Place::Size { digits: 0, size: 0 };
+
+impl Place {
+    fn after_size(size: u64) -> Result<Self, Violation> {
+        match size {
+            0 => Ok(Self::Done),
+            size if i64::try_from(size).is_ok() => Ok(Self::Data { left: size }),
+            _ => Err(Violation::CHUNK_SIZE),
+        }
+    }
+}
+
+impl Chunks {
+    pub(crate) const fn new() -> Self {
+        Self { at: START, extensions: 0 }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.at == Place::Done
+    }
+
+    /// How much data the chunk in hand still has.
+    pub(crate) fn left(&self) -> u64 {
+        match self.at {
+            Place::Data { left } => left,
+            _ => 0,
+        }
+    }
+
+    /// Goes on with `bytes`, which are new each time. Moves the data of small chunks together.
+    pub(crate) fn decode(&mut self, bytes: &mut [u8], rules: &Rules) -> Result<Decoded, Violation> {
+        let (mut before, mut end, mut used) = (0, 0, 0);
+        while used < bytes.len() && self.at != Place::Done {
+            let Place::Data { left } = self.at else {
+                used += self.step(&bytes[used..], rules)?;
+                continue;
+            };
+            let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - used);
+            if end == before {
+                (before, end) = (used, used);
+            } else if end < used {
+                if taken > MOVED {
+                    break;
+                }
+                bytes.copy_within(used..used + taken, end);
+            }
+            end += taken;
+            used += taken;
+            let left = left - taken as u64;
+            self.at = if left == 0 { Place::DataCr } else { Place::Data { left } };
+        }
+        let before = if end == before { used } else { before };
+        Ok(Decoded { before, data: end.saturating_sub(before), used })
+    }
+
+    /// Takes at least one byte of `bytes`, which are not empty, and no data.
+    fn step(&mut self, bytes: &[u8], rules: &Rules) -> Result<usize, Violation> {
+        let byte = bytes[0];
+        if self.at == START
+            && let Some((size, length)) = plain_size(bytes)
+        {
+            self.at = Place::after_size(size)?;
+            return Ok(length);
+        }
+        self.at = match self.at {
+            Place::Size { digits, size } => match (char::from(byte).to_digit(16), byte) {
+                (Some(_), _) if digits == MAX_DIGITS => return Err(Violation::CHUNK_LINE_TOO_LONG),
+                (Some(digit), _) => Place::Size { digits: digits + 1, size: size << 4 | u64::from(digit) },
+                (None, b'\r') if digits > 0 => Place::SizeLf { size },
+                (None, b';') if digits > 0 => {
+                    let part = if rules.lenient { Part::Any } else { Part::BeforeName };
+                    Place::Extension { part, length: 1, size }
+                }
+                (None, b' ' | b'\t') if digits > 0 && rules.lenient => {
+                    Place::Extension { part: Part::Padding, length: 1, size }
+                }
+                _ => return Err(Violation::CHUNK_SIZE),
+            },
+            Place::Extension { part, length, size } => return self.extension(bytes, part, length, size, rules),
+            Place::SizeLf { size } => match byte {
+                b'\n' => Place::after_size(size)?,
+                _ => return Err(Violation::CHUNK_SIZE),
+            },
+            Place::DataCr if bytes.starts_with(b"\r\n") => {
+                self.at = START;
+                return Ok(2);
+            }
+            Place::DataCr if byte == b'\r' => Place::DataLf,
+            Place::DataLf if byte == b'\n' => START,
+            Place::DataCr | Place::DataLf => return Err(Violation::CHUNK_END),
+            Place::Data { .. } | Place::Done => return Ok(0),
+        };
+        Ok(1)
+    }
+
+    /// Extensions are held to their grammar and skipped: no recipient of ours knows any.
+    fn extension(
+        &mut self,
+        bytes: &[u8],
+        mut part: Part,
+        mut length: u16,
+        size: u64,
+        rules: &Rules,
+    ) -> Result<usize, Violation> {
+        for (at, byte) in bytes.iter().enumerate() {
+            if *byte == b'\r' && part.may_end() {
+                self.extensions = self.extensions.saturating_add(u32::from(length));
+                if self.extensions > rules.max_extensions {
+                    return Err(Violation::CHUNK_EXTENSIONS_TOO_LONG);
+                }
+                self.at = Place::SizeLf { size };
+                return Ok(at + 1);
+            }
+            part = part.after(*byte).ok_or(Violation::CHUNK_EXTENSION)?;
+            length += 1;
+            if length > MAX_LINE {
+                return Err(Violation::CHUNK_LINE_TOO_LONG);
+            }
+        }
+        self.at = Place::Extension { part, length, size };
+        Ok(bytes.len())
+    }
+}
+
+impl Part {
+    /// Where the next byte stands after this one.
+    fn after(self, byte: u8) -> Option<Self> {
+        let white = matches!(byte, b' ' | b'\t');
+        Some(match (self, byte) {
+            (Self::Any, _) if is_text(byte) => Self::Any,
+            (Self::Padding, b';') => Self::Any,
+            (Self::Padding, _) if white => Self::Padding,
+            (Self::BeforeName | Self::BeforeValue, _) if white => self,
+            (Self::BeforeName | Self::Name, _) if is_token(byte) => Self::Name,
+            (Self::Name | Self::AfterName, b'=') => Self::BeforeValue,
+            (Self::Name | Self::AfterName | Self::Token | Self::AfterValue, b';') => Self::BeforeName,
+            (Self::Name | Self::AfterName, _) if white => Self::AfterName,
+            (Self::BeforeValue, b'"') => Self::Quoted,
+            (Self::BeforeValue | Self::Token, _) if is_token(byte) => Self::Token,
+            (Self::Quoted, b'"') => Self::AfterValue,
+            (Self::Quoted, b'\\') => Self::Escaped,
+            (Self::Quoted | Self::Escaped, _) if is_text(byte) => Self::Quoted,
+            (Self::Token | Self::AfterValue, _) if white => Self::AfterValue,
+            _ => return None,
+        })
+    }
+
+    /// Whether the line may end here. White space before its end is part of no extension, and nobody needs it.
+    fn may_end(self) -> bool {
+        matches!(self, Self::Padding | Self::Name | Self::Token | Self::AfterValue | Self::Any)
+    }
+}
+
+/// Printable ASCII and tabs.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (b' '..0x7f).contains(&byte)
+}
+
+/// The size that a line without extensions says, and the line's length, when all of it is there.
+#[inline]
+fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut size = 0_u64;
+    for (digits, byte) in bytes.iter().enumerate().take(usize::from(MAX_DIGITS)) {
+        match char::from(*byte).to_digit(16) {
+            Some(digit) => size = size << 4 | u64::from(digit),
+            None if digits > 0 && bytes[digits..].starts_with(b"\r\n") => return Some((size, digits + 2)),
+            None => return None,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Decodes bytes that come in these pieces. Gives the data and how many bytes were used.
+    fn decode(rules: &Rules, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Violation> {
+        let mut chunks = Chunks::new();
+        let (mut data, mut used) = (Vec::new(), 0);
+        for piece in bytes.chunks(piece) {
+            let mut piece = piece.to_vec();
+            let mut rest = &mut piece[..];
+            while !rest.is_empty() && !chunks.is_done() {
+                let decoded = chunks.decode(rest, rules)?;
+                data.extend_from_slice(&rest[decoded.before..decoded.before + decoded.data]);
+                used += decoded.used;
+                rest = &mut rest[decoded.used..];
+            }
+        }
+        assert!(chunks.is_done(), "{:?} after {}", chunks.at, bytes.escape_ascii());
+        Ok((data, used))
+    }
+
+    fn whole(bytes: &[u8]) -> Result<usize, Violation> {
+        let at_once = decode(&Rules::default(), bytes, bytes.len());
+        for piece in 1..bytes.len().min(9) {
+            assert_eq!(decode(&Rules::default(), bytes, piece), at_once, "{}", bytes.escape_ascii());
+        }
+        at_once.map(|(_, used)| used)
+    }
+
+    #[test]
+    fn chunks_end_with_the_last_one() {
+        assert_eq!(whole(b"0\r\n\r\n"), Ok(3));
+        assert_eq!(whole(b"5\r\nhello\r\n00;a=\"b\"\r\nx"), Ok(20));
+        assert_eq!(whole(b"1;\ta\r\nx\r\n0\r\n"), Ok(12));
+        for extensions in [";a", ";a=b", ";a=\"b;\\\"c\r\"", "; a = b ; c", ";a=\"\";b", ";!#$=~"] {
+            if extensions.contains('\r') {
+                continue;
+            }
+            let body = format!("1{extensions}\r\nx\r\n0{extensions}\r\n");
+            assert_eq!(whole(body.as_bytes()), Ok(body.len()), "{extensions}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_chunk_is_found_where_it_stands() {
+        for (bytes, expected) in [
+            (&b"\r\n"[..], Violation::CHUNK_SIZE),
+            (b"x\r\n", Violation::CHUNK_SIZE),
+            (b"0x5\r\n", Violation::CHUNK_SIZE),
+            (b"+5\r\n", Violation::CHUNK_SIZE),
+            (b"-1\r\n", Violation::CHUNK_SIZE),
+            (b" 5\r\n", Violation::CHUNK_SIZE),
+            (b"5 \r\n", Violation::CHUNK_SIZE),
+            (b"5_0\r\n", Violation::CHUNK_SIZE),
+            (b"5\n", Violation::CHUNK_SIZE),
+            (b"5\rx", Violation::CHUNK_SIZE),
+            (b";a\r\n", Violation::CHUNK_SIZE),
+            (b"8000000000000000\r\n", Violation::CHUNK_SIZE),
+            (b"00000000000000005\r\n", Violation::CHUNK_LINE_TOO_LONG),
+            (b"5;a\nhello\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a\0\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;\xff\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a=\"\xff\"\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a\rx", Violation::CHUNK_SIZE),
+            (b"5;\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;;a\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;bad[=x\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a=\"x\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a=\"x\"y\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a=\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;=a\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a b\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a=b c\r\n", Violation::CHUNK_EXTENSION),
+            (b"5;a \r\n", Violation::CHUNK_EXTENSION),
+            (b"5\r\nhelloX", Violation::CHUNK_END),
+            (b"5\r\nhello\n", Violation::CHUNK_END),
+            (b"5\r\nhello\rX", Violation::CHUNK_END),
+        ] {
+            assert_eq!(whole(bytes), Err(expected), "{:?}", String::from_utf8_lossy(bytes));
+        }
+        let long = [b"5;", &[b'a'; 1025][..], b"\r\n"].concat();
+        assert_eq!(whole(&long), Err(Violation::CHUNK_LINE_TOO_LONG));
+    }
+
+    #[test]
+    fn endpoints_may_pad_and_extend_as_they_like() {
+        let rules = Rules::for_responses();
+        for bytes in ["1  \r\nx\r\n0\r\n", "1 \t;;[\r\nx\r\n0;\r\n"] {
+            assert_eq!(decode(&rules, bytes.as_bytes(), 100), Ok((b"x".to_vec(), bytes.len())), "{bytes}");
+        }
+        for bytes in ["1 1\r\n", "1;\x01\r\n", "1;\u{e9}\r\n", " 1\r\n"] {
+            assert!(decode(&rules, bytes.as_bytes(), 100).is_err(), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn extensions_are_bounded_in_all() {
+        for rules in [Rules::default(), Rules::for_responses()] {
+            let line = [b"1;", &vec![b'a'; 1000][..], b"\r\nx\r\n"].concat();
+            let body = |lines| [&line.repeat(lines)[..], b"0\r\n"].concat();
+            assert!(decode(&rules, &body(16), 9000).is_ok());
+            assert_eq!(decode(&rules, &body(17), 9000), Err(Violation::CHUNK_EXTENSIONS_TOO_LONG));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn data_is_the_same_however_it_is_chunked_and_however_it_comes(
+            chunks in prop::collection::vec((1..1500_usize, "(;[a-z]{1,5}(=[a-z]{1,5})?)?"), 0..20),
+            piece in 1..9000_usize,
+        ) {
+            let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+            for (at, (size, extension)) in chunks.into_iter().enumerate() {
+                let data = vec![u8::try_from(at).expect("few"); size];
+                bytes.extend_from_slice(format!("{size:x}{extension}\r\n").as_bytes());
+                bytes.extend_from_slice(&data);
+                bytes.extend_from_slice(b"\r\n");
+                expected.extend_from_slice(&data);
+            }
+            bytes.extend_from_slice(b"0\r\n");
+            prop_assert_eq!(decode(&Rules::default(), &bytes, piece), Ok((expected, bytes.len())));
+        }
+    }
+}

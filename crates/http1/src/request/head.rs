@@ -1,0 +1,259 @@
+//! The head of a request (RFC 9112, sections 2 to 6), scanned once however it is split over reads.
+
+use std::ops::Range;
+
+use http::Version;
+
+use super::{host, line, line::RequestLine, target};
+use crate::{
+    body_reader::BodyLength,
+    field::{self, Field, FieldSpan, Known},
+    length::content_length,
+    rules::Rules,
+    section::{Next, Section},
+    token::elements,
+    violation::Violation,
+};
+
+/// What a whole head says of the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestHead {
+    /// Its length in bytes, its empty line and any blank line before it included.
+    pub(crate) length: usize,
+    pub(crate) method: Range<usize>,
+    pub(crate) target: Range<usize>,
+    /// HTTP/1.0 or HTTP/1.1. A later minor version is processed as the latter (RFC 9110, section 2.5).
+    pub version: Version,
+    /// Where its body ends.
+    pub body: BodyLength,
+    /// What its `Upgrade` field asks for.
+    pub upgrade: Option<Upgrade>,
+    /// Whether another request may follow on the connection (RFC 9112, section 9.3).
+    pub persistent: bool,
+    /// Whether the client waits for `100` before it sends the body.
+    pub expects_continue: bool,
+    /// Whether the client takes trailers after a response (RFC 9110, section 10.1.4).
+    pub takes_trailers: bool,
+}
+
+/// What an `Upgrade` field asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Upgrade {
+    /// A WebSocket, which may be granted.
+    WebSocket,
+    /// Anything else, which is ignored, as RFC 9110, section 7.8 allows.
+    Ignored,
+}
+
+/// A scan in progress.
+#[derive(Debug, Default)]
+pub(crate) struct HeadScan {
+    section: Section,
+    blank_line: bool,
+    request_line: Option<RequestLine>,
+    host: Option<Range<usize>>,
+    length: Option<u64>,
+    chunked: bool,
+    expectation: bool,
+    bad_expectation: bool,
+    connection_upgrade: bool,
+    connection_close: bool,
+    connection_keep_alive: bool,
+    takes_trailers: bool,
+    upgrade: Option<Asked>,
+}
+
+/// What the value of `Upgrade` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    WebSocket,
+    H2c,
+    Other,
+}
+
+impl HeadScan {
+    /// Goes on with `bytes`, which begin at the head's first byte each time. `None` asks for more. The places of its
+    /// fields are put into `fields`.
+    pub(crate) fn advance(
+        &mut self,
+        bytes: &[u8],
+        rules: &Rules,
+        fields: &mut Vec<FieldSpan>,
+    ) -> Result<Option<RequestHead>, Violation> {
+        loop {
+            let line = match self.section.next(bytes, rules.max_head, Violation::HEAD_TOO_LARGE)? {
+                Next::Line(line) => line,
+                Next::More if self.request_line.is_none() => {
+                    line::may_become_one(&bytes[self.section.line_at()..], rules)?;
+                    return Ok(None);
+                }
+                Next::More => return Ok(None),
+            };
+            match (&self.request_line, line.is_empty()) {
+                (Some(_), false) => self.field(bytes, line, rules, fields)?,
+                (Some(_), true) => return self.finish(bytes, self.section.line_at()).map(Some),
+                // One blank line before a request is to be ignored (RFC 9112, section 2.2).
+                (None, true) if std::mem::replace(&mut self.blank_line, true) => {
+                    return Err(Violation::REQUEST_LINE);
+                }
+                (None, true) => {}
+                (None, false) => {
+                    self.request_line = Some(line::parse(bytes, line, rules)?);
+                    fields.clear();
+                }
+            }
+        }
+    }
+
+    /// Whether nothing has been scanned yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.section.is_fresh()
+    }
+
+    /// Whether the client has begun to send it; a blank line before it does not count.
+    pub(crate) fn has_begun(&self, bytes: &[u8]) -> bool {
+        bytes.len() > self.section.line_at() || self.request_line.is_some()
+    }
+
+    /// The method and target, once the request line has come.
+    pub(crate) fn request_line<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let line = self.request_line.as_ref()?;
+        Some((bytes.get(line.method.clone())?, bytes.get(line.target.clone())?))
+    }
+
+    #[inline]
+    fn field(
+        &mut self,
+        bytes: &[u8],
+        line: Range<usize>,
+        rules: &Rules,
+        fields: &mut Vec<FieldSpan>,
+    ) -> Result<(), Violation> {
+        if fields.len() >= usize::from(rules.max_fields) {
+            return Err(Violation::TOO_MANY_FIELDS);
+        }
+        let line_at = line.start;
+        let field = field::parse(&bytes[line], rules.names)?;
+        fields.push(field.span(line_at));
+        match field.known {
+            Some(known) => self.known(known, field, line_at),
+            None => Ok(()),
+        }
+    }
+
+    fn known(&mut self, known: Known, field: Field<'_>, line_at: usize) -> Result<(), Violation> {
+        let value = field.value;
+        match known {
+            Known::Host => {
+                if self.host.replace(field.span(line_at).value).is_some() {
+                    return Err(Violation::HOST_DUPLICATE);
+                }
+            }
+            Known::ContentLength => {
+                let length = content_length(value).ok_or(Violation::LENGTH)?;
+                if self.length.replace(length).is_some() {
+                    return Err(Violation::LENGTH_DUPLICATE);
+                }
+            }
+            Known::TransferEncoding => {
+                if !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Violation::CODING);
+                }
+                if std::mem::replace(&mut self.chunked, true) {
+                    return Err(Violation::CODING_DUPLICATE);
+                }
+            }
+            Known::Te => {
+                self.takes_trailers |= elements(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+            }
+            Known::Expect => {
+                self.expectation = true;
+                self.bad_expectation |= !value.eq_ignore_ascii_case(b"100-continue");
+            }
+            Known::Connection => {
+                for option in elements(value) {
+                    self.connection_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                    self.connection_close |= option.eq_ignore_ascii_case(b"close");
+                    self.connection_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
+            }
+            Known::Upgrade => {
+                let asked = match value {
+                    _ if self.upgrade.is_some() => Asked::Other,
+                    _ if value.eq_ignore_ascii_case(b"websocket") => Asked::WebSocket,
+                    _ if value.eq_ignore_ascii_case(b"h2c") => Asked::H2c,
+                    _ => Asked::Other,
+                };
+                self.upgrade = Some(asked);
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges what no single line could tell.
+    fn finish(&self, bytes: &[u8], length: usize) -> Result<RequestHead, Violation> {
+        let Some(RequestLine { method, target, version }) = &self.request_line else {
+            return Err(Violation::REQUEST_LINE);
+        };
+        let (method_at, target_at, version) = (method.clone(), target.clone(), *version);
+        let (method, target) = (&bytes[method_at.clone()], &bytes[target_at.clone()]);
+        let host = self.host.clone().ok_or(Violation::HOST_MISSING)?;
+        let host = &bytes[host];
+        if !host::is_valid(host) {
+            return Err(Violation::HOST_MALFORMED);
+        }
+        if let Some(named) = target::check(target, method)?
+            && !host::same(named.host, host, named.default_port)
+        {
+            return Err(Violation::HOST_MISMATCH);
+        }
+        let body = match (self.chunked, self.length) {
+            (true, Some(_)) => return Err(Violation::LENGTH_WITH_CODING),
+            (true, None) if version == Version::HTTP_10 => return Err(Violation::CODING_IN_1_0),
+            (true, None) => BodyLength::Chunked,
+            (false, None | Some(0)) => BodyLength::None,
+            (false, Some(length)) => BodyLength::Known(length),
+        };
+        if self.bad_expectation {
+            return Err(Violation::EXPECTATION);
+        }
+        let upgrade = match self.upgrade {
+            None => None,
+            Some(asked) => Some(self.upgrade(asked, version, method, body)?),
+        };
+        let modern = version == Version::HTTP_11;
+        Ok(RequestHead {
+            length,
+            method: method_at,
+            target: target_at,
+            version,
+            body,
+            upgrade,
+            persistent: !self.connection_close && (modern || self.connection_keep_alive),
+            expects_continue: self.expectation && modern && body != BodyLength::None,
+            takes_trailers: self.takes_trailers,
+        })
+    }
+
+    /// An upgrade with a body is refused, save one to h2c, which curl offers with every request and which is ignored.
+    fn upgrade(
+        &self,
+        asked: Asked,
+        version: Version,
+        method: &[u8],
+        body: BodyLength,
+    ) -> Result<Upgrade, Violation> {
+        let has_body = body != BodyLength::None || self.length.is_some();
+        match asked {
+            Asked::H2c => Ok(Upgrade::Ignored),
+            _ if has_body => Err(Violation::UPGRADE),
+            Asked::WebSocket if method != b"GET" => Err(Violation::UPGRADE),
+            Asked::WebSocket if self.connection_upgrade && version == Version::HTTP_11 => {
+                Ok(Upgrade::WebSocket)
+            }
+            Asked::WebSocket | Asked::Other => Ok(Upgrade::Ignored),
+        }
+    }
+}

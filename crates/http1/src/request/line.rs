@@ -1,0 +1,120 @@
+//! The request line (RFC 9112, section 3).
+
+use std::ops::Range;
+
+use http::Version;
+
+use super::target;
+use crate::{rules::Rules, scan::find_control, token::is_token, violation::Violation};
+
+/// Far beyond any registered method.
+const MAX_METHOD: usize = 64;
+
+/// What stands beside the target at most: the method, two spaces and the version.
+const BESIDE_TARGET: usize = MAX_METHOD + "  HTTP/1.1\r\n".len();
+
+/// Where the parts of a request line stand.
+#[derive(Debug)]
+pub(crate) struct RequestLine {
+    pub(crate) method: Range<usize>,
+    pub(crate) target: Range<usize>,
+    pub(crate) version: Version,
+}
+
+/// Reads the line that stands there in `bytes`.
+pub(crate) fn parse(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<RequestLine, Violation> {
+    let text = &bytes[line.clone()];
+    // Methods are too short for a search by vectors to pay.
+    let method_end = text.iter().position(|byte| *byte == b' ').ok_or(Violation::REQUEST_LINE)?;
+    let method = &text[..method_end];
+    if method.is_empty() || method.len() > MAX_METHOD || !method.iter().all(|byte| is_token(*byte)) {
+        return Err(Violation::METHOD);
+    }
+    let target_at = method_end + 1;
+    let target_length = memchr::memchr(b' ', &text[target_at..]);
+    let target_end = target_at + target_length.unwrap_or(text.len() - target_at);
+    if target_end - target_at > rules.max_target {
+        return Err(Violation::TARGET_TOO_LONG);
+    }
+    if target_end == text.len() || target_end == target_at {
+        return Err(Violation::REQUEST_LINE);
+    }
+    let version = match &text[target_end + 1..] {
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
+        // Later minor versions are understood by whoever understands this one (RFC 9110, section 2.5).
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Version::HTTP_11,
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            return Err(Violation::VERSION);
+        }
+        _ => return Err(Violation::REQUEST_LINE),
+    };
+    if method == b"CONNECT" {
+        return Err(Violation::CONNECT);
+    }
+    let at = |place| line.start + place;
+    Ok(RequestLine { method: at(0)..at(method_end), target: at(target_at)..at(target_end), version })
+}
+
+/// Whether a line of which `start` has come may become a request line.
+pub(crate) fn may_become_one(start: &[u8], rules: &Rules) -> Result<(), Violation> {
+    // The method shows early whether this is HTTP at all.
+    if start.len() > MAX_METHOD && !start[..=MAX_METHOD].contains(&b' ') {
+        return Err(Violation::METHOD);
+    }
+    if start.len() > rules.max_target + BESIDE_TARGET {
+        return Err(Violation::TARGET_TOO_LONG);
+    }
+    Ok(())
+}
+
+/// A request line, its CRLF left out, that is valid whatever the host: its target is a path.
+pub(crate) fn of_path(line: &[u8], rules: &Rules) -> Option<RequestLine> {
+    if find_control(line).is_some() {
+        return None;
+    }
+    let parsed = parse(line, 0..line.len(), rules).ok()?;
+    let (target, method) = (&line[parsed.target.clone()], &line[parsed.method.clone()]);
+    match target::check(target, method) {
+        Ok(None) if target.first() == Some(&b'/') => Some(parsed),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Version, Violation> {
+        parse(line.as_bytes(), 0..line.len(), &Rules::default()).map(|line| line.version)
+    }
+
+    #[test]
+    fn later_minor_versions_are_processed_as_1_1() {
+        assert_eq!(read("GET / HTTP/1.0"), Ok(Version::HTTP_10));
+        for version in ["1.1", "1.2", "1.9"] {
+            assert_eq!(read(&format!("GET / HTTP/{version}")), Ok(Version::HTTP_11), "{version}");
+        }
+        for version in ["0.9", "2.0", "3.0"] {
+            assert_eq!(read(&format!("GET / HTTP/{version}")), Err(Violation::VERSION), "{version}");
+        }
+        for version in ["1.10", "1.", "1", "", "1.1 ", "x.y"] {
+            assert_eq!(read(&format!("GET / HTTP/{version}")), Err(Violation::REQUEST_LINE), "{version}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_too_long_is_told_from_a_target_that_is() {
+        let rules = Rules::default();
+        let long = "A".repeat(20_000);
+        assert_eq!(read(&format!("{long} / HTTP/1.1")), Err(Violation::METHOD));
+        assert_eq!(may_become_one(long.as_bytes(), &rules), Err(Violation::METHOD));
+        assert_eq!(read(&format!("GET /{long} HTTP/1.1")), Err(Violation::TARGET_TOO_LONG));
+        assert_eq!(may_become_one(format!("GET /{long}").as_bytes(), &rules), Err(Violation::TARGET_TOO_LONG));
+        for sound in ["", "G", "GET", &"A".repeat(MAX_METHOD), "GET /a"] {
+            assert_eq!(may_become_one(sound.as_bytes(), &rules), Ok(()), "{sound}");
+        }
+    }
+}

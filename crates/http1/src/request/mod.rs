@@ -1,0 +1,151 @@
+//! Requests: read by a server, written by a client.
+
+mod cache;
+mod encode;
+mod head;
+pub mod host;
+mod line;
+mod target;
+
+use bytes::BytesMut;
+use http::{HeaderMap, Method, Request, Uri, header};
+
+pub use encode::write_head;
+pub use head::{RequestHead, Upgrade};
+pub use target::is_valid as is_valid_target;
+
+use crate::{
+    field::{self, FieldSpan},
+    rules::Rules,
+    violation::Violation,
+};
+
+/// Reads the heads of the requests of one connection.
+#[derive(Debug)]
+pub struct RequestReader {
+    rules: Rules,
+    scan: head::HeadScan,
+    fields: Vec<FieldSpan>,
+    cache: Option<cache::RequestCache>,
+}
+
+/// Why a head was refused, and as much of its request line as had come.
+#[derive(Debug)]
+pub struct Refusal {
+    violation: Violation,
+    request_line: Option<(Box<[u8]>, Box<[u8]>)>,
+}
+
+impl Refusal {
+    /// The rule that was broken.
+    pub fn violation(&self) -> Violation {
+        self.violation
+    }
+
+    /// The method and the target, where they were read.
+    pub fn request_line(&self) -> Option<(&[u8], &[u8])> {
+        self.request_line.as_ref().map(|(method, target)| (&**method, &**target))
+    }
+}
+
+impl RequestReader {
+    /// A reader at the start of a connection.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            scan: head::HeadScan::default(),
+            fields: Vec::new(),
+            cache: Some(cache::RequestCache::new()),
+        }
+    }
+
+    /// Whether heads are compared with the one before, which they are unless this says otherwise.
+    #[must_use]
+    pub fn remember_heads(mut self, remember: bool) -> Self {
+        self.cache = remember.then(cache::RequestCache::new);
+        self
+    }
+
+    /// The rules that it was made with.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Takes a whole head out of what was `received`, and makes a request of it whose fields are slices of the same
+    /// memory. Its body is the default, which is to be an empty one. `None` asks for more bytes.
+    ///
+    /// # Errors
+    ///
+    /// The head breaks a rule. The reader is not asked again.
+    pub fn read<B: Default>(
+        &mut self,
+        received: &mut BytesMut,
+    ) -> Result<Option<(RequestHead, Request<B>)>, Refusal> {
+        if received.is_empty() {
+            return Ok(None);
+        }
+        if self.scan.is_fresh()
+            && let Some(cache) = &mut self.cache
+            && let Some(found) = cache.take(received, &self.rules)
+        {
+            return Ok(Some(found));
+        }
+        let head = match self.scan.advance(received, &self.rules, &mut self.fields) {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(None),
+            Err(violation) => {
+                let line = self.scan.request_line(received);
+                return Err(Refusal { violation, request_line: line.map(|(a, b)| (a.into(), b.into())) });
+            }
+        };
+        self.scan = head::HeadScan::default();
+        let bytes = received.split_to(head.length).freeze();
+        match build(&head, &bytes, &self.fields) {
+            Ok(request) => {
+                if let Some(cache) = &mut self.cache {
+                    cache.keep(&head, &bytes, &self.fields);
+                }
+                Ok(Some((head, request)))
+            }
+            Err(violation) => {
+                let line = (bytes[head.method.clone()].into(), bytes[head.target.clone()].into());
+                Err(Refusal { violation, request_line: Some(line) })
+            }
+        }
+    }
+
+    /// Whether a head has begun that is not whole, `received` being what no head was taken out of. A blank line before
+    /// a head does not count.
+    pub fn has_begun(&self, received: &[u8]) -> bool {
+        self.scan.has_begun(received)
+    }
+
+    /// Gives memory back while the connection is idle.
+    pub fn release(&mut self) {
+        self.fields = Vec::new();
+        if let Some(cache) = &mut self.cache {
+            *cache = cache::RequestCache::new();
+        }
+    }
+}
+
+/// Makes a request, still without its body, of slices of `bytes`, the head that the scan has proven.
+fn build<B: Default>(
+    head: &RequestHead,
+    bytes: &bytes::Bytes,
+    fields: &[FieldSpan],
+) -> Result<Request<B>, Violation> {
+    let mut request = Request::new(B::default());
+    *request.method_mut() = Method::from_bytes(&bytes[head.method.clone()]).map_err(|_| Violation::METHOD)?;
+    *request.uri_mut() =
+        Uri::from_maybe_shared(bytes.slice(head.target.clone())).map_err(|_| Violation::TARGET)?;
+    *request.version_mut() = head.version;
+    let mut headers = HeaderMap::new();
+    field::collect(bytes, fields, &mut headers)?;
+    if head.upgrade == Some(Upgrade::Ignored) {
+        headers.remove(header::UPGRADE);
+        headers.remove("http2-settings");
+    }
+    *request.headers_mut() = headers;
+    Ok(request)
+}

@@ -1,0 +1,86 @@
+//! The request target (RFC 9112, section 3.2).
+
+use super::host;
+use crate::violation::Violation;
+
+/// Checks a target's bytes and form, and gives the authority that it names, if any.
+///
+/// Allowed are the characters of RFC 3986 and those that clients send although they should encode them
+/// (`\`, `^`, `{`, `|`, `}`), since what they mean in a path is the router's to judge.
+pub(crate) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Authority<'a>>, Violation> {
+    if let Some(byte) = target.iter().find(|byte| !ALLOWED[usize::from(**byte)]) {
+        return Err(if *byte == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
+    }
+    match target {
+        [b'/', ..] => Ok(None),
+        b"*" if method == b"OPTIONS" => Ok(None),
+        _ => absolute(target).map(Some),
+    }
+}
+
+/// Whether a path, as HTTP/2 sends it, has the bytes and the form of a target.
+pub fn is_valid(target: &[u8], method: &[u8]) -> bool {
+    matches!(check(target, method), Ok(None))
+}
+
+/// The authority of an absolute-form target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Authority<'a> {
+    pub(crate) host: &'a [u8],
+    pub(crate) default_port: &'static [u8],
+}
+
+fn absolute(target: &[u8]) -> Result<Authority<'_>, Violation> {
+    let (rest, default_port): (_, &[u8]) = match strip_scheme(target, b"http://") {
+        Some(rest) => (rest, b"80"),
+        None => (strip_scheme(target, b"https://").ok_or(Violation::TARGET)?, b"443"),
+    };
+    let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
+    let host = &rest[..end];
+    if host::is_valid(host) { Ok(Authority { host, default_port }) } else { Err(Violation::TARGET) }
+}
+
+fn strip_scheme<'a>(target: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = target.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+static ALLOWED: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        allowed[byte as usize] = !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`');
+        byte += 1;
+    }
+    allowed
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_forms_of_a_target_are_told_apart() {
+        assert!(check(b"/a?b", b"GET").is_ok_and(|authority| authority.is_none()));
+        assert!(check(b"*", b"OPTIONS").is_ok_and(|authority| authority.is_none()));
+        let authority = check(b"HTTP://Example.com:80/x", b"GET").expect("valid").expect("absolute");
+        assert_eq!(authority.host, b"Example.com:80");
+        assert_eq!(check(b"/a#b", b"GET").expect_err("a fragment"), Violation::FRAGMENT);
+        for bad in
+            ["*", "", "a", "example.com:443", "ftp://a/", "http://", "http:///x", "http://u@a/", "//a\u{e9}"]
+        {
+            assert_eq!(check(bad.as_bytes(), b"GET").expect_err(bad), Violation::TARGET);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_here_is_a_uri_to_the_http_crate(target in "(/|http://a(:1)?/?|http://b\\?)[ -~]{0,20}") {
+            if check(target.as_bytes(), b"GET").is_ok() {
+                prop_assert!(target.parse::<http::Uri>().is_ok(), "{}", target);
+            }
+        }
+    }
+}

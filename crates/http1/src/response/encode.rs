@@ -1,0 +1,218 @@
+//! A response's head on its way out (RFC 9112, sections 4 and 6), and how its body is framed.
+
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
+
+use super::date;
+use crate::{
+    body_writer::{BodyWriter, Framing, put_field, put_length},
+    length::content_length,
+    token::has_element,
+    write_buffer::WriteBuffer,
+};
+
+/// What a request says of its response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Whether its method is HEAD.
+    pub is_head: bool,
+    /// Its version.
+    pub version: Version,
+    /// Whether the client takes trailers (RFC 9110, section 6.5.1).
+    pub trailers: bool,
+}
+
+/// Writes the head of a response whose body is `size` bytes, where that is known. Clears `persistent` when the connection
+/// cannot be used again after it, and tells the client so. Adds a date where there is none.
+pub fn write_head(
+    status: StatusCode,
+    headers: &HeaderMap,
+    size: Option<u64>,
+    asked: Asked,
+    persistent: &mut bool,
+    out: &mut WriteBuffer,
+) -> BodyWriter {
+    let out = out.end();
+    put_status_line(out, status, asked.version);
+    let switching = status == StatusCode::SWITCHING_PROTOCOLS;
+    let (mut declared, mut dated, mut announces) = (None, false, false);
+    for (name, value) in headers {
+        match name.as_str() {
+            "content-length" => {
+                declared = declared.or_else(|| content_length(value.as_bytes()));
+                continue;
+            }
+            // They are of the connection, and the connection's to say.
+            "transfer-encoding" | "keep-alive" => continue,
+            "connection" if !switching => {
+                if has_element(value.as_bytes(), b"close") {
+                    *persistent = false;
+                    continue;
+                }
+                if value.as_bytes().eq_ignore_ascii_case(b"keep-alive") {
+                    continue;
+                }
+            }
+            "date" => dated = true,
+            "trailer" => announces = true,
+            _ => {}
+        }
+        put_field(out, name, value);
+    }
+    if !dated {
+        out.extend_from_slice(b"date: ");
+        date::append(out);
+        out.extend_from_slice(b"\r\n");
+    }
+    let framing = if !has_body(status, asked) {
+        if let Some(length) = length_without_body(status, asked, declared, size) {
+            put_length(out, length);
+        }
+        Framing::Empty
+    } else if let Some(length) = size.or(declared) {
+        put_length(out, length);
+        if length == 0 { Framing::Empty } else { Framing::Length(length) }
+    } else if asked.version == Version::HTTP_11 {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        Framing::Chunked
+    } else {
+        *persistent = false;
+        Framing::UntilClose
+    };
+    if !switching && !*persistent {
+        out.extend_from_slice(b"connection: close\r\n");
+    } else if asked.version == Version::HTTP_10 {
+        out.extend_from_slice(b"connection: keep-alive\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    let announced = if announces && asked.trailers { announced(headers) } else { Vec::new() };
+    BodyWriter::announcing(framing, announced)
+}
+
+fn announced(headers: &HeaderMap) -> Vec<HeaderValue> {
+    headers.get_all(http::header::TRAILER).iter().cloned().collect()
+}
+
+/// Writes an interim response (RFC 9110, section 15.2). It has no body, and says nothing of the connection.
+pub fn write_interim(status: StatusCode, headers: &HeaderMap, out: &mut Vec<u8>) {
+    put_status_line(out, status, Version::HTTP_11);
+    for (name, value) in headers {
+        if !matches!(
+            name.as_str(),
+            "content-length" | "transfer-encoding" | "connection" | "upgrade" | "trailer"
+        ) {
+            put_field(out, name, value);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9110, section 6.4.1.
+fn has_body(status: StatusCode, asked: Asked) -> bool {
+    let without = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || asked.is_head;
+    !without
+}
+
+/// The length that a response without a body may tell of (RFC 9110, section 8.6).
+fn length_without_body(
+    status: StatusCode,
+    asked: Asked,
+    declared: Option<u64>,
+    size: Option<u64>,
+) -> Option<u64> {
+    if status.is_informational() || status == StatusCode::NO_CONTENT {
+        return None;
+    }
+    let of_body = if asked.is_head { size.filter(|size| *size > 0) } else { None };
+    declared.or(of_body)
+}
+
+fn put_status_line(out: &mut Vec<u8>, status: StatusCode, version: Version) {
+    if status == StatusCode::OK && version == Version::HTTP_11 {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        return;
+    }
+    out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    // The space after the code stays where there is no phrase (RFC 9112, section 4).
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+
+    use super::*;
+
+    const GET: Asked = Asked { is_head: false, version: Version::HTTP_11, trailers: false };
+    const HEAD: Asked = Asked { is_head: true, ..GET };
+    const OLD: Asked = Asked { version: Version::HTTP_10, ..GET };
+
+    /// The head without its date, whether the connection persists, and the framing.
+    fn encode(
+        asked: Asked,
+        status: u16,
+        fields: &[(&str, &str)],
+        size: Option<u64>,
+    ) -> (String, bool, Framing) {
+        let mut response = Response::builder().status(status).header("date", "now");
+        for (name, value) in fields {
+            response = response.header(*name, *value);
+        }
+        let (parts, ()) = response.body(()).expect("a response").into_parts();
+        let (mut out, mut persistent) = (WriteBuffer::default(), true);
+        let writer = write_head(parts.status, &parts.headers, size, asked, &mut persistent, &mut out);
+        let text = String::from_utf8(out.to_vec()).expect("text").replacen("date: now\r\n", "", 1);
+        (text, persistent, writer.framing())
+    }
+
+    fn text(asked: Asked, status: u16, fields: &[(&str, &str)], size: Option<u64>) -> String {
+        encode(asked, status, fields, size).0
+    }
+
+    #[test]
+    fn a_body_is_framed_as_is_known_of_it() {
+        assert_eq!(text(GET, 200, &[], Some(5)), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
+        assert_eq!(text(GET, 404, &[], Some(0)), "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+        let declared = text(GET, 200, &[("content-length", "7")], None);
+        assert_eq!(declared, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n");
+        // What the body says of itself counts for more.
+        let declared = text(GET, 200, &[("content-length", "7"), ("content-length", "x")], Some(5));
+        assert_eq!(declared, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
+        let chunked = text(GET, 200, &[("transfer-encoding", "gzip")], None);
+        assert_eq!(chunked, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        let (head, persistent, framing) = encode(OLD, 200, &[], None);
+        assert_eq!(head, "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\n");
+        assert!(!persistent && matches!(framing, Framing::UntilClose));
+    }
+
+    #[test]
+    fn some_responses_have_no_body() {
+        assert_eq!(text(GET, 204, &[("content-length", "0")], Some(5)), "HTTP/1.1 204 No Content\r\n\r\n");
+        assert_eq!(text(GET, 304, &[], Some(0)), "HTTP/1.1 304 Not Modified\r\n\r\n");
+        let length = [("content-length", "9")];
+        assert_eq!(text(GET, 304, &length, Some(0)), "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n");
+        assert_eq!(text(HEAD, 200, &length, Some(0)), "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
+        assert_eq!(text(HEAD, 200, &[], Some(5)), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
+        assert_eq!(text(HEAD, 200, &[], None), "HTTP/1.1 200 OK\r\n\r\n");
+        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+        assert_eq!(
+            text(GET, 101, &upgrade, Some(0)),
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn the_service_may_close_the_connection() {
+        let (head, persistent, _) = encode(GET, 200, &[("connection", "x, Close")], Some(0));
+        assert_eq!(head, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        assert!(!persistent);
+        let (head, persistent, _) =
+            encode(OLD, 200, &[("connection", "keep-alive"), ("keep-alive", "x")], Some(0));
+        assert_eq!(head, "HTTP/1.0 200 OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n");
+        assert!(persistent);
+    }
+}

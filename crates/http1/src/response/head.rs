@@ -1,0 +1,173 @@
+//! A response's head (RFC 9112, section 4), scanned once however it is split over reads.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version};
+
+use crate::{
+    body_reader::BodyLength,
+    field::{self, ADDED, FieldSpan, Known},
+    length,
+    rules::Rules,
+    section::{Next, Section},
+    token::elements,
+    violation::Violation,
+};
+
+/// What every response begins with.
+const PREFIX: &[u8] = b"HTTP/1.";
+
+/// A response's head, and what it says of its connection and of its own end.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ResponseHead {
+    /// The status.
+    pub status: StatusCode,
+    /// HTTP/1.0 or HTTP/1.1. A later minor version is processed as the latter (RFC 9110, section 2.5).
+    pub version: Version,
+    /// The fields, without `Transfer-Encoding` and without a `Connection` that says no more than `keep-alive` or `close`.
+    pub headers: HeaderMap,
+    /// The length that the fields declare.
+    pub length: Option<u64>,
+    /// Whether the body, if there is one, comes in chunks.
+    pub chunked: bool,
+    /// Whether another response may follow on the connection.
+    pub persistent: bool,
+}
+
+impl ResponseHead {
+    /// How the end of the body is found; `to_head` when the request's method was HEAD (RFC 9112, section 6.3).
+    pub fn body(&self, to_head: bool) -> BodyLength {
+        let none = self.status.is_informational()
+            || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        match self.length {
+            _ if to_head || none => BodyLength::None,
+            _ if self.chunked => BodyLength::Chunked,
+            Some(length) => BodyLength::known(length),
+            None => BodyLength::UntilClose,
+        }
+    }
+}
+
+/// A scan in progress.
+#[derive(Debug, Default)]
+pub(super) struct HeadScan {
+    section: Section,
+    status_line: Option<(Version, StatusCode)>,
+}
+
+impl HeadScan {
+    /// Goes on with `bytes`, which begin at the head's first byte each time. Gives the length of the head when all of
+    /// it is there. The places of its fields are put into `fields`.
+    pub(super) fn advance(
+        &mut self,
+        bytes: &[u8],
+        rules: &Rules,
+        fields: &mut Vec<FieldSpan>,
+    ) -> Result<Option<usize>, Violation> {
+        loop {
+            let line = match self.section.next(bytes, rules.max_head, Violation::RESPONSE_HEAD_TOO_LARGE)? {
+                Next::Line(line) => line,
+                Next::More => {
+                    may_begin(bytes)?;
+                    return Ok(None);
+                }
+            };
+            if self.status_line.is_none() {
+                self.status_line = Some(status_line(&bytes[line])?);
+                fields.clear();
+            } else if line.is_empty() {
+                return Ok(Some(self.section.line_at()));
+            } else if fields.len() >= usize::from(rules.max_fields) {
+                return Err(Violation::RESPONSE_TOO_MANY_FIELDS);
+            } else {
+                fields.push(field::parse(&bytes[line.clone()], rules.names)?.span(line.start));
+            }
+        }
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.section.is_fresh()
+    }
+
+    /// Makes a head of slices of `bytes`. `headers` is empty, and used again.
+    pub(super) fn build(
+        &self,
+        bytes: &Bytes,
+        fields: &[FieldSpan],
+        mut headers: HeaderMap,
+    ) -> Result<ResponseHead, Violation> {
+        let (version, status) = self.status_line.ok_or(Violation::STATUS_LINE)?;
+        let http11 = version == Version::HTTP_11;
+        let (mut declared, mut chunked, mut closes, mut keeps) = (None, false, false, http11);
+        headers.try_reserve(fields.len() + ADDED).map_err(|_| Violation::RESPONSE_TOO_MANY_FIELDS)?;
+        for span in fields {
+            let value = &bytes[span.value.clone()];
+            match field::known(&bytes[span.name.clone()]) {
+                Some(Known::ContentLength) => declared = Some(length::of_response(value, declared)?),
+                Some(Known::TransferEncoding) => {
+                    // We ask for no other coding, so that none may come (RFC 9112, section 6.1).
+                    if chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                        return Err(Violation::RESPONSE_CODING);
+                    }
+                    chunked = true;
+                    continue;
+                }
+                Some(Known::Connection) => {
+                    for option in elements(value) {
+                        closes |= option.eq_ignore_ascii_case(b"close");
+                        keeps |= option.eq_ignore_ascii_case(b"keep-alive");
+                    }
+                    if is_plain_connection(value) {
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            let (name, value) = field::name_and_value(bytes, span)?;
+            headers.try_append(name, value).map_err(|_| Violation::RESPONSE_TOO_MANY_FIELDS)?;
+        }
+        // What follows may be this response's or the next one's (RFC 9112, section 6.3).
+        if chunked && declared.is_some() {
+            return Err(Violation::RESPONSE_LENGTH_WITH_CODING);
+        }
+        if chunked && !http11 {
+            return Err(Violation::RESPONSE_CODING_IN_1_0);
+        }
+        if status == StatusCode::SWITCHING_PROTOCOLS && !http11 {
+            return Err(Violation::SWITCHING_IN_1_0);
+        }
+        Ok(ResponseHead { status, version, headers, length: declared, chunked, persistent: keeps && !closes })
+    }
+}
+
+/// Whether a `Connection` field says no more than whether the connection stays.
+pub(super) fn is_plain_connection(value: &[u8]) -> bool {
+    [&b"keep-alive"[..], b"close"].iter().any(|option| value.eq_ignore_ascii_case(option))
+}
+
+/// Whether a head that is not whole yet may become one.
+fn may_begin(bytes: &[u8]) -> Result<(), Violation> {
+    let length = bytes.len().min(PREFIX.len());
+    if bytes[..length] == PREFIX[..length] { Ok(()) } else { Err(Violation::NOT_HTTP1) }
+}
+
+/// Reads a status line, its end left out.
+pub(super) fn status_line(line: &[u8]) -> Result<(Version, StatusCode), Violation> {
+    may_begin(line)?;
+    let (minor, rest) = line[PREFIX.len().min(line.len())..].split_first().ok_or(Violation::STATUS_LINE)?;
+    let version = match minor {
+        b'0' => Version::HTTP_10,
+        // Later minor versions are understood by whoever understands this one (RFC 9110, section 2.5).
+        b'1'..=b'9' => Version::HTTP_11,
+        _ => return Err(Violation::STATUS_LINE),
+    };
+    let (code, reason) = match rest {
+        [b' ', code @ ..] if code.len() >= 3 => code.split_at(3),
+        _ => return Err(Violation::STATUS_LINE),
+    };
+    let sound = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
+    if !(reason.is_empty() || reason[0] == b' ') || !reason.iter().all(sound) {
+        return Err(Violation::STATUS_LINE);
+    }
+    Ok((version, StatusCode::from_bytes(code).map_err(|_| Violation::STATUS_LINE)?))
+}

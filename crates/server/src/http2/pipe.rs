@@ -1,0 +1,129 @@
+//! The body of a response on its way to h2.
+//!
+//! h2 takes whatever it is given, and sends it as the client opens its windows. So it is given no more than the windows
+//! let go at once: what waits for its client waits here, where it can be judged and ended.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use gatewright_core::BoxError;
+use h2::SendStream;
+use http_body::{Body, Frame};
+
+use super::{request::Tracked, response::Broken, streams::Stream};
+use crate::service::Outgoing;
+
+/// So many bytes are asked for at once, so that streams that share the connection's window take turns.
+const TURN: usize = 16 * 1024;
+/// A stream that waits for its client has to get rid of so many bytes within `write_timeout`. A client that opens its
+/// windows byte by byte would otherwise keep a stream for ever.
+const LEAST_PROGRESS: usize = 1024;
+
+/// What has been taken from the body, and not been given to h2 yet.
+pub(super) struct Pipe {
+    send: SendStream<Bytes>,
+    chunk: Bytes,
+    /// Nothing comes after the chunk.
+    is_last: bool,
+    /// So many bytes have been given to h2 since the stream's stamp was set.
+    moved: usize,
+}
+
+impl Pipe {
+    pub(super) fn new(send: SendStream<Bytes>) -> Self {
+        Self { send, chunk: Bytes::new(), is_last: false, moved: 0 }
+    }
+
+    /// Sends the body. Ready when h2 has all of it.
+    pub(super) fn poll<B>(
+        &mut self,
+        mut body: Pin<&mut Outgoing<B, Tracked>>,
+        stream: &Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Broken>>
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        loop {
+            ready!(self.poll_chunk(body.track(), stream, cx))?;
+            if self.is_last {
+                return Poll::Ready(Ok(()));
+            }
+            let Poll::Ready(frame) = body.as_mut().poll_frame(cx) else {
+                // The client has made room for all that there is.
+                self.clear_stamp(stream);
+                return stream.poll_end(cx, |cx| self.send.poll_reset(cx)).map(Err);
+            };
+            match frame.transpose().map_err(Broken::Body)?.map(Frame::into_data) {
+                Some(Ok(chunk)) => {
+                    self.is_last = body.is_end_stream();
+                    if chunk.is_empty() {
+                        self.give(chunk, self.is_last, body.track(), stream)?;
+                    } else {
+                        self.chunk = chunk;
+                    }
+                }
+                Some(Err(frame)) => {
+                    let Ok(trailers) = frame.into_trailers() else { continue };
+                    body.track().hand_over();
+                    return Poll::Ready(self.send.send_trailers(trailers).map_err(Broken::Refused));
+                }
+                None => return Poll::Ready(self.give(Bytes::new(), true, body.track(), stream)),
+            }
+        }
+    }
+
+    /// Sends the chunk as the client makes room for it.
+    fn poll_chunk(
+        &mut self,
+        tracked: &Tracked,
+        stream: &Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Broken>> {
+        while !self.chunk.is_empty() {
+            self.send.reserve_capacity(self.chunk.len().min(TURN));
+            let room = match self.send.capacity() {
+                0 => match self.poll_capacity(cx) {
+                    Poll::Ready(room) => room?,
+                    Poll::Pending => {
+                        tracked.begin_waiting();
+                        return stream.poll_end(cx, |cx| self.send.poll_reset(cx)).map(Err);
+                    }
+                },
+                room => room,
+            };
+            let part = self.chunk.split_to(room.min(self.chunk.len()));
+            self.give(part, self.is_last && self.chunk.is_empty(), tracked, stream)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Broken>> {
+        loop {
+            match ready!(self.send.poll_capacity(cx)) {
+                Some(Ok(0)) => {}
+                Some(room) => return Poll::Ready(room.map_err(Broken::Refused)),
+                None => return Poll::Ready(Err(Broken::Gone)),
+            }
+        }
+    }
+
+    /// Gives h2 what the windows have room for.
+    fn give(&mut self, part: Bytes, is_end: bool, tracked: &Tracked, stream: &Stream) -> Result<(), Broken> {
+        self.moved += part.len();
+        if is_end {
+            tracked.hand_over();
+        } else if self.moved >= LEAST_PROGRESS {
+            self.clear_stamp(stream);
+        }
+        self.send.send_data(part, is_end).map_err(Broken::Refused)
+    }
+
+    fn clear_stamp(&mut self, stream: &Stream) {
+        stream.unsent.clear();
+        self.moved = 0;
+    }
+}

@@ -1,0 +1,110 @@
+//! Taking a request to the service, with its record.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gatewright_core::{Body, RequestRecord};
+use gatewright_http1::{Rules, Violation};
+use h2::{RecvStream, server::SendResponse};
+use http::{Method, Request, Response, response};
+
+use super::{body::TimedBody, checks, response::Responding, state::State, streams::Stream};
+use crate::{
+    connection::{Accepted, Shared},
+    refused::RequestLine,
+    service::{Application, Exchange, Track, refuse},
+};
+
+/// Gives the requests of one connection to the service, each in a task of its own.
+pub(super) struct Requests<S> {
+    pub(super) service: S,
+    pub(super) state: Arc<State>,
+    pub(super) info: Arc<gatewright_core::ConnectionInfo>,
+    pub(super) accepted: Arc<Accepted>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) rules: Rules,
+}
+
+impl<S: Application> Requests<S> {
+    pub(super) fn begin(&self, mut request: Request<RecvStream>, reply: SendResponse<Bytes>) {
+        let has_body = !request.body().is_end_stream();
+        let stream = self.state.begin(reply.stream_id().as_u32(), has_body);
+        let tracked = Tracked {
+            state: Arc::clone(&self.state),
+            stream: Arc::clone(&stream),
+            accepted: Arc::clone(&self.accepted),
+            shared: Arc::clone(&self.shared),
+        };
+        let is_head = request.method() == Method::HEAD;
+        let length = checks::body_length(&request);
+        let verdict = self.check(&request);
+        if verdict.is_ok() {
+            request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
+        }
+        let request = request.map(|body| match has_body {
+            false => Body::empty(),
+            true => {
+                let (state, stream) = (Arc::clone(&self.state), Arc::clone(&stream));
+                Body::new(TimedBody::new(body, length, self.rules, state, stream))
+            }
+        });
+        let exchange = match verdict {
+            Ok(()) => Exchange::call(self.service.clone(), request, tracked),
+            Err(violation) => {
+                let response = refuse(violation, None);
+                let line = RequestLine::of(&request);
+                self.accepted.refused(&self.shared, Some(&response), violation.reason(), Some(line));
+                Exchange::answer(response, tracked)
+            }
+        };
+        tokio::spawn(Responding::new(exchange, reply, stream, is_head));
+    }
+
+    fn check(&self, request: &Request<RecvStream>) -> Result<(), Violation> {
+        checks::check(request, &self.rules)?;
+        match &self.accepted.host_check {
+            Some(host_check) if !host_check(checks::authority(request)) => Err(Violation::MISDIRECTED),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One request in flight, until its response is over.
+pub(super) struct Tracked {
+    state: Arc<State>,
+    stream: Arc<Stream>,
+    accepted: Arc<Accepted>,
+    shared: Arc<Shared>,
+}
+
+impl Tracked {
+    /// The response waits for its client from now on, unless it does already.
+    pub(super) fn begin_waiting(&self) {
+        self.state.activity().begin(&self.stream.unsent);
+    }
+
+    /// h2 is about to be given the end of the response.
+    pub(super) fn hand_over(&self) {
+        self.stream.unsent.set(self.state.activity().now());
+        self.state.ended(self.state.streams.hand_over(self.stream.id()));
+    }
+}
+
+impl Track for Tracked {
+    fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>> {
+        self.stream.set_answered();
+        self.state.note_response();
+        if !self.stream.is_body_expired() {
+            return None;
+        }
+        let response = refuse(Violation::SLOW_BODY, Some(&head.headers));
+        self.accepted.refused(&self.shared, Some(&response), Violation::SLOW_BODY.reason(), None);
+        Some(response)
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.state.ended(self.state.streams.task_ended(self.stream.id()));
+    }
+}

@@ -1,0 +1,180 @@
+//! Sending a response.
+
+use std::{
+    error::Error as StdError,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use gatewright_core::BoxError;
+use h2::{Reason, server::SendResponse};
+use http::{HeaderMap, HeaderName, StatusCode, header, response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::{date, pipe::Pipe, request::Tracked, streams::Stream};
+use crate::service::{Application, Exchange, Outgoing};
+
+/// Why a response ends early.
+pub(super) enum Broken {
+    /// The client reset the stream, or the connection is gone.
+    Gone,
+    /// The client takes it too slowly, or the connection ends.
+    Cut,
+    /// The body failed.
+    Body(BoxError),
+    /// h2 does not take it.
+    Refused(h2::Error),
+}
+
+pin_project! {
+    /// The task of one stream: waits for the service's response, and sends it.
+    pub(super) struct Responding<S>
+    where
+        S: Application,
+    {
+        #[pin]
+        stage: Stage<S>,
+        reply: SendResponse<Bytes>,
+        stream: Arc<Stream>,
+        is_head: bool,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<S>
+    where
+        S: Application,
+    {
+        Service { #[pin] exchange: Exchange<S, Tracked> },
+        Body { #[pin] body: Outgoing<S::ResponseBody, Tracked>, pipe: Pipe },
+    }
+}
+
+impl<S: Application> Responding<S> {
+    pub(super) fn new(
+        exchange: Exchange<S, Tracked>,
+        reply: SendResponse<Bytes>,
+        stream: Arc<Stream>,
+        is_head: bool,
+    ) -> Self {
+        Self { stage: Stage::Service { exchange }, reply, stream, is_head }
+    }
+
+    fn poll_sent(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let mut this = self.project();
+        if this.stream.is_reset() {
+            return Poll::Ready(Err(Broken::Cut));
+        }
+        loop {
+            let response = match this.stage.as_mut().project() {
+                StageProjection::Service { exchange } => match exchange.poll(cx) {
+                    Poll::Ready(Ok(response)) => response,
+                    Poll::Pending => {
+                        return this.stream.poll_end(cx, |cx| this.reply.poll_reset(cx)).map(Err);
+                    }
+                },
+                StageProjection::Body { body, pipe } => return pipe.poll(body, this.stream, cx),
+            };
+            let (mut head, body) = response.into_parts();
+            let is_whole = complete(&mut head, &body, *this.is_head);
+            if is_whole {
+                body.track().hand_over();
+            }
+            let head = http::Response::from_parts(head, ());
+            let send = this.reply.send_response(head, is_whole).map_err(Broken::Refused)?;
+            if is_whole {
+                return Poll::Ready(Ok(()));
+            }
+            this.stage.set(Stage::Body { body, pipe: Pipe::new(send) });
+        }
+    }
+}
+
+impl<S: Application> Future for Responding<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let sent = ready!(self.as_mut().poll_sent(cx));
+        let reply = self.project().reply;
+        match sent {
+            Ok(()) | Err(Broken::Gone) => {}
+            Err(Broken::Cut) => reply.send_reset(Reason::CANCEL),
+            Err(Broken::Body(error)) => {
+                tracing::debug!(%error, "a response body failed");
+                reply.send_reset(reason_in(&*error).unwrap_or(Reason::INTERNAL_ERROR));
+            }
+            Err(Broken::Refused(error)) => {
+                tracing::debug!(%error, "a response cannot be sent");
+                reply.send_reset(Reason::INTERNAL_ERROR);
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Adds what a head lacks, and takes out what HTTP/2 has no use for. Gives whether the response ends with it.
+fn complete<B>(head: &mut response::Parts, body: &Outgoing<B, Tracked>, is_head: bool) -> bool
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    strip_connection_fields(&mut head.headers);
+    if !head.headers.contains_key(header::DATE)
+        && let Some(date) = date::now()
+    {
+        head.headers.insert(header::DATE, date);
+    }
+    // RFC 9110, section 6.4.1.
+    let has_none = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if has_none || body.is_end_stream() {
+        return true;
+    }
+    if !head.headers.contains_key(header::CONTENT_LENGTH)
+        && let Some(length) = body.size_hint().exact()
+    {
+        head.headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    is_head
+}
+
+/// The fields that HTTP/2 takes for an error (RFC 9113, section 8.2.2).
+const OF_CONNECTION: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+fn strip_connection_fields(headers: &mut HeaderMap) {
+    if !headers.keys().any(|name| OF_CONNECTION.contains(name)) {
+        return;
+    }
+    if let Some(connection) = headers.remove(header::CONNECTION)
+        && let Ok(nominated) = connection.to_str()
+    {
+        for name in nominated.split(',') {
+            headers.remove(name.trim());
+        }
+    }
+    for name in &OF_CONNECTION {
+        headers.remove(name);
+    }
+}
+
+/// The code with which a stream was reset that the body came from.
+fn reason_in(error: &(dyn StdError + 'static)) -> Option<Reason> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(reason) = error.downcast_ref::<h2::Error>().and_then(h2::Error::reason) {
+            return Some(reason);
+        }
+        cause = error.source();
+    }
+    None
+}
