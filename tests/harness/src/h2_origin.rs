@@ -140,11 +140,12 @@ async fn exchange(
     seen: Arc<Seen>,
 ) {
     let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let line = format!("{} {path} HTTP/2", parts.method);
     let index = {
         let mut requests = seen.requests.lock().unwrap();
         let mut request = Request { connection, ..Request::default() };
-        let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-        request.head.line = format!("{} {path} HTTP/2", parts.method);
+        request.head.line.clone_from(&line);
         request.head.fields = Fields::from_map(&parts.headers);
         for (name, value) in [
             (":scheme", parts.uri.scheme_str()),
@@ -160,7 +161,8 @@ async fn exchange(
     let (data, trailers, complete) = read(body).await;
     let request = {
         let mut requests = seen.requests.lock().unwrap();
-        let Some(request) = requests.get_mut(index) else { return };
+        // Those of before may have been taken meanwhile, and another one may stand here now.
+        let Some(request) = requests.get_mut(index).filter(|request| request.head.line == line) else { return };
         request.raw_body.clone_from(&data);
         request.body = data;
         request.trailers = trailers;

@@ -25,6 +25,8 @@ pub(crate) struct Exchange {
 pub(crate) enum Route {
     Http1,
     Http2,
+    /// HTTP/2, where the origin ends connections after some requests, and says so (GOAWAY).
+    Leaving,
     /// The same origin as `Http1`, within a rate.
     Limited,
     /// The origin refuses some requests at first, and the gateway sends them again.
@@ -128,7 +130,8 @@ impl Exchange {
         let mut rng = Rng::with_seed(own);
         let route = match rng.u32(..100) {
             0..45 => Route::Http1,
-            45..75 => Route::Http2,
+            45..65 => Route::Http2,
+            65..75 => Route::Leaving,
             75..80 => Route::Limited,
             80..88 => Route::Retrying,
             88..96 => Route::Closing,
@@ -182,10 +185,15 @@ impl Exchange {
 }
 
 impl Route {
+    pub(crate) fn is_http2(self) -> bool {
+        matches!(self, Self::Http2 | Self::Leaving)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
+            Self::Leaving => "leaving",
             Self::Limited => "limited",
             Self::Retrying => "retrying",
             Self::Closing => "closing",
@@ -240,7 +248,7 @@ impl Answer {
         };
         let ending = match route {
             Route::Closing if rng.u32(..3) > 0 => Ending::Silent(rng.u64(..4)),
-            Route::Http2 => Ending::Kept,
+            route if route.is_http2() => Ending::Kept,
             _ if rng.u32(..12) == 0 => Ending::Announced,
             _ => Ending::Kept,
         };
@@ -256,7 +264,7 @@ impl Answer {
             }
             _ => When::AfterAll,
         };
-        let trailers = rng.u32(..4) == 0 && (route == Route::Http2 || matches!(framing, Framing::Chunked(_)));
+        let trailers = rng.u32(..4) == 0 && (route.is_http2() || matches!(framing, Framing::Chunked(_)));
         Self { status, content, framing, trailers, interim, pieces: Pieces::random(rng), when, ending, failure }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
 pub(crate) struct Origins {
     pub(crate) http1: SocketAddr,
     pub(crate) http2: SocketAddr,
+    pub(crate) leaving: SocketAddr,
     pub(crate) retrying: SocketAddr,
     pub(crate) closing: SocketAddr,
     pub(crate) failing: SocketAddr,
@@ -89,7 +90,7 @@ impl UnderTest {
 
 /// The file before any reload, or after so many.
 fn yaml(listeners: &str, origins: Origins, number: u64) -> String {
-    let Origins { http1, http2, retrying, closing, failing } = origins;
+    let Origins { http1, http2, leaving, retrying, closing, failing } = origins;
     // Every third changes an upstream, so that its pool is another one.
     let keep_alive = 1000 + number / 3;
     format!(
@@ -100,9 +101,11 @@ defaults: {{timeout: 60s, idle_timeout: 60s}}
 upstreams:
   http1: {{target: \"{http1}\", keep_alive: {keep_alive}ms}}
   http2: {{target: \"{http2}\", protocol: http2, keep_alive: {keep_alive}ms}}
+  leaving: {{target: \"{leaving}\", protocol: http2}}
 routes:
 - {{path_prefix: /http1, upstream: http1}}
 - {{path_prefix: /http2, upstream: http2}}
+- {{path_prefix: /leaving, upstream: leaving}}
 - {{path_prefix: /limited, upstream: http1, limit: {{rate: 20/s, key: all}}}}
 - {{path_prefix: /retrying, upstream: \"{retrying}\", retries: {{attempts: 2, on: [connect, reset, 503]}}}}
 - {{path_prefix: /closing, upstream: \"{closing}\"}}

@@ -102,6 +102,8 @@ fn explained(exchange: &Exchange, status: u16) -> Option<&'static str> {
         (Route::Limited, 429) => Some("429 of a limit"),
         // The request may have been processed: it is not sent again (RFC 9110, section 9.2.2).
         (Route::Closing, 502) if !exchange.may_be_repeated() => Some("502 where the origin closed"),
+        // The origin has not looked at it, but some of its body has left and is not there any more.
+        (Route::Leaving, 502) if exchange.upload.is_some() => Some("502 where the origin left"),
         (Route::Retrying, 502) if failure == Some(Failure::NoResponse) => Some("502 that no retry mended"),
         (Route::Failing, 502) => Some("502 for a broken response"),
         _ => None,
@@ -110,7 +112,7 @@ fn explained(exchange: &Exchange, status: u16) -> Option<&'static str> {
 
 /// The interim responses of the origin that come to the client. HTTP/2 clients get none: hyper cannot send them.
 fn relayed(visit: &Visit, exchange: &Exchange) -> Vec<u16> {
-    let asked = visit.protocol == Protocol::Http11 && exchange.route != Route::Http2;
+    let asked = visit.protocol == Protocol::Http11 && !exchange.route.is_http2();
     let told = asked && !matches!(exchange.answer.framing, Framing::Old { .. });
     exchange.answer.interim.iter().copied().filter(|status| told && *status == 103).collect()
 }

@@ -57,10 +57,10 @@ fn number(name: &str) -> Option<u64> {
 
 fn run_size() -> Size {
     let soaking = env::var_os("GATEWRIGHT_SOAK").is_some_and(|value| value != "0");
-    let (count, minutes) = if soaking { (1_000_000, 240) } else { (10_000, 1) };
+    let (count, seconds) = if soaking { (1_000_000, 4 * 3600) } else { (20_000, 45) };
     let count = number("GATEWRIGHT_SOAK_RESPONSES").unwrap_or(count);
     let uploads = if soaking { count } else { count / 4 };
-    Size { responses: count, uploads, time: Duration::from_secs(minutes * 60) }
+    Size { responses: count, uploads, time: Duration::from_secs(seconds) }
 }
 
 /// Visits at the same time.
@@ -77,7 +77,8 @@ async fn each_body_arrives_whole_and_for_its_own_request() {
     let origin = || origin_http1::start(world.clone());
     let origins = Origins {
         http1: origin().await.unwrap(),
-        http2: origin_http2::start(world.clone()).await.unwrap(),
+        http2: origin_http2::start(world.clone(), false).await.unwrap(),
+        leaving: origin_http2::start(world.clone(), true).await.unwrap(),
         retrying: origin().await.unwrap(),
         closing: origin().await.unwrap(),
         failing: origin().await.unwrap(),

@@ -20,20 +20,20 @@ use crate::{
     world::World,
 };
 
-/// Starts an origin, which lives as long as the runtime.
-pub(crate) async fn start(world: Arc<World>) -> io::Result<SocketAddr> {
+/// Starts an origin, which lives as long as the runtime. One that leaves ends each connection after some requests.
+pub(crate) async fn start(world: Arc<World>, leaves: bool) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         let mut rng = Rng::with_seed(world.seed);
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, world.clone(), rng.fork()));
+            tokio::spawn(serve(stream, world.clone(), leaves, rng.fork()));
         }
     });
     Ok(address)
 }
 
-async fn serve(stream: TcpStream, world: Arc<World>, mut rng: Rng) {
+async fn serve(stream: TcpStream, world: Arc<World>, leaves: bool, mut rng: Rng) {
     let _ = stream.set_nodelay(true);
     let mut builder = h2::server::Builder::new();
     // Clients send small chunks, which are no flood.
@@ -41,8 +41,7 @@ async fn serve(stream: TcpStream, world: Arc<World>, mut rng: Rng) {
     if rng.bool() {
         builder.initial_window_size(rng.u32(1000..200_000)).max_concurrent_streams(rng.u32(5..200));
     }
-    // Some connections take so many requests and then say so (GOAWAY).
-    let mut left = if rng.bool() { Some(rng.u32(20..400)) } else { None };
+    let mut left = if leaves { Some(rng.u32(1..200)) } else { None };
     let Ok(mut connection) = builder.handshake(stream).await else { return };
     while let Some(Ok((request, respond))) = connection.accept().await {
         tokio::spawn(answer(world.clone(), request, respond));
