@@ -15,7 +15,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{ProxyBody, ProxyBuilder, Retries, Upstream, forward::Forwarding, max_forwards};
+use crate::{ProxyBody, ProxyBuilder, Retries, Upstream, forward::Forwarding};
 
 /// Sends each request to one of the targets of an [`Upstream`], and answers with its response.
 ///
@@ -65,15 +65,9 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<B>) -> ProxyFuture {
-        let answering = match max_forwards::count_down(&mut request).transpose() {
-            None => {
-                let settings = Arc::clone(&self.settings);
-                Answering::Upstream { forwarding: Forwarding::begin(settings, request.map(Body::new)) }
-            }
-            Some(answer) => Answering::Here { answer: Some(answer) },
-        };
-        ProxyFuture { answering }
+    fn call(&mut self, request: Request<B>) -> ProxyFuture {
+        let settings = Arc::clone(&self.settings);
+        ProxyFuture { forwarding: Forwarding::begin(settings, request.map(Body::new)) }
     }
 }
 
@@ -87,15 +81,7 @@ pin_project! {
     /// The future of [`ProxyService`]. Dropping it cancels the request upstream.
     pub struct ProxyFuture {
         #[pin]
-        answering: Answering,
-    }
-}
-
-pin_project! {
-    #[project = AnsweringProjection]
-    enum Answering {
-        Upstream { #[pin] forwarding: Forwarding },
-        Here { answer: Option<Result<Response<Bytes>, Error>> },
+        forwarding: Forwarding,
     }
 }
 
@@ -103,13 +89,7 @@ impl Future for ProxyFuture {
     type Output = Result<Response<ProxyBody>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().answering.project() {
-            AnsweringProjection::Upstream { forwarding } => forwarding.poll(cx),
-            AnsweringProjection::Here { answer } => {
-                let answer = answer.take().expect("a future is not polled after it has completed");
-                Poll::Ready(answer.map(|answer| answer.map(ProxyBody::own)))
-            }
-        }
+        self.project().forwarding.poll(cx)
     }
 }
 
