@@ -300,3 +300,57 @@ fn wake(slot: &Mutex<Option<Waker>>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_in_the_table_until_its_response_has_left_and_its_body_is_dropped() {
+        let streams = Streams::default();
+        for (id, has_body) in [(1, false), (3, true), (5, true)] {
+            streams.begin(id, has_body);
+        }
+        assert!(!streams.hand_over(1) && !streams.left(1));
+        assert_eq!(streams.in_flight(), 2);
+        // What goes first does not matter.
+        assert!(!streams.hand_over(3) && !streams.body_dropped(3));
+        assert_eq!(streams.in_flight(), 2);
+        assert!(!streams.left(3));
+        assert!(!streams.hand_over(5) && !streams.left(5));
+        assert_eq!(streams.in_flight(), 1);
+        assert!(streams.body_dropped(5), "the last is over");
+        // The frames of a stream that is over change nothing.
+        assert!(!streams.left(5) && !streams.reset_by_client(5));
+    }
+
+    /// The socket and the task of a stream may be on two threads.
+    #[test]
+    fn no_order_of_events_leaves_a_stream_behind() {
+        let events: [fn(&Streams) -> bool; 4] = [
+            |streams| streams.hand_over(1),
+            |streams| streams.task_ended(1),
+            |streams| streams.reset_by_client(1),
+            |streams| streams.left(1),
+        ];
+        for order in [
+            // The last frame is on the wire before the task has gone on.
+            &[0, 3, 1][..],
+            &[0, 1, 3],
+            // A reset, at any point: h2 drops what it has.
+            &[2, 0, 1],
+            &[0, 2, 1],
+            &[0, 1, 2],
+            &[2, 1],
+            &[2, 2, 1],
+            // h2 resets the stream itself.
+            &[3, 1],
+            &[1],
+        ] {
+            let streams = Streams::default();
+            streams.begin(1, false);
+            let ended = order.iter().filter(|event| events[**event](&streams)).count();
+            assert_eq!((streams.in_flight(), ended), (0, 1), "{order:?}");
+        }
+    }
+}
