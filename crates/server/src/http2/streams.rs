@@ -10,7 +10,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
@@ -21,6 +21,7 @@ use h2::Reason;
 use super::response::Broken;
 use crate::{
     connection::{Activity, Stamp, millis},
+    framing::Violation,
     limits::Limits,
 };
 
@@ -69,6 +70,8 @@ pub(super) struct Stream {
     pub(super) unsent: Stamp,
     answered: AtomicBool,
     body_expired: AtomicBool,
+    /// The rule that the request's trailers break.
+    body_violation: OnceLock<Violation>,
     reset: AtomicBool,
     body_task: Mutex<Option<Waker>>,
     task: Mutex<Option<Waker>>,
@@ -184,6 +187,7 @@ impl Stream {
             unsent: Stamp::none(),
             answered: AtomicBool::new(false),
             body_expired: AtomicBool::new(false),
+            body_violation: OnceLock::new(),
             reset: AtomicBool::new(false),
             body_task: Mutex::new(None),
             task: Mutex::new(None),
@@ -201,6 +205,15 @@ impl Stream {
     /// Whether the client has been too slow with the body, which is only true while it is waited for.
     pub(super) fn is_body_expired(&self) -> bool {
         self.body_expired.load(Relaxed)
+    }
+
+    pub(super) fn set_body_violation(&self, violation: Violation) {
+        let _ = self.body_violation.set(violation);
+    }
+
+    /// What is wrong with the body, whatever the service makes of its failure.
+    pub(super) fn body_fault(&self) -> Option<Violation> {
+        self.body_violation.get().copied().or_else(|| self.is_body_expired().then_some(Violation::SLOW_BODY))
     }
 
     pub(super) fn await_body(&self, cx: &Context<'_>, activity: &Activity) {
