@@ -31,6 +31,35 @@ impl<E: std::error::Error + Send + Sync + Unpin + 'static> http_body::Body for F
     }
 }
 
+/// Chunks that are all there, one byte each, and trailers after them.
+struct Crumbs(usize);
+
+impl http_body::Body for Crumbs {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        self.0 += 1;
+        Poll::Ready(match self.0 {
+            // Among them some that are none, and one that is large.
+            1000 => Some(Ok(http_body::Frame::data(Bytes::new()))),
+            2000 => Some(Ok(http_body::Frame::data(vec![b'l'; LARGE].into()))),
+            ..=CRUMBS => Some(Ok(http_body::Frame::data(Bytes::from_static(b"x")))),
+            _ if self.0 == CRUMBS + 1 => {
+                let trailers = [("x-sum".parse().expect("a name"), "1".parse().expect("a value"))];
+                Some(Ok(http_body::Frame::trailers(trailers.into_iter().collect())))
+            }
+            _ => None,
+        })
+    }
+}
+
+const CRUMBS: usize = 4000;
+const LARGE: usize = 20_000;
+
 fn serve() -> Running {
     let service = tower::service_fn(|request: Request<Body>| async move {
         let response = Response::builder();
@@ -54,6 +83,7 @@ fn serve() -> Running {
                 "/refused" => {
                     response.body(Body::new(Failing(Some(h2::Error::from(h2::Reason::REFUSED_STREAM)), false)))
                 }
+                "/crumbs" => response.body(Body::new(Crumbs(0))),
                 "/failed" => response.body(Body::new(Failing(Some(std::fmt::Error), false))),
                 _ => response.body(Body::once("text")),
             }
@@ -116,4 +146,42 @@ async fn a_response_that_fails_is_reset_with_the_reason_and_its_connection_goes_
     }
     let request = get("http://a/").body(()).expect("valid");
     assert_eq!(send(&client, request).await.expect("answers").body(), "text");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_chunks_that_are_there_go_out_together() {
+    let server = serve();
+    let mut stream = raw(&server).await;
+    stream.write_all(&frame(8, 0, 0, &(1_u32 << 20).to_be_bytes())).await.expect("sends");
+    let fields = [(":method", "GET"), (":scheme", "http"), (":path", "/crumbs"), (":authority", "a")];
+    let block: Vec<u8> = fields.iter().flat_map(|(name, value)| literal(name, value)).collect();
+    stream.write_all(&frame(1, 5, 1, &block)).await.expect("sends");
+    let (frames, _) = frames(&mut stream, Duration::from_secs(1)).await;
+    let data: Vec<&[u8]> =
+        frames.iter().filter(|(kind, _, _)| *kind == 0).map(|(_, _, payload)| &payload[..]).collect();
+    assert!(data.len() < 20, "{} frames", data.len());
+    let expected = [vec![b'x'; 1998], vec![b'l'; LARGE], vec![b'x'; 2000]].concat();
+    assert!(data.concat() == expected, "{} bytes", data.concat().len());
+    assert_eq!(frames.iter().filter(|(kind, stream, _)| (*kind, *stream) == (1, 1)).count(), 2, "trailers");
+}
+
+/// Clients that count small frames as an attack, as h2 does, would give the whole connection up.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_chunks_that_are_left_unread_do_not_end_the_connection() {
+    let server = serve();
+    let client = client(&server).await;
+    let mut asking = client.clone().ready().await.expect("ready");
+    let request = get("http://a/crumbs").body(()).expect("valid");
+    let (response, _) = asking.send_request(request, true).expect("sends");
+    let mut body = response.await.expect("answers").into_body();
+    for _ in 0..5 {
+        let request = get("http://a/").body(()).expect("valid");
+        assert_eq!(send(&client, request).await.expect("answers").body(), "text");
+    }
+    let mut length = 0;
+    while let Some(chunk) = body.data().await {
+        length += chunk.expect("a chunk").len();
+    }
+    assert_eq!(length, CRUMBS - 2 + LARGE);
+    assert_eq!(body.trailers().await.expect("whole").expect("trailers")["x-sum"], "1");
 }
