@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use gatewright_config::{Config, Gateway};
 use gatewright_core::Body;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -154,20 +154,31 @@ routes:
 - {path_regex: '^/legacy/(\\d+)$', redirect: {path: /v1/orders/$1, status: 308}}
 - {path_prefix: /old, redirect: {scheme: https, host: new.example.com, port: 8443, prefix: /new}}
 - {path: /plain, redirect: {path: /else}}
-- {path: /same, redirect: {path: /same}}
+- {path_prefix: /to, redirect: {path: /to}}
+- {path: /secure, redirect: {scheme: http, status: 307}}
+- {path: /hosts, host: [api.example.com, www.example.com], redirect: {host: api.example.com, status: 303}}
+- {path: /port, redirect: {port: 80, status: 308}}
+- {path_regex: '/case/(?i:x)', redirect: {path: /case/x, status: 301}}
 ",
     );
     for (path, status, location) in [
         ("/legacy/7?x=1", 308, "//api.example.com/v1/orders/7?x=1"),
         ("/old/a?x", 302, "https://new.example.com:8443/new/a?x"),
         ("/plain", 302, "//api.example.com/else"),
+        ("/to/deep", 302, "//api.example.com/to"),
+        // Some requests of these routes are sent to where they are already.
+        ("/to", 302, "//api.example.com/to"),
+        ("/to?x", 302, "//api.example.com/to?x"),
+        ("/secure", 307, "http://api.example.com/secure"),
+        ("/hosts", 303, "//api.example.com/hosts"),
+        ("/port", 308, "//api.example.com:80/port"),
+        ("/case/X", 301, "//api.example.com/case/x"),
+        ("/case/x", 301, "//api.example.com/case/x"),
     ] {
         let response = get(&gateway, path).await;
         assert_eq!(response.status(), status, "{path}");
         assert_eq!(response.headers()["location"], location);
     }
-    // It would lead to itself for ever.
-    assert_eq!(get(&gateway, "/same").await.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

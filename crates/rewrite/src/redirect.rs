@@ -16,7 +16,8 @@ use crate::{RewriteError, host::Host, path_rule::PathRule};
 /// 2. The port is the one set; else, when the scheme is set, that scheme's default; else the request's. The default
 ///    port of `http` and `https` is not written.
 /// 3. The query is kept byte for byte.
-/// 4. A request that the path rule does not fit, or that already is where it would be sent, is not redirected.
+/// 4. A request that the path rule does not fit is not redirected; nor is one that already is where it would be sent,
+///    unless [`always`](Self::always) says so.
 /// 5. Where the client's scheme is not known, the `Location` is relative (RFC 3986, section 4.2), which keeps it.
 #[derive(Debug, Clone)]
 #[must_use = "a redirect does nothing until it is given to `RewriteLayer::redirect`"]
@@ -26,6 +27,7 @@ pub struct Redirect {
     host: Option<Host>,
     port: Option<u16>,
     path: Option<PathRule>,
+    is_always: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +105,7 @@ impl Redirect {
     }
 
     fn with(status: StatusCode) -> Self {
-        Self { status, scheme: None, host: None, port: None, path: None }
+        Self { status, scheme: None, host: None, port: None, path: None, is_always: false }
     }
 
     /// Sets the scheme: `http` or `https`.
@@ -174,6 +176,13 @@ impl Redirect {
         Ok(self)
     }
 
+    /// Redirects a request also when it already is where it would be sent. Use it where nothing stands behind the
+    /// redirect that could answer instead: the client then learns where it is being sent, and stops by itself.
+    pub fn always(mut self) -> Self {
+        self.is_always = true;
+        self
+    }
+
     /// The answer to a request; `None` when it is not to be redirected.
     pub(crate) fn answer(&self, head: &request::Parts) -> Result<Option<Response<bytes::Bytes>>, Unfit> {
         let Some(location) = self.location(head)? else { return Ok(None) };
@@ -208,7 +217,7 @@ impl Redirect {
             port: self.port.or(if self.scheme.is_some() { None } else { here.port }),
             path: target.as_deref().unwrap_or(here.path),
         };
-        if there.is_same_as(&here) {
+        if !self.is_always && there.is_same_as(&here) {
             return Ok(None);
         }
         there.write(head.uri.query(), self.scheme.is_some() || self.port.is_some()).map(Some)

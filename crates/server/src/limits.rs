@@ -71,7 +71,8 @@ impl Limits {
         /// How long a client may pause within a request body that has not been answered yet. 30 s by default;
         /// then the body fails, and the answer is 408.
         body_timeout: Duration;
-        /// How long a client may leave what we send unread. 30 s by default.
+        /// How long a client may leave what we send unread. 30 s by default. A response over HTTP/2 that waits for its
+        /// client has to get rid of 1,024 bytes within it, or of all that there is.
         write_timeout: Duration;
         /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
         /// either direction; also one that its service holds and reads no more of. 5 min by default.

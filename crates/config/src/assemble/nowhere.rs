@@ -8,7 +8,8 @@ use gatewright_core::{Body, Rejection, RequestRecord};
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
-/// What stands behind a redirect: a request comes here only when it already is where it would be sent.
+/// What stands behind a redirect. Only a request that the redirect's path does not fit comes here, and where a stack could
+/// not be built.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Nowhere;
 
@@ -22,8 +23,8 @@ impl Service<Request<Body>> for Nowhere {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let rejection = Rejection::new(StatusCode::NOT_FOUND, "redirect", "leads_nowhere")
-            .detail("This is where the redirect leads, and nothing is here.");
+        let rejection = Rejection::new(StatusCode::NOT_FOUND, "redirect", "does_not_fit")
+            .detail("The redirect does not fit this path.");
         let id = RequestRecord::of(request.extensions()).and_then(|record| {
             record.with(|summary| {
                 summary.rejection = Some(rejection.clone());

@@ -1,7 +1,10 @@
 //! Rewrites and redirects, read against what their route captures.
 
+use std::borrow::Cow;
+
 use gatewright_core::{
     PolicyLayer,
+    path::{EncodedSlash, canonical},
     pattern::{PathPattern, PathTemplate, Segment},
 };
 use gatewright_rewrite::{Redirect, Rewrite, RewriteError, RewriteLayer};
@@ -107,7 +110,50 @@ pub(super) fn redirect(
         });
         built = settle(changed, built, place(path), reader);
     }
-    PolicyLayer::new(RewriteLayer::new().redirect(built).into_policy())
+    if only_loops(redirect, matcher) {
+        let (PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::Regex(path)) = &matcher.path.value;
+        reader
+            .error(
+                redirect.at.0,
+                format!("the redirect of `{}` leads to where each request already is", shorten(path)),
+            )
+            .help("say what changes: another `scheme`, `host`, `port`, `path` or `prefix`");
+    }
+    // Nothing stands behind it that could answer instead.
+    PolicyLayer::new(RewriteLayer::new().redirect(built.always()).into_policy())
+}
+
+/// Whether a redirect sends every request of its route to where it is. The scheme and the port of a request are the
+/// client's: with either of them set, some requests may be somewhere else.
+fn only_loops(redirect: &settings::Redirect, matcher: &Matcher) -> bool {
+    let settings::Redirect { scheme: None, port: None, host, path, .. } = redirect else { return false };
+    let keeps_host = host.as_ref().is_none_or(|host| {
+        let is_host = |other: &Spanned<String>| other.value.eq_ignore_ascii_case(&host.value);
+        !matcher.hosts.is_empty() && matcher.hosts.iter().all(is_host)
+    });
+    keeps_host && path.as_ref().is_none_or(|path| keeps_path(path, &matcher.path.value))
+}
+
+/// Whether every path of a route stays as it is.
+fn keeps_path(rewrite: &PathRewrite, path: &PathMatch) -> bool {
+    let canonical = |path: &str| canonical(path, EncodedSlash::Keep).map(Cow::into_owned).ok();
+    let is_same = |one: &str, other: &str| {
+        one == other || canonical(one).is_some_and(|one| Some(one) == canonical(other))
+    };
+    match (rewrite, path) {
+        (PathRewrite::Prefix(to), PathMatch::Prefix(from)) => {
+            // A slash at a prefix's end is of no account.
+            is_same(to.value.trim_end_matches('/'), from.trim_end_matches('/'))
+        }
+        // What `{*rest}` matched is written `{rest}`.
+        (PathRewrite::Path(to), PathMatch::Exact(from)) => is_same(&to.value, &from.replace("{*", "{")),
+        (PathRewrite::Path(to), PathMatch::Regex(regex)) => {
+            let bare = regex.strip_prefix('^').unwrap_or(regex);
+            let bare = bare.strip_suffix('$').unwrap_or(bare);
+            matches!(&*to.value, "$0" | "${0}") || regex::escape(bare) == bare && is_same(&to.value, bare)
+        }
+        _ => false,
+    }
 }
 
 /// What is wrong with a text, and how to mend it.

@@ -91,8 +91,9 @@ pub(super) static REWRITE: Section = Section {
 pub(super) static REDIRECT: Section = Section {
     title: "`redirect`",
     name: "redirect",
-    about: "The gateway's own answer: where the client shall go instead. What is not said stays as it was asked for, the query too. A \
-            request that already is where it would be sent is answered with 404.",
+    about: "The gateway's own answer: where the client shall go instead. What is not said stays as it was asked for, the query too. It is \
+            served as it is written, to a request that already is where it would be sent as well; one that would send every request of its \
+            route to where it is is an error.",
     keys: &[
         Key::new("scheme", Shape::Word(&["http", "https"]), "The scheme of the new URL.", "https"),
         Key::new("host", Shape::Host, "Its host.", "www.example.com"),

@@ -246,4 +246,21 @@ pub(super) const GROUPS: &[Group] = &[
             ("/legacy/%31%32 host=h.test tls", "308 https://api.test/v1/orders/12"),
         ],
     },
+    Group {
+        about: "to where the request is, where nothing else could answer",
+        layer: || Ok(RewriteLayer::new().redirect(Redirect::see_other().path("/a").always())),
+        cases: &[
+            ("/a host=h.test tls", "303 https://h.test/a"),
+            ("/a?x host=h.test plain", "303 http://h.test/a?x"),
+            ("/b host=h.test tls", "303 https://h.test/a"),
+        ],
+    },
+    Group {
+        about: "to the scheme that the client speaks",
+        layer: || Ok(RewriteLayer::new().redirect(Redirect::temporary().scheme("https")?.always())),
+        cases: &[
+            ("/a host=h.test plain", "307 https://h.test/a"),
+            ("/a host=h.test tls", "307 https://h.test/a"),
+        ],
+    },
 ];

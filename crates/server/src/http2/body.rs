@@ -48,7 +48,10 @@ impl TimedBody {
             Ok(None) => None,
             Ok(Some(trailers)) => Some(match checks::check_trailers(&trailers, &self.rules) {
                 Ok(()) => Ok(Frame::trailers(trailers)),
-                Err(violation) => Err(Error::new(ErrorKind::RequestBody, violation.reason())),
+                Err(violation) => {
+                    self.stream.set_body_violation(violation);
+                    Err(Error::new(ErrorKind::RequestBody, violation.reason()))
+                }
             }),
             Err(error) => Some(Err(Error::from_body(error))),
         })

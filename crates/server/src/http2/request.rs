@@ -94,11 +94,9 @@ impl Track for Tracked {
     fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>> {
         self.stream.set_answered();
         self.state.note_response();
-        if !self.stream.is_body_expired() {
-            return None;
-        }
-        let response = refuse(Violation::SLOW_BODY, Some(&head.headers));
-        self.accepted.refused(&self.shared, Some(&response), Violation::SLOW_BODY.reason(), None);
+        let fault = self.stream.body_fault()?;
+        let response = refuse(fault, Some(&head.headers));
+        self.accepted.refused(&self.shared, Some(&response), fault.reason(), None);
         Some(response)
     }
 }

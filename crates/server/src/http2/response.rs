@@ -26,6 +26,8 @@ pub(super) enum Broken {
     Cut,
     /// The body failed.
     Body(BoxError),
+    /// It is none, but what goes before one.
+    Interim,
     /// h2 does not take it.
     Refused(h2::Error),
 }
@@ -81,6 +83,9 @@ impl<S: Application> Responding<S> {
                 StageProjection::Body { body, pipe } => return pipe.poll(body, this.stream, cx),
             };
             let (mut head, body) = response.into_parts();
+            if head.status.is_informational() {
+                return Poll::Ready(Err(Broken::Interim));
+            }
             let is_whole = complete(&mut head, &body, *this.is_head);
             if is_whole {
                 body.track().hand_over();
@@ -108,6 +113,7 @@ impl<S: Application> Future for Responding<S> {
                 tracing::debug!(%error, "a response body failed");
                 reply.send_reset(reason_in(&*error).unwrap_or(Reason::INTERNAL_ERROR));
             }
+            Err(Broken::Interim) => reply.send_reset(Reason::INTERNAL_ERROR),
             Err(Broken::Refused(error)) => {
                 tracing::debug!(%error, "a response cannot be sent");
                 reply.send_reset(Reason::INTERNAL_ERROR);

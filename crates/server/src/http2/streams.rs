@@ -10,7 +10,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
@@ -21,6 +21,7 @@ use h2::Reason;
 use super::response::Broken;
 use crate::{
     connection::{Activity, Stamp, millis},
+    framing::Violation,
     limits::Limits,
 };
 
@@ -69,6 +70,8 @@ pub(super) struct Stream {
     pub(super) unsent: Stamp,
     answered: AtomicBool,
     body_expired: AtomicBool,
+    /// The rule that the request's trailers break.
+    body_violation: OnceLock<Violation>,
     reset: AtomicBool,
     body_task: Mutex<Option<Waker>>,
     task: Mutex<Option<Waker>>,
@@ -184,6 +187,7 @@ impl Stream {
             unsent: Stamp::none(),
             answered: AtomicBool::new(false),
             body_expired: AtomicBool::new(false),
+            body_violation: OnceLock::new(),
             reset: AtomicBool::new(false),
             body_task: Mutex::new(None),
             task: Mutex::new(None),
@@ -201,6 +205,15 @@ impl Stream {
     /// Whether the client has been too slow with the body, which is only true while it is waited for.
     pub(super) fn is_body_expired(&self) -> bool {
         self.body_expired.load(Relaxed)
+    }
+
+    pub(super) fn set_body_violation(&self, violation: Violation) {
+        let _ = self.body_violation.set(violation);
+    }
+
+    /// What is wrong with the body, whatever the service makes of its failure.
+    pub(super) fn body_fault(&self) -> Option<Violation> {
+        self.body_violation.get().copied().or_else(|| self.is_body_expired().then_some(Violation::SLOW_BODY))
     }
 
     pub(super) fn await_body(&self, cx: &Context<'_>, activity: &Activity) {
@@ -298,5 +311,59 @@ fn wake(slot: &Mutex<Option<Waker>>) {
     let waker = lock(slot).take();
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_in_the_table_until_its_response_has_left_and_its_body_is_dropped() {
+        let streams = Streams::default();
+        for (id, has_body) in [(1, false), (3, true), (5, true)] {
+            streams.begin(id, has_body);
+        }
+        assert!(!streams.hand_over(1) && !streams.left(1));
+        assert_eq!(streams.in_flight(), 2);
+        // What goes first does not matter.
+        assert!(!streams.hand_over(3) && !streams.body_dropped(3));
+        assert_eq!(streams.in_flight(), 2);
+        assert!(!streams.left(3));
+        assert!(!streams.hand_over(5) && !streams.left(5));
+        assert_eq!(streams.in_flight(), 1);
+        assert!(streams.body_dropped(5), "the last is over");
+        // The frames of a stream that is over change nothing.
+        assert!(!streams.left(5) && !streams.reset_by_client(5));
+    }
+
+    /// The socket and the task of a stream may be on two threads.
+    #[test]
+    fn no_order_of_events_leaves_a_stream_behind() {
+        let events: [fn(&Streams) -> bool; 4] = [
+            |streams| streams.hand_over(1),
+            |streams| streams.task_ended(1),
+            |streams| streams.reset_by_client(1),
+            |streams| streams.left(1),
+        ];
+        for order in [
+            // The last frame is on the wire before the task has gone on.
+            &[0, 3, 1][..],
+            &[0, 1, 3],
+            // A reset, at any point: h2 drops what it has.
+            &[2, 0, 1],
+            &[0, 2, 1],
+            &[0, 1, 2],
+            &[2, 1],
+            &[2, 2, 1],
+            // h2 resets the stream itself.
+            &[3, 1],
+            &[1],
+        ] {
+            let streams = Streams::default();
+            streams.begin(1, false);
+            let ended = order.iter().filter(|event| events[**event](&streams)).count();
+            assert_eq!((streams.in_flight(), ended), (0, 1), "{order:?}");
+        }
     }
 }

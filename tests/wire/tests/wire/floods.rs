@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Frame, Gateway, Origin, RawClient, RawH2Client, Tally, flag, kind};
+use harness::{Frame, Gateway, Origin, RawClient, RawH2Client, Reply, Tally, flag, kind};
 
 const MOST: u64 = 32 << 20;
 
@@ -150,4 +150,50 @@ async fn more_streams_than_are_allowed_are_refused_one_by_one() {
         client.send_bytes(&request(number * 2 + 1, true)).await.unwrap();
     }
     assert_eq!(client.outcome(limit * 2 + 1).await, harness::Outcome::Reset(7));
+}
+
+/// A window of one byte lets every response begin and none end.
+#[tokio::test]
+async fn responses_that_are_left_unread_cost_little_and_end_at_the_limit() {
+    let large = Origin::answering(|_| Reply::text(vec![b'x'; 60_000])).await;
+    let gateway = Gateway::builder(&format!(
+        "timeouts: {{write: 2s}}\nroutes:\n- path_prefix: /\n  upstream: {}\n",
+        large.address()
+    ))
+    .start();
+    let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    for _ in 0..50 {
+        assert_eq!(RawClient::once(gateway.address(), get).await.status(), 200);
+    }
+    let before = gateway.resident();
+    let mut tally = Tally::new();
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = RawH2Client::connect(gateway.address()).await;
+        let window = Frame::encode(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 1]);
+        let requests: Vec<u8> = (0..300).flat_map(|number| request(number * 2 + 1, true)).collect();
+        client.send_bytes(&[window, requests].concat()).await.unwrap();
+        clients.push(client);
+    }
+    // Each stream begins, or is refused; each that begins is reset, and the connection stays.
+    for (number, client) in clients.iter_mut().enumerate() {
+        let (mut begun, mut refused, mut reset, mut most) = (0, 0, 0, 0);
+        while refused + reset < 300 {
+            let Some(frame) = client.frame().await else { break };
+            match (frame.kind, frame.code()) {
+                (kind::HEADERS, _) => begun += 1,
+                (kind::RST_STREAM, Some(7)) => refused += 1,
+                (kind::RST_STREAM, Some(8)) => reset += 1,
+                _ => {}
+            }
+            if begun == 100 {
+                most = most.max(gateway.resident());
+            }
+        }
+        tally.equal(format!("connection {number}"), (begun, refused, reset), (100, 200, 100));
+        let grown = most.saturating_sub(before);
+        tally.check(format!("connection {number}"), grown <= MOST, format!("{grown} bytes more"));
+    }
+    tally.equal("a good request", RawClient::once(gateway.address(), get).await.status(), 200);
+    tally.finish(5);
 }

@@ -2,6 +2,7 @@
 
 mod floods;
 mod limits;
+mod responses;
 mod rules;
 mod streams;
 mod unread;
