@@ -43,8 +43,68 @@ fn a_trusted_peer_cannot_vouch_for_a_client_that_it_does_not_know() {
         HeaderValue::from_static("6.6.6.6"),
     )]);
     let client = layer.0.read(&record, &headers, &Extensions::new()).expect("the peer is known");
-    assert!(!client.is_peer_trusted());
-    assert_eq!(client.address(), peer.ip());
+    assert!(!client.is_peer_trusted() && !client.is_address_known());
+    assert_eq!((client.address(), client.peer()), (peer.ip(), peer));
+    let known = RequestRecord::new(Some(Arc::new(ConnectionInfo::new(peer, peer))));
+    let client =
+        ClientInfoLayer::new().0.read(&known, &headers, &Extensions::new()).expect("the peer is known");
+    assert!(client.is_address_known(), "a peer that is no proxy is the client");
+}
+
+/// What the layer has written down of a request without a connection of ours.
+async fn written(
+    layer: &ClientInfoLayer,
+    request: Request<()>,
+) -> (Option<ClientInfo>, Option<HeaderValue>, HeaderMap) {
+    let inner = tower::service_fn(async |request: Request<()>| Ok::<_, std::convert::Infallible>(request));
+    let request = tower::ServiceExt::oneshot(layer.layer(inner), request).await.expect("it answers");
+    let record = RequestRecord::of(request.extensions()).expect("a record");
+    let (client, host) = record.with(|summary| {
+        assert!(summary.claims_removed);
+        (summary.client, summary.host.clone())
+    });
+    (client, host, request.into_parts().0.headers)
+}
+
+#[tokio::test]
+async fn under_another_server_the_peer_is_where_the_program_says() {
+    let peer: SocketAddr = "[::ffff:10.0.0.1]:1000".parse().expect("an address");
+    let layer = ClientInfoLayer::new()
+        .trust("10.0.0.0/8".parse().expect("a network"))
+        .peer_from(|extensions| extensions.get::<SocketAddr>().copied());
+    let request = |extension: Option<SocketAddr>, uri: &str| {
+        let mut request =
+            Request::get(uri).header("host", "b.example").header("x-forwarded-for", "203.0.113.9");
+        if let Some(extension) = extension {
+            request = request.extension(extension);
+        }
+        request.body(()).expect("a request")
+    };
+    let (client, host, headers) = written(&layer, request(Some(peer), "/")).await;
+    let client = client.expect("the peer is known");
+    assert_eq!(
+        (client.peer().to_string(), client.address().to_string()),
+        ("10.0.0.1:1000".into(), "203.0.113.9".into())
+    );
+    assert_eq!(host.expect("a host"), "b.example");
+    assert!(headers.contains_key("x-forwarded-for"));
+    // The authority of an absolute target goes before the field; and nobody is believed whom nobody knows.
+    let (client, host, headers) = written(&layer, request(None, "http://a.example:81/")).await;
+    assert_eq!((client, host.expect("a host")), (None, HeaderValue::from_static("a.example:81")));
+    assert!(!headers.contains_key("x-forwarded-for"));
+}
+
+#[test]
+fn readiness_is_the_inner_services() {
+    let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<()>, (), _>(ClientInfoLayer::new());
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    handle.allow(1);
+    assert!(service.poll_ready().is_ready());
+    let shown = format!("{:?}", ClientInfoLayer::new().trust("10.0.0.0/8".parse().expect("a network")));
+    assert!(shown.contains("10.0.0.0/8"), "{shown}");
+    let shown = format!("{:?}", ClientInfoLayer::new().layer("inner"));
+    assert!(shown.contains("inner"), "{shown}");
 }
 
 #[test]
