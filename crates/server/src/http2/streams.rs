@@ -16,12 +16,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use gatewright_http1::Violation;
 use h2::Reason;
 
 use super::response::Broken;
 use crate::{
     connection::{Activity, Stamp, millis},
-    framing::Violation,
     limits::Limits,
 };
 
