@@ -52,6 +52,7 @@ enum State {
 
 /// What comes next in a body.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "who reads a body has to do with every kind of piece")]
 pub enum Piece {
     /// Data, which is not empty.
     Data(Bytes),

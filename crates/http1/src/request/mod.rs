@@ -33,8 +33,10 @@ pub struct RequestReader {
 #[derive(Debug)]
 pub struct Refusal {
     violation: Violation,
-    request_line: Option<(Box<[u8]>, Box<[u8]>)>,
+    request_line: Option<MethodAndTarget>,
 }
+
+type MethodAndTarget = (Box<[u8]>, Box<[u8]>);
 
 impl Refusal {
     /// The rule that was broken.

@@ -12,6 +12,7 @@ use crate::{
 
 /// What a request says of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Asked {
     /// Whether its method is HEAD.
     pub is_head: bool,
@@ -19,6 +20,13 @@ pub struct Asked {
     pub version: Version,
     /// Whether the client takes trailers (RFC 9110, section 6.5.1).
     pub trailers: bool,
+}
+
+impl Asked {
+    /// What a request of this kind says.
+    pub fn new(is_head: bool, version: Version, trailers: bool) -> Self {
+        Self { is_head, version, trailers }
+    }
 }
 
 /// Writes the head of a response whose body is `size` bytes, where that is known. Clears `persistent` when the connection

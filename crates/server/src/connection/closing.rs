@@ -63,7 +63,7 @@ async fn has_unread(transport: &mut Transport, scratch: &mut [u8]) -> io::Result
 
 /// The bytes of a last response of HTTP/1.1, after a request whose method may have been HEAD.
 pub(crate) fn encode_last(response: &Response<Bytes>, is_head: bool) -> Bytes {
-    let asked = Asked { is_head, version: Version::HTTP_11, trailers: false };
+    let asked = Asked::new(is_head, Version::HTTP_11, false);
     let (mut out, mut persistent) = (WriteBuffer::default(), false);
     let (body, size) = (response.body(), Some(response.body().len() as u64));
     let mut writer =

@@ -131,7 +131,7 @@ impl<S: Application, T> Connection<S, T> {
             turn: Turn::Head,
             requests: 0,
             persistent: true,
-            asked: Asked { is_head: false, version: Version::HTTP_11, trailers: false },
+            asked: Asked::new(false, Version::HTTP_11, false),
             writer: BodyWriter::new(Framing::Empty),
             upload: Upload::Done,
             upgrade: None,
@@ -274,7 +274,7 @@ where
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;
         let is_head = *request.method() == Method::HEAD;
-        self.asked = Asked { is_head, version: head.version, trailers: head.takes_trailers };
+        self.asked = Asked::new(is_head, head.version, head.takes_trailers);
         if head.version == Version::HTTP_11 {
             self.interims.open(self.requests);
         }
