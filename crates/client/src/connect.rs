@@ -32,9 +32,9 @@ pub(crate) struct Opened {
 }
 
 impl Connector {
-    /// Opens a connection within the time limit. Under TLS, `protocol` says what is offered by ALPN.
-    pub(crate) async fn connect(&self, protocol: Protocol) -> Result<Opened, Error> {
-        match tokio::time::timeout(self.timeout, self.open(protocol)).await {
+    /// Gives up what takes longer than a connection may take to open.
+    pub(crate) async fn in_time<T>(&self, opening: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match tokio::time::timeout(self.timeout, opening).await {
             Ok(result) => result,
             Err(_) => Err(self.timed_out()),
         }
@@ -47,7 +47,8 @@ impl Connector {
         )
     }
 
-    async fn open(&self, protocol: Protocol) -> Result<Opened, Error> {
+    /// Opens a connection, however long it takes. Under TLS, `protocol` says what is offered by ALPN.
+    pub(crate) async fn open(&self, protocol: Protocol) -> Result<Opened, Error> {
         let stream = self.open_tcp().await?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {

@@ -1,36 +1,20 @@
 //! Finds a connection for a request, or opens one.
 
 use std::{
-    future::Future,
     pin::pin,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind};
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::oneshot,
-};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
-    Connection, Inner, Pool, Protocol, Require,
+    Connection, Inner, Pool, Protocol, Require, driver,
     place::Place,
     shard::{Shard, thread_number},
-    streams::{MAX_STREAMS, Multiplexed, Streams},
-    wire::Wire,
 };
-use crate::{connect::Opened, http1, stream::Stream};
-
-/// A response's fields at most.
-const MAX_HEAD: usize = 64 << 10;
-
-/// What is read ahead on one stream. The connection's window is that of all its streams together, so that those whose
-/// clients do not read cannot stop the others.
-const STREAM_WINDOW: u32 = 256 << 10;
+use crate::{connect::Opened, http1};
 
 impl<B> Pool<B>
 where
@@ -152,10 +136,9 @@ where
     B::Error: Into<BoxError>,
 {
     async fn open(self: &Arc<Self>, shard: usize, protocol: Protocol) -> Result<Connection<B>, Error> {
-        let shard = &self.shards[shard];
         let place = match Place::reserve(self) {
             Some(place) => place,
-            None => match tokio::time::timeout(self.connector.timeout, self.turn(shard)).await {
+            None => match tokio::time::timeout(self.connector.timeout, self.turn(&self.shards[shard])).await {
                 Ok(Turn::Open(place)) => place,
                 Ok(Turn::Reuse(connection)) => return Ok(connection),
                 Err(_) => {
@@ -167,16 +150,19 @@ where
                 }
             },
         };
-        match self.connector.connect(protocol).await? {
-            Opened { stream, http2: true } => {
-                self.multiplexes.store(true, Ordering::Relaxed);
-                self.start_http2(shard, stream, place).await
+        let opening = async {
+            match self.connector.open(protocol).await? {
+                Opened { stream, http2: true } => {
+                    self.multiplexes.store(true, Ordering::Relaxed);
+                    driver::start(self, shard, stream, place).await
+                }
+                Opened { stream, http2: false } => {
+                    let connection = http1::Connection::new(stream, place);
+                    Ok(Connection::http1(connection.remember_heads(self.remember_heads)))
+                }
             }
-            Opened { stream, http2: false } => {
-                let connection = http1::Connection::new(stream, place);
-                Ok(Connection::http1(connection.remember_heads(self.remember_heads)))
-            }
-        }
+        };
+        self.connector.in_time(opening).await
     }
 
     /// Waits until a connection is put back or one more may be opened.
@@ -202,45 +188,6 @@ where
                 return Turn::Open(place);
             }
             freed.as_mut().await;
-        }
-    }
-
-    async fn start_http2(
-        self: &Arc<Self>,
-        shard: &Shard<B>,
-        stream: Stream,
-        place: Place<B>,
-    ) -> Result<Connection<B>, Error> {
-        let (closer, closing) = oneshot::channel();
-        let streams = Streams::new(Arc::downgrade(self), closer);
-        let wire = Wire::new(stream, Arc::clone(&streams), closing, place);
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(10))
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
-            .max_header_list_size(MAX_HEAD as u32)
-            .handshake(TokioIo::new(wire))
-            .await
-            .map_err(|error| Error::new(ErrorKind::Connect, error))?;
-        let multiplexed = Multiplexed::new(sender, Arc::clone(&streams));
-        let reserved = multiplexed.reserve();
-        shard.put_multiplexed(multiplexed);
-        tokio::spawn(async move {
-            let mut connection = pin!(connection);
-            let ended = std::future::poll_fn(|cx| {
-                let polled = connection.as_mut().poll(cx);
-                streams.allow(connection.current_max_send_streams());
-                polled
-            });
-            if let Err(error) = ended.await {
-                tracing::debug!(%error, "an upstream connection ended");
-            }
-        });
-        match reserved {
-            Some(reserved) => Ok(Connection::http2(reserved)),
-            None => Err(Error::new(ErrorKind::Connect, "the endpoint closed the connection at once")),
         }
     }
 }

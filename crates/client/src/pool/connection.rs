@@ -119,11 +119,12 @@ impl<B: Send + 'static> Sending<B> {
     /// Ready at `due`, for who does not want to wait longer. To be asked after each poll that found no response yet: it
     /// costs less than a timer of one's own, since it stays set from one request of a connection to the next.
     pub fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        let alarm = match &mut self.0 {
-            OnItsWay::Http1(exchange) => exchange.alarm(),
-            OnItsWay::Http2(exchange) => Some(&mut exchange.alarm),
-        };
-        alarm.map_or(Poll::Pending, |alarm| alarm.poll(cx, due.into()))
+        match &mut self.0 {
+            OnItsWay::Http1(exchange) => {
+                exchange.alarm().map_or(Poll::Pending, |alarm| alarm.poll(cx, due.into()))
+            }
+            OnItsWay::Http2(exchange) => exchange.poll_due(cx, due.into()),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use hyper::{
     client::conn::{TrySendError, http2},
 };
 
+use tokio::time::Instant;
+
 use super::{
     body::PoolBody,
     given_up::GivenUp,
@@ -35,7 +37,20 @@ pub(super) struct Exchange<B: Send + 'static> {
     request: Option<Box<Request<Option<B>>>>,
     /// How much had left on the connection before.
     written: u64,
-    pub(super) alarm: Alarm,
+    /// How much had come on the connection before.
+    read: u64,
+    alarm: Alarm,
+    /// Whether somebody has waited for as long as he wanted to.
+    overdue: bool,
+}
+
+impl<B: Send + 'static> Exchange<B> {
+    /// Ready at `due`.
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        ready!(self.alarm.poll(cx, due));
+        self.overdue = true;
+        Poll::Ready(())
+    }
 }
 
 impl<B> Exchange<B>
@@ -59,14 +74,16 @@ where
         *kept.method_mut() = parts.method.clone();
         *kept.uri_mut() = parts.uri.clone();
         *kept.headers_mut() = parts.headers.clone();
-        let written = permit.written();
+        let (written, read) = (permit.written(), permit.read());
         let sent = Box::pin(sender.try_send_request(Request::from_parts(parts, upload)));
         Self {
             stream: Some((sent, permit)),
             upload: handle,
             request: Some(Box::new(kept)),
             written,
+            read,
             alarm: Alarm::default(),
+            overdue: false,
         }
     }
 
@@ -114,6 +131,9 @@ where
 impl<B: Send + 'static> Drop for Exchange<B> {
     fn drop(&mut self) {
         if let Some((sent, permit)) = self.stream.take() {
+            if self.overdue && permit.read() == self.read {
+                permit.retire_silent();
+            }
             GivenUp::unanswered(sent, self.upload.take()).release(permit);
         }
     }

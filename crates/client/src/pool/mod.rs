@@ -4,6 +4,7 @@ mod body;
 mod builder;
 mod checkout;
 mod connection;
+mod driver;
 mod given_up;
 mod http2;
 mod patience;

@@ -110,6 +110,11 @@ impl<B> Shard<B> {
         state.multiplexed.iter().find_map(Multiplexed::reserve)
     }
 
+    /// Lets the multiplexed connections go that serve no new streams.
+    pub(super) fn drop_over(&self) {
+        self.lock().multiplexed.retain(|connection| !connection.is_over());
+    }
+
     pub(super) fn put_multiplexed(&self, connection: Multiplexed<B>) {
         self.lock().multiplexed.push(connection);
     }

@@ -4,7 +4,9 @@
 //! 2. A reset is sent only when the endpoint's [`Patience`] pays for it, or when its turn has come.
 //! 3. A connection on which a reset could not be paid for is retired: it serves no new streams. It is not when the pool
 //!    has no room for another one, so that there always is a connection for new streams, or room for one.
-//! 4. A retired connection is closed as soon as nobody waits for any of its streams, which spares the endpoint all
+//! 4. A connection is retired, too, when it has been idle for long enough, and when a request has waited for its
+//!    response in vain and nothing at all has come meanwhile.
+//! 5. A retired connection is closed as soon as nobody waits for any of its streams, which spares the endpoint all
 //!    resets that are left.
 
 use std::{
@@ -13,6 +15,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use hyper::client::conn::http2;
@@ -36,6 +39,7 @@ pub(super) struct Multiplexed<B> {
 pub(super) struct Streams<B> {
     state: Mutex<State>,
     written: AtomicU64,
+    read: AtomicU64,
     pool: Weak<Inner<B>>,
 }
 
@@ -44,6 +48,8 @@ struct State {
     open: usize,
     /// Those of them whose clients have given up.
     held: usize,
+    /// Since when no slot has been taken, while none is.
+    idle_since: Instant,
     /// Slots that there are.
     limit: usize,
     /// Whether a response has come.
@@ -58,6 +64,14 @@ struct State {
 pub(super) struct StreamPermit<B> {
     streams: Arc<Streams<B>>,
     held: bool,
+}
+
+/// Whether a connection was in use of late.
+pub(super) enum Idle {
+    /// It has been idle for so long, which is not long enough.
+    For(Duration),
+    /// It serves no new streams. Here is what closes it, if nothing else does already.
+    Retired(Option<oneshot::Sender<Infallible>>),
 }
 
 /// When the reset of a stream may leave.
@@ -92,13 +106,14 @@ impl<B> Streams<B> {
         let state = State {
             open: 0,
             held: 0,
+            idle_since: Instant::now(),
             limit: MAX_STREAMS,
             answered: false,
             retired: false,
             patience: Patience::new(Instant::now()),
             closer: Some(closer),
         };
-        Arc::new(Self { state: Mutex::new(state), written: AtomicU64::new(0), pool })
+        Arc::new(Self { state: Mutex::new(state), written: AtomicU64::new(0), read: AtomicU64::new(0), pool })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -127,6 +142,30 @@ impl<B> Streams<B> {
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Notes that so many bytes have come.
+    pub(super) fn note_read(&self, bytes: usize) {
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Retires the connection when it has had no stream for `keep_alive`. No stream is reserved meanwhile.
+    pub(super) fn retire_idle(&self, keep_alive: Duration) -> Idle {
+        let mut state = self.lock();
+        if state.open > 0 {
+            return Idle::For(Duration::ZERO);
+        }
+        let idle_for = state.idle_since.elapsed();
+        if idle_for < keep_alive {
+            return Idle::For(idle_for);
+        }
+        self.retire(&mut state);
+        Idle::Retired(state.closer.take())
+    }
+
+    /// The pool, while it is there.
+    pub(super) fn pool(&self) -> Option<Arc<Inner<B>>> {
+        self.pool.upgrade()
+    }
+
     /// Notes that the connection is closed.
     pub(super) fn note_closed(&self) {
         if self.lock().retired
@@ -136,17 +175,21 @@ impl<B> Streams<B> {
         }
     }
 
-    /// Whether another connection may take this one's part. Where it may, this one counts as retired from here on.
+    /// Lets the connection serve no new streams.
+    fn retire(&self, state: &mut State) {
+        if !std::mem::replace(&mut state.retired, true)
+            && let Some(pool) = self.pool.upgrade()
+        {
+            pool.retired.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether another connection may take this one's part.
     fn may_retire(&self) -> bool {
-        let Some(pool) = self.pool.upgrade() else { return false };
-        if pool.open.load(Ordering::Relaxed) >= pool.max_connections {
-            return false;
-        }
-        if pool.retired.fetch_add(1, Ordering::Relaxed) >= MAX_RETIRED {
-            pool.retired.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
-        true
+        self.pool.upgrade().is_some_and(|pool| {
+            pool.open.load(Ordering::Relaxed) < pool.max_connections
+                && pool.retired.load(Ordering::Relaxed) < MAX_RETIRED
+        })
     }
 
     fn tell(&self) {
@@ -184,6 +227,21 @@ impl<B> StreamPermit<B> {
         self.streams.written.load(Ordering::Relaxed)
     }
 
+    /// How many bytes have come on the connection so far.
+    pub(super) fn read(&self) -> u64 {
+        self.streams.read.load(Ordering::Relaxed)
+    }
+
+    /// Retires the connection, whose endpoint says nothing, unless others wait for its streams and the pool has no room
+    /// for another connection. It is closed with the last of its streams.
+    pub(super) fn retire_silent(&self) {
+        let mut state = self.streams.lock();
+        let is_last = state.open == state.held + 1;
+        if is_last || self.streams.may_retire() {
+            self.streams.retire(&mut state);
+        }
+    }
+
     /// Holds the slot for a stream whose client has given up, and says when its reset may leave. It is to be held until
     /// then, unless it ends before.
     pub(super) fn give_up(&mut self) -> Reset {
@@ -192,7 +250,9 @@ impl<B> StreamPermit<B> {
         if state.closer.is_none() || state.patience.pay(now) {
             return Reset::Now;
         }
-        state.retired = state.retired || self.streams.may_retire();
+        if self.streams.may_retire() {
+            self.streams.retire(&mut state);
+        }
         state.held += 1;
         self.held = true;
         let closes = state.closes();
@@ -215,6 +275,9 @@ impl<B> Drop for StreamPermit<B> {
         let mut state = self.streams.lock();
         state.open -= 1;
         state.held -= usize::from(self.held);
+        if state.open == 0 {
+            state.idle_since = Instant::now();
+        }
         let closes = state.closes();
         drop(state);
         drop(closes);

@@ -19,6 +19,7 @@ use tokio::{
 
 use super::*;
 
+mod http2_ends;
 mod not_processed;
 
 /// An origin that serves each connection by this function, and counts them.

@@ -22,6 +22,8 @@ use crate::stream::Stream;
 pub(super) struct Wire<B> {
     stream: Stream,
     streams: Arc<Streams<B>>,
+    /// Told when the endpoint has said something.
+    first_word: Option<oneshot::Sender<()>>,
     /// Ends when the connection is to be closed at once; `None` from then on.
     closing: Option<oneshot::Receiver<Infallible>>,
     _place: Place<B>,
@@ -31,10 +33,11 @@ impl<B> Wire<B> {
     pub(super) fn new(
         stream: Stream,
         streams: Arc<Streams<B>>,
+        first_word: oneshot::Sender<()>,
         closing: oneshot::Receiver<Infallible>,
         place: Place<B>,
     ) -> Self {
-        Self { stream, streams, closing: Some(closing), _place: place }
+        Self { stream, streams, first_word: Some(first_word), closing: Some(closing), _place: place }
     }
 
     fn is_closed(&mut self, cx: &mut Context<'_>) -> bool {
@@ -59,7 +62,16 @@ impl<B> AsyncRead for Wire<B> {
         if this.is_closed(cx) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut this.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        let read = buf.filled().len() - before;
+        this.streams.note_read(read);
+        if read > 0
+            && let Some(first_word) = this.first_word.take()
+        {
+            let _ = first_word.send(());
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

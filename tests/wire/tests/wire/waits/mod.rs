@@ -82,7 +82,7 @@ const WAITS: [Wait; 25] = [
     // The endpoint does.
     wait("an endpoint that takes no connection", "connect_timeout", Permit, Gets("/full")),
     wait("an endpoint that does not speak TLS", "connect_timeout", Permit, Gets("/mute-tls")),
-    wait("an endpoint that does not speak HTTP/2", "timeout", Permit, Gets("/mute-http2/silent")),
+    wait("an endpoint that does not speak HTTP/2", "connect_timeout", Permit, Gets("/mute-http2/silent")),
     wait("no response", "timeout", Permit, Gets("/silent")),
     wait("a response's head that stops", "timeout", Permit, Gets("/half-head")),
     wait("interim responses without end", "timeout", Permit, Gets("/interim")),

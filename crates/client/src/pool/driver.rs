@@ -1,0 +1,126 @@
+//! Drives one HTTP/2 connection from its preface to its close.
+//!
+//! 1. A connection serves streams from the endpoint's first word on (its SETTINGS, RFC 9113, section 3.4), for which
+//!    `connect_timeout` waits: no request is sent to an endpoint that may not speak HTTP/2.
+//! 2. A connection that had no stream for `keep_alive` is retired under the lock under which streams are reserved, so
+//!    that no request meets its end. It says goodbye (GOAWAY), and is closed whether or not that leaves.
+
+use std::{convert::Infallible, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use bytes::Bytes;
+use gatewright_core::{BoxError, Error, ErrorKind};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::oneshot;
+
+use super::{
+    Connection, Inner,
+    place::Place,
+    streams::{Idle, MAX_STREAMS, Multiplexed, Streams},
+    upload::Upload,
+    wire::Wire,
+};
+use crate::stream::Stream;
+
+/// A response's fields at most.
+const MAX_HEAD: usize = 64 << 10;
+
+/// What is read ahead on one stream. The connection's window is that of all its streams together, so that those whose
+/// clients do not read cannot stop the others.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// How long the goodbye of an idle connection may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long at least passes from one look at whether a connection is idle to the next.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// hyper's part of a connection.
+type Driven<B> = http2::Connection<TokioIo<Wire<B>>, Upload<B>, TokioExecutor>;
+
+/// Starts HTTP/2 on an open connection, which goes to the shard's others, and reserves a stream of it.
+pub(super) async fn start<B>(
+    pool: &Arc<Inner<B>>,
+    shard: usize,
+    stream: Stream,
+    place: Place<B>,
+) -> Result<Connection<B>, Error>
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (closer, closing) = oneshot::channel();
+    let (first_word, heard) = oneshot::channel();
+    let streams = Streams::new(Arc::downgrade(pool), closer);
+    let wire = Wire::new(stream, Arc::clone(&streams), first_word, closing, place);
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
+        .max_header_list_size(MAX_HEAD as u32)
+        .handshake(TokioIo::new(wire))
+        .await
+        .map_err(|error| Error::new(ErrorKind::Connect, error))?;
+    let at_once = || Error::new(ErrorKind::Connect, "the endpoint closed the connection at once");
+    let multiplexed = Multiplexed::new(sender, Arc::clone(&streams));
+    tokio::spawn(drive(connection, Arc::clone(&streams), shard, pool.keep_alive));
+    if heard.await.is_err() {
+        return Err(at_once());
+    }
+    let reserved = multiplexed.reserve();
+    pool.shards[shard].put_multiplexed(multiplexed);
+    reserved.map(Connection::http2).ok_or_else(at_once)
+}
+
+/// Polls the connection until it ends, or until it has been idle for `keep_alive`, and closes it.
+async fn drive<B>(connection: Driven<B>, streams: Arc<Streams<B>>, shard: usize, keep_alive: Duration)
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let closer = poll_until_idle(connection, &streams, keep_alive).await;
+    // The pool's sender goes here, hyper's end of it above: hyper then takes leave of the endpoint.
+    if let Some(pool) = streams.pool() {
+        pool.shards[shard].drop_over();
+    }
+    if let Some(mut closer) = closer {
+        // An endpoint that takes nothing any more would hold the connection.
+        let _ = tokio::time::timeout(FAREWELL, closer.closed()).await;
+    }
+}
+
+/// Polls the connection. When it was retired because it was idle, gives what closes it.
+async fn poll_until_idle<B>(
+    connection: Driven<B>,
+    streams: &Streams<B>,
+    keep_alive: Duration,
+) -> Option<oneshot::Sender<Infallible>>
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let mut connection = pin!(connection);
+    let mut look = pin!(tokio::time::sleep(keep_alive));
+    std::future::poll_fn(|cx| {
+        let polled = connection.as_mut().poll(cx);
+        streams.allow(connection.current_max_send_streams());
+        if let Poll::Ready(ended) = polled {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "an upstream connection ended");
+            }
+            return Poll::Ready(None);
+        }
+        while look.as_mut().poll(cx).is_ready() {
+            match streams.retire_idle(keep_alive) {
+                Idle::For(since) => {
+                    look.set(tokio::time::sleep(keep_alive.saturating_sub(since).max(LEAST_PAUSE)));
+                }
+                Idle::Retired(closer) => return Poll::Ready(closer),
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
