@@ -244,7 +244,8 @@ async fn slow_clients_are_closed(kind: Kind, count: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_kind_of_slow_client_is_closed_at_its_limit() {
-    let (count, at_once) = if crate::soaking() { (1000, 4) } else { (100, KINDS.len()) };
+    // All kinds at once would be busy with themselves on a small machine.
+    let (count, at_once) = if crate::soaking() { (1000, 4) } else { (100, 5) };
     let mut failures = Vec::new();
     for kinds in KINDS.chunks(at_once) {
         let runs: Vec<_> =
