@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::BoxError;
+use gatewright_core::{BoxError, Gather};
 use h2::SendStream;
 use http_body::{Body, Frame};
 
@@ -25,6 +25,7 @@ const LEAST_PROGRESS: usize = 1024;
 /// What has been taken from the body, and not been given to h2 yet.
 pub(super) struct Pipe {
     send: SendStream<Bytes>,
+    gather: Gather,
     chunk: Bytes,
     /// Nothing comes after the chunk.
     is_last: bool,
@@ -34,7 +35,7 @@ pub(super) struct Pipe {
 
 impl Pipe {
     pub(super) fn new(send: SendStream<Bytes>) -> Self {
-        Self { send, chunk: Bytes::new(), is_last: false, moved: 0 }
+        Self { send, gather: Gather::default(), chunk: Bytes::new(), is_last: false, moved: 0 }
     }
 
     /// Sends the body. Ready when h2 has all of it.
@@ -52,19 +53,15 @@ impl Pipe {
             if self.is_last {
                 return Poll::Ready(Ok(()));
             }
-            let Poll::Ready(frame) = body.as_mut().poll_frame(cx) else {
+            let Poll::Ready(frame) = self.gather.poll_frame(body.as_mut(), cx) else {
                 // The client has made room for all that there is.
                 self.clear_stamp(stream);
                 return stream.poll_end(cx, |cx| self.send.poll_reset(cx)).map(Err);
             };
             match frame.transpose().map_err(Broken::Body)?.map(Frame::into_data) {
                 Some(Ok(chunk)) => {
-                    self.is_last = body.is_end_stream();
-                    if chunk.is_empty() {
-                        self.give(chunk, self.is_last, body.track(), stream)?;
-                    } else {
-                        self.chunk = chunk;
-                    }
+                    self.is_last = self.gather.is_end_stream(&*body);
+                    self.chunk = chunk;
                 }
                 Some(Err(frame)) => {
                     let Ok(trailers) = frame.into_trailers() else { continue };
