@@ -272,8 +272,8 @@ mod tests {
             let length: usize = steps.iter().map(|step| if let Step::Data(data) = step { *data } else { 0 }).sum();
             let expected: Vec<_> = (1..=length).map(|byte| u8::try_from(byte % 256).expect("a byte")).collect();
             prop_assert_eq!(bytes, expected);
-            prop_assert_eq!(seen.iter().any(|step| *step == Step::Trailers), last == Some(Step::Trailers));
-            prop_assert_eq!(seen.iter().any(|step| *step == Step::Error), last == Some(Step::Error));
+            prop_assert_eq!(seen.contains(&Step::Trailers), last == Some(Step::Trailers));
+            prop_assert_eq!(seen.contains(&Step::Error), last == Some(Step::Error));
             let joined = seen.windows(2).filter(|pair| {
                 matches!(pair, [Step::Data(first), Step::Data(second)] if first + second <= 1024)
             });
