@@ -33,6 +33,7 @@ const STREAM_WINDOW: u32 = 256 << 10;
 /// It is ten times that, because h2 derives from it how many small DATA frames may be unread before it closes the
 /// connection, and hyper does not let that be set: each takes what it lacks of 256 bytes out of half of this window.
 /// So two streams of one byte a frame may be full while their clients do not read, or a hundred of 42 bytes a frame.
+/// An unread frame takes some 300 bytes of memory beside its payload, which is why the window is no larger.
 const CONNECTION_WINDOW: u32 = 256 << 20;
 const _: () = assert!(CONNECTION_WINDOW as usize >= STREAM_WINDOW as usize * MAX_STREAMS);
 
