@@ -65,8 +65,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How long resolving, connecting, the TLS handshake and the first word of an HTTP/2 endpoint may take together, and
-    /// how long a request waits for a connection when all are in use. 5 s unless set.
+    /// How long resolving, connecting, the TLS handshake and an HTTP/2 endpoint's first word may take together, and how
+    /// long a request waits for a connection when all are in use. 5 s unless set.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;

@@ -25,9 +25,17 @@ use crate::stream::Stream;
 /// A response's fields at most.
 const MAX_HEAD: usize = 64 << 10;
 
-/// What is read ahead on one stream. The connection's window is that of all its streams together, so that those whose
-/// clients do not read cannot stop the others.
+/// What is read ahead on one stream.
 const STREAM_WINDOW: u32 = 256 << 10;
+
+/// At least that of all streams together, so that those whose clients do not read cannot stop the others.
+///
+/// It is ten times that, because h2 derives from it how many small DATA frames may be unread before it closes the
+/// connection, and hyper does not let that be set: each takes what it lacks of 256 bytes out of half of this window.
+/// So two streams of one byte a frame may be full while their clients do not read, or a hundred of 42 bytes a frame.
+/// An unread frame takes some 300 bytes of memory beside its payload, which is why the window is no larger.
+const CONNECTION_WINDOW: u32 = 256 << 20;
+const _: () = assert!(CONNECTION_WINDOW as usize >= STREAM_WINDOW as usize * MAX_STREAMS);
 
 /// How long the goodbye of an idle connection may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -58,7 +66,7 @@ where
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(10))
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS as u32)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEAD as u32)
         .handshake(TokioIo::new(wire))
         .await

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{BoxError, Error, ErrorKind};
+use gatewright_core::{BoxError, Error, ErrorKind, Gather};
 use http_body::{Body, Frame, SizeHint};
 
 use super::streams::StreamPermit;
@@ -25,6 +25,7 @@ pub(super) struct UploadHandle<B>(Arc<Mutex<State<B>>>);
 struct State<B> {
     /// `None` when it was taken back, or is not wanted any more.
     body: Option<B>,
+    gather: Gather,
     /// Whether a frame has been taken.
     touched: bool,
     stage: Stage,
@@ -47,6 +48,12 @@ enum Stage {
     Abandoned,
 }
 
+impl<B: Body> State<B> {
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| self.gather.is_end_stream(body))
+    }
+}
+
 impl<B> Upload<B> {
     /// No body.
     pub(super) fn empty() -> Self {
@@ -57,6 +64,7 @@ impl<B> Upload<B> {
     pub(super) fn new(body: B) -> (Self, UploadHandle<B>) {
         let state = Arc::new(Mutex::new(State {
             body: Some(body),
+            gather: Gather::default(),
             touched: false,
             stage: Stage::Watched,
             failure: None,
@@ -149,7 +157,7 @@ where
             return unwanted();
         }
         if let Some(body) = &mut state.body {
-            match Pin::new(body).poll_frame(cx) {
+            match state.gather.poll_frame(Pin::new(body), cx) {
                 Poll::Pending => {}
                 Poll::Ready(Some(Ok(frame))) => {
                     state.touched = true;
@@ -178,7 +186,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|state| lock(state).body.as_ref().is_some_and(Body::is_end_stream))
+        self.0.as_ref().is_none_or(|state| lock(state).is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

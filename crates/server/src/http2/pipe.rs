@@ -8,8 +8,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Bytes, BytesMut};
-use gatewright_core::BoxError;
+use bytes::Bytes;
+use gatewright_core::{BoxError, Gather};
 use h2::SendStream;
 use http_body::{Body, Frame};
 
@@ -21,18 +21,11 @@ const TURN: usize = 16 * 1024;
 /// A stream that waits for its client has to get rid of so many bytes within `write_timeout`. A client that opens its
 /// windows byte by byte would otherwise keep a stream for ever.
 const LEAST_PROGRESS: usize = 1024;
-/// Chunks up to this size are put together when several are there. Clients count small frames that they have not read
-/// as an attack: h2 ends the connection after a hundred of less than 256 bytes.
-const SMALL: usize = 1024;
-
-type Polled = Option<Result<Frame<Bytes>, BoxError>>;
-
 /// What has been taken from the body, and not been given to h2 yet.
 pub(super) struct Pipe {
     send: SendStream<Bytes>,
+    gather: Gather,
     chunk: Bytes,
-    /// What was found behind the chunk.
-    behind: Option<Polled>,
     /// Nothing comes after the chunk.
     is_last: bool,
     /// So many bytes have been given to h2 since the stream's stamp was set.
@@ -41,7 +34,7 @@ pub(super) struct Pipe {
 
 impl Pipe {
     pub(super) fn new(send: SendStream<Bytes>) -> Self {
-        Self { send, chunk: Bytes::new(), behind: None, is_last: false, moved: 0 }
+        Self { send, gather: Gather::default(), chunk: Bytes::new(), is_last: false, moved: 0 }
     }
 
     /// Sends the body. Ready when h2 has all of it.
@@ -59,21 +52,15 @@ impl Pipe {
             if self.is_last {
                 return Poll::Ready(Ok(()));
             }
-            let Poll::Ready(frame) = self.poll_frame(body.as_mut(), cx) else {
+            let Poll::Ready(frame) = self.gather.poll_frame(body.as_mut(), cx) else {
                 // The client has made room for all that there is.
                 self.clear_stamp(stream);
                 return stream.poll_end(cx, |cx| self.send.poll_reset(cx)).map(Err);
             };
             match frame.transpose().map_err(Broken::Body)?.map(Frame::into_data) {
                 Some(Ok(chunk)) => {
-                    self.is_last = body.is_end_stream();
+                    self.is_last = self.gather.is_end_stream(&*body);
                     self.chunk = chunk;
-                    if !self.is_last && self.chunk.len() <= SMALL {
-                        self.gather(body.as_mut(), cx);
-                    }
-                    if self.is_last && self.chunk.is_empty() {
-                        self.give(Bytes::new(), true, body.track(), stream)?;
-                    }
                 }
                 Some(Err(frame)) => {
                     let Ok(trailers) = frame.into_trailers() else { continue };
@@ -82,44 +69,6 @@ impl Pipe {
                 }
                 None => return Poll::Ready(self.give(Bytes::new(), true, body.track(), stream)),
             }
-        }
-    }
-
-    fn poll_frame<B>(&mut self, body: Pin<&mut Outgoing<B, Tracked>>, cx: &mut Context<'_>) -> Poll<Polled>
-    where
-        B: Body<Data = Bytes, Error: Into<BoxError>>,
-    {
-        match self.behind.take() {
-            Some(polled) => Poll::Ready(polled),
-            None => body.poll_frame(cx),
-        }
-    }
-
-    /// Puts the small chunks together that are there already.
-    fn gather<B>(&mut self, mut body: Pin<&mut Outgoing<B, Tracked>>, cx: &mut Context<'_>)
-    where
-        B: Body<Data = Bytes, Error: Into<BoxError>>,
-    {
-        let mut gathered = BytesMut::new();
-        while !self.is_last && gathered.len() < TURN {
-            // Where nothing more is there, the body is asked again once this chunk has gone.
-            let Poll::Ready(polled) = body.as_mut().poll_frame(cx) else { break };
-            let small = match &polled {
-                Some(Ok(frame)) => frame.data_ref().filter(|data| data.len() <= SMALL),
-                _ => None,
-            };
-            let Some(data) = small else {
-                self.behind = Some(polled);
-                break;
-            };
-            if gathered.is_empty() {
-                gathered.extend_from_slice(&std::mem::take(&mut self.chunk));
-            }
-            gathered.extend_from_slice(data);
-            self.is_last = body.is_end_stream();
-        }
-        if !gathered.is_empty() {
-            self.chunk = gathered.freeze();
         }
     }
 

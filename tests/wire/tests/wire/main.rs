@@ -27,6 +27,7 @@ mod proxy_protocol;
 mod seed;
 mod size_limits;
 mod slow_clients;
+mod small_frames;
 mod streaming;
 mod tls;
 mod upgrades;
