@@ -57,6 +57,8 @@ mod target;
 #[cfg(feature = "tls")]
 mod tls;
 
+#[cfg(fuzzing)]
+pub use http1::fuzzing;
 pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, Sending};
 pub use resolver::Resolver;
 pub use send_error::SendError;

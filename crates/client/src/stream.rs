@@ -22,7 +22,17 @@ pub(crate) enum Stream {
     Receiving(ReadHalf<Stream>),
     #[cfg(test)]
     Memory(tokio::io::DuplexStream),
+    /// Any other one.
+    #[cfg(any(test, fuzzing))]
+    Other(Box<dyn AnyStream>),
 }
+
+/// What a stream may be in tests.
+#[cfg(any(test, fuzzing))]
+pub(crate) trait AnyStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+#[cfg(any(test, fuzzing))]
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> AnyStream for T {}
 
 impl Stream {
     /// Whether a read may give anything but "not yet". It asks what the runtime knows, by no system call.
@@ -35,6 +45,8 @@ impl Stream {
             Self::Receiving(_) => true,
             #[cfg(test)]
             Self::Memory(_) => true,
+            #[cfg(any(test, fuzzing))]
+            Self::Other(_) => true,
         }
     }
 
@@ -49,6 +61,8 @@ impl Stream {
             Self::Receiving(_) => return true,
             #[cfg(test)]
             Self::Memory(_) => return true,
+            #[cfg(any(test, fuzzing))]
+            Self::Other(_) => return true,
         };
         let looked = SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]);
         looked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -62,6 +76,8 @@ impl Stream {
             Self::Receiving(_) => Err(io::ErrorKind::BrokenPipe.into()),
             #[cfg(test)]
             Self::Memory(stream) => Ok(Pin::new(stream)),
+            #[cfg(any(test, fuzzing))]
+            Self::Other(stream) => Ok(Pin::new(&mut **stream)),
         }
     }
 }
@@ -75,6 +91,8 @@ impl AsyncRead for Stream {
             Self::Receiving(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(any(test, fuzzing))]
+            Self::Other(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
         }
     }
 }

@@ -110,6 +110,8 @@ mod tls;
 mod worker;
 
 pub use handle::ServerHandle;
+#[cfg(fuzzing)]
+pub use http1::fuzzing;
 pub use limits::Limits;
 pub use listener::Listener;
 pub use refused::Refused;

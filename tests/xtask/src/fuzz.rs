@@ -18,15 +18,16 @@ const FOLDER: &str = "tests/fuzz";
 
 /// Each target for 30 seconds.
 pub(crate) fn smoke(context: &Context) -> Result<Outcome> {
-    fuzz(context, 30)
+    fuzz(context, |_| 30)
 }
 
-/// Each target for 10 minutes, as the acceptance table asks.
+/// Each target for 10 minutes, as the acceptance table asks, and whole connections for 30.
 pub(crate) fn long(context: &Context) -> Result<Outcome> {
-    fuzz(context, 600)
+    fuzz(context, |target| if target.ends_with("_connection") { 1800 } else { 600 })
 }
 
-fn fuzz(context: &Context, seconds: u32) -> Result<Outcome> {
+/// Fuzzes each target for so many seconds.
+fn fuzz(context: &Context, seconds: impl Fn(&str) -> u32) -> Result<Outcome> {
     let Some(tool) = context.cargo_tool("cargo-fuzz") else {
         return Ok(Outcome::Skipped("cargo-fuzz is missing: run the step prerequisites".to_owned()));
     };
@@ -48,7 +49,7 @@ fn fuzz(context: &Context, seconds: u32) -> Result<Outcome> {
         configured(&mut command, &options).arg(target).arg(&learned);
         command.arg(context.root.join(FOLDER).join("seeds").join(target));
         command.args(["--", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
-        command.arg(format!("-max_total_time={seconds}"));
+        command.arg(format!("-max_total_time={}", seconds(target)));
         let printed =
             run_into(&mut command, &context.target.join("fuzz-corpus").join(format!("{target}.log")))?;
         let statistics = printed.lines().filter_map(|line| line.strip_prefix("stat::"));

@@ -15,6 +15,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "wire", run: wire },
     Step { name: "limits", run: limits },
     Step { name: "bodies", run: bodies },
+    Step { name: "models", run: models },
     Step { name: "fuzz", run: fuzz::long },
 ];
 
@@ -39,6 +40,18 @@ fn limits(context: &Context) -> Result<Outcome> {
 /// A million responses and as many uploads of random origins and clients.
 fn bodies(context: &Context) -> Result<Outcome> {
     test(context, "soak", &["soak"])
+}
+
+/// A million connections of either engine of HTTP/1, held to their models.
+fn models(context: &Context) -> Result<Outcome> {
+    for package in ["gatewright-server", "gatewright-client"] {
+        let mut command = context.cargo();
+        command.args(["test", "--package", package, "--lib", "--profile", PROFILE, "http1::tests::model"]);
+        // 500 cases by default, which proptest takes to be 256.
+        command.env("PROPTEST_CASES", "512000");
+        run(&mut command)?;
+    }
+    Ok(Outcome::Passed)
 }
 
 /// One test at a time, so that memory and time are its own.

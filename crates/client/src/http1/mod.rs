@@ -12,6 +12,8 @@
 
 mod connection;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod incoming;
 mod overtaken;
 mod upgraded;

@@ -10,6 +10,8 @@ mod body;
 mod buffers;
 mod connection;
 mod driver;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod interim;
 mod room;
 mod tunnel;

@@ -1,3 +1,4 @@
+mod model;
 mod overtaken;
 mod requests;
 mod responses;
