@@ -17,27 +17,19 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use gatewright_core::{
-    Body, BoxError, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord, hop_by_hop, problem::Problem,
-};
+use gatewright_core::{Body, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord};
 use gatewright_http1::{
     Asked, BodyLength, BodyReader, BodyWriter, Framing, RequestHead, RequestReader, Upgrade, Violation,
-    WriteBuffer, WrongLength, write_response_head,
+    WriteBuffer,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::{
-    buffers,
-    interim::Interims,
-    room::{self, ResponseBody, Room},
-    upload::Upload,
-};
+use super::{buffers, interim::Interims, room::Room, upload::Upload};
 use crate::{
     connection::{Accepted, Activity, Shared},
-    drain::Phase,
     refused::RequestLine,
-    service::{Application, Exchange, problem, refuse},
+    service::{Application, Exchange, refuse},
 };
 
 /// With less room than this a read is not worth its while.
@@ -63,7 +55,7 @@ pub(super) enum End {
 }
 
 /// What the connection waits for.
-enum Turn {
+pub(super) enum Turn {
     Head,
     Service,
     /// Frames of the response's body.
@@ -82,7 +74,7 @@ pub(super) struct Connection<S: Application, T> {
     pub(super) accepted: Arc<Accepted>,
     service: S,
     info: Arc<ConnectionInfo>,
-    interims: Arc<Interims>,
+    pub(super) interims: Arc<Interims>,
     pub(super) reader: RequestReader,
     /// Where in its body the request in hand stands.
     pub(super) body: BodyReader,
@@ -92,13 +84,13 @@ pub(super) struct Connection<S: Application, T> {
     /// What is to be written.
     pub(super) out: WriteBuffer,
     has_buffers: bool,
-    room: Room<S>,
-    turn: Turn,
-    requests: u64,
+    pub(super) room: Room<S>,
+    pub(super) turn: Turn,
+    pub(super) requests: u64,
     /// Whether another request may follow.
     pub(super) persistent: bool,
-    asked: Asked,
-    writer: BodyWriter,
+    pub(super) asked: Asked,
+    pub(super) writer: BodyWriter,
     pub(super) upload: Upload,
     pub(super) upgrade: Option<PendingUpgrade>,
     /// A rule that was broken, or a limit, in the body of the request in hand.
@@ -317,7 +309,7 @@ where
     }
 
     /// Goes on with the client while the service is at work. True when the service has something new to look at.
-    fn poll_client(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    pub(super) fn poll_client(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         if !self.is_responding() {
             self.interims.take(self.requests, &mut self.out);
         }
@@ -343,131 +335,6 @@ where
             }
         }
         Ok(())
-    }
-
-    fn begin_response(&mut self, response: Response<ResponseBody<S>>, cx: &mut Context<'_>) {
-        let (head, body) = response.into_parts();
-        self.interims.close();
-        self.interims.take(self.requests, &mut self.out);
-        // The service's future may hold the request's body still, though it is done with it.
-        self.room.clear();
-        self.settle_upload(cx);
-        let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
-        let upgrade = self.upgrade.take();
-        // A service that answers just so knows, and has told its own log.
-        let refusal = self.refusal.take().filter(|violation| violation.status() != head.status);
-        let instead = if let Some(violation) = refusal {
-            let response = refuse(violation, Some(&head.headers));
-            self.accepted.refused(&self.shared, Some(&response), violation.reason(), None);
-            response
-        } else if switching && upgrade.is_none() {
-            tracing::warn!("the service answered 101 to a request that asked for no upgrade");
-            problem(Problem::new(StatusCode::BAD_GATEWAY), Some(&head.headers))
-        } else if head.status.is_informational() && !switching {
-            tracing::warn!(status = %head.status, "the service gave an interim response as its final one");
-            problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR), Some(&head.headers))
-        } else {
-            if switching {
-                self.upgrade = upgrade;
-            } else if self.shared.connections.phase() != Phase::Serving {
-                self.persistent = false;
-            }
-            let size = room::exact_size(&body);
-            self.begin_writing(head.status, &head.headers, size);
-            if switching {
-                self.turn = Turn::Last(End::Upgraded);
-            } else if self.writer.framing() == Framing::Empty {
-                drop(body);
-                self.finish_response();
-            } else {
-                self.room.respond(body);
-                self.turn = Turn::Response;
-            }
-            return;
-        };
-        drop(body);
-        self.persistent = false;
-        let (head, own) = instead.into_parts();
-        let size = Some(own.len() as u64);
-        self.begin_writing(head.status, &head.headers, size);
-        // A response to HEAD has no room for a body.
-        let _ = self.writer.data(&mut self.out, own);
-        self.finish_response();
-    }
-
-    fn begin_writing(&mut self, status: StatusCode, headers: &HeaderMap, size: Option<u64>) {
-        self.writer =
-            write_response_head(status, headers, size, self.asked, &mut self.persistent, &mut self.out);
-    }
-
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let was_full = self.out.is_full();
-            if !was_full && let Poll::Ready(over) = self.poll_frame(cx) {
-                match over {
-                    Ok(true) => self.finish_response(),
-                    Ok(false) => continue,
-                    Err(error) => self.cut_response_short(&error),
-                }
-                return Poll::Ready(Ok(()));
-            }
-            if !self.poll_client(cx)? && was_full == self.out.is_full() {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Encodes one frame. True when the response is over.
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BoxError>> {
-        let trailers = match ready!(self.room.poll_frame(cx)) {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => {
-                    let fits = self.write_data(data);
-                    if fits && !self.writer.is_complete() && !self.room.is_end_stream() {
-                        return Poll::Ready(Ok(false));
-                    }
-                    None
-                }
-                Err(frame) => frame.into_trailers().ok(),
-            },
-            Some(Err(error)) => return Poll::Ready(Err(error)),
-            None => None,
-        };
-        let trailers = trailers.map(|mut trailers| {
-            hop_by_hop::remove_from_trailers(&mut trailers);
-            trailers
-        });
-        // The end of a body may find the queue full, which is no harm: it is a few bytes.
-        match self.writer.end(&mut self.out, trailers.as_ref()) {
-            Ok(()) => Poll::Ready(Ok(true)),
-            Err(error) => Poll::Ready(Err(error.into())),
-        }
-    }
-
-    /// Writes data of the response's body, and leaves out what its head has no room for. False then.
-    fn write_data(&mut self, data: Bytes) -> bool {
-        let Err(WrongLength::TooLong { left, mut data }) = self.writer.data(&mut self.out, data) else {
-            return true;
-        };
-        tracing::warn!("a response's body is longer than its Content-Length");
-        self.persistent = false;
-        data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let _ = self.writer.data(&mut self.out, data);
-        false
-    }
-
-    /// The response's body failed. What there is of the response still leaves, and all that is before it.
-    fn cut_response_short(&mut self, error: &BoxError) {
-        tracing::debug!(%error, "a response's body failed");
-        self.room.clear();
-        let ends_with_connection = self.writer.framing() == Framing::UntilClose;
-        self.turn = Turn::Last(End::CutShort { ends_with_connection });
-    }
-
-    /// The whole response is encoded.
-    fn finish_response(&mut self) {
-        self.room.clear();
-        self.turn = Turn::Rest;
     }
 
     /// Waits until the body of the request is read or known to be left unread.

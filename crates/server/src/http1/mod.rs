@@ -13,6 +13,7 @@ mod driver;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod interim;
+mod response;
 mod room;
 mod tunnel;
 mod upload;

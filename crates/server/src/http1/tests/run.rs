@@ -8,7 +8,6 @@ use std::{
 use gatewright_core::ConnectionInfo;
 
 use super::{
-    Connection, End,
     plan::{Case, Ending},
     service::{self, Elsewhere, Flag, Seen, Stage},
     socket::{self, Peer},
@@ -17,6 +16,7 @@ use crate::{
     Limits,
     connection::{Accepted, Activity, Shared},
     drain::Connections,
+    http1::connection::{Connection, End},
     refused::OnRefused,
 };
 
