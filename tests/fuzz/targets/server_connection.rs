@@ -162,11 +162,13 @@ const OURS: &[OursRow] = &[
 /// Where hyper refuses and we do not: what hyper says, the rule, and what there must be of it in our request.
 type HypersRow = (&'static str, &'static str, fn(&Seen, &[u8]) -> bool);
 
-const HYPERS: &[HypersRow] = &[(
-    "invalid HTTP version parsed",
-    "RFC 9110, 2.5: a later minor version is processed as 1.1",
-    |_, stream| (b'2'..=b'9').any(|minor| contains(stream, &[b"HTTP/1.", &[minor][..]].concat())),
-)];
+const HYPERS: &[HypersRow] = &[
+    ("invalid HTTP version parsed", "RFC 9110, 2.5: a later minor version is processed as 1.1", |_, stream| {
+        (b'2'..=b'9').any(|minor| contains(stream, &[b"HTTP/1.", &[minor][..]].concat()))
+    }),
+    ("chunk trailers bytes over limit", "the last byte of 16 KiB", |_, stream| stream.len() > 16 << 10),
+    ("chunk extensions over limit", "the last byte of 16 KiB", |_, stream| stream.len() > 16 << 10),
+];
 
 /// Compares what both saw and sent, up to the first thing that one of them refuses.
 fn judge(stream: &[u8], ours: &Served, theirs: &ServedByHyper) {

@@ -199,7 +199,10 @@ impl World<'_> {
     /// Lets things happen until the exchange has been woken, or is polled for nothing. An exchange that nobody wakes is
     /// not polled: it would hide that it has asked nobody to.
     async fn go_on(&mut self) -> bool {
-        for _ in 0..PATIENCE {
+        let (mut calm, mut received) = (0, self.peer.has_received());
+        while calm < PATIENCE {
+            calm = if self.peer.has_received() > received { 0 } else { calm + 1 };
+            received = self.peer.has_received();
             // Other tasks run.
             tokio::task::yield_now().await;
             let choice = self.choose();
