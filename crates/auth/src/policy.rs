@@ -117,7 +117,7 @@ fn remember(principal: Option<Principal>, barred: &Arc<[HeaderName]>, tells: boo
     let Some(record) = RequestRecord::of(extensions) else { return };
     let forgotten = record.with(|summary| {
         summary.principal = principal;
-        bar(&mut summary.not_in_trailers, barred);
+        summary.bar_from_trailers(barred);
         let forgotten = summary.claims_removed || summary.identity_removed;
         summary.identity_removed |= tells;
         forgotten
@@ -125,16 +125,6 @@ fn remember(principal: Option<Principal>, barred: &Arc<[HeaderName]>, tells: boo
     if tells && !forgotten {
         hop_by_hop::remove_nominated(headers);
         claims::remove(headers, true);
-    }
-}
-
-/// Adds these names to those that a layer around this one keeps out of trailers, which nearly always are none.
-fn bar(before: &mut Option<Arc<[HeaderName]>>, names: &Arc<[HeaderName]>) {
-    if !names.is_empty() {
-        *before = Some(match before.take() {
-            None => Arc::clone(names),
-            Some(before) => before.iter().chain(&**names).cloned().collect(),
-        });
     }
 }
 

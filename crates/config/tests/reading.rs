@@ -49,7 +49,7 @@ workers: 2
 trusted_proxies: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7]
 access_log: off
 timeouts: {head: 10s, idle: 60s, body: 30s, write: 30s, stream: 5m, drain: 30s}
-client_limits: {max_head: 32KiB, max_target: 4KiB, max_headers: 50, max_connections: 1000, max_streams: 50, allow_underscore: yes}
+client_limits: {max_head: 32KiB, max_target: 4KiB, max_headers: 50, max_connections: 1000, max_streams: 50, header_names: pass}
 listeners:
 - 127.0.0.1:8080
 - address: "[::1]:8081"

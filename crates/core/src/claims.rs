@@ -5,9 +5,10 @@
 //!
 //! 1. Identity fields (`X-Forwarded-User`, `X-Forwarded-Client-Cert`, `X-User-Id`, …) are removed whoever sends them.
 //! 2. Forwarding fields (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`, …) are removed unless a trusted proxy sends them.
-//! 3. `_` and `.` count as `-`, because CGI and its heirs read `X_User_Id` as `X-User-Id`.
+//! 3. `_`, `.` and every other character of a name count as `-`, because CGI and its heirs read `X_User_Id` as
+//!    `X-User-Id`.
 //! 4. Trailers may claim nothing, whoever sends them, nor [override the method](method_override), and hold no name of other
-//!    characters than letters, digits and hyphens, since heads with such names are refused.
+//!    characters than letters, digits and hyphens.
 
 use http::HeaderMap;
 
@@ -40,10 +41,14 @@ pub fn remove_forwarding(headers: &mut HeaderMap) {
 /// Removes every claim from a request's trailer section, what overrides its method, and names that could be read as
 /// another.
 pub fn remove_from_trailers(trailers: &mut HeaderMap) {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     remove_where(trailers, |name| {
-        claim(name).is_some() || method_override::is_one(name) || !name.bytes().all(plain)
+        claim(name).is_some() || method_override::is_one(name) || name.bytes().any(is_read_as_hyphen)
     });
+}
+
+/// Whether some servers take this character of a name for a hyphen.
+pub(crate) fn is_read_as_hyphen(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && byte != b'-'
 }
 
 fn remove_where(headers: &mut HeaderMap, forbidden: impl Fn(&str) -> bool) {
@@ -56,8 +61,8 @@ fn remove_where(headers: &mut HeaderMap, forbidden: impl Fn(&str) -> bool) {
 
 /// The name is in lower case, as `http` keeps it.
 fn claim(name: &str) -> Option<Claim> {
-    if name.bytes().any(|byte| matches!(byte, b'_' | b'.')) {
-        return plain_claim(&name.replace(['_', '.'], "-"));
+    if name.bytes().any(is_read_as_hyphen) {
+        return plain_claim(&name.replace(|char: char| !char.is_ascii_alphanumeric(), "-"));
     }
     plain_claim(name)
 }

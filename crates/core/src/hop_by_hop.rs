@@ -76,6 +76,16 @@ pub fn is_one(name: &str) -> bool {
     )
 }
 
+/// Whether a field of this name, in lower case, frames the message or runs its connection: another value than the true one
+/// is how requests are smuggled, so none of these is for a configuration to change.
+pub fn frames(name: &str) -> bool {
+    match name {
+        "content-length" | "trailer" => true,
+        "proxy-authenticate" | "proxy-authorization" => false,
+        name => is_one(name),
+    }
+}
+
 /// Removes from a trailer section what belongs to one connection, and all that [may not trail](may_trail): there it would
 /// come too late for us, and HTTP/2 peers refuse it (RFC 9110, section 6.5.1).
 pub fn remove_from_trailers(trailers: &mut HeaderMap) {

@@ -5,12 +5,14 @@
 
 use http::HeaderMap;
 
+use crate::claims::is_read_as_hyphen;
+
 const NAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
-/// Whether a field of this name, in lower case, overrides the method. `_` and `.` count as `-`, because CGI and its
-/// heirs read `X_HTTP_Method_Override` as `X-HTTP-Method-Override`.
+/// Whether a field of this name, in lower case, overrides the method. `_`, `.` and the like count as `-`, because CGI and
+/// its heirs read `X_HTTP_Method_Override` as `X-HTTP-Method-Override`.
 pub fn is_one(name: &str) -> bool {
-    let fold = |byte: u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte };
+    let fold = |byte: u8| if is_read_as_hyphen(byte) { b'-' } else { byte };
     // Most names are too long or too short, and are not looked at.
     name.starts_with('x')
         && matches!(name.len(), 13 | 17 | 22)

@@ -42,7 +42,8 @@ pub struct Summary {
     /// Whether what the client says of who calls has been removed, so that fields which say it now are a layer's own.
     pub identity_removed: bool,
     /// Fields that no trailer may have, beside those of [`claims`](crate::claims) and those that
-    /// [never trail](crate::trailers::may_trail): in which a layer alone says who calls, and in which callers send credentials.
+    /// [never trail](crate::trailers::may_trail): in which a layer alone says who calls, in which callers send credentials,
+    /// and which a rewrite takes out of the head.
     pub not_in_trailers: Option<Arc<[HeaderName]>>,
     /// The value of `x-request-id`.
     pub request_id: Option<HeaderValue>,
@@ -64,6 +65,19 @@ pub struct Summary {
     pub would_reject: Option<Rejection>,
     /// The failure, when the request could not be carried out.
     pub error: Option<ErrorKind>,
+}
+
+impl Summary {
+    /// Adds names to those [that no trailer may have](Self::not_in_trailers).
+    pub fn bar_from_trailers(&mut self, names: &Arc<[HeaderName]>) {
+        if names.is_empty() {
+            return;
+        }
+        self.not_in_trailers = Some(match self.not_in_trailers.take() {
+            None => Arc::clone(names),
+            Some(before) => before.iter().chain(&**names).cloned().collect(),
+        });
+    }
 }
 
 impl RequestRecord {

@@ -7,15 +7,17 @@
 
 use http::HeaderName;
 
+use crate::hop_by_hop;
+
 /// Whether a field may stand in a trailer section. Fields of applications may, as `grpc-status` and digests do.
 pub fn may_trail(name: &HeaderName) -> bool {
-    !(crate::hop_by_hop::is_one(name.as_str())
+    let name = name.as_str();
+    !(hop_by_hop::is_one(name)
+        || hop_by_hop::frames(name)
         || matches!(
-            name.as_str(),
-            // Framing.
-            "content-length" | "trailer"
+            name,
             // Routing.
-            | "forwarded" | "host" | "max-forwards" | "via"
+            "forwarded" | "host" | "max-forwards" | "via"
             // Request modifiers: controls and conditions.
             | "cache-control" | "expect" | "if-match" | "if-modified-since" | "if-none-match" | "if-range"
             | "if-unmodified-since" | "pragma" | "range"
@@ -33,7 +35,6 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::hop_by_hop;
 
     /// By the parts of the list: RFC 9110, section 6.5.1, and the longer one of RFC 7230, section 4.1.2.
     const NEVER: [&str; 40] = [

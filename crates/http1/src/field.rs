@@ -5,7 +5,13 @@ use std::ops::Range;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{names, rules::Names, scan::name_length, token::is_token, violation::Violation};
+use crate::{
+    names,
+    rules::{Names, Rules},
+    scan::name_length,
+    token::is_token,
+    violation::Violation,
+};
 
 /// The fields that say where a message goes and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +51,21 @@ impl Field<'_> {
     }
 }
 
-/// Judges a line, from which control characters other than tabs are known to be absent, and takes it apart.
+/// Judges a line, from which control characters other than tabs are known to be absent, and takes it apart. `None` is a
+/// field that is left out for its name.
 // It is small, and its result large.
 #[inline(always)]
-pub(crate) fn parse(line: &[u8], names: Names) -> Result<Field<'_>, Violation> {
+pub(crate) fn parse<'a>(line: &'a [u8], rules: &Rules) -> Result<Option<Field<'a>>, Violation> {
     let length = name_length(line);
     let (name_length, known) = match line.get(length) {
         Some(b':') if length > 0 => (length, known(&line[..length])),
-        _ => (unusual_name(line, names)?, None),
+        _ => match unusual_name(line, rules)? {
+            Some(length) => (length, None),
+            None => return Ok(None),
+        },
     };
     let (value, value_at) = value(line, name_length + 1);
-    Ok(Field { known, name_length, value, value_at })
+    Ok(Some(Field { known, name_length, value, value_at }))
 }
 
 fn value(line: &[u8], after_colon: usize) -> (&[u8], usize) {
@@ -70,38 +80,35 @@ fn value(line: &[u8], after_colon: usize) -> (&[u8], usize) {
     (value, value_at)
 }
 
-/// Judges a line whose name is not of letters, digits and hyphens alone, and gives the length of the name.
+/// Judges a line whose name is not of letters, digits and hyphens alone, and gives the length of the name; `None` when the
+/// field is left out.
 #[cold]
-fn unusual_name(line: &[u8], names: Names) -> Result<usize, Violation> {
+fn unusual_name(line: &[u8], rules: &Rules) -> Result<Option<usize>, Violation> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Violation::OBS_FOLD);
     }
-    let of_name = |byte: &u8| match names {
-        Names::Token => is_token(*byte),
-        Names::Underscore => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
-        Names::Plain => byte.is_ascii_alphanumeric() || *byte == b'-',
-    };
-    let colon = line.iter().position(|byte| !of_name(byte)).ok_or(Violation::FIELD_LINE)?;
+    let colon = line.iter().position(|byte| !is_token(*byte)).ok_or(Violation::FIELD_LINE)?;
     let name = &line[..colon];
-    // A server behind us may read `Content_Length` as `Content-Length`.
-    let misleads = names != Names::Token && is_alias_of_known(name);
-    if line[colon] != b':' || name.is_empty() || misleads {
+    if line[colon] != b':' || name.is_empty() {
         return Err(Violation::FIELD_NAME);
     }
-    Ok(colon)
+    Ok(keeps_name(name, rules)?.then_some(colon))
 }
 
-/// Whether a field of this name may be received, for who reads heads of another protocol. The name is a token.
-pub fn is_allowed_name(name: &[u8], names: Names) -> bool {
-    let plain = name_length(name) == name.len();
-    match names {
-        Names::Token => true,
-        Names::Plain => plain,
-        Names::Underscore => {
-            plain
-                || name.split(|byte| *byte == b'_').all(|part| name_length(part) == part.len())
-                    && !is_alias_of_known(name)
-        }
+/// Whether a field of this name, which is a token, is kept. Else it is left out.
+///
+/// # Errors
+///
+/// The rules have the message refused.
+pub fn keeps_name(name: &[u8], rules: &Rules) -> Result<bool, Violation> {
+    if name_length(name) == name.len() {
+        return Ok(true);
+    }
+    match rules.names {
+        Names::Drop => Ok(false),
+        Names::Refuse => Err(Violation::FIELD_NAME_REFUSED),
+        Names::Pass if !rules.lenient && is_alias_of_known(name) => Err(Violation::FIELD_NAME_ALIAS),
+        Names::Pass => Ok(true),
     }
 }
 
@@ -146,7 +153,8 @@ pub(crate) fn known(name: &[u8]) -> Option<Known> {
 }
 
 fn is_alias_of_known(name: &[u8]) -> bool {
-    let with_hyphens: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+    let hyphen_for = |byte: &u8| if byte.is_ascii_alphanumeric() { *byte } else { b'-' };
+    let with_hyphens: Vec<u8> = name.iter().map(hyphen_for).collect();
     known(&with_hyphens).is_some()
 }
 
@@ -156,34 +164,75 @@ mod tests {
 
     #[test]
     fn a_value_loses_the_white_space_around_it() {
-        let field = parse(b"Host: \t a \t", Names::Plain).expect("valid");
+        let parse = |line| parse(line, &rules(Names::Drop)).expect("valid").expect("kept");
+        let field = parse(b"Host: \t a \t");
         assert_eq!((field.known, field.value, field.value_at), (Some(Known::Host), &b"a"[..], 8));
         assert_eq!(field.span(10), FieldSpan { name: 10..14, value: 18..19 });
-        assert_eq!(parse(b"Expect: \t ", Names::Plain).expect("valid").value, b"");
-        let field = parse(b"x:", Names::Plain).expect("valid");
+        assert_eq!(parse(b"Expect: \t ").value, b"");
+        let field = parse(b"x:");
         assert_eq!((field.known, field.value, field.name_length), (None, &b""[..], 1));
     }
 
     #[test]
-    fn a_name_is_letters_digits_and_hyphens() {
-        let refused = |line: &[u8], names| parse(line, names).expect_err("refused");
-        assert_eq!(refused(b" a: b", Names::Plain), Violation::OBS_FOLD);
-        assert_eq!(refused(b"a b", Names::Plain), Violation::FIELD_NAME);
-        assert_eq!(refused(b"ab", Names::Plain), Violation::FIELD_LINE);
-        assert_eq!(refused(b":b", Names::Plain), Violation::FIELD_NAME);
-        assert_eq!(refused(b"a : b", Names::Plain), Violation::FIELD_NAME);
-        assert_eq!(refused(b"a_b: c", Names::Plain), Violation::FIELD_NAME);
-        assert_eq!(refused(b"a.b: c", Names::Underscore), Violation::FIELD_NAME);
-        assert_eq!(refused(b"a\xe9: c", Names::Underscore), Violation::FIELD_NAME);
-        assert!(parse(b"a_b: c", Names::Underscore).is_ok());
-        assert!(parse(b"a.b_c!: d", Names::Token).is_ok());
-        assert_eq!(refused(b"a b: c", Names::Token), Violation::FIELD_NAME);
+    fn a_name_is_a_token_whatever_becomes_of_unusual_ones() {
+        for names in [Names::Drop, Names::Refuse, Names::Pass] {
+            let refused = |line: &[u8]| parse(line, &rules(names)).expect_err("refused");
+            assert_eq!(refused(b" a: b"), Violation::OBS_FOLD);
+            assert_eq!(refused(b"\ta: b"), Violation::OBS_FOLD);
+            assert_eq!(refused(b"a b"), Violation::FIELD_NAME);
+            assert_eq!(refused(b"a b: c"), Violation::FIELD_NAME);
+            assert_eq!(refused(b"ab"), Violation::FIELD_LINE);
+            assert_eq!(refused(b"a_b"), Violation::FIELD_LINE);
+            assert_eq!(refused(b":b"), Violation::FIELD_NAME);
+            assert_eq!(refused(b"a : b"), Violation::FIELD_NAME);
+            assert_eq!(refused(b"a\xe9: c"), Violation::FIELD_NAME);
+            assert_eq!(refused(b"a(b): c"), Violation::FIELD_NAME);
+        }
+    }
+
+    /// nginx drops all of these but the first.
+    #[test]
+    fn an_unusual_name_is_left_out_or_refused_or_kept() {
+        for (line, length) in [
+            ("X-A: 1", 3),
+            ("a_b: 1", 3),
+            ("X-A.B: 1", 5),
+            ("a.b_c!: 1", 6),
+            ("$x: 1", 2),
+            ("a~|`^*+%&'#: 1", 11),
+        ] {
+            let read = |names| {
+                let field = parse(line.as_bytes(), &rules(names))?;
+                Ok(field.map(|field| (field.name_length, field.value.to_vec())))
+            };
+            let kept = Ok(Some((length, b"1".to_vec())));
+            let plain = length == 3 && line.starts_with('X');
+            assert_eq!(read(Names::Pass), kept, "{line}");
+            assert_eq!(read(Names::Drop), if plain { kept.clone() } else { Ok(None) }, "{line}");
+            assert_eq!(
+                read(Names::Refuse),
+                if plain { kept } else { Err(Violation::FIELD_NAME_REFUSED) },
+                "{line}"
+            );
+        }
     }
 
     #[test]
-    fn an_underscore_makes_no_alias_of_a_framing_field() {
-        for line in ["Content_Length: 1", "transfer_encoding: chunked"] {
-            assert_eq!(parse(line.as_bytes(), Names::Underscore).expect_err("refused"), Violation::FIELD_NAME);
+    fn no_alias_of_a_framing_field_comes_from_a_client() {
+        for line in [
+            "Content_Length: 1",
+            "transfer_encoding: chunked",
+            "Transfer.Encoding: chunked",
+            "content!length: 1",
+        ] {
+            let read = |rules: &Rules| parse(line.as_bytes(), rules).map(|field| field.is_some());
+            assert_eq!(read(&rules(Names::Pass)), Err(Violation::FIELD_NAME_ALIAS), "{line}");
+            assert_eq!(read(&rules(Names::Drop)), Ok(false), "{line}");
+            assert_eq!(read(&Rules::for_responses()), Ok(true), "{line}");
         }
+    }
+
+    fn rules(names: Names) -> Rules {
+        Rules { names, ..Rules::default() }
     }
 }

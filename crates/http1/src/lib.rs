@@ -77,7 +77,7 @@ mod tests;
 
 pub use body_reader::{BodyLength, BodyReader, Piece};
 pub use body_writer::{BodyWriter, Framing, WrongLength};
-pub use field::is_allowed_name;
+pub use field::keeps_name;
 pub use length::content_length;
 pub use request::{
     Refusal, RequestHead, RequestReader, Upgrade, host, is_valid_target, write_head as write_request_head,

@@ -14,23 +14,26 @@ pub struct Rules {
     pub max_trailers: usize,
     /// Bytes of the chunk extensions of a whole body at most.
     pub max_extensions: u32,
-    /// Which field names may be received.
+    /// What becomes of fields whose names are of other characters than letters, digits and hyphens.
     pub names: Names,
     /// What endpoints may do and clients may not: pad a chunk's size line with white space, as some old servers do, write
-    /// chunk extensions of any form, and send fields in trailers that frame or route, which are dropped.
+    /// chunk extensions of any form, send fields in trailers that frame or route, which are dropped, and fields whose names
+    /// read like those save for an `_`.
     pub lenient: bool,
 }
 
-/// Which field names may be received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What becomes of fields whose names are tokens (RFC 9110, section 5.6.2) of other characters than letters, digits and
+/// hyphens. Many servers read `_` and `.` in a name as `-`, so that two fields become one behind the checks of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Names {
-    /// Letters, digits and `-`.
-    Plain,
-    /// The same, and `_`, save in an alias of a field that frames or routes.
-    Underscore,
-    /// Any token (RFC 9110, section 5.6.2).
-    Token,
+    /// They are left out, as if they had not come.
+    Drop,
+    /// The message is refused.
+    Refuse,
+    /// They are received, save those that read like a field that frames or routes (`Content_Length`): the message is
+    /// refused.
+    Pass,
 }
 
 impl Default for Rules {
@@ -41,7 +44,7 @@ impl Default for Rules {
             max_fields: 100,
             max_trailers: 16 << 10,
             max_extensions: 16 << 10,
-            names: Names::Plain,
+            names: Names::Drop,
             lenient: false,
         }
     }
@@ -50,6 +53,6 @@ impl Default for Rules {
 impl Rules {
     /// The defaults for responses: names are any token, and chunks may be padded.
     pub fn for_responses() -> Self {
-        Self { max_fields: 256, names: Names::Token, lenient: true, ..Self::default() }
+        Self { max_fields: 256, names: Names::Pass, lenient: true, ..Self::default() }
     }
 }

@@ -75,6 +75,8 @@ impl Section {
 pub(crate) struct Trailers {
     section: Section,
     fields: Vec<FieldSpan>,
+    /// Fields that were left out.
+    dropped: u16,
 }
 
 impl Trailers {
@@ -92,10 +94,13 @@ impl Trailers {
                     return Ok(Some((self.section.line_at(), std::mem::take(&mut self.fields))));
                 }
                 Next::Line(line) => {
-                    if self.fields.len() >= usize::from(rules.max_fields) {
+                    if self.fields.len() + usize::from(self.dropped) >= usize::from(rules.max_fields) {
                         return Err(Violation::TRAILERS_TOO_LARGE);
                     }
-                    let field = field::parse(&bytes[line.clone()], rules.names)?;
+                    let Some(field) = field::parse(&bytes[line.clone()], rules)? else {
+                        self.dropped = self.dropped.saturating_add(1);
+                        continue;
+                    };
                     match field.known {
                         None | Some(Known::Te) => self.fields.push(field.span(line.start)),
                         // The message has been forwarded by now (RFC 9110, section 6.5.1).

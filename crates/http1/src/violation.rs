@@ -65,6 +65,9 @@ violations! {
     OBS_FOLD = 400, "obs_fold", "A header field is folded over lines.";
     FIELD_LINE = 400, "bad_field_line", "A header line holds no colon.";
     FIELD_NAME = 400, "bad_field_name", "A header name is malformed.";
+    FIELD_NAME_REFUSED = 400, "unusual_field_name",
+        "A header name holds other characters than letters, digits and hyphens (header_names: refuse).";
+    FIELD_NAME_ALIAS = 400, "field_name_alias", "A header name reads like one that frames the message.";
     FIELD_VALUE = 400, "bad_field_value", "A header value is malformed, or begins or ends with white space.";
     HOST_MISSING = 400, "host_missing", "The Host header is missing.";
     HOST_DUPLICATE = 400, "host_duplicate", "There is more than one Host header.";
@@ -78,7 +81,6 @@ violations! {
     CODING_DUPLICATE = 400, "transfer_encoding_duplicate", "There is more than one Transfer-Encoding header.";
     CODING_IN_1_0 = 400, "transfer_encoding_in_http_1_0", "HTTP/1.0 knows no Transfer-Encoding.";
     EXPECTATION = 417, "expectation", "Only 100-continue may be expected.";
-    UPGRADE = 400, "bad_upgrade", "An upgrade needs GET and no body.";
     TOO_MANY_FIELDS = 431, "too_many_headers", "There are too many headers.";
     HEAD_TOO_LARGE = 431, "head_too_large", "The headers are too large.";
     TARGET_TOO_LONG = 414, "target_too_long", "The request target is too long.";

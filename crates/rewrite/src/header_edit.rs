@@ -1,3 +1,4 @@
+use gatewright_core::hop_by_hop;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::RewriteError;
@@ -17,20 +18,6 @@ pub(crate) enum Side {
     Response,
 }
 
-/// What frames a message or belongs to one connection (RFC 9110, section 7.6.1): another value than the true one is
-/// how requests are smuggled.
-const FRAMING: &[&str] = &[
-    "connection",
-    "content-length",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 impl HeaderEdit {
     pub(crate) fn set(side: Side, name: &str, value: &str) -> Result<Self, RewriteError> {
         Ok(Self::Set(parse_name(side, name)?, parse_value(value)?))
@@ -42,6 +29,14 @@ impl HeaderEdit {
 
     pub(crate) fn remove(side: Side, name: &str) -> Result<Self, RewriteError> {
         Ok(Self::Remove(parse_name(side, name)?))
+    }
+
+    /// The field that a client's value does not get past, if any.
+    pub(crate) fn replaces(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Set(name, _) | Self::Remove(name) => Some(name),
+            Self::Add(..) => None,
+        }
     }
 
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
@@ -61,7 +56,7 @@ impl HeaderEdit {
 
 fn parse_name(side: Side, text: &str) -> Result<HeaderName, RewriteError> {
     let name: HeaderName = text.parse().map_err(|_| RewriteError::new(text, "this is no header name"))?;
-    if FRAMING.contains(&name.as_str()) {
+    if hop_by_hop::frames(name.as_str()) {
         return Err(RewriteError::new(
             text,
             "this header frames the message and is not for a rewrite to change",

@@ -75,7 +75,7 @@ impl RewriteLayer {
         Ok(self)
     }
 
-    /// Sets a header of the request, whatever values it had.
+    /// Sets a header of the request, whatever values it had. A trailer of this name goes.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl RewriteLayer {
         Ok(self.request_header(HeaderEdit::add(Side::Request, name, value)?))
     }
 
-    /// Removes a header of the request.
+    /// Removes a header of the request, and a trailer of this name.
     ///
     /// # Errors
     ///
@@ -104,6 +104,10 @@ impl RewriteLayer {
     }
 
     fn request_header(mut self, edit: HeaderEdit) -> Self {
+        if let Some(name) = edit.replaces() {
+            let before = self.0.not_in_trailers.iter();
+            self.0.not_in_trailers = before.chain([name]).cloned().collect();
+        }
         self.0.request_headers.push(edit);
         self
     }

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use gatewright_core::{
-    Decision, Immediate, Policy, Rejection,
+    Decision, Immediate, Policy, Rejection, RequestRecord,
     path::{self, EncodedSlash, PathError, canonical},
 };
-use http::{StatusCode, request, response};
+use http::{HeaderName, StatusCode, request, response};
 
 use crate::{Redirect, header_edit::HeaderEdit, host::Host, path_rule::PathRule, redirect::Unfit};
 
@@ -12,6 +14,8 @@ pub struct Rewrite {
     pub(crate) paths: Vec<PathRule>,
     pub(crate) host: Option<Host>,
     pub(crate) request_headers: Vec<HeaderEdit>,
+    /// Fields of the request whose values are none of the client's, so that none comes in a trailer either.
+    pub(crate) not_in_trailers: Arc<[HeaderName]>,
     pub(crate) response_headers: Vec<HeaderEdit>,
     pub(crate) redirect: Option<Redirect>,
 }
@@ -41,6 +45,10 @@ impl Policy for Rewrite {
         }
         for edit in &self.request_headers {
             edit.apply(&mut head.headers);
+        }
+        if !self.not_in_trailers.is_empty() {
+            RequestRecord::of_or_insert(&mut head.extensions)
+                .with(|summary| summary.bar_from_trailers(&self.not_in_trailers));
         }
         Decision::Allow(())
     }

@@ -1,10 +1,10 @@
 //! What the layer does beside paths and hosts, and what it cannot be made of.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use gatewright_core::{Body, Rejection, RequestRecord};
 use gatewright_rewrite::{Redirect, RewriteError, RewriteLayer};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 /// Sends a request with these headers through the layer; gives the headers that the service saw, and the response's.
@@ -28,6 +28,32 @@ async fn headers(layer: RewriteLayer, sent: &[(&'static str, &'static str)]) -> 
 
 fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     headers.get_all(name).iter().map(|value| value.to_str().expect("text")).collect()
+}
+
+/// The proxy keeps these out of the trailers.
+#[tokio::test]
+async fn a_field_that_is_set_or_removed_is_kept_out_of_trailers_too() -> Result<(), RewriteError> {
+    let barred = service_fn(|request: Request<Body>| async move {
+        let mut response = Response::new(Body::empty());
+        let record = RequestRecord::of(request.extensions());
+        if let Some(names) = record.and_then(|record| record.with(|summary| summary.not_in_trailers.clone())) {
+            response.extensions_mut().insert(names);
+        }
+        Ok::<_, Infallible>(response)
+    });
+    let layer = RewriteLayer::new()
+        .set_request_header("x-plan", "free")?
+        .add_request_header("x-tag", "new")?
+        .remove_request_header("x-debug")?
+        .remove_response_header("server")?;
+    for (layer, expected) in [(layer, Some(vec!["x-plan", "x-debug"])), (RewriteLayer::new(), None)] {
+        let request = Request::get("/a").body(Body::empty()).expect("a request");
+        let answered = layer.layer(barred).oneshot(request).await.unwrap_or_else(|never| match never {});
+        let names = answered.extensions().get::<Arc<[HeaderName]>>();
+        let names = names.map(|names| names.iter().map(|name| name.as_str()).collect::<Vec<_>>());
+        assert_eq!(names, expected);
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Ending well: who is connected, and the way to tell them that it is over.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -24,6 +24,7 @@ pub(crate) struct Connections {
     open: AtomicUsize,
     upgraded: AtomicUsize,
     cut: AtomicUsize,
+    dropped_fields: AtomicU64,
     all_closed: Notify,
 }
 
@@ -36,6 +37,7 @@ impl Connections {
             open: AtomicUsize::new(0),
             upgraded: AtomicUsize::new(0),
             cut: AtomicUsize::new(0),
+            dropped_fields: AtomicU64::new(0),
             all_closed: Notify::new(),
         }
     }
@@ -87,6 +89,18 @@ impl Connections {
 
     pub(crate) fn cut(&self) -> usize {
         self.cut.load(Ordering::Acquire)
+    }
+
+    /// Fields of a request were left out for their names.
+    pub(crate) fn count_dropped_fields(&self, count: u16) {
+        if count > 0 {
+            self.dropped_fields.fetch_add(u64::from(count), Ordering::Relaxed);
+            tracing::debug!(count, "fields with unusual names are left out");
+        }
+    }
+
+    pub(crate) fn dropped_fields(&self) -> u64 {
+        self.dropped_fields.load(Ordering::Relaxed)
     }
 
     /// Waits until no connection is open.

@@ -63,6 +63,11 @@ impl ServerHandle {
         self.0.entries.iter().map(|entry| (&**entry.name(), entry.open()))
     }
 
+    /// The fields that were left out of requests for [their names](crate::Names::Drop).
+    pub fn dropped_fields(&self) -> u64 {
+        self.0.workers.iter().map(|worker| worker.dropped_fields()).sum()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }

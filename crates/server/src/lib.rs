@@ -109,6 +109,7 @@ mod socket;
 mod tls;
 mod worker;
 
+pub use gatewright_http1::Names;
 pub use handle::ServerHandle;
 #[cfg(fuzzing)]
 pub use http1::fuzzing;

@@ -24,7 +24,7 @@ pub struct Limits {
     pub(crate) max_head: usize,
     pub(crate) max_target: usize,
     pub(crate) max_headers: u16,
-    pub(crate) allow_underscore: bool,
+    pub(crate) header_names: Names,
     pub(crate) remember_heads: bool,
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_streams: u32,
@@ -42,7 +42,7 @@ impl Default for Limits {
             max_head: 64 * 1024,
             max_target: 8 * 1024,
             max_headers: 100,
-            allow_underscore: false,
+            header_names: Names::Drop,
             remember_heads: true,
             max_connections: None,
             max_streams: 100,
@@ -87,8 +87,9 @@ impl Limits {
         max_target: usize;
         /// Number of header lines; more are answered with 431. 100 by default.
         max_headers: u16;
-        /// Allows `_` in header names, which is refused by default: many servers take `_` and `-` for the same.
-        allow_underscore: bool;
+        /// What becomes of headers whose names hold other characters than letters, digits and hyphens: many servers take
+        /// `_`, `.` and `-` for the same. They are left out by default, and [counted](crate::ServerHandle::dropped_fields).
+        header_names: Names;
         /// Whether a head of HTTP/1 is compared with the one before it on its connection, and read anew only where
         /// another one is framed or routed. On by default; it changes what a request costs and nothing else.
         remember_heads: bool;
@@ -109,7 +110,7 @@ impl Limits {
         // `http::Uri` holds no more.
         rules.max_target = self.max_target.min(usize::from(u16::MAX - 1));
         rules.max_fields = self.max_headers;
-        rules.names = if self.allow_underscore { Names::Underscore } else { Names::Plain };
+        rules.names = self.header_names;
         rules
     }
 

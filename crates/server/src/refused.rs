@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use gatewright_core::problem::REQUEST_ID;
+use gatewright_http1::Refusal;
 use http::{HeaderValue, Request, Response, StatusCode};
 
 /// A request or connection that no service was asked about, since it broke a rule or a limit.
@@ -32,6 +33,11 @@ impl RequestLine {
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let target = request.uri().path_and_query().map_or("", |target| target.as_str());
         Self::new(request.method().as_str().as_bytes(), target.as_bytes())
+    }
+
+    /// As much as was read of it.
+    pub(crate) fn of_refusal(refusal: &Refusal) -> Option<Self> {
+        refusal.request_line().map(|(method, target)| Self::new(method, target))
     }
 
     pub(crate) fn is_head(&self) -> bool {

@@ -110,8 +110,8 @@ pub(super) fn limits(settings: &Settings) -> Limits {
     if let Some(count) = sizes.max_streams {
         limits = limits.max_streams(count);
     }
-    if let Some(allow) = sizes.allow_underscore {
-        limits = limits.allow_underscore(allow);
+    if let Some(names) = sizes.header_names {
+        limits = limits.header_names(names);
     }
     limits
 }

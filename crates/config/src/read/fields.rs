@@ -194,6 +194,12 @@ fn key_without_space(node: &Node, section: &'static Section) -> Option<&'static 
     section.names().find(|name| *name == key)
 }
 
+/// Keys that there were, and how it is said now.
+const RENAMED: &[(&str, &str)] = &[(
+    "allow_underscore",
+    "write `header_names: pass` for `on` and `header_names: refuse` for `off`; without either, unusual names are dropped",
+)];
+
 /// Reports a key that cannot be read, and gives the one that was probably meant.
 fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) -> Option<&'static str> {
     let key = entry.key.as_str();
@@ -205,6 +211,11 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
         reader
             .error(entry.key_span, format!("`{key}` is not supported by this version of gatewright"))
             .help("remove it: what is not supported is refused, never ignored");
+        return None;
+    }
+    if let Some((_, now)) = RENAMED.iter().find(|(name, _)| *name == key) {
+        let message = format!("`{key}` is a key of earlier versions of gatewright");
+        reader.error(entry.key_span, message).help(*now);
         return None;
     }
     let problem = reader.error(entry.key_span, format!("unknown key `{shown}` in {}", section.title));

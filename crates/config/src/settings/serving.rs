@@ -1,5 +1,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use gatewright_server::Names;
+
 use super::optional;
 use crate::{
     diagnostics::Spanned,
@@ -41,7 +43,7 @@ pub(crate) struct ClientLimits {
     pub(crate) max_headers: Option<u16>,
     pub(crate) max_connections: Option<NonZeroUsize>,
     pub(crate) max_streams: Option<u32>,
-    pub(crate) allow_underscore: Option<bool>,
+    pub(crate) header_names: Option<Names>,
 }
 
 pub(super) static ACCESS_LOG: Section = Section {
@@ -140,17 +142,24 @@ pub(super) static CLIENT_LIMITS: Section = Section {
         )
         .absent("100"),
         Key::new(
-            "allow_underscore",
-            Shape::Flag,
-            "Whether `_` is taken in the names of headers, which many servers take for `-`.",
-            "on",
+            "header_names",
+            Shape::Word(&["drop", "refuse", "pass"]),
+            "What becomes of headers whose names hold other characters than letters, digits and hyphens, such as `_` and `.`, which \
+             many servers take for `-`: they are left out and counted, the request is answered with 400 and the name, or they \
+             pass. One that reads like a header which frames the request (`Content_Length`) never passes.",
+            "pass",
         )
-        .absent("`off`: 400"),
+        .absent("`drop`"),
     ],
     rules: &[],
     smallest: "{}",
     later: &["max_body"],
-    aliases: &[("max_header_bytes", "max_head"), ("max_uri", "max_target"), ("connections", "max_connections")],
+    aliases: &[
+        ("max_header_bytes", "max_head"), ("max_uri", "max_target"),
+        ("connections", "max_connections"),
+        ("underscores_in_headers", "header_names"),
+        ("headers_with_underscores_action", "header_names"),
+    ],
 };
 
 const MOST_HEADERS: i64 = 10_000;
@@ -204,14 +213,17 @@ impl ClientLimits {
         let max_headers = fields.get("max_headers").map(|node| reader.number(node, 1..=MOST_HEADERS));
         let max_connections = fields.get("max_connections").map(|node| reader.count(node, MOST_CONNECTIONS));
         let max_streams = fields.get("max_streams").map(|node| reader.number(node, 1..=MOST_STREAMS));
-        let allow_underscore = fields.get("allow_underscore").map(|node| reader.flag(node));
+        let header_names = fields.get("header_names").map(|node| {
+            let choices = [("drop", Names::Drop), ("refuse", Names::Refuse), ("pass", Names::Pass)];
+            reader.choice(node, "what becomes of headers with unusual names", &choices)
+        });
         Some(Self {
             max_head: optional(max_head)?,
             max_target: optional(max_target)?,
             max_headers: optional(max_headers)?.and_then(|number| u16::try_from(number).ok()),
             max_connections: optional(max_connections)?,
             max_streams: optional(max_streams)?.and_then(|number| u32::try_from(number).ok()),
-            allow_underscore: optional(allow_underscore)?,
+            header_names: optional(header_names)?,
         })
     }
 }

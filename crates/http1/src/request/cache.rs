@@ -75,8 +75,9 @@ impl RequestCache {
         self.0.keep(|| {
             let expects =
                 || fields.iter().any(|field| bytes[field.name.clone()].eq_ignore_ascii_case(b"expect"));
-            // One after a blank line is not met twice; an upgrade or an expectation means more than its line says.
-            if head.method.start != 0 || head.upgrade.is_some() || expects() {
+            // One after a blank line is not met twice; an upgrade or an expectation means more than its line says, and a field
+            // that is left out has no place in it.
+            if head.method.start != 0 || head.upgrade.is_some() || head.dropped_fields != 0 || expects() {
                 return None;
             }
             let kept = KeptHead::new(bytes, fields, |name, _| role(name))?;

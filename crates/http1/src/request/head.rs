@@ -35,6 +35,8 @@ pub struct RequestHead {
     pub expects_continue: bool,
     /// Whether the client takes trailers after a response (RFC 9110, section 10.1.4).
     pub takes_trailers: bool,
+    /// How many fields were left out for their [names](crate::Names::Drop).
+    pub dropped_fields: u16,
 }
 
 /// What an `Upgrade` field asks for.
@@ -63,13 +65,15 @@ pub(crate) struct HeadScan {
     connection_keep_alive: bool,
     takes_trailers: bool,
     upgrade: Option<Asked>,
+    dropped_fields: u16,
+    /// Where the line begins that a rule was broken in.
+    refused_at: Option<usize>,
 }
 
 /// What the value of `Upgrade` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     WebSocket,
-    H2c,
     Other,
 }
 
@@ -123,6 +127,13 @@ impl HeadScan {
         Some((bytes.get(line.method.clone())?, bytes.get(line.target.clone())?))
     }
 
+    /// The name of the field that a rule was broken in, as far as a line shows one.
+    pub(crate) fn refused_name<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let line = bytes.get(self.refused_at?..)?;
+        let end = line.iter().position(|byte| matches!(byte, b':' | b'\r'))?;
+        Some(&line[..end])
+    }
+
     #[inline]
     fn field(
         &mut self,
@@ -131,11 +142,21 @@ impl HeadScan {
         rules: &Rules,
         fields: &mut Vec<FieldSpan>,
     ) -> Result<(), Violation> {
-        if fields.len() >= usize::from(rules.max_fields) {
+        if fields.len() + usize::from(self.dropped_fields) >= usize::from(rules.max_fields) {
             return Err(Violation::TOO_MANY_FIELDS);
         }
         let line_at = line.start;
-        let field = field::parse(&bytes[line], rules.names)?;
+        let field = match field::parse(&bytes[line], rules) {
+            Ok(Some(field)) => field,
+            Ok(None) => {
+                self.dropped_fields += 1;
+                return Ok(());
+            }
+            Err(violation) => {
+                self.refused_at = Some(line_at);
+                return Err(violation);
+            }
+        };
         fields.push(field.span(line_at));
         match field.known {
             Some(known) => self.known(known, field, line_at),
@@ -183,7 +204,6 @@ impl HeadScan {
                 let asked = match value {
                     _ if self.upgrade.is_some() => Asked::Other,
                     _ if value.eq_ignore_ascii_case(b"websocket") => Asked::WebSocket,
-                    _ if value.eq_ignore_ascii_case(b"h2c") => Asked::H2c,
                     _ => Asked::Other,
                 };
                 self.upgrade = Some(asked);
@@ -199,15 +219,19 @@ impl HeadScan {
         };
         let (method_at, target_at, version) = (method.clone(), target.clone(), *version);
         let (method, target) = (&bytes[method_at.clone()], &bytes[target_at.clone()]);
-        let host = self.host.clone().ok_or(Violation::HOST_MISSING)?;
-        let host = &bytes[host];
-        if !host::is_valid(host) {
+        let host = self.host.clone().map(|host| &bytes[host]);
+        if host.is_some_and(|host| !host::is_valid(host)) {
             return Err(Violation::HOST_MALFORMED);
         }
-        if let Some(named) = target::check(target, method)?
-            && !host::same(named.host, host, named.default_port)
-        {
-            return Err(Violation::HOST_MISMATCH);
+        match (host, target::check(target, method)?) {
+            // HTTP/1.0 has no Host: load balancers' probes say none. Its absolute form names one, which older servers do
+            // not look at.
+            (None, None) if version == Version::HTTP_10 => {}
+            (None, _) => return Err(Violation::HOST_MISSING),
+            (Some(host), Some(named)) if !host::same(named.host, host, named.default_port) => {
+                return Err(Violation::HOST_MISMATCH);
+            }
+            (Some(_), _) => {}
         }
         let body = match (self.chunked, self.length) {
             (true, Some(_)) => return Err(Violation::LENGTH_WITH_CODING),
@@ -219,10 +243,7 @@ impl HeadScan {
         if self.bad_expectation {
             return Err(Violation::EXPECTATION);
         }
-        let upgrade = match self.upgrade {
-            None => None,
-            Some(asked) => Some(self.upgrade(asked, version, method, body)?),
-        };
+        let upgrade = self.upgrade.map(|asked| self.upgrade(asked, version, method, body));
         let modern = version == Version::HTTP_11;
         Ok(RequestHead {
             length,
@@ -234,26 +255,17 @@ impl HeadScan {
             persistent: !self.connection_close && (modern || self.connection_keep_alive),
             expects_continue: self.expectation && modern && body != BodyLength::None,
             takes_trailers: self.takes_trailers,
+            dropped_fields: self.dropped_fields,
         })
     }
 
-    /// An upgrade with a body is refused, save one to h2c, which curl offers with every request and which is ignored.
-    fn upgrade(
-        &self,
-        asked: Asked,
-        version: Version,
-        method: &[u8],
-        body: BodyLength,
-    ) -> Result<Upgrade, Violation> {
-        let has_body = body != BodyLength::None || self.length.is_some();
-        match asked {
-            Asked::H2c => Ok(Upgrade::Ignored),
-            _ if has_body => Err(Violation::UPGRADE),
-            Asked::WebSocket if method != b"GET" => Err(Violation::UPGRADE),
-            Asked::WebSocket if self.connection_upgrade && version == Version::HTTP_11 => {
-                Ok(Upgrade::WebSocket)
-            }
-            Asked::WebSocket | Asked::Other => Ok(Upgrade::Ignored),
-        }
+    /// Nobody has to take an offer (RFC 9110, section 7.8). One to change to a WebSocket is taken by GET without a body, as
+    /// a handshake is (RFC 6455, section 4.1); with a body it would be open which protocol the bytes after the head are of.
+    fn upgrade(&self, asked: Asked, version: Version, method: &[u8], body: BodyLength) -> Upgrade {
+        let is_handshake = self.connection_upgrade
+            && version == Version::HTTP_11
+            && method == b"GET"
+            && body == BodyLength::None;
+        if asked == Asked::WebSocket && is_handshake { Upgrade::WebSocket } else { Upgrade::Ignored }
     }
 }

@@ -7,6 +7,8 @@ pub mod host;
 mod line;
 mod target;
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 use http::{HeaderMap, Method, Request, Uri, header};
 
@@ -30,18 +32,46 @@ pub struct RequestReader {
 }
 
 /// Why a head was refused, and as much of its request line as had come.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Refusal {
     violation: Violation,
     request_line: Option<MethodAndTarget>,
+    field_name: Option<Box<[u8]>>,
 }
 
 type MethodAndTarget = (Box<[u8]>, Box<[u8]>);
 
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Self { violation, request_line: None, field_name: None }
+    }
+}
+
 impl Refusal {
+    /// Names the field that alone broke the rule.
+    #[must_use]
+    pub fn in_field(mut self, name: &[u8]) -> Self {
+        self.field_name = Some(name.into());
+        self
+    }
+
     /// The rule that was broken.
     pub fn violation(&self) -> Violation {
         self.violation
+    }
+
+    /// A sentence for people, as the violation has it, and the name of the field where one alone broke the rule: escaped,
+    /// and cut at 64 bytes.
+    pub fn detail(&self) -> Cow<'static, str> {
+        const SHOWN: usize = 64;
+        let detail = self.violation.detail();
+        match &self.field_name {
+            None => detail.into(),
+            Some(name) => {
+                let (shown, dots) = name.get(..SHOWN).map_or((&**name, ""), |start| (start, "..."));
+                format!("{detail} It is \"{}{dots}\".", shown.escape_ascii()).into()
+            }
+        }
     }
 
     /// The method and the target, where they were read.
@@ -97,7 +127,11 @@ impl RequestReader {
             Ok(None) => return Ok(None),
             Err(violation) => {
                 let line = self.scan.request_line(received);
-                return Err(Refusal { violation, request_line: line.map(|(a, b)| (a.into(), b.into())) });
+                return Err(Refusal {
+                    violation,
+                    request_line: line.map(|(method, target)| (method.into(), target.into())),
+                    field_name: self.scan.refused_name(received).map(Into::into),
+                });
             }
         };
         self.scan = head::HeadScan::default();
@@ -111,7 +145,7 @@ impl RequestReader {
             }
             Err(violation) => {
                 let line = (bytes[head.method.clone()].into(), bytes[head.target.clone()].into());
-                Err(Refusal { violation, request_line: Some(line) })
+                Err(Refusal { violation, request_line: Some(line), field_name: None })
             }
         }
     }

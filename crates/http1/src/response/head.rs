@@ -80,7 +80,9 @@ impl HeadScan {
             } else if fields.len() >= usize::from(rules.max_fields) {
                 return Err(Violation::RESPONSE_TOO_MANY_FIELDS);
             } else {
-                fields.push(field::parse(&bytes[line.clone()], rules.names)?.span(line.start));
+                if let Some(field) = field::parse(&bytes[line.clone()], rules)? {
+                    fields.push(field.span(line.start));
+                }
             }
         }
     }

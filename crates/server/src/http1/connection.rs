@@ -19,8 +19,8 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use gatewright_core::{Body, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord};
 use gatewright_http1::{
-    Asked, BodyLength, BodyReader, BodyWriter, Framing, RequestHead, RequestReader, Upgrade, Violation,
-    WriteBuffer,
+    Asked, BodyLength, BodyReader, BodyWriter, Framing, Refusal, RequestHead, RequestReader, Upgrade,
+    Violation, WriteBuffer,
 };
 use http::{HeaderValue, Method, Request, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -43,7 +43,7 @@ pub(super) enum End {
     /// only a reset tells the client.
     CutShort { ends_with_connection: bool },
     /// A head breaks a rule, and everything before it has been answered.
-    Refused(Violation, Option<RequestLine>),
+    Refused(Refusal),
     /// It leaves HTTP, and `101` has been written.
     Upgraded,
     /// Nobody needs it.
@@ -234,9 +234,7 @@ where
                 }
                 Ok(None) => {}
                 Err(refusal) => {
-                    let line = refusal.request_line();
-                    let request_line = line.map(|(method, target)| RequestLine::new(method, target));
-                    self.turn = Turn::Last(End::Refused(refusal.violation(), request_line));
+                    self.turn = Turn::Last(End::Refused(refusal));
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -262,6 +260,7 @@ where
 
     fn begin_request(&mut self, head: &RequestHead, mut request: Request<Body>, cx: &Context<'_>) {
         self.requests += 1;
+        self.shared.connections.count_dropped_fields(head.dropped_fields);
         self.activity.head_begun.clear();
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;
@@ -287,7 +286,7 @@ where
         if let Some(host_check) = &self.accepted.host_check
             && !host_check(authority(&request))
         {
-            let response = refuse(Violation::MISDIRECTED, None);
+            let response = refuse(&Violation::MISDIRECTED.into(), None);
             let line = RequestLine::of(&request);
             self.accepted.refused(&self.shared, Some(&response), Violation::MISDIRECTED.reason(), Some(line));
             return Exchange::answer(response, ());

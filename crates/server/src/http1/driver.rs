@@ -85,7 +85,7 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
                 }
                 Verdict::Idle | Verdict::Silent => return Poll::Ready(End::Idle),
                 Verdict::Stalled => return Poll::Ready(End::Stalled),
-                Verdict::SlowHead => return Poll::Ready(End::Refused(Violation::SLOW_HEAD, None)),
+                Verdict::SlowHead => return Poll::Ready(End::Refused(Violation::SLOW_HEAD.into())),
                 Verdict::SlowBody => {
                     connection.refuse_upload(cx, Violation::SLOW_BODY);
                     watchdog.look_at(Instant::now() + limits.shortest());
@@ -119,11 +119,12 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
                 tunnel::serve(transport, read_ahead, pending, shared).await;
             }
         }
-        End::Refused(violation, request_line) => {
-            let response = refuse(violation, None);
+        End::Refused(refusal) => {
+            let response = refuse(&refusal, None);
+            let request_line = RequestLine::of_refusal(&refusal);
             let is_head = request_line.as_ref().is_some_and(RequestLine::is_head);
             let last = encode_last(&response, is_head);
-            accepted.refused(shared, Some(&response), violation.reason(), request_line);
+            accepted.refused(shared, Some(&response), refusal.violation().reason(), request_line);
             close(transport, last, Linger::Yes).await;
         }
         End::Done { cleanly: true } => close(transport, Bytes::new(), linger).await,

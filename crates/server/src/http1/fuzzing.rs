@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError, ConnectionInfo};
+use gatewright_http1::Names;
 use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
@@ -47,7 +48,8 @@ where
         note.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(refused.reason());
     }));
     let shared = Shared {
-        limits: Limits::default().remember_heads(remember_heads),
+        // Those that are dropped could not be compared.
+        limits: Limits::default().remember_heads(remember_heads).header_names(Names::Pass),
         connections: Arc::new(Connections::new()),
         on_refused,
     };
@@ -59,7 +61,7 @@ where
     let reported = *reported.lock().unwrap_or_else(PoisonError::into_inner);
     let of_body = reported.or(connection.refusal.map(|violation| violation.reason()));
     let refused = match &end {
-        End::Refused(violation, _) => Some(violation.reason()),
+        End::Refused(refusal) => Some(refusal.violation().reason()),
         _ => of_body,
     };
     let cleanly = matches!(end, End::Done { cleanly: true } | End::Refused(..));

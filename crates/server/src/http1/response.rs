@@ -38,7 +38,7 @@ where
         // A service that answers just so knows, and has told its own log.
         let refusal = self.refusal.take().filter(|violation| violation.status() != head.status);
         let instead = if let Some(violation) = refusal {
-            let response = refuse(violation, Some(&head.headers));
+            let response = refuse(&violation.into(), Some(&head.headers));
             self.accepted.refused(&self.shared, Some(&response), violation.reason(), None);
             response
         } else if switching && upgrade.is_none() {

@@ -46,7 +46,7 @@ impl TimedBody {
         }
         Poll::Ready(match ready!(self.body.poll_trailers(cx)) {
             Ok(None) => None,
-            Ok(Some(trailers)) => Some(match checks::check_trailers(&trailers, &self.rules) {
+            Ok(Some(mut trailers)) => Some(match checks::check_trailers(&mut trailers, &self.rules) {
                 Ok(()) => Ok(Frame::trailers(trailers)),
                 Err(violation) => {
                     self.stream.set_body_violation(violation);

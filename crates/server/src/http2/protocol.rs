@@ -33,6 +33,12 @@ enum Stage {
     Open { connection: Connection<GuardedIo, Bytes>, keep_alive: KeepAlive },
 }
 
+/// h2 counts 32 bytes more for each field (RFC 9113, section 6.5.2), which HTTP/1 does not have. What a head may have in
+/// all is for [`checks`](super::checks) to say; this one keeps heads of many small fields within a bound.
+fn max_header_list_size(limits: &Limits) -> u32 {
+    u32::try_from(limits.max_head.saturating_mul(4)).unwrap_or(u32::MAX)
+}
+
 impl Protocol {
     pub(super) fn new(io: GuardedIo, limits: &Limits) -> Self {
         let mut builder = Builder::new();
@@ -40,7 +46,7 @@ impl Protocol {
             .max_concurrent_streams(limits.max_streams)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(u32::try_from(limits.max_head).unwrap_or(u32::MAX))
+            .max_header_list_size(max_header_list_size(limits))
             .max_send_buffer_size(SEND_BUFFER);
         Self { stage: Stage::Opening(builder.handshake(io)), is_leaving: false }
     }

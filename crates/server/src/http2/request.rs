@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatewright_core::{Body, RequestRecord};
-use gatewright_http1::{Rules, Violation};
+use gatewright_http1::{Refusal, Rules, Violation};
 use h2::{RecvStream, server::SendResponse};
 use http::{Method, Request, Response, response};
 
@@ -37,7 +37,7 @@ impl<S: Application> Requests<S> {
         };
         let is_head = request.method() == Method::HEAD;
         let length = checks::body_length(&request);
-        let verdict = self.check(&request);
+        let verdict = self.check(&mut request);
         if verdict.is_ok() {
             request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
         }
@@ -50,20 +50,21 @@ impl<S: Application> Requests<S> {
         });
         let exchange = match verdict {
             Ok(()) => Exchange::call(self.service.clone(), request, tracked),
-            Err(violation) => {
-                let response = refuse(violation, None);
-                let line = RequestLine::of(&request);
-                self.accepted.refused(&self.shared, Some(&response), violation.reason(), Some(line));
+            Err(refusal) => {
+                let response = refuse(&refusal, None);
+                let (reason, line) = (refusal.violation().reason(), RequestLine::of(&request));
+                self.accepted.refused(&self.shared, Some(&response), reason, Some(line));
                 Exchange::answer(response, tracked)
             }
         };
         tokio::spawn(Responding::new(exchange, reply, stream, is_head));
     }
 
-    fn check(&self, request: &Request<RecvStream>) -> Result<(), Violation> {
-        checks::check(request, &self.rules)?;
+    fn check(&self, request: &mut Request<RecvStream>) -> Result<(), Refusal> {
+        let dropped_fields = checks::check(request, &self.rules)?;
+        self.shared.connections.count_dropped_fields(dropped_fields);
         match &self.accepted.host_check {
-            Some(host_check) if !host_check(checks::authority(request)) => Err(Violation::MISDIRECTED),
+            Some(host_check) if !host_check(checks::authority(request)) => Err(Violation::MISDIRECTED.into()),
             _ => Ok(()),
         }
     }
@@ -95,7 +96,7 @@ impl Track for Tracked {
         self.stream.set_answered();
         self.state.note_response();
         let fault = self.stream.body_fault()?;
-        let response = refuse(fault, Some(&head.headers));
+        let response = refuse(&fault.into(), Some(&head.headers));
         self.accepted.refused(&self.shared, Some(&response), fault.reason(), None);
         Some(response)
     }

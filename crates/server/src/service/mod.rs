@@ -9,7 +9,7 @@ use gatewright_core::{
     Body, BoxError, ids,
     problem::{Problem, REQUEST_ID},
 };
-use gatewright_http1::Violation;
+use gatewright_http1::Refusal;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
 
 use tower_service::Service;
@@ -51,10 +51,10 @@ impl Track for () {
     }
 }
 
-/// The response to a violation, under the id that the response it replaces had, or else under a new one.
-pub(crate) fn refuse(violation: Violation, instead_of: Option<&HeaderMap>) -> Response<Bytes> {
-    let status = StatusCode::from_u16(violation.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = problem(Problem::new(status).detail(violation.detail()), instead_of);
+/// The response to a refused request, under the id that the response it replaces had, or else under a new one.
+pub(crate) fn refuse(refusal: &Refusal, instead_of: Option<&HeaderMap>) -> Response<Bytes> {
+    let status = StatusCode::from_u16(refusal.violation().status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = problem(Problem::new(status).detail(&refusal.detail()), instead_of);
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // RFC 9110, section 15.5.6 demands the field; which methods a route takes is not known here.
         let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
