@@ -144,6 +144,14 @@ impl RewriteLayer {
         self
     }
 
+    /// Leaves empty segments in the path (`/bucket//key`), as [a route](https://docs.rs/gatewright-router) around it may;
+    /// else slashes are merged before the path is rewritten. A redirect merges them in any case: a path that begins with
+    /// two slashes names a host to a browser.
+    pub fn keep_empty_segments(mut self) -> Self {
+        self.0.keep_empty_segments = true;
+        self
+    }
+
     /// Answers with a redirect instead of sending the request on.
     pub fn redirect(mut self, redirect: Redirect) -> Self {
         self.0.redirect = Some(redirect);

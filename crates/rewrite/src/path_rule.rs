@@ -1,7 +1,7 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use gatewright_core::{
-    path::{EncodedSlash, PathError, canonical, rewritten},
+    path::{EncodedSlash, PathError, PathRules, canonical, rewritten},
     pattern::{PathPattern, PathTemplate},
 };
 
@@ -41,10 +41,10 @@ impl PathRule {
     }
 
     /// The path that a canonical path becomes; `None` when the rule does not fit it.
-    pub(crate) fn apply<'a>(&'a self, path: &str) -> Option<Result<Cow<'a, str>, PathError>> {
+    pub(crate) fn apply<'a>(&'a self, path: &str, rules: PathRules) -> Option<Result<Cow<'a, str>, PathError>> {
         let made = match self {
             // It is checked all the same, since some texts have no canonical form.
-            Self::Whole(to) => return Some(rewritten(to, EncodedSlash::Keep)),
+            Self::Whole(to) => return Some(rewritten(to, rules)),
             Self::Prefix { from, to } => {
                 let rest =
                     path.strip_prefix(&**from).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
@@ -53,7 +53,7 @@ impl PathRule {
             Self::Pattern(pattern, template) => template.expand(path, &pattern.matches(path)?),
             Self::Regex(rule) => rule.apply(path)?,
         };
-        Some(match rewritten(&made, EncodedSlash::Keep) {
+        Some(match rewritten(&made, rules) {
             Ok(path) if path == made => Ok(Cow::Owned(made)),
             Ok(path) => Ok(Cow::Owned(path.into_owned())),
             Err(error) => Err(error),

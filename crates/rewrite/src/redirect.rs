@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use gatewright_core::{
     RequestRecord,
-    path::{EncodedSlash, PathError, canonical},
+    path::{EncodedSlash, PathError, PathRules, canonical},
 };
 use http::{HeaderValue, Response, StatusCode, header, request, uri::Authority};
 
@@ -195,10 +195,11 @@ impl Redirect {
     }
 
     fn location(&self, head: &request::Parts) -> Result<Option<String>, Unfit> {
-        let path = canonical(head.uri.path(), EncodedSlash::Keep).map_err(Unfit::Path)?;
+        let rules = PathRules::from(EncodedSlash::Keep);
+        let path = canonical(head.uri.path(), rules).map_err(Unfit::Path)?;
         let target = match &self.path {
             None => None,
-            Some(rule) => match rule.apply(&path) {
+            Some(rule) => match rule.apply(&path, rules) {
                 None => return Ok(None),
                 Some(target) => Some(target.map_err(Unfit::Path)?),
             },

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use gatewright_core::{
     Decision, Immediate, Policy, Rejection, RequestRecord,
-    path::{self, EncodedSlash, PathError, canonical},
+    path::{self, EncodedSlash, PathError, PathRules, canonical},
 };
 use http::{HeaderName, StatusCode, request, response};
 
@@ -18,6 +18,7 @@ pub struct Rewrite {
     pub(crate) not_in_trailers: Arc<[HeaderName]>,
     pub(crate) response_headers: Vec<HeaderEdit>,
     pub(crate) redirect: Option<Redirect>,
+    pub(crate) keep_empty_segments: bool,
 }
 
 const POLICY: &str = "rewrite";
@@ -66,8 +67,12 @@ impl Rewrite {
             return Ok(());
         }
         // The router has done this already; under another one, the path is still as the client wrote it.
-        let before = canonical(head.uri.path(), EncodedSlash::Keep)?;
-        let after = match self.paths.iter().find_map(|rule| rule.apply(&before)) {
+        let mut rules = PathRules::from(EncodedSlash::Keep);
+        if self.keep_empty_segments {
+            rules = rules.keep_empty_segments();
+        }
+        let before = canonical(head.uri.path(), rules)?;
+        let after = match self.paths.iter().find_map(|rule| rule.apply(&before, rules)) {
             Some(after) => after?,
             None => before,
         };

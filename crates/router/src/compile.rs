@@ -58,8 +58,9 @@ pub(crate) fn compile(routes: &[Route]) -> Result<Table, BuildError> {
     }
     let rules: Box<[Rule]> = drafts.into_iter().map(|draft| draft.rule).collect();
     let encoded_slash = rules.iter().any(|rule| rule.encoded_slash);
+    let empty_segments = rules.iter().any(|rule| rule.empty_segments);
     let allow = table::allow(&rules);
-    Ok(Table { rules, hosts, encoded_slash, allow })
+    Ok(Table { rules, hosts, encoded_slash, empty_segments, allow })
 }
 
 fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>) -> Option<Draft> {
@@ -80,6 +81,7 @@ fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>) -> Option
         query,
         priority: route.priority,
         encoded_slash: route.encoded_slash,
+        empty_segments: route.empty_segments,
         names_parameter: names_parameter(&route.path),
     };
     Some(Draft { rule, path, hosts, text: route.to_string(), index })

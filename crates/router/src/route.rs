@@ -17,6 +17,7 @@ pub struct Route {
     pub(crate) query: Vec<ValueMatch>,
     pub(crate) priority: i32,
     pub(crate) encoded_slash: bool,
+    pub(crate) empty_segments: bool,
 }
 
 /// A path, as it was written.
@@ -67,6 +68,7 @@ impl Route {
             query: Vec::new(),
             priority: 0,
             encoded_slash: false,
+            empty_segments: false,
         }
     }
 
@@ -125,6 +127,16 @@ impl Route {
     /// with 400.
     pub fn allow_encoded_slash(mut self) -> Self {
         self.encoded_slash = true;
+        self
+    }
+
+    /// Leaves empty segments in the paths of its requests (`/bucket//key`, `/plain/https://host/image.png`), which other
+    /// routes take out.
+    ///
+    /// Which route takes a request is decided without them, so that none leads past another route; then this one has to
+    /// match the path as it stands too, or the answer is 404.
+    pub fn keep_empty_segments(mut self) -> Self {
+        self.empty_segments = true;
         self
     }
 

@@ -13,6 +13,7 @@ pub(crate) struct Rule {
     pub(crate) query: Box<[QueryCondition]>,
     pub(crate) priority: i32,
     pub(crate) encoded_slash: bool,
+    pub(crate) empty_segments: bool,
     /// Whether its own path holds a parameter (`;x`).
     pub(crate) names_parameter: bool,
 }

@@ -7,7 +7,7 @@ use std::{
 
 use gatewright_core::{
     Body, Rejection, RequestRecord,
-    path::{self, EncodedSlash, PathError, canonical, without_parameters},
+    path::{self, EncodedSlash, PathError, PathRules, canonical, without_parameters},
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use tower_service::Service;
@@ -63,7 +63,7 @@ impl Table {
             return Err(refusal::method_not_allowed(&[]).into());
         }
         let slash = if self.encoded_slash { EncodedSlash::Keep } else { EncodedSlash::Refuse };
-        let path = canonical(head.uri.path(), slash).map_err(|error| unrouted(error, head))?;
+        let mut path = canonical(head.uri.path(), slash).map_err(|error| unrouted(error, head))?;
         let found = self.find(head, &path);
         // The router takes encoded slashes as soon as one route does; for all others they are refused here.
         let is_slash_allowed = matches!(found, Found::Route(route) if self.rule(route).encoded_slash);
@@ -75,6 +75,16 @@ impl Table {
             Found::MethodNotAllowed(methods) => return Err(refusal::method_not_allowed(&methods).into()),
             Found::Nothing => return Err(refusal::no_route().into()),
         };
+        if self.empty_segments && self.rule(route).empty_segments {
+            let rules = PathRules::from(slash).keep_empty_segments();
+            let whole = canonical(head.uri.path(), rules).map_err(refusal::bad_path)?;
+            if whole != path {
+                if !matches!(self.find(head, &whole), Found::Route(same) if same == route) {
+                    return Err(refusal::no_route().into());
+                }
+                path = whole;
+            }
+        }
         // Some services take parameters away: what is another route's to them has to pass what stands before that one.
         if !self.rule(route).names_parameter
             && let Some(bare) = without_parameters(&path)

@@ -12,6 +12,8 @@ pub(crate) struct Table {
     pub(crate) hosts: Hosts<HostTable>,
     /// Whether any route takes paths with an encoded slash.
     pub(crate) encoded_slash: bool,
+    /// Whether any route keeps empty segments.
+    pub(crate) empty_segments: bool,
     /// The methods that the routes take, for a question to the whole server.
     pub(crate) allow: HeaderValue,
 }

@@ -23,9 +23,11 @@ const FOUND: u16 = 302;
 pub(super) fn policy(
     rewrite: Option<&settings::Rewrite>,
     matcher: &Matcher,
+    merge_slashes: bool,
     reader: &mut Reader<'_>,
 ) -> Option<Rewrite> {
-    rewrite.map(|rewrite| build(rewrite, matcher, reader).into_policy())
+    let layer = build(rewrite?, matcher, reader);
+    Some(if merge_slashes { layer } else { layer.keep_empty_segments() }.into_policy())
 }
 
 fn build(rewrite: &settings::Rewrite, matcher: &Matcher, reader: &mut Reader<'_>) -> RewriteLayer {

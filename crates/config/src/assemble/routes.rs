@@ -87,7 +87,8 @@ fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack 
             Stack::redirect(layer.layer(Nowhere), guards)
         }
         Action::Forward(forward) => {
-            let rewrite = rewriting::policy(forward.rewrite.as_ref(), &route.matcher, reader);
+            let rewrite =
+                rewriting::policy(forward.rewrite.as_ref(), &route.matcher, route.merge_slashes, reader);
             let Some(upstream) = upstream else { return Stack::Nowhere(Nowhere) };
             let proxy = proxy(forwarding)
                 .upstream(upstream.built.clone())
@@ -154,6 +155,9 @@ fn matched(route: &settings::Route) -> Route {
     }
     if route.allow_encoded_slash {
         matched = matched.allow_encoded_slash();
+    }
+    if !route.merge_slashes {
+        matched = matched.keep_empty_segments();
     }
     matched.methods(matcher.methods.iter().map(|method| method.value.clone()))
 }

@@ -22,6 +22,7 @@ pub(crate) struct Route {
     pub(crate) matcher: Matcher,
     pub(crate) priority: Option<i32>,
     pub(crate) allow_encoded_slash: bool,
+    pub(crate) merge_slashes: bool,
     pub(crate) access: Access,
     pub(crate) guards: Guards,
     pub(crate) action: Action,
@@ -131,6 +132,16 @@ pub(super) static ROUTE: Section = Section {
             "on",
         )
         .absent("`off`: 400"),
+        Key::new(
+            "merge_slashes",
+            Shape::Flag,
+            "Whether repeated slashes in a path become one. `off` leaves them for image proxies (`/plain/https://host/a.jpg`) and \
+             object stores (`/bucket//key`), and changes nothing else. Which route takes a request is decided with slashes \
+             merged, so that none leads past another route; then this one has to match the path as it stands, too, or the answer \
+             is 404.",
+            "off",
+        )
+        .absent("`on`"),
     ],
     rules: &[
         Rule::ExactlyOne(&PATH_KEYS),
@@ -185,6 +196,7 @@ impl Route {
         let name = fields.get("name").map(|node| reader.spanned_text(node, "a name"));
         let priority = fields.get("priority").map(|node| priority(node, reader));
         let allow_encoded_slash = fields.get("allow_encoded_slash").map(|node| reader.flag(node));
+        let merge_slashes = fields.get("merge_slashes").map(|node| reader.flag(node));
         // A path that was written wrong may have been a prefix as well as not.
         let prefixed = matcher.as_ref().map_or(fields.get("path_prefix").is_some(), |matcher| {
             matches!(matcher.path.value, PathMatch::Prefix(_))
@@ -198,6 +210,7 @@ impl Route {
             matcher: matcher?,
             priority: optional(priority)?,
             allow_encoded_slash: optional(allow_encoded_slash)?.unwrap_or_default(),
+            merge_slashes: optional(merge_slashes)?.unwrap_or(true),
             access: access?,
             guards: guards?,
             action: action?,

@@ -4,7 +4,7 @@
 //! as that same string. The rules, in one pass over the path:
 //!
 //! 1. A path starts with `/`.
-//! 2. Repeated slashes are merged: `/a//b` is `/a/b`.
+//! 2. Repeated slashes are merged: `/a//b` is `/a/b`; or they are kept, with [`PathRules::keep_empty_segments`].
 //! 3. Escapes of unreserved characters are decoded (`%41` is `A`, `%2e` is `.`), all others are kept with upper-case
 //!    digits (RFC 3986, sections 6.2.2.1 and 6.2.2.2). Nothing is decoded twice: `%252f` stays as it is.
 //! 4. Dot segments are resolved after that (RFC 3986, section 5.2.4): `/a/../b` is `/b`. Above the root stays at the
@@ -51,6 +51,45 @@ pub enum EncodedSlash {
     Keep,
 }
 
+/// What a path may hold that two servers may read in two ways.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PathRules {
+    encoded_slash: EncodedSlash,
+    empty_segments: EmptySegments,
+}
+
+/// What becomes of a segment without a character.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum EmptySegments {
+    #[default]
+    Merge,
+    Keep,
+}
+
+impl From<EncodedSlash> for PathRules {
+    fn from(encoded_slash: EncodedSlash) -> Self {
+        Self { encoded_slash, ..Self::default() }
+    }
+}
+
+impl PathRules {
+    /// Keeps empty segments, which mean something to object stores (`/bucket//key`) and to services whose paths hold URLs
+    /// (`/plain/https://host/image.png`). `..` after one takes that one away (RFC 3986, section 5.2.4).
+    ///
+    /// ```
+    /// use gatewright_core::path::{PathRules, canonical};
+    ///
+    /// let rules = PathRules::default().keep_empty_segments();
+    /// assert_eq!(canonical("/a//./b/", rules).as_deref(), Ok("/a//b/"));
+    /// assert_eq!(canonical("/a//../b", rules).as_deref(), Ok("/a/b"));
+    /// ```
+    #[must_use]
+    pub fn keep_empty_segments(mut self) -> Self {
+        self.empty_segments = EmptySegments::Keep;
+        self
+    }
+}
+
 /// What becomes of a dot segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DotSegment {
@@ -63,8 +102,8 @@ enum DotSegment {
 /// # Errors
 ///
 /// When the path is one that rules 1 and 6 to 8 of this module refuse.
-pub fn canonical(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathError> {
-    normalise(path, slash, DotSegment::Resolve)
+pub fn canonical(path: &str, rules: impl Into<PathRules>) -> Result<Cow<'_, str>, PathError> {
+    normalise(path, rules.into(), DotSegment::Resolve)
 }
 
 /// The canonical form of a path that a rewrite has put together, in which a dot segment is refused: resolving it
@@ -73,8 +112,8 @@ pub fn canonical(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathEr
 /// # Errors
 ///
 /// As for [`canonical`], and for a dot segment.
-pub fn rewritten(path: &str, slash: EncodedSlash) -> Result<Cow<'_, str>, PathError> {
-    normalise(path, slash, DotSegment::Refuse)
+pub fn rewritten(path: &str, rules: impl Into<PathRules>) -> Result<Cow<'_, str>, PathError> {
+    normalise(path, rules.into(), DotSegment::Refuse)
 }
 
 /// A canonical path as servers read it that take parameters (`;x`, `%3Bx`) away, when it has any.
@@ -118,12 +157,12 @@ pub fn replace(uri: &mut Uri, path: &str) -> Result<(), PathError> {
     Ok(())
 }
 
-fn normalise(path: &str, slash: EncodedSlash, dots: DotSegment) -> Result<Cow<'_, str>, PathError> {
+fn normalise(path: &str, rules: PathRules, dots: DotSegment) -> Result<Cow<'_, str>, PathError> {
     let bytes = path.as_bytes();
     if bytes.first() != Some(&b'/') {
         return Err(PathError::NotAbsolute);
     }
-    let mut out = Writer::new(path, dots);
+    let mut out = Writer::new(path, rules.empty_segments, dots);
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let plain = bytes[at..].iter().take_while(|byte| is_plain(**byte)).count();
@@ -139,7 +178,7 @@ fn normalise(path: &str, slash: EncodedSlash, dots: DotSegment) -> Result<Cow<'_
                 let escaped = unescape(&bytes[at..]).ok_or(PathError::BadEscape)?;
                 at += 2;
                 match escaped {
-                    b'/' if slash == EncodedSlash::Keep => out.encoded_slash()?,
+                    b'/' if rules.encoded_slash == EncodedSlash::Keep => out.encoded_slash()?,
                     b'/' => return Err(PathError::EncodedSlash),
                     b'\\' => return Err(PathError::Backslash),
                     0..=0x1f | 0x7f => return Err(PathError::Control),

@@ -138,6 +138,47 @@ fn an_encoded_slash_that_is_kept_is_part_of_its_segment() {
 }
 
 #[test]
+fn empty_segments_that_are_kept_change_nothing_else() {
+    let table = [
+        ("//", "//"),
+        ("/a//b", "/a//b"),
+        ("///a////b//", "///a////b//"),
+        ("/plain/https://host/a.jpg", "/plain/https://host/a.jpg"),
+        ("/a/", "/a/"),
+        ("/a/.", "/a/"),
+        ("/a/./b", "/a/b"),
+        ("/a//.", "/a//"),
+        ("/a/.//b", "/a//b"),
+        ("/a//./b", "/a//b"),
+        ("/a//..", "/a/"),
+        ("/a//../b", "/a/b"),
+        ("/a/..//b", "//b"),
+        ("/a/b/../..//c", "//c"),
+        ("//..", "/"),
+        ("//../..//a", "//a"),
+        ("/../a", "/a"),
+        ("/%2e//%2E%2e/%41", "/A"),
+    ];
+    let rules = PathRules::default().keep_empty_segments();
+    for (path, expected) in table {
+        let found = canonical(path, rules);
+        assert_eq!(found.as_deref(), Ok(expected), "{path}");
+        assert!(path != expected || matches!(found, Ok(Cow::Borrowed(_))), "{path} was copied");
+        assert_eq!(canonical(expected, rules).as_deref(), Ok(expected), "{path}");
+    }
+    for (path, error) in [
+        ("/a//%2f", PathError::EncodedSlash),
+        ("/a//\\", PathError::Backslash),
+        ("/a//;x", PathError::DotSegment),
+        ("/a//..;x", PathError::DotSegment),
+    ] {
+        assert_eq!(canonical(path, rules), Err(error), "{path}");
+    }
+    assert_eq!(rewritten("/a//b", rules).as_deref(), Ok("/a//b"));
+    assert_eq!(rewritten("/a//../b", rules), Err(PathError::DotSegment));
+}
+
+#[test]
 fn a_rewrite_must_not_make_a_dot_segment() {
     for path in ["/a/..", "/a/./b", "/a/%2e%2e/b", "/..", "/.//a"] {
         assert_eq!(rewritten(path, EncodedSlash::Keep), Err(PathError::DotSegment), "{path}");

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{DotSegment, PathError};
+use super::{DotSegment, EmptySegments, PathError};
 
 /// Writes a canonical path, piece by piece. A piece is what stands between slashes, raw or encoded.
 pub(super) struct Writer<'a> {
@@ -10,14 +10,15 @@ pub(super) struct Writer<'a> {
     len: usize,
     piece: usize,
     after_encoded_slash: bool,
+    empty_segments: EmptySegments,
     dots: DotSegment,
 }
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(input: &'a str, dots: DotSegment) -> Self {
-        Self { input, owned: None, len: 0, piece: 0, after_encoded_slash: false, dots }
+    pub(super) fn new(input: &'a str, empty_segments: EmptySegments, dots: DotSegment) -> Self {
+        Self { input, owned: None, len: 0, piece: 0, after_encoded_slash: false, empty_segments, dots }
     }
 
     fn written(&self) -> &str {
@@ -48,8 +49,10 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn slash(&mut self) -> Result<(), PathError> {
-        self.end_piece(false)?;
-        if !self.written().ends_with('/') {
+        // The slash before a dot segment that is gone stands for the one after it.
+        let is_gone = self.end_piece(false)?;
+        let merges = self.empty_segments == EmptySegments::Merge;
+        if !(is_gone || merges && self.written().ends_with('/')) {
             self.push("/");
         }
         self.start_piece(false);
@@ -76,19 +79,20 @@ impl<'a> Writer<'a> {
         self.after_encoded_slash = after_encoded_slash;
     }
 
-    fn end_piece(&mut self, before_encoded_slash: bool) -> Result<(), PathError> {
+    /// Whether the piece was a dot segment, which is gone now.
+    fn end_piece(&mut self, before_encoded_slash: bool) -> Result<bool, PathError> {
         let piece = &self.written()[self.piece..];
         let parametrised = |rest: &str| rest.starts_with(';') || rest.starts_with("%3B");
         if parametrised(piece) {
             return Err(PathError::DotSegment);
         }
-        let Some(rest) = piece.strip_prefix('.') else { return Ok(()) };
+        let Some(rest) = piece.strip_prefix('.') else { return Ok(false) };
         let (rest, climbs) = match rest.strip_prefix('.') {
             Some(rest) => (rest, true),
             None => (rest, false),
         };
         if !rest.is_empty() {
-            return if parametrised(rest) { Err(PathError::DotSegment) } else { Ok(()) };
+            return if parametrised(rest) { Err(PathError::DotSegment) } else { Ok(false) };
         }
         if before_encoded_slash || self.after_encoded_slash || self.dots == DotSegment::Refuse {
             return Err(PathError::DotSegment);
@@ -97,7 +101,7 @@ impl<'a> Writer<'a> {
         let here = self.piece;
         let parent = self.written()[..here.saturating_sub(1)].rfind('/').map_or(here, |slash| slash + 1);
         self.truncate(if climbs { parent } else { here });
-        Ok(())
+        Ok(true)
     }
 
     fn truncate(&mut self, len: usize) {

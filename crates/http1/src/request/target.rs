@@ -5,11 +5,17 @@ use crate::violation::Violation;
 
 /// Checks a target's bytes and form, and gives the authority that it names, if any.
 ///
-/// Allowed are the characters of RFC 3986 and those that clients send although they should encode them
-/// (`\`, `^`, `{`, `|`, `}`), since what they mean in a path is the router's to judge.
+/// Allowed are the characters of RFC 3986 and those that browsers leave as they are by the URL standard's path and query
+/// percent-encode sets (`\`, `^`, `{`, `|`, `}`, and in a query the backtick), since what they mean in a path is the
+/// router's to judge. `"`, `<`, `>` and bytes beyond ASCII are encoded by all of them.
 pub(crate) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Authority<'a>>, Violation> {
-    if let Some(byte) = target.iter().find(|byte| !ALLOWED[usize::from(**byte)]) {
-        return Err(if *byte == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
+    let mut in_query = false;
+    let mut allows = |byte: &u8| {
+        in_query |= *byte == b'?';
+        ALLOWED[usize::from(*byte)] || in_query && *byte == b'`'
+    };
+    if let Some(at) = target.iter().position(|byte| !allows(byte)) {
+        return Err(if target[at] == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
     }
     match target {
         [b'/', ..] => Ok(None),
@@ -72,6 +78,26 @@ mod tests {
             ["*", "", "a", "example.com:443", "ftp://a/", "http://", "http:///x", "http://u@a/", "//a\u{e9}"]
         {
             assert_eq!(check(bad.as_bytes(), b"GET").expect_err(bad), Violation::TARGET);
+        }
+    }
+
+    /// Each printable character, in a path and in a query.
+    #[test]
+    fn a_target_holds_what_browsers_leave_in_it() {
+        for byte in b'!'..=b'~' {
+            let char = char::from(byte);
+            // https://url.spec.whatwg.org/#path-percent-encode-set and #special-query-percent-encode-set; `%`, `?` and `#`
+            // have meanings of their own, and browsers make `/` of `\`.
+            let raw_in_query = !matches!(char, '"' | '#' | '<' | '>' | '\'');
+            let raw_in_path = raw_in_query && !matches!(char, '?' | '^' | '`' | '{' | '}') || char == '\'';
+            let is_taken = |target: String| check(target.as_bytes(), b"GET").is_ok();
+            let beyond = |more: &[char]| more.contains(&char);
+            assert_eq!(is_taken(format!("/a?b{char}")), raw_in_query || beyond(&['\'']), "{char} in a query");
+            assert_eq!(
+                is_taken(format!("/a{char}")),
+                raw_in_path || beyond(&['?', '^', '{', '}']),
+                "{char} in a path"
+            );
         }
     }
 

@@ -48,12 +48,49 @@ async fn the_authority_that_routes_is_the_host_that_the_origin_sees() {
     tally.finish(22);
 }
 
+/// As load balancers probe.
+#[tokio::test]
+async fn http_1_0_without_a_host_is_served_by_a_route_that_names_none() {
+    let (named, open) = (Origin::ok().await, Origin::ok().await);
+    let gateway = Gateway::with_routes(&format!(
+        "- {{host: one.test, path_prefix: /, upstream: \"{}\"}}\n\
+         - {{host: \"*.test\", path_prefix: /, upstream: \"{0}\"}}\n\
+         - {{path_prefix: /open, upstream: \"{}\"}}\n\
+         - {{path_prefix: /moved, redirect: {{scheme: https}}}}\n",
+        named.address(),
+        open.address()
+    ));
+    let mut tally = Tally::new();
+    for (request, status) in [
+        ("GET /open HTTP/1.0\r\n\r\n", 200),
+        ("HEAD /open HTTP/1.0\r\n\r\n", 200),
+        ("GET /open HTTP/1.0\r\nConnection: keep-alive\r\nUser-Agent: probe\r\n\r\n", 200),
+        ("POST /open HTTP/1.0\r\nContent-Length: 2\r\n\r\nok", 200),
+        ("GET /other HTTP/1.0\r\n\r\n", 404),
+        ("GET /moved HTTP/1.0\r\n\r\n", 400),
+        ("GET http://one.test/open HTTP/1.0\r\n\r\n", 400),
+        ("GET /open HTTP/1.0\r\nHost:\r\n\r\n", 400),
+        ("GET /open HTTP/1.1\r\n\r\n", 400),
+    ] {
+        let response = RawClient::once(gateway.address(), request).await;
+        tally.equal(request, response.status(), status);
+        let seen = open.take_requests();
+        tally.equal(format!("{request:?}, at the origin"), seen.len(), usize::from(status == 200));
+        for seen in seen {
+            tally.equal(request, seen.head.fields.get("host"), Some(open.address().to_string().as_str()));
+            tally.equal(request, seen.head.fields.get("x-forwarded-host"), None);
+        }
+    }
+    tally.equal("the origin of a host", named.requests().len(), 0);
+    tally.finish(27);
+}
+
 #[tokio::test]
 async fn a_host_that_is_missing_doubled_malformed_or_contradicted_is_refused() {
     let Two { one, two, gateway } = two_hosts().await;
     let mut requests: Vec<String> = [
         "GET / HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.0\r\n\r\n",
+        "GET http://one.test/ HTTP/1.0\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: one.test\r\nHost: one.test\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: one.test\r\nHost: two.test\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: one.test\r\nhOST: two.test\r\n\r\n",

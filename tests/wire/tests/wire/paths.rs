@@ -311,6 +311,52 @@ async fn an_encoded_slash_is_kept_where_a_route_allows_it() {
 }
 
 #[tokio::test]
+async fn empty_segments_are_kept_where_a_route_says_so() {
+    let origin = Origin::ok().await;
+    let gateway = Gateway::with_routes(&format!(
+        "- {{path_prefix: /, upstream: \"{0}\"}}\n\
+         - {{path_prefix: /plain, upstream: \"{0}\", merge_slashes: off}}\n\
+         - {{path_prefix: /store, upstream: \"{0}\", merge_slashes: off, rewrite: {{prefix: /}}}}\n\
+         - {{path: \"/pair/{{a}}/{{b}}\", upstream: \"{0}\", merge_slashes: off}}\n\
+         - {{path: /exact/a, upstream: \"{0}\", merge_slashes: off}}\n\
+         - {{path_prefix: /plain/secret, upstream: \"{0}\", match: {{headers: {{x-key: k}}}}}}\n\
+         - {{host: store.test, path_prefix: /, upstream: \"{0}\", merge_slashes: off}}\n\
+         - {{host: store.test, path_prefix: /admin, upstream: \"{0}\", rewrite: {{prefix: /guarded}}}}\n",
+        origin.address()
+    ));
+    let mut tally = Tally::new();
+    for (host, target, expected) in [
+        ("x", "/a//b", Ok("/a/b")),
+        ("x", "/plain/https://h.test/a.jpg?b=//c", Ok("/plain/https://h.test/a.jpg?b=//c")),
+        ("x", "/plain//", Ok("/plain//")),
+        ("x", "/plain/a/./b//%41", Ok("/plain/a/b//A")),
+        ("x", "/plain/a//../b", Ok("/plain/a/b")),
+        ("x", "/plain/../a//b", Ok("/a/b")),
+        ("x", "/store//bucket//key", Ok("//bucket//key")),
+        ("x", "/store/bucket//key/", Ok("/bucket//key/")),
+        ("x", "/pair/1/2", Ok("/pair/1/2")),
+        ("x", "/exact/a", Ok("/exact/a")),
+        ("store.test", "//bucket//key", Ok("//bucket//key")),
+        ("store.test", "//admin//x", Ok("/guarded/x")),
+        ("store.test", "/admin//x", Ok("/guarded/x")),
+        ("x", "//plain/a//b", Err(404)),
+        ("x", "/exact//a", Err(404)),
+        ("x", "/pair//1/2", Err(404)),
+        ("x", "/plain//%2f", Err(400)),
+        ("x", "/plain//a%5cb", Err(400)),
+        ("x", "/plain//..;/b", Err(400)),
+        ("x", "/store//../../..//etc", Ok("/etc")),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let response = RawClient::once(gateway.address(), request).await;
+        let seen = origin.take_requests();
+        let arrived = seen.first().map(|request| request.target()).ok_or(response.status());
+        tally.equal(target, arrived, expected);
+    }
+    tally.finish(20);
+}
+
+#[tokio::test]
 async fn no_path_climbs_out_of_a_rewrite() {
     let origin = Origin::ok().await;
     let gateway = Gateway::with_routes(&format!(
