@@ -12,9 +12,6 @@ pub fn is_valid(authority: &[u8]) -> bool {
     if is_name(authority) {
         return true;
     }
-    if authority.len() > MAX_HOST + 6 {
-        return false;
-    }
     let (host, port) = split(authority);
     if port.is_some_and(|port| !port.is_empty() && !is_port(port)) {
         return false;
