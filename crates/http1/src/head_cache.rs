@@ -236,3 +236,6 @@ fn trimmed(received: &[u8], value: Range<usize>) -> Range<usize> {
     let end = (start..value.end).rev().find(|at| !is_white(at)).map_or(start, |at| at + 1);
     start..end
 }
+
+#[cfg(test)]
+mod tests;
