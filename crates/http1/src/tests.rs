@@ -6,6 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod requests;
+mod responses;
+
 /// One message as it was read.
 #[derive(Debug, PartialEq)]
 struct Read {

@@ -217,7 +217,7 @@ fn the_more_seldom_a_head_fits_the_more_seldom_one_is_kept() {
 #[test]
 fn a_head_that_fits_makes_the_cache_less_patient() {
     let mut cache = HeadCache::<usize, 1>::after(0);
-    let mut keep = |cache: &mut HeadCache<usize, 1>| {
+    let keep = |cache: &mut HeadCache<usize, 1>| {
         let mut made = false;
         cache.keep(|| {
             made = true;
@@ -246,7 +246,7 @@ fn a_head_that_fits_makes_the_cache_less_patient() {
 fn heads_are_kept_side_by_side_and_then_in_turn() {
     let mut cache = HeadCache::<usize, 3>::after(0);
     assert!(cache.newest().is_none() && cache.find(|_, _| Some(())).is_none());
-    let mut asked = |cache: &mut HeadCache<usize, 3>, wanted: usize| {
+    let asked = |cache: &mut HeadCache<usize, 3>, wanted: usize| {
         let asked = std::cell::RefCell::new(Vec::new());
         let found = cache.find(|kept, number| {
             assert_eq!(&*kept.text, format!("S\r\nx-{number}: 1\r\n\r\n").as_bytes());
