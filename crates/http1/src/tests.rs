@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod bodies;
+mod refusals;
 mod requests;
 mod responses;
 
