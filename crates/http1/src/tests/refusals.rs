@@ -186,14 +186,21 @@ fn the_head_of_a_request_is_held_to_its_bounds() {
         let head = format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
         assert_eq!(violation(rules, head.as_bytes()), expected, "{count}");
     }
-    for (length, expected) in [(63, None), (64, None), (65, Some(Violation::METHOD))] {
+    for (length, expected) in
+        [(63, None), (64, None), (65, Some(Violation::METHOD)), (70, Some(Violation::METHOD))]
+    {
         let method = "A".repeat(length);
         assert_eq!(violation(rules, format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()), expected);
         // One that is not whole is refused once it is too long.
         assert_eq!(violation(rules, method.as_bytes()), expected, "{length}");
     }
     // What of a line has come may be as long as the longest method, the longest target and what stands beside them.
-    for (length, expected) in [(125, None), (126, None), (127, Some(Violation::TARGET_TOO_LONG))] {
+    for (length, expected) in [
+        (125, None),
+        (126, None),
+        (127, Some(Violation::TARGET_TOO_LONG)),
+        (140, Some(Violation::TARGET_TOO_LONG)),
+    ] {
         let line = format!("GET {}", "/".repeat(length - 4));
         assert_eq!(violation(rules, line.as_bytes()), expected, "{length}");
         assert_eq!(violation(rules, format!("\r\n{line}").as_bytes()), expected, "{length}");

@@ -300,6 +300,46 @@ fn heads_that_resemble_the_one_before_are_not_read_the_long_way() {
 }
 
 #[test]
+fn the_memory_of_heads_goes_up_to_the_bound_of_a_head() {
+    let head = |length: usize| format!("GET /a HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "b".repeat(length - 33));
+    assert_eq!(head(100).len(), 100);
+    for length in [99, 100] {
+        let mut reader = RequestReader::new(Rules { max_head: 100, ..Rules::default() });
+        let heads = [&head(50)[..], &head(50), &head(50), &head(length)];
+        assert_eq!(remembered(&mut reader, &heads), [false, false, true], "{length}");
+    }
+    // And the method and the target may change, but not the version.
+    let head = |line: &str| format!("{line}\r\nhost: a\r\nx: 1\r\n\r\n");
+    let read = |reader: &mut RequestReader, line: &str| {
+        let (head, request) =
+            reader.read::<()>(&mut BytesMut::from(&head(line)[..])).expect("sound").expect("whole");
+        (
+            head,
+            request.method().to_string(),
+            request.uri().to_string(),
+            request.version(),
+            request.headers().clone(),
+        )
+    };
+    for before in ["GET /a HTTP/1.1", "OPTIONS * HTTP/1.1", "GET http://a/a HTTP/1.1", "GET /a HTTP/1.0"] {
+        for line in [
+            "POST /bcd?e HTTP/1.1",
+            "GET /a HTTP/1.0",
+            "OPTIONS * HTTP/1.1",
+            "GET http://a:80/ HTTP/1.1",
+            "GET / HTTP/1.2",
+        ] {
+            let mut reader = RequestReader::new(Rules::default());
+            for _ in 0..3 {
+                read(&mut reader, before);
+            }
+            let fresh = read(&mut RequestReader::new(Rules::default()).remember_heads(false), line);
+            assert_eq!(read(&mut reader, line), fresh, "{line} after {before}");
+        }
+    }
+}
+
+#[test]
 fn a_head_has_begun_with_its_first_byte_after_a_blank_line() {
     let mut reader = RequestReader::new(Rules::default());
     let mut received = BytesMut::new();

@@ -490,6 +490,11 @@ fn the_memory_of_heads_lets_no_head_by_that_is_too_large() {
                 verdict,
                 "{length} bytes, remembering: {remember}"
             );
+            // Up to the bound it comes from memory.
+            assert_eq!(
+                reader.1,
+                if remember && verdict.is_none() { 1 } else { 2 - usize::from(verdict.is_some()) }
+            );
         }
     }
     // The same at the default bound, which values beyond a sixteen-bit place could pass.
