@@ -111,7 +111,7 @@ impl BodyReader {
                     received.advance(2);
                     self.0 = State::Ended;
                 }
-                State::Trailers(None) if received.len() < 2 && b"\r\n".starts_with(received) => {
+                State::Trailers(None) if b"\r\n".starts_with(received) => {
                     return Ok(Piece::More(0));
                 }
                 State::Trailers(trailers) => {

@@ -204,8 +204,27 @@ mod tests {
     }
 
     #[test]
+    fn a_field_line_is_given_its_room_at_once() {
+        for (name, value, expected) in [("x", "", "x: \r\n"), ("x-longer", "a value", "x-longer: a value\r\n")]
+        {
+            let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+            let mut out = Vec::new();
+            put_field(&mut out, &name, &value);
+            assert_eq!(out, expected.as_bytes());
+            assert_eq!(out.capacity(), expected.len().max(8), "a vector has eight bytes at least");
+        }
+    }
+
+    #[test]
     fn the_size_of_a_chunk_is_hexadecimal() {
-        for (size, expected) in [(1, "1\r\n"), (15, "f\r\n"), (16, "10\r\n"), (65_536, "10000\r\n")] {
+        for (size, expected) in [
+            (1, "1\r\n"),
+            (15, "f\r\n"),
+            (16, "10\r\n"),
+            (65_536, "10000\r\n"),
+            (0x0123_4567_89ab_cdef, "123456789abcdef\r\n"),
+            (usize::MAX, "ffffffffffffffff\r\n"),
+        ] {
             let mut out = Vec::new();
             put_chunk_size(&mut out, size);
             assert_eq!(out, expected.as_bytes());

@@ -208,18 +208,16 @@ impl KeptHead {
     pub(crate) fn headers(&self, head: &Bytes, changes: &Changes) -> HeaderMap {
         let mut headers = self.headers.clone();
         headers.reserve(ADDED);
-        if changes.count > 0 {
-            let (mut values, mut next) = (headers.values_mut(), 0);
-            for (line, start, end) in &changes.values[..changes.count] {
-                let index = usize::from(self.lines[usize::from(*line)].index);
-                if let Some(stale) = values.nth(index - next)
-                    && let Ok(value) =
-                        HeaderValue::from_maybe_shared(head.slice(usize::from(*start)..usize::from(*end)))
-                {
-                    *stale = value;
-                }
-                next = index + 1;
+        let (mut values, mut next) = (headers.values_mut(), 0);
+        for (line, start, end) in &changes.values[..changes.count] {
+            let index = usize::from(self.lines[usize::from(*line)].index);
+            if let Some(stale) = values.nth(index - next)
+                && let Ok(value) =
+                    HeaderValue::from_maybe_shared(head.slice(usize::from(*start)..usize::from(*end)))
+            {
+                *stale = value;
             }
+            next = index + 1;
         }
         headers
     }
@@ -238,3 +236,6 @@ fn trimmed(received: &[u8], value: Range<usize>) -> Range<usize> {
     let end = (start..value.end).rev().find(|at| !is_white(at)).map_or(start, |at| at + 1);
     start..end
 }
+
+#[cfg(test)]
+mod tests;

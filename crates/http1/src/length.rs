@@ -46,7 +46,21 @@ mod tests {
             assert_eq!(content_length(text.as_bytes()), Some(length));
             assert_eq!(of_response(text.as_bytes(), None), Ok(length));
         }
-        for text in ["", " ", "+5", "-0", "0x5", "5 5", "5.0", "9223372036854775808", "99999999999999999999"] {
+        for text in [
+            "",
+            " ",
+            "+5",
+            "-0",
+            "0x5",
+            "5 5",
+            "5.0",
+            "9223372036854775808",
+            "99999999999999999999",
+            "1:",
+            "/1",
+            ":",
+            "18446744073709551617",
+        ] {
             assert_eq!(content_length(text.as_bytes()), None, "{text}");
             assert_eq!(of_response(text.as_bytes(), None), Err(Violation::RESPONSE_LENGTH), "{text}");
         }
@@ -62,5 +76,10 @@ mod tests {
         assert_eq!(of_response(b"5,6", None), Err(Violation::RESPONSE_LENGTHS_DIFFER));
         assert_eq!(of_response(b"5", Some(6)), Err(Violation::RESPONSE_LENGTHS_DIFFER));
         assert_eq!(of_response(b"5,", None), Err(Violation::RESPONSE_LENGTH));
+        assert_eq!(of_response(b",5", None), Err(Violation::RESPONSE_LENGTH));
+        assert_eq!(of_response(b"0, 0", Some(0)), Ok(0));
+        // Nineteen digits, zeros among them.
+        assert_eq!(of_response(b"0000000000000000005", None), Ok(5));
+        assert_eq!(of_response(b"00000000000000000005", None), Err(Violation::RESPONSE_LENGTH));
     }
 }

@@ -34,22 +34,27 @@ impl Section {
         let mut searched = self.searched;
         while let Some(found) = find_control(&bytes[searched..]) {
             let at = searched + found;
-            match (bytes[at], bytes.get(at + 1)) {
+            let (violation, before) = match (bytes[at], bytes.get(at + 1)) {
                 (b'\r', Some(b'\n')) => {
                     let line = self.line_at..at;
                     self.line_at = at + 2;
                     self.searched = at + 2;
                     return if self.line_at > limit { Err(too_large) } else { Ok(Next::Line(line)) };
                 }
-                (b'\t', _) => searched = at + 1,
+                (b'\t', _) => {
+                    searched = at + 1;
+                    continue;
+                }
                 (b'\r', None) => {
                     self.searched = at;
                     return self.more(bytes, limit, too_large);
                 }
-                (b'\r', Some(_)) => return Err(Violation::BARE_CR),
-                (b'\n', _) => return Err(Violation::BARE_LF),
-                _ => return Err(Violation::CONTROL),
-            }
+                (b'\r', Some(_)) => (Violation::BARE_CR, at + 1),
+                (b'\n', _) => (Violation::BARE_LF, at),
+                _ => (Violation::CONTROL, at),
+            };
+            // The bytes before may have been too many, had they come by themselves.
+            return Err(if before > limit { too_large } else { violation });
         }
         self.searched = bytes.len();
         self.more(bytes, limit, too_large)

@@ -6,6 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod bodies;
+mod refusals;
+mod requests;
+mod responses;
+
 /// One message as it was read.
 #[derive(Debug, PartialEq)]
 struct Read {

@@ -118,9 +118,7 @@ impl WriteBuffer {
             add(piece);
             at = *behind;
         }
-        if self.kept.len() <= SLICES {
-            add(&self.copied[at..]);
-        }
+        add(&self.copied[at..]);
         count
     }
 
@@ -132,9 +130,6 @@ impl WriteBuffer {
             let before = (*behind - self.sent).min(written);
             self.sent += before;
             written -= before;
-            if self.sent < *behind || written == 0 {
-                break;
-            }
             let taken = piece.len().min(written);
             piece.advance(taken);
             self.kept_bytes -= taken;
@@ -223,102 +218,4 @@ impl WriteBuffer {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// What is done with a queue.
-    #[derive(Debug, Clone)]
-    enum Turn {
-        Put(usize),
-        Push(usize),
-        /// A write takes so many bytes, or none now.
-        Write(usize),
-    }
-
-    fn turns() -> impl Strategy<Value = Vec<Turn>> {
-        let size = || prop_oneof![0..40_usize, (COPIED - 2)..(COPIED + 3), 0..30_000_usize];
-        let turn =
-            prop_oneof![size().prop_map(Turn::Put), size().prop_map(Turn::Push), size().prop_map(Turn::Write),];
-        prop::collection::vec(turn, 0..60)
-    }
-
-    /// Bytes that no other piece has in this order.
-    fn piece(count: &mut usize, size: usize) -> Vec<u8> {
-        let start = *count;
-        *count += size;
-        (start..*count).map(|at| (at ^ (at >> 8).wrapping_mul(31)) as u8).collect()
-    }
-
-    fn write(queue: &mut WriteBuffer, mut room: usize, out: &mut Vec<u8>) {
-        let _ = queue.poll_write(|slices| {
-            assert!(slices.iter().all(|slice| !slice.is_empty()));
-            let mut taken = 0;
-            for slice in slices {
-                let part = slice.len().min(room - taken);
-                out.extend_from_slice(&slice[..part]);
-                taken += part;
-            }
-            room -= taken;
-            if taken == 0 { Poll::Pending } else { Poll::Ready(Ok(taken)) }
-        });
-    }
-
-    proptest! {
-        #[test]
-        fn bytes_leave_in_the_order_in_which_they_came(turns in turns()) {
-            let (mut queue, mut expected, mut out, mut count) = (WriteBuffer::default(), vec![], vec![], 0);
-            for turn in turns {
-                match turn {
-                    Turn::Put(size) => {
-                        let bytes = piece(&mut count, size);
-                        queue.put(&bytes);
-                        expected.extend(bytes);
-                    }
-                    Turn::Push(size) => {
-                        let bytes = piece(&mut count, size);
-                        queue.push(bytes.clone().into());
-                        expected.extend(bytes);
-                    }
-                    Turn::Write(room) => write(&mut queue, room, &mut out),
-                }
-                prop_assert_eq!(queue.len(), expected.len() - out.len());
-                prop_assert!(queue.to_vec() == expected[out.len()..], "another order");
-            }
-            write(&mut queue, usize::MAX, &mut out);
-            prop_assert!(queue.is_empty() && out == expected, "other bytes");
-        }
-    }
-
-    #[test]
-    fn what_ends_a_large_piece_leaves_behind_it() {
-        let mut queue = WriteBuffer::default();
-        queue.put(b"1001\r\n");
-        queue.push(vec![b'x'; COPIED + 1].into());
-        queue.put(b"\r\n0\r\n\r\n");
-        let mut out = Vec::new();
-        write(&mut queue, usize::MAX, &mut out);
-        assert!(out.ends_with(b"xx\r\n0\r\n\r\n") && out.starts_with(b"1001\r\nxx"));
-    }
-
-    #[test]
-    fn a_queue_that_never_becomes_empty_gives_back_the_room_of_what_has_left() {
-        let (mut queue, mut out) = (WriteBuffer::default(), Vec::new());
-        queue.put(b"x");
-        for _ in 0..1000 {
-            queue.put(&[b'x'; 1000]);
-            write(&mut queue, 1000, &mut out);
-        }
-        assert_eq!((queue.len(), out.len()), (1, 1_000_000));
-        assert!(queue.copied.capacity() <= 4 * COMPACTED, "{}", queue.copied.capacity());
-    }
-
-    #[test]
-    fn a_write_that_takes_nothing_is_an_error() {
-        let mut queue = WriteBuffer::default();
-        queue.put(b"x");
-        let written = queue.poll_write(|_| Poll::Ready(Ok(0)));
-        assert!(matches!(written, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero));
-    }
-}
+mod tests;

@@ -200,7 +200,7 @@ fn normalise(path: &str, rules: PathRules, dots: DotSegment) -> Result<Cow<'_, s
 fn unescape(digits: &[u8]) -> Option<u8> {
     let [high, low, ..] = digits else { return None };
     let value = |digit: &u8| char::from(*digit).to_digit(16);
-    u8::try_from(value(high)? << 4 | value(low)?).ok()
+    u8::try_from(value(high)? * 16 + value(low)?).ok()
 }
 
 /// `unreserved` of RFC 3986, section 2.3.

@@ -187,6 +187,38 @@ fn a_rewrite_must_not_make_a_dot_segment() {
 }
 
 #[test]
+fn a_path_without_its_parameters_is_what_stands_before_them() {
+    for (path, expected) in [
+        ("/", None),
+        ("/a/b", None),
+        ("/a%20b", None),
+        ("/a%3", None),
+        ("/a;", Some("/a")),
+        ("/a;x", Some("/a")),
+        ("/a%3Bx", Some("/a")),
+        ("/a;x%3By/b", Some("/a/b")),
+        ("/a%3Bx;y/b", Some("/a/b")),
+        ("/a;x/b;y/", Some("/a/b/")),
+        ("/a%20;x/b%20c", Some("/a%20/b%20c")),
+        (";", Some("")),
+    ] {
+        assert_eq!(without_parameters(path).as_deref(), expected, "{path}");
+    }
+}
+
+#[test]
+fn an_escape_stands_for_the_byte_of_its_two_digits() {
+    for byte in 0..=u8::MAX {
+        for digits in [format!("{byte:02x}"), format!("{byte:02X}z")] {
+            assert_eq!(unescape(digits.as_bytes()), Some(byte), "{digits}");
+        }
+    }
+    for digits in ["", "4", "4g", "g4", "+4", " 4"] {
+        assert_eq!(unescape(digits.as_bytes()), None, "{digits}");
+    }
+}
+
+#[test]
 fn a_replaced_path_keeps_the_query_byte_for_byte() {
     let table = [
         ("/a", "/b"),

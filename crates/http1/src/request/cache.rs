@@ -203,6 +203,8 @@ mod tests {
         let mut reader = met(HEAD.as_bytes());
         for changed in [
             HEAD.replace("host: a", "host: b"),
+            HEAD.replace("GET /a HTTP/1.1\r\n", "\n"),
+            HEAD.replace("HTTP/1.1\r\n", "HTTP/1.1\n"),
             HEAD.replace("1.1", "1.0"),
             HEAD.replace("/a", "http://a/"),
             HEAD.replace("/a", "/a#"),
@@ -217,6 +219,21 @@ mod tests {
         ] {
             assert!(take(&mut reader, changed.as_bytes()).is_none(), "{}", changed.escape_debug());
         }
+    }
+
+    #[test]
+    fn what_means_more_than_its_line_says_is_not_kept() {
+        for head in [
+            format!("\r\n{HEAD}"),
+            HEAD.replace("x-id: 1", "connection: upgrade\r\nupgrade: websocket")
+                .replace("content-length: 3\r\n", ""),
+            HEAD.replace("x-id: 1", "upgrade: x").replace("content-length: 3\r\n", ""),
+            HEAD.replace("x-id: 1", "Expect: 100-continue"),
+        ] {
+            let reader = met(head.as_bytes());
+            assert!(reader.cache.expect("it remembers").0.newest().is_none(), "{head:?}");
+        }
+        assert_eq!(met(HEAD.as_bytes()).cache.expect("it remembers").0.newest(), Some(HEAD.as_bytes()));
     }
 
     #[test]

@@ -87,13 +87,19 @@ impl HeadScan {
         fields: &mut Vec<FieldSpan>,
     ) -> Result<Option<RequestHead>, Violation> {
         loop {
-            let line = match self.section.next(bytes, rules.max_head, Violation::HEAD_TOO_LARGE)? {
-                Next::Line(line) => line,
-                Next::More if self.request_line.is_none() => {
-                    line::may_become_one(&bytes[self.section.line_at()..], rules)?;
+            let line_at = self.section.line_at();
+            let line = match self.section.next(bytes, rules.max_head, Violation::HEAD_TOO_LARGE) {
+                Ok(Next::Line(line)) => line,
+                Ok(Next::More) if self.request_line.is_none() => {
+                    line::may_become_one(&bytes[line_at..], rules)?;
                     return Ok(None);
                 }
-                Next::More => return Ok(None),
+                Ok(Next::More) => return Ok(None),
+                Err(violation) if self.request_line.is_none() => {
+                    line::may_have_become_one(&bytes[line_at..bytes.len().min(rules.max_head)], rules)?;
+                    return Err(violation);
+                }
+                Err(violation) => return Err(violation),
             };
             match (&self.request_line, line.is_empty()) {
                 (Some(_), false) => self.field(bytes, line, rules, fields)?,
@@ -104,6 +110,7 @@ impl HeadScan {
                 }
                 (None, true) => {}
                 (None, false) => {
+                    line::may_become_one(&bytes[line.start..=line.end], rules)?;
                     self.request_line = Some(line::parse(bytes, line, rules)?);
                     fields.clear();
                 }

@@ -12,9 +12,6 @@ pub fn is_valid(authority: &[u8]) -> bool {
     if is_name(authority) {
         return true;
     }
-    if authority.len() > MAX_HOST + 6 {
-        return false;
-    }
     let (host, port) = split(authority);
     if port.is_some_and(|port| !port.is_empty() && !is_port(port)) {
         return false;
@@ -32,7 +29,7 @@ pub fn same(left: &[u8], right: &[u8], default_port: &[u8]) -> bool {
     let ((left, left_port), (right, right_port)) = (split(left), split(right));
     // An empty port is the default one (RFC 3986, section 3.2.3).
     let port = |port: Option<_>| port.filter(|port: &&[u8]| !port.is_empty()).unwrap_or(default_port);
-    left.eq_ignore_ascii_case(right) && (left_port == right_port || port(left_port) == port(right_port))
+    left.eq_ignore_ascii_case(right) && port(left_port) == port(right_port)
 }
 
 /// The host of an authority, without its port.
@@ -103,7 +100,73 @@ mod tests {
         ] {
             assert!(!is_valid(bad.as_bytes()), "{bad}");
         }
-        assert!(!is_valid("a".repeat(300).as_bytes()));
+    }
+
+    #[test]
+    fn a_host_is_255_bytes_at_most_without_its_port() {
+        for (length, valid) in
+            [(254, true), (255, true), (256, false), (261, false), (262, false), (300, false)]
+        {
+            for port in ["", ":", ":1", ":65535"] {
+                let authority = format!("{}{port}", "a".repeat(length));
+                assert_eq!(is_valid(authority.as_bytes()), valid, "{length}{port}");
+            }
+        }
+    }
+
+    /// The same, by labels: not empty, but for one after a last dot, of letters, digits, `-` and `_`; then perhaps a port.
+    fn plainly_valid(authority: &str) -> bool {
+        let (name, port) =
+            authority.split_once(':').map_or((authority, None), |(name, port)| (name, Some(port)));
+        let labels: Vec<_> = name.strip_suffix('.').unwrap_or(name).split('.').collect();
+        let of_label = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let is_port = |port: &str| {
+            port.is_empty()
+                || port.len() < 6 && port.chars().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok()
+        };
+        labels.iter().all(|label| !label.is_empty() && label.chars().all(of_label)) && port.is_none_or(is_port)
+    }
+
+    #[test]
+    fn all_short_authorities_are_valid_or_not_as_their_labels_say() {
+        let mut longest = vec![String::new()];
+        for _ in 0..5 {
+            longest =
+                longest.iter().flat_map(|text| "a._-:0+]".chars().map(move |c| format!("{text}{c}"))).collect();
+            for authority in &longest {
+                assert_eq!(is_valid(authority.as_bytes()), plainly_valid(authority), "{authority}");
+                let address = format!("[::1]{authority}");
+                let expected =
+                    authority.strip_prefix(':').is_some_and(|port| plainly_valid(&format!("a:{port}")));
+                assert_eq!(is_valid(address.as_bytes()), expected, "{address}");
+            }
+        }
+        for port in ["0", "9", "65535", "65536", "70000", "99999", "00001", "123456", "6553a"] {
+            let authority = format!("a.b:{port}");
+            assert_eq!(is_valid(authority.as_bytes()), plainly_valid(&authority), "{authority}");
+        }
+    }
+
+    #[test]
+    fn a_host_stands_before_its_port() {
+        for (authority, host, port) in [
+            ("a", "a", None),
+            ("a:80", "a", Some("80")),
+            ("a:", "a", Some("")),
+            ("a:b:c", "a", Some("b:c")),
+            (":1", "", Some("1")),
+            ("", "", None),
+            ("[::1]", "[::1]", None),
+            ("[::1]:80", "[::1]", Some("80")),
+            ("[::1]x:80", "[::1]x", Some("80")),
+            ("[::1", "[::1", None),
+        ] {
+            assert_eq!(
+                split(authority.as_bytes()),
+                (authority[..host.len()].as_bytes(), port.map(str::as_bytes))
+            );
+            assert_eq!(without_port(authority.as_bytes()), host.as_bytes());
+        }
     }
 
     #[test]
@@ -111,7 +174,9 @@ mod tests {
         assert!(same(b"A.example", b"a.EXAMPLE", b"80"));
         assert!(same(b"a:80", b"a", b"80"));
         assert!(same(b"a:", b"a", b"80") && same(b"a:", b"a:80", b"80"));
-        assert!(!same(b"a:81", b"a", b"80"));
+        assert!(!same(b"a:81", b"a", b"80") && !same(b"a", b"a:81", b"80") && !same(b"a:81", b"a:82", b"80"));
+        assert!(same(b"a:81", b"a:81", b"80") && same(b"a", b"a", b"80") && !same(b"a:81", b"b:81", b"80"));
+        assert!(same(b"a:443", b"a", b"443") && !same(b"a:80", b"a", b"443"));
         assert!(!same(b"a", b"b", b"80"));
         assert!(same(b"[::1]:80", b"[::1]", b"80"));
         assert_eq!(without_port(b"[::1]:80"), b"[::1]");

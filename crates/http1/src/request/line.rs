@@ -70,17 +70,26 @@ pub(crate) fn may_become_one(start: &[u8], rules: &Rules) -> Result<(), Violatio
     Ok(())
 }
 
-/// A request line, its CRLF left out, that is valid whatever the host: its target is a path.
+/// The same of a line that ends wrongly somewhere in these bytes: what came before its end may have told.
+#[cold]
+pub(crate) fn may_have_become_one(bytes: &[u8], rules: &Rules) -> Result<(), Violation> {
+    // A CR alone is not wrong yet.
+    let end = match bytes.iter().position(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        Some(at) if bytes[at] == b'\r' => at + 1,
+        Some(at) => at,
+        None => bytes.len(),
+    };
+    may_become_one(&bytes[..end], rules)
+}
+
+/// A request line, its CRLF left out, that is valid whatever the host: its target names none.
 pub(crate) fn of_path(line: &[u8], rules: &Rules) -> Option<RequestLine> {
     if find_control(line).is_some() {
         return None;
     }
     let parsed = parse(line, 0..line.len(), rules).ok()?;
     let (target, method) = (&line[parsed.target.clone()], &line[parsed.method.clone()]);
-    match target::check(target, method) {
-        Ok(None) if target.first() == Some(&b'/') => Some(parsed),
-        _ => None,
-    }
+    matches!(target::check(target, method), Ok(None)).then_some(parsed)
 }
 
 #[cfg(test)]

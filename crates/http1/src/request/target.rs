@@ -101,6 +101,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_byte_is_allowed_in_a_target_or_not() {
+        for byte in 0..=u8::MAX {
+            let expected = match byte {
+                b'#' => Err(Violation::FRAGMENT),
+                // In a query it may stand.
+                b'"' | b'<' | b'>' | b'`' => Err(Violation::TARGET),
+                b'!'..=b'~' => Ok(true),
+                _ => Err(Violation::TARGET),
+            };
+            assert_eq!(check(&[b'/', byte, b'a'], b"GET").map(|named| named.is_none()), expected, "{byte:#x}");
+            assert_eq!(is_valid(&[b'/', byte], b"GET"), expected.is_ok(), "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_http_2_is_no_absolute_target() {
+        for (target, method, valid) in [
+            ("/", "GET", true),
+            ("/a?b", "POST", true),
+            ("*", "OPTIONS", true),
+            ("*", "GET", false),
+            ("http://a/", "GET", false),
+            ("a", "GET", false),
+            ("", "GET", false),
+        ] {
+            assert_eq!(is_valid(target.as_bytes(), method.as_bytes()), valid, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_target_names_its_host_and_the_port_of_its_scheme() {
+        for (target, host, port) in [
+            ("http://a", "a", "80"),
+            ("HTTPS://a:1/x", "a:1", "443"),
+            ("https://[::1]?x", "[::1]", "443"),
+            ("http://a.b:80?x/y", "a.b:80", "80"),
+            ("http://a/?x", "a", "80"),
+        ] {
+            let named = check(target.as_bytes(), b"GET").expect("valid").expect("absolute");
+            assert_eq!((named.host, named.default_port), (host.as_bytes(), port.as_bytes()), "{target}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_accepted_here_is_a_uri_to_the_http_crate(target in "(/|http://a(:1)?/?|http://b\\?)[ -~]{0,20}") {

@@ -8,6 +8,7 @@ use crate::{
     field::FieldSpan,
     head_cache::{HeadCache, KeptHead, Role, line_length},
     length,
+    rules::Rules,
 };
 
 /// Up to four heads of a connection, each of another shape.
@@ -31,7 +32,7 @@ impl ResponseCache {
 
     /// Takes a head that differs from one that is kept in its status, its length and the values of other fields.
     #[inline]
-    pub(super) fn take(&mut self, received: &mut BytesMut) -> Option<ResponseHead> {
+    pub(super) fn take(&mut self, received: &mut BytesMut, rules: &Rules) -> Option<ResponseHead> {
         let bytes: &[u8] = received;
         let (kept, known, (status, length, changes)) = self.0.find(|kept, known| {
             let (mut status, mut length) = (known.status, known.length);
@@ -45,6 +46,9 @@ impl ResponseCache {
                 status = changed;
             }
             let changes = kept.compare(bytes, fields_at)?;
+            if changes.length > rules.max_head {
+                return None;
+            }
             if let Some(changed) = kept.changed_length(bytes, &changes) {
                 length = Some(length::of_response(changed, None).ok()?);
             }

@@ -214,6 +214,146 @@ mod tests {
     }
 
     #[test]
+    fn a_length_is_told_only_of_a_body_that_there_could_be() {
+        let nine = [("content-length", "9")];
+        for (asked, status, fields, size, expected) in [
+            (HEAD, 200, &[][..], Some(0), ""),
+            (HEAD, 200, &[], Some(1), "content-length: 1\r\n"),
+            (HEAD, 304, &[], Some(5), "content-length: 5\r\n"),
+            (HEAD, 204, &nine, Some(5), ""),
+            (HEAD, 100, &nine, Some(5), ""),
+            (GET, 100, &nine, None, ""),
+            (GET, 103, &[], Some(5), ""),
+            (GET, 204, &[], None, ""),
+            (GET, 304, &[], Some(5), ""),
+            (GET, 304, &[], None, ""),
+            (GET, 304, &nine, None, "content-length: 9\r\n"),
+        ] {
+            let (head, persistent, framing) = encode(asked, status, fields, size);
+            let (line, rest) = head.split_once("\r\n").expect("a line");
+            assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line}");
+            assert_eq!(rest, format!("{expected}\r\n"), "{status} {fields:?} {size:?}");
+            assert_eq!((persistent, framing), (true, Framing::Empty));
+        }
+        for (asked, size, framing) in [
+            (GET, Some(0), Framing::Empty),
+            (GET, Some(1), Framing::Length(1)),
+            (GET, None, Framing::Chunked),
+            (OLD, Some(1), Framing::Length(1)),
+            (OLD, None, Framing::UntilClose),
+        ] {
+            assert_eq!(encode(asked, 200, &[], size).2, framing);
+        }
+        let twice = [("content-length", "9"), ("content-length", "10")];
+        assert_eq!(encode(GET, 200, &twice, None).2, Framing::Length(9));
+    }
+
+    #[test]
+    fn a_status_line_tells_the_version_that_was_asked_in_and_the_usual_phrase() {
+        for (asked, status, expected) in [
+            (GET, 200, "HTTP/1.1 200 OK"),
+            (OLD, 200, "HTTP/1.0 200 OK"),
+            (GET, 201, "HTTP/1.1 201 Created"),
+            (OLD, 404, "HTTP/1.0 404 Not Found"),
+            (GET, 599, "HTTP/1.1 599 "),
+        ] {
+            assert_eq!(text(asked, status, &[], Some(0)).split("\r\n").next(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn the_connection_is_the_connections_to_say_unless_it_switches() {
+        for (asked, status, fields, before, expected, after) in [
+            (GET, 200, &[][..], false, "connection: close\r\n", false),
+            (GET, 200, &[("connection", "keep-alive")], true, "", true),
+            (GET, 200, &[("connection", "Keep-Alive")], false, "connection: close\r\n", false),
+            (GET, 200, &[("connection", "close")], true, "connection: close\r\n", false),
+            (GET, 200, &[("keep-alive", "timeout=5")], true, "", true),
+            (OLD, 200, &[], true, "connection: keep-alive\r\n", true),
+            (OLD, 200, &[], false, "connection: close\r\n", false),
+            (GET, 101, &[("connection", "upgrade, close")], true, "connection: upgrade, close\r\n", true),
+            (GET, 101, &[("connection", "keep-alive")], true, "connection: keep-alive\r\n", true),
+            (GET, 101, &[("connection", "upgrade")], false, "connection: upgrade\r\n", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("date", HeaderValue::from_static("now"));
+            for (name, value) in fields {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            let (mut out, mut persistent) = (WriteBuffer::default(), before);
+            let status = StatusCode::from_u16(status).expect("a status");
+            write_head(status, &headers, Some(0), asked, &mut persistent, &mut out);
+            let head = String::from_utf8(out.to_vec()).expect("text");
+            let lines: String =
+                head.split_inclusive("\r\n").filter(|line| line.contains("onnection:")).collect();
+            assert_eq!((&lines[..], persistent), (expected, after), "{head}");
+            assert!(!head.contains("timeout"), "{head}");
+        }
+        // What says more than that is passed on.
+        let (head, persistent, _) = encode(GET, 200, &[("connection", "x")], Some(0));
+        assert_eq!(
+            (&head[..], persistent),
+            ("HTTP/1.1 200 OK\r\nconnection: x\r\ncontent-length: 0\r\n\r\n", true)
+        );
+    }
+
+    #[test]
+    fn a_head_has_one_date() {
+        let dates = |headers: &HeaderMap| {
+            let (mut out, mut persistent) = (WriteBuffer::default(), true);
+            write_head(StatusCode::OK, headers, Some(0), GET, &mut persistent, &mut out);
+            let head = String::from_utf8(out.to_vec()).expect("text");
+            head.split("\r\n")
+                .filter_map(|line| line.strip_prefix("date: "))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let mut headers = HeaderMap::new();
+        let added = dates(&headers);
+        assert!(added.len() == 1 && httpdate::parse_http_date(&added[0]).is_ok(), "{added:?}");
+        headers.insert("date", HeaderValue::from_static("now"));
+        assert_eq!(dates(&headers), ["now"]);
+    }
+
+    #[test]
+    fn trailers_are_those_announced_to_a_client_that_takes_them() {
+        let mut trailers = HeaderMap::new();
+        for name in ["x-a", "x-b", "x-c", "x-d"] {
+            trailers.insert(name, HeaderValue::from_static("1"));
+        }
+        let taking = Asked::new(false, Version::HTTP_11, true);
+        assert_eq!((taking.is_head, taking.version, taking.trailers), (false, Version::HTTP_11, true));
+        for (asked, announced, expected) in [
+            (taking, &["x-a, x-b", "X-C"][..], "x-a: 1\r\nx-b: 1\r\nx-c: 1\r\n"),
+            (taking, &[], ""),
+            (GET, &["x-a"], ""),
+        ] {
+            let mut headers = HeaderMap::new();
+            for names in announced {
+                headers.append("trailer", HeaderValue::from_static(names));
+            }
+            let (mut out, mut persistent) = (WriteBuffer::default(), true);
+            let mut writer = write_head(StatusCode::OK, &headers, None, asked, &mut persistent, &mut out);
+            out.clear();
+            writer.end(&mut out, Some(&trailers)).expect("chunks have no length");
+            assert_eq!(out.to_vec(), format!("0\r\n{expected}\r\n").as_bytes(), "{announced:?}");
+        }
+    }
+
+    #[test]
+    fn an_interim_response_says_nothing_of_the_connection_or_a_body() {
+        let mut headers = HeaderMap::new();
+        for name in ["link", "content-length", "transfer-encoding", "connection", "upgrade", "trailer", "x"] {
+            headers.insert(name, HeaderValue::from_static("1"));
+        }
+        let mut out = Vec::new();
+        write_interim(StatusCode::EARLY_HINTS, &headers, &mut out);
+        write_interim(StatusCode::CONTINUE, &HeaderMap::new(), &mut out);
+        let expected = "HTTP/1.1 103 Early Hints\r\nlink: 1\r\nx: 1\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+        assert_eq!(String::from_utf8(out).as_deref(), Ok(expected));
+    }
+
+    #[test]
     fn the_service_may_close_the_connection() {
         let (head, persistent, _) = encode(GET, 200, &[("connection", "x, Close")], Some(0));
         assert_eq!(head, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");

@@ -64,13 +64,13 @@ impl HeadScan {
         rules: &Rules,
         fields: &mut Vec<FieldSpan>,
     ) -> Result<Option<usize>, Violation> {
+        if self.status_line.is_none() {
+            may_begin(bytes)?;
+        }
         loop {
             let line = match self.section.next(bytes, rules.max_head, Violation::RESPONSE_HEAD_TOO_LARGE)? {
                 Next::Line(line) => line,
-                Next::More => {
-                    may_begin(bytes)?;
-                    return Ok(None);
-                }
+                Next::More => return Ok(None),
             };
             if self.status_line.is_none() {
                 self.status_line = Some(status_line(&bytes[line])?);
@@ -155,8 +155,8 @@ fn may_begin(bytes: &[u8]) -> Result<(), Violation> {
 
 /// Reads a status line, its end left out.
 pub(super) fn status_line(line: &[u8]) -> Result<(Version, StatusCode), Violation> {
-    may_begin(line)?;
-    let (minor, rest) = line[PREFIX.len().min(line.len())..].split_first().ok_or(Violation::STATUS_LINE)?;
+    let rest = line.strip_prefix(PREFIX).ok_or(Violation::NOT_HTTP1)?;
+    let (minor, rest) = rest.split_first().ok_or(Violation::STATUS_LINE)?;
     let version = match minor {
         b'0' => Version::HTTP_10,
         // Later minor versions are understood by whoever understands this one (RFC 9110, section 2.5).

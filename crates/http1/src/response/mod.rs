@@ -58,7 +58,7 @@ impl ResponseReader {
         }
         if self.scan.is_fresh()
             && let Some(cache) = &mut self.cache
-            && let Some(head) = cache.take(received)
+            && let Some(head) = cache.take(received, &self.rules)
         {
             return Ok(Some(head));
         }

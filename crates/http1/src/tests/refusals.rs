@@ -1,0 +1,506 @@
+//! What is refused, and by which rule; what is just allowed.
+
+use http::{HeaderValue, StatusCode, Version};
+
+use super::*;
+
+/// The verdict on a request's head, and its method and target where they were told. They are the same however the head
+/// comes, and whatever came before it.
+fn refused(rules: Rules, head: &[u8]) -> Option<(Violation, Option<(String, String)>)> {
+    let read = |mut reader: RequestReader, before: &[u8], piece: usize| {
+        let mut received = BytesMut::new();
+        for piece in [before, head].concat().chunks(piece) {
+            received.extend_from_slice(piece);
+            loop {
+                match reader.read::<()>(&mut received) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(refusal) => {
+                        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                        let line = refusal.request_line().map(|(method, target)| (text(method), text(target)));
+                        return Some((refusal.violation(), line));
+                    }
+                }
+            }
+        }
+        None
+    };
+    let verdict = read(RequestReader::new(rules).remember_heads(false), b"", usize::MAX);
+    for (remember, before, piece) in [
+        (false, &b""[..], 1),
+        (true, b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n", 1),
+        (true, b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n", usize::MAX),
+        (true, b"GET / HTTP/1.1\r\nhost: a\r\nx: 1\r\n\r\n", usize::MAX),
+        (true, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n", usize::MAX),
+    ] {
+        let again = read(RequestReader::new(rules).remember_heads(remember), &before.repeat(3), piece);
+        assert_eq!(again, verdict, "{} in pieces of {piece}", head.escape_ascii());
+    }
+    verdict
+}
+
+fn violation(rules: Rules, head: &[u8]) -> Option<Violation> {
+    refused(rules, head).map(|(violation, _)| violation)
+}
+
+#[test]
+fn each_rule_for_the_head_of_a_request_refuses_what_breaks_it() {
+    for (head, expected) in [
+        ("\n", Violation::BARE_LF),
+        ("GET / HTTP/1.1\n", Violation::BARE_LF),
+        ("GET / HTTP/1.1\r\nhost: a\n", Violation::BARE_LF),
+        ("GET / HTTP/1.1\rx", Violation::BARE_CR),
+        ("GET / HTTP/1.1\r\nhost: a\r\r\n", Violation::BARE_CR),
+        ("GET /\0 HTTP/1.1\r\n", Violation::CONTROL),
+        ("GET / HTTP/1.1\r\nhost: a\r\nx: \x7f\r\n", Violation::CONTROL),
+        ("GET / HTTP/1.1\r\nhost: a\r\nx: \x0b\r\n", Violation::CONTROL),
+        ("\r\n\r\n", Violation::REQUEST_LINE),
+        ("GET\r\n", Violation::REQUEST_LINE),
+        ("GET /\r\n", Violation::REQUEST_LINE),
+        ("GET  HTTP/1.1\r\n", Violation::REQUEST_LINE),
+        ("GET  / HTTP/1.1\r\n", Violation::REQUEST_LINE),
+        ("GET / HTTP/1.1 \r\n", Violation::REQUEST_LINE),
+        ("GET / HTTP/11\r\n", Violation::REQUEST_LINE),
+        ("GET / HTTP/x.1\r\n", Violation::REQUEST_LINE),
+        ("GET / HTTP/1.x\r\n", Violation::REQUEST_LINE),
+        ("GET / http/1.1\r\n", Violation::REQUEST_LINE),
+        ("GET / HTTP/2.0\r\n", Violation::VERSION),
+        ("GET / HTTP/0.9\r\n", Violation::VERSION),
+        (" / HTTP/1.1\r\n", Violation::METHOD),
+        ("G@T / HTTP/1.1\r\n", Violation::METHOD),
+        ("GET\t / HTTP/1.1\r\n", Violation::METHOD),
+        ("CONNECT a:443 HTTP/1.1\r\n", Violation::CONNECT),
+        ("GET / HTTP/1.1\r\nhost: a\r\n x: 1\r\n", Violation::OBS_FOLD),
+        ("GET / HTTP/1.1\r\n\tx: 1\r\n", Violation::OBS_FOLD),
+        ("GET / HTTP/1.1\r\nhost\r\n", Violation::FIELD_LINE),
+        ("GET / HTTP/1.1\r\nhost : a\r\n", Violation::FIELD_NAME),
+        ("GET / HTTP/1.1\r\n: a\r\n", Violation::FIELD_NAME),
+        ("GET / HTTP/1.1\r\nx\u{e9}: a\r\n", Violation::FIELD_NAME),
+        ("GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n", Violation::HOST_DUPLICATE),
+        ("GET / HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n", Violation::LENGTH),
+        ("GET / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 1\r\n", Violation::LENGTH_DUPLICATE),
+        ("GET / HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n", Violation::CODING),
+        (
+            "GET / HTTP/1.1\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            Violation::CODING_DUPLICATE,
+        ),
+    ] {
+        assert_eq!(violation(Rules::default(), head.as_bytes()), Some(expected), "{head:?}");
+    }
+    // What the whole head shows, which has its line and a host unless it says otherwise.
+    for (line, fields, expected) in [
+        ("GET / HTTP/1.1", "x: 1\r\n", Some(Violation::HOST_MISSING)),
+        ("GET / HTTP/1.0", "x: 1\r\n", None),
+        ("GET http://a/ HTTP/1.0", "x: 1\r\n", Some(Violation::HOST_MISSING)),
+        ("GET / HTTP/1.0", "host:\r\n", Some(Violation::HOST_MALFORMED)),
+        ("GET / HTTP/1.1", "host:\r\n", Some(Violation::HOST_MALFORMED)),
+        ("GET / HTTP/1.1", "host: a,b\r\n", Some(Violation::HOST_MALFORMED)),
+        ("GET http://a/ HTTP/1.1", "host: b\r\n", Some(Violation::HOST_MISMATCH)),
+        ("GET http://a:81/ HTTP/1.1", "host: a\r\n", Some(Violation::HOST_MISMATCH)),
+        ("GET https://a/ HTTP/1.1", "host: a:80\r\n", Some(Violation::HOST_MISMATCH)),
+        ("GET https://a/ HTTP/1.1", "host: a:443\r\n", None),
+        ("GET http://a/ HTTP/1.1", "host: A:80\r\n", None),
+        ("GET /a#b HTTP/1.1", "host: a\r\n", Some(Violation::FRAGMENT)),
+        ("GET /a<b HTTP/1.1", "host: a\r\n", Some(Violation::TARGET)),
+        ("GET * HTTP/1.1", "host: a\r\n", Some(Violation::TARGET)),
+        ("OPTIONS * HTTP/1.1", "host: a\r\n", None),
+        (
+            "GET / HTTP/1.1",
+            "host: a\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n",
+            Some(Violation::LENGTH_WITH_CODING),
+        ),
+        (
+            "GET / HTTP/1.0",
+            "host: a\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n",
+            Some(Violation::LENGTH_WITH_CODING),
+        ),
+        ("GET / HTTP/1.0", "host: a\r\ntransfer-encoding: chunked\r\n", Some(Violation::CODING_IN_1_0)),
+        ("GET / HTTP/1.1", "host: a\r\nexpect: 200-ok\r\n", Some(Violation::EXPECTATION)),
+        ("GET / HTTP/1.1", "host: a\r\nexpect: 100-continue\r\nexpect: x\r\n", Some(Violation::EXPECTATION)),
+        ("GET / HTTP/1.1", "host: a\r\nexpect: x\r\nexpect: 100-continue\r\n", Some(Violation::EXPECTATION)),
+        ("GET / HTTP/1.1", "host: a\r\nexpect: 100-continue\r\n", None),
+        (
+            "POST / HTTP/1.1",
+            "host: a\r\nconnection: upgrade\r\nupgrade: TLS/1.2\r\ncontent-length: 1\r\n",
+            None,
+        ),
+        ("POST / HTTP/1.1", "host: a\r\nupgrade: x\r\n", None),
+    ] {
+        let head = format!("{line}\r\n{fields}\r\n");
+        let told = line.rsplit_once(' ').and_then(|(rest, _)| rest.split_once(' '));
+        let told = told.map(|(method, target)| (method.to_owned(), target.to_owned()));
+        assert_eq!(
+            refused(Rules::default(), head.as_bytes()),
+            expected.map(|violation| (violation, told)),
+            "{head:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_tells_the_method_and_the_target_once_they_have_come() {
+    let told = |head: &str| refused(Rules::default(), head.as_bytes()).expect("refused").1;
+    let line = Some(("GET".to_owned(), "/a".to_owned()));
+    assert_eq!(told("GET /a HTTP/1.1\r\nhost: a\r\nx\r\n"), line);
+    assert_eq!(told("\r\nGET /a HTTP/1.1\r\n\n"), line);
+    assert_eq!(told("GET /a HTTP/1.1\n"), None);
+    assert_eq!(told("GET /a HTTP/1.x\r\n"), None);
+    // Also when it is the types of the http crate that refuse: no name is this long to them.
+    let long = format!("GET /a HTTP/1.1\r\nhost: a\r\n{}: 1\r\n\r\n", "x".repeat(40_000));
+    let refusal = refused(Rules { max_head: 100_000, ..Rules::default() }, long.as_bytes());
+    let Some((violation, told)) = refusal else { return };
+    assert_eq!((violation, told), (Violation::FIELD_NAME, line));
+}
+
+#[test]
+fn the_head_of_a_request_is_held_to_its_bounds() {
+    let rules = Rules { max_head: 200, max_target: 50, max_fields: 4, ..Rules::default() };
+    let head = |length: usize| {
+        let rest = "GET / HTTP/1.1\r\nhost: a\r\nx: \r\n\r\n".len();
+        format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "b".repeat(length - rest))
+    };
+    for (length, expected) in [
+        (199, None),
+        (200, None),
+        (201, Some(Violation::HEAD_TOO_LARGE)),
+        (202, Some(Violation::HEAD_TOO_LARGE)),
+    ] {
+        assert_eq!(violation(rules, head(length).as_bytes()), expected, "{length}");
+        // The end need not have come.
+        let endless = head(length + 100);
+        assert_eq!(violation(rules, &endless.as_bytes()[..length]), expected, "{length}");
+    }
+    for (length, expected) in [(49, None), (50, None), (51, Some(Violation::TARGET_TOO_LONG))] {
+        let head = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(length - 1));
+        assert_eq!(violation(rules, head.as_bytes()), expected, "{length}");
+    }
+    for (count, expected) in [(3, None), (4, None), (5, Some(Violation::TOO_MANY_FIELDS))] {
+        let fields: String = (1..count).map(|at| format!("x-{at}: 1\r\n")).collect();
+        let head = format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
+        assert_eq!(violation(rules, head.as_bytes()), expected, "{count}");
+    }
+    for (length, expected) in
+        [(63, None), (64, None), (65, Some(Violation::METHOD)), (70, Some(Violation::METHOD))]
+    {
+        let method = "A".repeat(length);
+        assert_eq!(violation(rules, format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()), expected);
+        // One that is not whole is refused once it is too long.
+        assert_eq!(violation(rules, method.as_bytes()), expected, "{length}");
+    }
+    // What of a line has come may be as long as the longest method, the longest target and what stands beside them.
+    for (length, expected) in [
+        (125, None),
+        (126, None),
+        (127, Some(Violation::TARGET_TOO_LONG)),
+        (140, Some(Violation::TARGET_TOO_LONG)),
+    ] {
+        let line = format!("GET {}", "/".repeat(length - 4));
+        assert_eq!(violation(rules, line.as_bytes()), expected, "{length}");
+        assert_eq!(violation(rules, format!("\r\n{line}").as_bytes()), expected, "{length}");
+    }
+}
+
+#[test]
+fn unusual_names_are_left_out_or_refused_or_kept() {
+    let alias = Err(Violation::FIELD_NAME_ALIAS);
+    for (name, is_usual, passed) in [
+        ("x-Y1", true, Ok(true)),
+        ("x_y", false, Ok(true)),
+        ("_", false, Ok(true)),
+        ("x_y-z_", false, Ok(true)),
+        ("content_length", false, alias),
+        ("Transfer_Encoding", false, alias),
+        ("transfer.encoding", false, alias),
+        ("host_", false, Ok(true)),
+        ("x.y", false, Ok(true)),
+        ("x!", false, Ok(true)),
+    ] {
+        let refused = Err(Violation::FIELD_NAME_REFUSED);
+        for (names, kept) in [
+            (Names::Drop, Ok(is_usual)),
+            (Names::Refuse, if is_usual { Ok(true) } else { refused }),
+            (Names::Pass, passed),
+        ] {
+            let rules = Rules { names, ..Rules::default() };
+            assert_eq!(keeps_name(name.as_bytes(), &rules), kept, "{name} {names:?}");
+            let head = format!("GET / HTTP/1.1\r\nhost: a\r\n{name}: 1\r\n\r\n");
+            let mut reader = RequestReader::new(rules);
+            let read = reader.read::<()>(&mut BytesMut::from(head.as_bytes()));
+            match (read, kept) {
+                (Ok(Some((head, request))), Ok(kept)) => {
+                    assert_eq!(head.dropped_fields, u16::from(!kept), "{name} {names:?}");
+                    assert_eq!(request.headers().contains_key(name), kept, "{name} {names:?}");
+                }
+                (Err(refusal), Err(violation)) => {
+                    assert_eq!(refusal.violation(), violation, "{name} {names:?}");
+                    assert!(refusal.detail().contains(name), "{}", refusal.detail());
+                }
+                (read, kept) => panic!("{name} {names:?}: {read:?} for {kept:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn fields_that_are_left_out_count_towards_the_bound() {
+    let rules = Rules { max_fields: 3, ..Rules::default() };
+    let head = |fields: &str| format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
+    assert_eq!(violation(rules, head("x_y: 1\r\nx: 1\r\n").as_bytes()), None);
+    for fields in ["x_y: 1\r\nx_y: 1\r\nx_y: 1\r\n", "x_y: 1\r\nx: 1\r\nx_y: 1\r\n"] {
+        assert_eq!(violation(rules, head(fields).as_bytes()), Some(Violation::TOO_MANY_FIELDS), "{fields}");
+    }
+}
+
+/// The verdict on a response's head, which is the same however it comes.
+fn response_refused(rules: Rules, head: &[u8]) -> Result<Option<ResponseHead>, Violation> {
+    let read = |piece: usize| {
+        let (mut reader, mut received) = (ResponseReader::new(rules), BytesMut::new());
+        for piece in head.chunks(piece) {
+            received.extend_from_slice(piece);
+            if let Some(head) = reader.read(&mut received, HeaderMap::new)? {
+                return Ok(Some(head));
+            }
+        }
+        Ok(None)
+    };
+    let (whole, bytes) = (read(usize::MAX), read(1));
+    assert_eq!(whole.as_ref().err(), bytes.as_ref().err(), "{}", head.escape_ascii());
+    assert_eq!(whole.as_ref().is_ok_and(Option::is_some), bytes.is_ok_and(|head| head.is_some()));
+    whole
+}
+
+#[test]
+fn each_rule_for_the_head_of_a_response_refuses_what_breaks_it() {
+    let rules = Rules::for_responses();
+    for (head, expected) in [
+        ("S", Some(Violation::NOT_HTTP1)),
+        ("HTTP/2", Some(Violation::NOT_HTTP1)),
+        ("HTTP/2 200 OK\r\n", Some(Violation::NOT_HTTP1)),
+        ("HTTP\r\n", Some(Violation::NOT_HTTP1)),
+        ("HTTP/1\r\n", Some(Violation::NOT_HTTP1)),
+        ("SSH-2.0\n", Some(Violation::NOT_HTTP1)),
+        ("\n", Some(Violation::NOT_HTTP1)),
+        ("http/1.1 200 OK\r\n", Some(Violation::NOT_HTTP1)),
+        ("HTTP", None),
+        ("HTTP/1.", None),
+        ("HTTP/1.1 200 OK", None),
+        ("\r\n", Some(Violation::NOT_HTTP1)),
+        ("HTTP/1.\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.x 200 OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1 \r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1 20\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1200 OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1  200 OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1 2000 OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1 200OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1 20x OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1 099 OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.12 200 OK\r\n", Some(Violation::STATUS_LINE)),
+        ("HTTP/1.1 200 OK\r\nx\r\n", Some(Violation::FIELD_LINE)),
+        ("HTTP/1.1 200 OK\r\n x: 1\r\n", Some(Violation::OBS_FOLD)),
+        ("HTTP/1.1 200 OK\r\nx : 1\r\n", Some(Violation::FIELD_NAME)),
+        ("HTTP/1.1 200 OK\r\nx: \0\r\n", Some(Violation::CONTROL)),
+        ("HTTP/1.1 200 OK\n", Some(Violation::BARE_LF)),
+        ("HTTP/1.1 200 OK\rx", Some(Violation::BARE_CR)),
+        ("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", Some(Violation::RESPONSE_LENGTH)),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+            Some(Violation::RESPONSE_LENGTHS_DIFFER),
+        ),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n", Some(Violation::RESPONSE_CODING)),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n\r\n", Some(Violation::RESPONSE_CODING)),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
+            Some(Violation::RESPONSE_CODING),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n",
+            Some(Violation::RESPONSE_LENGTH_WITH_CODING),
+        ),
+        ("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Some(Violation::RESPONSE_CODING_IN_1_0)),
+        ("HTTP/1.0 101 Switching\r\n\r\n", Some(Violation::SWITCHING_IN_1_0)),
+    ] {
+        let read = response_refused(rules, head.as_bytes());
+        assert_eq!(read.as_ref().err(), expected.as_ref(), "{head:?}");
+        assert!(expected.is_some() || read.is_ok_and(|head| head.is_none()), "{head:?} is not whole");
+    }
+}
+
+#[test]
+fn a_status_line_gives_its_version_and_its_status() {
+    for (line, version, status) in [
+        ("HTTP/1.0 200 OK", Version::HTTP_10, 200),
+        ("HTTP/1.1 200 OK", Version::HTTP_11, 200),
+        ("HTTP/1.9 404 Not Found", Version::HTTP_11, 404),
+        ("HTTP/1.1 100 ", Version::HTTP_11, 100),
+        ("HTTP/1.1 204", Version::HTTP_11, 204),
+        ("HTTP/1.1 999 a\tb \u{e9}~", Version::HTTP_11, 999),
+        ("HTTP/1.1 101 Switching", Version::HTTP_11, 101),
+    ] {
+        let head = response_refused(Rules::for_responses(), format!("{line}\r\n\r\n").as_bytes());
+        let head = head.expect("sound").expect("whole");
+        assert_eq!((head.version, head.status.as_u16()), (version, status), "{line}");
+    }
+}
+
+#[test]
+fn the_head_of_a_response_is_held_to_its_bounds() {
+    let rules = Rules { max_head: 200, max_fields: 4, ..Rules::for_responses() };
+    let start = "HTTP/1.1 200 OK\r\n";
+    let head = |length: usize| format!("{start}x: {}\r\n\r\n", "b".repeat(length - start.len() - 7));
+    let too_large = Some(Violation::RESPONSE_HEAD_TOO_LARGE);
+    for (length, expected) in [(199, None), (200, None), (201, too_large), (202, too_large)] {
+        assert_eq!(response_refused(rules, head(length).as_bytes()).err(), expected, "{length}");
+        assert_eq!(
+            response_refused(rules, &head(length + 100).as_bytes()[..length]).err(),
+            expected,
+            "{length}"
+        );
+    }
+    for (count, expected) in [(0, None), (3, None), (4, None), (5, Some(Violation::RESPONSE_TOO_MANY_FIELDS))] {
+        let fields: String = (0..count).map(|at| format!("x-{at}: 1\r\n")).collect();
+        assert_eq!(
+            response_refused(rules, format!("{start}{fields}\r\n").as_bytes()).err(),
+            expected,
+            "{count}"
+        );
+    }
+}
+
+#[test]
+fn the_body_of_a_response_ends_as_its_status_its_request_and_its_fields_say() {
+    let head = |status: u16, length, chunked| ResponseHead {
+        status: StatusCode::from_u16(status).expect("a status"),
+        version: Version::HTTP_11,
+        headers: HeaderMap::<HeaderValue>::new(),
+        length,
+        chunked,
+        persistent: true,
+    };
+    for (status, has_body) in [
+        (200, true),
+        (404, true),
+        (205, true),
+        (100, false),
+        (101, false),
+        (103, false),
+        (204, false),
+        (304, false),
+    ] {
+        for (length, chunked, expected) in [
+            (Some(5), false, BodyLength::Known(5)),
+            (Some(0), false, BodyLength::None),
+            (None, true, BodyLength::Chunked),
+            (None, false, BodyLength::UntilClose),
+        ] {
+            let head = head(status, length, chunked);
+            assert_eq!(head.body(false), if has_body { expected } else { BodyLength::None }, "{head:?}");
+            assert_eq!(head.body(true), BodyLength::None, "{head:?}");
+        }
+    }
+}
+
+#[test]
+fn a_violation_tells_its_status_a_word_and_a_sentence() {
+    for (violation, status, reason, detail) in [
+        (Violation::BARE_LF, 400, "bare_lf", "A line ends in LF without CR."),
+        (Violation::VERSION, 505, "http_version", "The HTTP version is not supported."),
+        (Violation::HEAD_TOO_LARGE, 431, "head_too_large", "The headers are too large."),
+        (Violation::NOT_HTTP1, 502, "not_http1", "The response is no HTTP/1."),
+    ] {
+        assert_eq!((violation.status(), violation.reason(), violation.detail()), (status, reason, detail));
+        assert_eq!(violation.to_string(), detail);
+    }
+}
+
+/// Bytes that are nearly messages, with pieces longer than the bounds of these tests.
+fn nearly(start: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    let pieces = vec![
+        "GET",
+        " ",
+        " /",
+        " HTTP/1.1",
+        "HTTP/1.1 200 OK",
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\r",
+        "\n",
+        "\t",
+        "\0",
+        "host: a",
+        "x: 1",
+        "x",
+        ":",
+        "/",
+        "a",
+        "A long piece",
+        "AMethodOfMoreThanSixtyFourCharactersWhichIsFarTooLongForAnyMethodOfOurs",
+        "0123456789012345678901234567890123456789",
+    ];
+    let start = prop_oneof![Just(""), Just(start)];
+    (start, prop::collection::vec(prop::sample::select(pieces), 0..16))
+        .prop_map(|(start, pieces)| [start, &pieces.concat()].concat().into_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_request_is_refused_for_the_same_reason_however_it_comes(bytes in nearly("GET / HTTP/1.1\r\nhost: a\r\n"), cuts in prop::collection::vec(1..60_usize, 1..9)) {
+        let rules = Rules { max_head: 160, max_target: 20, max_fields: 3, ..Rules::default() };
+        let read = |pieces: Vec<&[u8]>| {
+            let (mut reader, mut received) = (RequestReader::new(rules), BytesMut::new());
+            for piece in pieces {
+                received.extend_from_slice(piece);
+                match reader.read::<()>(&mut received) {
+                    Ok(Some((head, _))) => return Ok(Some(head)),
+                    Ok(None) => {}
+                    Err(refusal) => return Err(refusal.violation()),
+                }
+            }
+            Ok(None)
+        };
+        let whole = read(vec![&bytes]);
+        prop_assert_eq!(&read(bytes.chunks(1).collect()), &whole, "{}", bytes.escape_ascii());
+        prop_assert_eq!(&read(pieces(&bytes, &cuts)), &whole, "{}", bytes.escape_ascii());
+    }
+
+    #[test]
+    fn a_response_is_refused_for_the_same_reason_however_it_comes(bytes in nearly("HTTP/1.1 200 OK\r\n"), cuts in prop::collection::vec(1..60_usize, 1..9)) {
+        let rules = Rules { max_head: 100, max_fields: 3, ..Rules::for_responses() };
+        let read = |pieces: Vec<&[u8]>| {
+            let (mut reader, mut received) = (ResponseReader::new(rules), BytesMut::new());
+            for piece in pieces {
+                received.extend_from_slice(piece);
+                if let Some(head) = reader.read(&mut received, HeaderMap::new)? {
+                    return Ok(Some((head.status, head.headers)));
+                }
+            }
+            Ok::<_, Violation>(None)
+        };
+        let whole = read(vec![&bytes]);
+        prop_assert_eq!(&read(bytes.chunks(1).collect()), &whole, "{}", bytes.escape_ascii());
+        prop_assert_eq!(&read(pieces(&bytes, &cuts)), &whole, "{}", bytes.escape_ascii());
+    }
+
+    #[test]
+    fn trailers_are_refused_for_the_same_reason_however_they_come(bytes in nearly("\r\n"), cuts in prop::collection::vec(1..60_usize, 1..9)) {
+        let rules = Rules { max_trailers: 60, max_fields: 3, ..Rules::default() };
+        let read = |pieces: Vec<&[u8]>| {
+            let (mut reader, mut received) = (BodyReader::new(BodyLength::Chunked), BytesMut::from("0\r\n"));
+            for piece in pieces {
+                received.extend_from_slice(piece);
+                match reader.next(&mut received, &rules)? {
+                    Piece::More(_) => {}
+                    end => return Ok(Some(end)),
+                }
+            }
+            Ok::<_, Violation>(None)
+        };
+        let whole = read(vec![&bytes]);
+        prop_assert_eq!(&read(bytes.chunks(1).collect()), &whole, "{}", bytes.escape_ascii());
+        prop_assert_eq!(&read(pieces(&bytes, &cuts)), &whole, "{}", bytes.escape_ascii());
+    }
+}
