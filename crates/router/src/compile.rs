@@ -6,6 +6,7 @@ use gatewright_core::pattern::{PathPattern, Segment};
 
 use crate::{
     BuildError, ProblemKind, Route, RouteProblem,
+    arrival::Arrival,
     condition::{Condition, HeaderCondition, QueryCondition},
     conflict,
     error::Subject,
@@ -76,6 +77,10 @@ fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>) -> Option
     methods.dedup();
     let rule = Rule {
         name: reader.subject.name,
+        arrival: Arrival {
+            listeners: route.listeners.iter().map(|name| name.as_str().into()).collect(),
+            scheme: route.scheme.clone(),
+        },
         methods: methods.into(),
         headers,
         query,

@@ -11,9 +11,9 @@
 //!    1. the exact host, then the longest wildcard, then routes without a host;
 //!    2. the exact path, then the longest prefix or pattern, by segments; of the same length, literal segments go
 //!       before `{name}`, and the whole path before `{*rest}` before a prefix; then regexes;
-//!    3. a route that names methods, then the one with more headers, then with more query parameters;
+//!    3. a route that names a listener, then one that names a scheme, then one that names methods, then the one with more headers, then with more query parameters;
 //!    4. the higher `priority`.
-//! 4. A route whose method, header or query does not fit gives way to the next one.
+//! 4. A route whose listener, scheme, method, header or query does not fit gives way to the next one.
 //! 5. When only the method does not fit, the answer is 405 with `Allow`; when no route fits, 404. HEAD is allowed where
 //!    GET is, and of equals a route that names HEAD takes it.
 //!    `OPTIONS *` is for no route: the answer is 204, with an `Allow` of the methods that the routes take. A route that
@@ -67,6 +67,7 @@
 //! # Ok::<(), gatewright_router::BuildError>(())
 //! ```
 
+mod arrival;
 mod builder;
 mod compile;
 mod condition;

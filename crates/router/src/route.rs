@@ -1,6 +1,6 @@
 use std::{fmt, fmt::Write as _};
 
-use http::Method;
+use http::{Method, uri::Scheme};
 
 /// Which requests a route takes, and what it is called.
 ///
@@ -12,6 +12,8 @@ pub struct Route {
     pub(crate) path: PathMatch,
     pub(crate) name: Option<String>,
     pub(crate) hosts: Vec<String>,
+    pub(crate) listeners: Vec<String>,
+    pub(crate) scheme: Option<Scheme>,
     pub(crate) methods: Vec<Method>,
     pub(crate) headers: Vec<ValueMatch>,
     pub(crate) query: Vec<ValueMatch>,
@@ -63,6 +65,8 @@ impl Route {
             path,
             name: None,
             hosts: Vec::new(),
+            listeners: Vec::new(),
+            scheme: None,
             methods: Vec::new(),
             headers: Vec::new(),
             query: Vec::new(),
@@ -82,6 +86,21 @@ impl Route {
     /// number of labels. Repeated calls add hosts.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
+        self
+    }
+
+    /// Takes requests only that came in by this listener, which is named as
+    /// [`ConnectionInfo::listener`](gatewright_core::ConnectionInfo::listener) has it. Repeated calls add listeners.
+    pub fn listener(mut self, name: impl Into<String>) -> Self {
+        self.listeners.push(name.into());
+        self
+    }
+
+    /// Takes requests only whose client spoke this scheme, to us or to a trusted proxy that says so
+    /// ([`ClientInfo::is_secure`](gatewright_core::ClientInfo::is_secure)). Under a server that tells nothing of the
+    /// connection, the scheme is that of the URI, which HTTP/1 does not have.
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.scheme = Some(scheme);
         self
     }
 
@@ -166,6 +185,12 @@ impl fmt::Display for Route {
         }
         for host in &self.hosts {
             write!(text, ", host {host}")?;
+        }
+        for listener in &self.listeners {
+            write!(text, ", listener {listener}")?;
+        }
+        if let Some(scheme) = &self.scheme {
+            write!(text, ", scheme {scheme}")?;
         }
         for (index, method) in self.methods.iter().enumerate() {
             write!(text, "{}{method}", if index == 0 { ", methods " } else { " " })?;

@@ -2,12 +2,16 @@ use std::{cmp::Reverse, sync::Arc};
 
 use http::{Method, request};
 
-use crate::condition::{HeaderCondition, QueryCondition};
+use crate::{
+    arrival::Arrival,
+    condition::{HeaderCondition, QueryCondition},
+};
 
 /// What a route asks of a request beside its host and path.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) name: Arc<str>,
+    pub(crate) arrival: Arrival,
     pub(crate) methods: Box<[Method]>,
     pub(crate) headers: Box<[HeaderCondition]>,
     pub(crate) query: Box<[QueryCondition]>,
@@ -19,12 +23,18 @@ pub(crate) struct Rule {
 }
 
 /// Where a route stands among those that share its path; the smaller goes first.
-pub(crate) type Rank = Reverse<(bool, usize, usize, i32)>;
+pub(crate) type Rank = Reverse<(u8, bool, usize, usize, i32)>;
 
 impl Rule {
-    /// Method, then the number of headers, then of query parameters, then `priority`.
+    /// Listener and scheme, then method, then the number of headers, then of query parameters, then `priority`.
     pub(crate) fn rank(&self) -> Rank {
-        Reverse((!self.methods.is_empty(), self.headers.len(), self.query.len(), self.priority))
+        Reverse((
+            self.arrival.rank(),
+            !self.methods.is_empty(),
+            self.headers.len(),
+            self.query.len(),
+            self.priority,
+        ))
     }
 
     /// The rank, and among equals the route that names HEAD before one that only implies it.
@@ -38,10 +48,11 @@ impl Rule {
         self.methods.is_empty() || named(method) || (*method == Method::HEAD && named(&Method::GET))
     }
 
-    /// Whether the request has all the headers and query parameters.
+    /// Whether the request came by this way and has all the headers and query parameters.
     pub(crate) fn fits(&self, head: &request::Parts) -> bool {
         let query = || head.uri.query().unwrap_or_default();
-        self.headers.iter().all(|header| header.fits(&head.headers))
+        self.arrival.fits(head)
+            && self.headers.iter().all(|header| header.fits(&head.headers))
             && self.query.iter().all(|parameter| parameter.fits(query()))
     }
 
@@ -55,12 +66,13 @@ impl Rule {
             .iter()
             .any(|header| other.headers.iter().any(|theirs| header.excludes(theirs)))
             || self.query.iter().any(|parameter| other.query.iter().any(|theirs| parameter.excludes(theirs)));
-        methods && !excluded
+        methods && !excluded && self.arrival.meets(&other.arrival)
     }
 
-    /// Whether every request that has `other`'s headers and query parameters has these.
+    /// Whether every request that came by `other`'s way and has its headers and query parameters fits these.
     pub(crate) fn follows_from(&self, other: &Self) -> bool {
-        self.headers.iter().all(|header| other.headers.iter().any(|theirs| header.follows_from(theirs)))
+        self.arrival.follows_from(&other.arrival)
+            && self.headers.iter().all(|header| other.headers.iter().any(|theirs| header.follows_from(theirs)))
             && self
                 .query
                 .iter()

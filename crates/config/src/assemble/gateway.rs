@@ -4,7 +4,7 @@ use gatewright_server::{BindError, Server};
 use gatewright_trace::{AccessLog, RefusedRequest};
 
 use super::{
-    Parts, Reloaded, access_log,
+    Parts, Reloaded, access_log, https,
     listeners::{self, BuiltListener, pair},
     restart,
     service::{Current, GatewayService},
@@ -52,11 +52,13 @@ impl Gateway {
         let settings = Arc::clone(config.settings());
         let mut reader = Reader::new(config.source());
         let parts = Parts::build(&settings, None, &mut reader);
+        let https = https::build(&settings, &mut reader);
         let log = access_log::open(&settings.access_log, &mut reader);
         match (parts, log) {
             (Some(parts), Some(access_log)) if !reader.has_errors() => {
                 parts.auth.prefetch();
-                let current = Current::new(parts.router.clone(), &settings.trusted_proxies, access_log.clone());
+                let current =
+                    Current::new(parts.router.clone(), https, &settings.trusted_proxies, access_log.clone());
                 Ok(Self { settings, parts, service: GatewayService::new(current), access_log })
             }
             _ => Err(config.diagnostics(reader.finish().0)),
@@ -85,6 +87,10 @@ impl Gateway {
         let Some(parts) = parts.filter(|_| !reader.has_errors()) else {
             return Err(config.diagnostics(reader.finish().0));
         };
+        let https = https::build(&settings, &mut reader);
+        if reader.has_errors() {
+            return Err(config.diagnostics(reader.finish().0));
+        }
         // The log is opened last, for it makes a file.
         let log = if settings.access_log == self.settings.access_log {
             Some(self.access_log.clone())
@@ -95,7 +101,7 @@ impl Gateway {
 
         // From here on nothing can fail.
         parts.auth.prefetch();
-        let current = Current::new(parts.router.clone(), &settings.trusted_proxies, access_log.clone());
+        let current = Current::new(parts.router.clone(), https, &settings.trusted_proxies, access_log.clone());
         self.service.replace(current);
         self.access_log = access_log;
         Ok(self.take_over(settings, parts))

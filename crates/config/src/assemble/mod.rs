@@ -7,6 +7,7 @@
 mod access_log;
 mod auth;
 mod gateway;
+mod https;
 mod kept;
 mod limits;
 mod listeners;
@@ -23,6 +24,7 @@ mod tls;
 mod upstreams;
 
 pub use gateway::Gateway;
+pub use https::RedirectHttps;
 pub use reloaded::{Changes, Reloaded};
 pub use service::GatewayService;
 
@@ -33,5 +35,6 @@ use crate::{read::Reader, settings::Settings};
 /// Finds what is wrong with settings that were read, by building all that can be built without a trace.
 pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let _ = Parts::build(settings, None, reader);
+    let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
 }

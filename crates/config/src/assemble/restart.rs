@@ -61,6 +61,10 @@ fn listener_that_stays(before: &Listener, after: &Listener, reader: &mut Reader<
         let message = format!("`{address}` cannot {verb} to speak TLS while the gateway runs");
         report(&message, &format!("it speaks {now} now"), span, reader);
     }
+    if before.name != after.name {
+        let message = format!("the `name` of `{address}` cannot change while the gateway runs");
+        report(&message, "", span, reader);
+    }
     if before.proxy_protocol != after.proxy_protocol {
         let message = format!("the `proxy_protocol` of `{address}` cannot change while the gateway runs");
         report(&message, "", span, reader);

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use gatewright_core::Body;
 use gatewright_proxy::{ProxyService, Retries};
 use gatewright_router::{BuildError, ProblemKind, Route, RouterService};
+use http::uri::Scheme;
 use tower_layer::Layer;
 
 use super::{
@@ -19,7 +20,9 @@ use super::{
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
     read::Reader,
-    settings::{self, Action, Defaults, Forwarding, Limit, PathMatch, RetryOn, Settings, ValueMatch},
+    settings::{
+        self, Action, Defaults, Forwarding, Limit, PathMatch, RetryOn, Settings, UrlScheme, ValueMatch,
+    },
     syntax::shorten,
 };
 
@@ -137,6 +140,15 @@ fn matched(route: &settings::Route) -> Route {
     }
     for host in &matcher.hosts {
         matched = matched.host(&host.value);
+    }
+    for listener in &matcher.listeners {
+        matched = matched.listener(&listener.value);
+    }
+    if let Some(scheme) = matcher.scheme {
+        matched = matched.scheme(match scheme {
+            UrlScheme::Http => Scheme::HTTP,
+            UrlScheme::Https => Scheme::HTTPS,
+        });
     }
     for (name, value) in &matcher.headers {
         matched = match value {

@@ -6,14 +6,18 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use gatewright_core::{Body, ClientInfoLayer, ClientInfoService, IpNetwork};
-use gatewright_router::{RouterFuture, RouterService};
+use gatewright_core::{
+    Body, ClientInfoLayer, ClientInfoService, IpNetwork, PolicyFuture, PolicyLayer, PolicyService, ResponseBody,
+};
+use gatewright_router::RouterService;
 use gatewright_trace::{AccessLog, TraceBody, TraceFuture, TraceLayer, TraceService};
 use http::{Request, Response};
 use tower::ServiceBuilder;
 use tower_service::Service;
 
-/// A whole gateway as one service: client info, trace, router, and behind that each route's own stack.
+use super::https::RedirectHttps;
+
+/// A whole gateway as one service: client info, trace, the redirects to HTTPS, router, and behind that each route's own stack.
 ///
 /// It is always ready and never fails. Clones share all state. A request is served to its end by the configuration it
 /// began with; after a [reload](super::Gateway::reload) the next one, also on the same connection, is served by the new
@@ -21,15 +25,19 @@ use tower_service::Service;
 #[derive(Clone)]
 pub struct GatewayService(Arc<ArcSwap<Current>>);
 
+/// The router, and before it what some listeners answer to all that comes.
+type Routing = PolicyService<Option<RedirectHttps>, RouterService<Body>>;
+
 /// What a request that begins now is served by.
 pub(super) struct Current {
-    stack: ClientInfoService<TraceService<RouterService<Body>>>,
+    stack: ClientInfoService<TraceService<Routing>>,
     access_log: Option<AccessLog>,
 }
 
 impl Current {
     pub(super) fn new(
         router: RouterService<Body>,
+        https: Option<RedirectHttps>,
         trusted: &[IpNetwork],
         access_log: Option<AccessLog>,
     ) -> Self {
@@ -43,6 +51,7 @@ impl Current {
             .layer(client_info)
             // Around the router, so that what no route takes has an id and a line too.
             .layer(trace)
+            .layer(PolicyLayer::new(https))
             .service(router);
         Self { stack, access_log }
     }
@@ -68,9 +77,9 @@ impl GatewayService {
 }
 
 impl Service<Request<Body>> for GatewayService {
-    type Response = Response<TraceBody<Body>>;
+    type Response = Response<TraceBody<ResponseBody<Body>>>;
     type Error = Infallible;
-    type Future = TraceFuture<RouterFuture>;
+    type Future = TraceFuture<PolicyFuture<Option<RedirectHttps>, RouterService<Body>, Body>>;
 
     /// Always ready, as the router is.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {

@@ -14,9 +14,21 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listener {
     pub(crate) address: Spanned<SocketAddr>,
+    /// What routes and logs call it; its address when there is none.
+    pub(crate) name: Option<Spanned<String>>,
+    /// Where its clients are sent, whatever they ask for.
+    pub(crate) redirect_https: Option<Spanned<HttpsPort>>,
     pub(crate) tls: Option<ListenerTls>,
     /// Who may say by the PROXY protocol whom it speaks for.
     pub(crate) proxy_protocol: Vec<IpNetwork>,
+}
+
+/// The port of HTTPS, for a client of a listener without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HttpsPort {
+    /// That of the first listener with TLS.
+    OfListener,
+    Named(u16),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +62,22 @@ pub(super) static LISTENER: Section = Section {
             or by ALPN.",
     keys: &[
         Key::new("address", Shape::Address, "Where it listens. Port 0 is any that is free.", "0.0.0.0:8443"),
+        Key::new(
+            "name",
+            Shape::Text,
+            "What routes (`listener:`) and logs call it.",
+            "public",
+        )
+        .absent("its address"),
         Key::new("tls", Shape::Map(&TLS), "Speaks TLS.", "{cert: api.pem, key: api.key}").absent("cleartext"),
+        Key::new(
+            "redirect_https",
+            Shape::Any(&[Shape::Flag, Shape::Number(1, MOST_PORT)]),
+            "Sends every client to HTTPS, with 308 and the same host, path and query: to the port of the first listener with TLS, \
+             or to this one. Not those of whom a trusted proxy says that they speak TLS.",
+            "on",
+        )
+        .absent("`off`"),
         Key::new(
             "proxy_protocol",
             Shape::Map(&PROXY_PROTOCOL),
@@ -60,7 +87,7 @@ pub(super) static LISTENER: Section = Section {
     ],
     rules: &[Rule::Required("address")],
     smallest: "{address: 127.0.0.1:8081}",
-    later: &["name", "acme", "http3"],
+    later: &["acme", "http3"],
     aliases: &[("listen", "address"), ("bind", "address"), ("ssl", "tls")],
 };
 
@@ -136,7 +163,7 @@ static PROXY_PROTOCOL: Section = Section {
 impl Listener {
     /// The short form: an address without TLS.
     pub(crate) fn plain(address: Spanned<SocketAddr>) -> Self {
-        Self { address, tls: None, proxy_protocol: Vec::new() }
+        Self { address, name: None, redirect_https: None, tls: None, proxy_protocol: Vec::new() }
     }
 
     /// The scheme of its URLs.
@@ -150,7 +177,40 @@ impl Listener {
         // A listener whose TLS was wrong must not become one without.
         let tls = optional(fields.get("tls").map(|node| ListenerTls::read(node, reader)));
         let proxy_protocol = fields.get("proxy_protocol").map(|node| proxy_protocol(node, reader));
-        Some(Self { address: address?, tls: tls?, proxy_protocol: proxy_protocol.unwrap_or_default() })
+        let name = fields.get("name").map(|node| reader.spanned_text(node, "a name such as `public`"));
+        let redirect_https = fields.entry("redirect_https").map(|entry| {
+            let port = https_port(&entry.value, reader)?;
+            if port.is_some() && fields.entry("tls").is_some() {
+                reader
+                    .error(
+                        entry.key_span,
+                        "`redirect_https` on a listener with TLS, whose clients speak HTTPS already",
+                    )
+                    .help("write it to the listener without TLS");
+            }
+            Some(port.map(|port| Spanned::new(port, entry.value.span)))
+        });
+        Some(Self {
+            address: address?,
+            name: optional(name)?,
+            redirect_https: optional(redirect_https)?.flatten(),
+            tls: tls?,
+            proxy_protocol: proxy_protocol.unwrap_or_default(),
+        })
+    }
+}
+
+const MOST_PORT: i64 = u16::MAX as i64;
+
+/// Where to; `None` inside for nowhere.
+fn https_port(node: &Node, reader: &mut Reader<'_>) -> Option<Option<HttpsPort>> {
+    if Reader::is_off(node) {
+        Some(None)
+    } else if Reader::is_on(node) {
+        Some(Some(HttpsPort::OfListener))
+    } else {
+        let port = reader.number(node, 1..=MOST_PORT)?;
+        Some(u16::try_from(port).ok().map(HttpsPort::Named))
     }
 }
 

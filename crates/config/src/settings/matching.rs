@@ -1,7 +1,7 @@
 use gatewright_core::pattern::PathPattern;
 use http::{HeaderName, Method};
 
-use super::headers;
+use super::{headers, optional};
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
     read::{Fields, Reader},
@@ -14,9 +14,18 @@ use crate::{
 pub(crate) struct Matcher {
     pub(crate) path: Spanned<PathMatch>,
     pub(crate) hosts: Vec<Spanned<String>>,
+    pub(crate) listeners: Vec<Spanned<String>>,
+    pub(crate) scheme: Option<UrlScheme>,
     pub(crate) methods: Vec<Spanned<Method>>,
     pub(crate) headers: Vec<(HeaderName, ValueMatch)>,
     pub(crate) query: Vec<(String, ValueMatch)>,
+}
+
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum UrlScheme {
+    Http,
+    Https,
 }
 
 /// A header's or a query parameter's value.
@@ -85,6 +94,10 @@ impl Matcher {
     pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let path = path(fields, reader);
         let hosts = fields.get("host").map(|node| hosts(node, reader)).unwrap_or_default();
+        let listeners = fields.get("listener").map(|node| listeners(node, reader)).unwrap_or_default();
+        let scheme = fields.get("scheme").map(|node| {
+            reader.choice(node, "a scheme", &[("http", UrlScheme::Http), ("https", UrlScheme::Https)])
+        });
         let methods = fields.get("methods").map(|node| methods(node, reader)).unwrap_or_default();
         let (mut headers, mut query) = (Vec::new(), Vec::new());
         if let Some(fields) = fields.get("match").and_then(|node| Fields::read(node, &MATCH, reader)) {
@@ -97,7 +110,7 @@ impl Matcher {
                 query.push((name, value));
             }
         }
-        Some(Self { path: path?, hosts, methods, headers, query })
+        Some(Self { path: path?, hosts, listeners, scheme: optional(scheme)?, methods, headers, query })
     }
 }
 
@@ -183,6 +196,11 @@ pub(super) fn check_regex(text: &str, span: Span, reader: &mut Reader<'_>) -> Op
 fn hosts(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
     let nodes = reader.list(node, "a host name");
     nodes.iter().filter_map(|node| reader.spanned_text(node, "a host name such as `api.example.com`")).collect()
+}
+
+fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
+    let nodes = reader.list(node, "the name of a listener");
+    nodes.iter().filter_map(|node| reader.spanned_text(node, "the name of a listener")).collect()
 }
 
 fn methods(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<Method>> {

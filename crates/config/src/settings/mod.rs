@@ -32,8 +32,8 @@ pub(crate) use guards::Guards;
 pub(crate) use headers::HeaderEdits;
 pub(crate) use limit::{CallerLimit, KeyPart, LimitHeaders, LimitRef, Missing};
 pub(crate) use limit_store::RedisSettings;
-pub(crate) use listener::{Certificate, ClientAuth, Listener, ListenerTls};
-pub(crate) use matching::{Matcher, PathMatch, ValueMatch};
+pub(crate) use listener::{Certificate, ClientAuth, HttpsPort, Listener, ListenerTls};
+pub(crate) use matching::{Matcher, PathMatch, UrlScheme, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
 pub(crate) use route::{Action, Route};
 pub(crate) use serving::{AccessLog, ClientLimits, Timeouts};
@@ -41,7 +41,7 @@ pub(crate) use upstream::{Protocol, Upstream, UpstreamRef, UpstreamTls, Weighted
 
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
-    read::{Fields, Reader},
+    read::{Fields, Reader, listed, nearest},
     syntax::{Kind, Node, shorten},
     vocabulary::{Key, Rule, Section, Shape},
 };
@@ -228,7 +228,44 @@ impl Settings {
             routes,
         };
         told::check(&settings, reader);
+        settings.check_listener_names(reader);
         Some(settings)
+    }
+}
+
+impl Settings {
+    /// The port of the first listener with TLS, where the file says it.
+    pub(crate) fn https_port(&self) -> Option<u16> {
+        let secure = self.listeners.iter().find(|listener| listener.tls.is_some())?;
+        Some(secure.address.value.port()).filter(|port| *port != 0)
+    }
+
+    /// Reports names of listeners that are there twice, and routes for listeners that are not there.
+    fn check_listener_names(&self, reader: &mut Reader<'_>) {
+        let names: Vec<_> = self.listeners.iter().filter_map(|listener| listener.name.as_ref()).collect();
+        for (index, name) in names.iter().enumerate() {
+            if let Some(earlier) = names[..index].iter().find(|earlier| earlier.value == name.value) {
+                let first = reader.place(earlier.span);
+                reader
+                    .error(name.span, format!("two listeners are called `{}`", shorten(&name.value)))
+                    .related(first, "the first one is here");
+            }
+        }
+        for listener in self.routes.iter().flat_map(|route| &route.matcher.listeners) {
+            if names.iter().any(|name| name.value == listener.value) {
+                continue;
+            }
+            let message = format!("there is no listener called `{}`", shorten(&listener.value));
+            let known = names.iter().map(|name| name.value.as_str());
+            let help = match nearest(&listener.value, known.clone()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None if names.is_empty() => {
+                    format!("give one of `listeners` this name: `name: {}`", shorten(&listener.value))
+                }
+                None => format!("the listeners are called {}", listed(known)),
+            };
+            reader.error(listener.span, message).help(help);
+        }
     }
 }
 
@@ -286,6 +323,23 @@ fn twice(listeners: &[Listener], reader: &mut Reader<'_>) {
             reader
                 .error(address.span, format!("two listeners on `{}`", address.value))
                 .related(first, "the first one is here");
+        }
+        let (ip, port) = (address.value.ip(), address.value.port());
+        let overlaps = |other: &&Listener| {
+            let other = other.address.value;
+            other.port() == port
+                && other.ip() != ip
+                && other.is_ipv4() == address.value.is_ipv4()
+                && (other.ip().is_unspecified() || ip.is_unspecified())
+        };
+        if let Some(earlier) = listeners[..index].iter().find(overlaps).filter(|_| port != 0) {
+            let first = reader.place(earlier.address.span);
+            let message = format!("`{}` and `{}` share a port", earlier.address.value, address.value);
+            let place = Some(reader.place(address.span));
+            reader
+                .report(Diagnostic::warning(place, message))
+                .related(first, "the other one is here")
+                .help("clients of the one address get its listener, and all others get the one of every address: give each a port of its own, if that is not meant");
         }
     }
 }

@@ -51,7 +51,8 @@ pub(super) static ROUTE: Section = Section {
             The order of routes does not matter. A route that names the request's host goes before one with a wildcard, and that \
             before one that names none, whatever their paths: what a route without `host` guards, it does not guard on a host whose \
             own routes take the path. Then an exact path goes before a longer prefix or pattern, that before a shorter one, \
-            and those before a regular expression; then a route with methods before one without, then the one with more headers, \
+            and those before a regular expression; then a route with a `listener` before one without, then one with a `scheme`, then \
+            one with methods, then the one with more headers, \
             then with more query parameters. Two routes that can both take a request and are ranked by none of it are an error until \
             one has a `priority`, and so is a route that can never be reached.",
     keys: &[
@@ -69,6 +70,20 @@ pub(super) static ROUTE: Section = Section {
             "/v1/orders",
         ),
         Key::new("path_regex", Shape::Regex, "The paths that this matches as a whole.", "'/legacy/(\\d+)'"),
+        Key::new(
+            "listener",
+            Shape::List(&Shape::Text),
+            "Names of listeners by which requests come in. It does not matter where a trusted proxy stands before one.",
+            "public",
+        )
+        .absent("any"),
+        Key::new(
+            "scheme",
+            Shape::Word(&["http", "https"]),
+            "What the client speaks, to the gateway or to a trusted proxy that says so in `X-Forwarded-Proto`.",
+            "https",
+        )
+        .absent("either"),
         Key::new(
             "host",
             Shape::List(&Shape::Host),

@@ -20,6 +20,7 @@ mod idle_connections;
 mod ids;
 mod interim;
 mod killed_origins;
+mod listeners;
 mod max_forwards;
 mod misbehaving_origins;
 mod paths;

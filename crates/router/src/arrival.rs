@@ -1,0 +1,62 @@
+//! By which way a request came: the listener, and the scheme that its client spoke.
+
+use std::sync::Arc;
+
+use gatewright_core::RequestRecord;
+use http::{request, uri::Scheme};
+
+/// What a route asks of the way by which a request came.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival {
+    /// Any listener when there is none.
+    pub(crate) listeners: Box<[Box<str>]>,
+    pub(crate) scheme: Option<Scheme>,
+}
+
+impl Arrival {
+    /// How much it asks; the more, the sooner its route goes. A listener says more than a scheme.
+    pub(crate) fn rank(&self) -> u8 {
+        2 * u8::from(!self.listeners.is_empty()) + u8::from(self.scheme.is_some())
+    }
+
+    pub(crate) fn fits(&self, head: &request::Parts) -> bool {
+        self.rank() == 0 || self.takes_listener(head) && self.takes_scheme(head)
+    }
+
+    fn takes_listener(&self, head: &request::Parts) -> bool {
+        let connection = || RequestRecord::of(&head.extensions)?.connection();
+        let is_it = |listener: &Arc<str>| self.listeners.iter().any(|name| **name == **listener);
+        self.listeners.is_empty() || connection().is_some_and(|connection| is_it(connection.listener()))
+    }
+
+    fn takes_scheme(&self, head: &request::Parts) -> bool {
+        self.scheme.as_ref().is_none_or(|scheme| Some(scheme) == spoken(head).as_ref())
+    }
+
+    /// Whether one request can fit both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let listeners = self.listeners.is_empty()
+            || other.listeners.is_empty()
+            || self.listeners.iter().any(|name| other.listeners.contains(name));
+        listeners && (self.scheme.is_none() || other.scheme.is_none() || self.scheme == other.scheme)
+    }
+
+    /// Whether every request that fits `other` fits this.
+    pub(crate) fn follows_from(&self, other: &Self) -> bool {
+        let listeners = self.listeners.is_empty()
+            || !other.listeners.is_empty() && other.listeners.iter().all(|name| self.listeners.contains(name));
+        listeners && (self.scheme.is_none() || self.scheme == other.scheme)
+    }
+}
+
+/// The scheme that the client spoke, to us or to a trusted proxy that says so; else that of the connection, else what the
+/// URI says.
+fn spoken(head: &request::Parts) -> Option<Scheme> {
+    let scheme = |secure| if secure { Scheme::HTTPS } else { Scheme::HTTP };
+    let record = RequestRecord::of(&head.extensions);
+    let known = record.and_then(|record| {
+        let client = record.with(|summary| summary.client.as_ref().map(|client| client.is_secure()));
+        client.or_else(|| record.connection().map(|connection| connection.tls().is_some()))
+    });
+    known.map(scheme).or_else(|| head.uri.scheme().cloned())
+}
