@@ -275,3 +275,52 @@ fn to_trust_everybody_is_a_warning() {
     }
     assert!(warnings("[10.0.0.0/8]").is_empty());
 }
+
+#[test]
+fn an_environment_variable_stands_for_a_part_of_any_value() {
+    // cargo sets it for tests: 0 for version 0.1.0.
+    let file = "listen: \"127.0.0.1:808${env:CARGO_PKG_VERSION_MAJOR}\"\n\
+                routes:\n\
+                - path_prefix: /v${env:CARGO_PKG_VERSION_MAJOR}\n  \
+                  timeout: 1${env:CARGO_PKG_VERSION_MAJOR}s\n  \
+                  upstream: a${env:CARGO_PKG_VERSION_MAJOR}:8${env:CARGO_PKG_VERSION_MAJOR}\n  \
+                  rewrite: {regex: '/v(?<rest>.*)', path: '/w${rest}'}\n";
+    let config = Config::parse("gateway.yaml", file);
+    let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(config.warnings().is_empty(), "{}", config.warnings());
+    let wrong =
+        Config::parse("gateway.yaml", file.replace("env:CARGO_PKG_VERSION_MAJOR", "env:GATEWRIGHT_NOT_SET"));
+    let wrong = wrong.expect_err("no variable is set");
+    assert_eq!(wrong.iter().count(), 4, "{wrong}");
+    assert!(wrong.iter().all(|error| error.message().contains("`GATEWRIGHT_NOT_SET` is not set")), "{wrong}");
+}
+
+#[test]
+fn what_may_not_be_meant_is_a_warning() {
+    let route = "routes:\n- {path_prefix: /, upstream: 'a:80'}\n";
+    let set = |name: &str, value: &str| {
+        format!(
+            "routes:\n- {{path_prefix: /, upstream: 'a:80', rewrite: {{request_headers: {{set: {{{name}: '{value}'}}}}}}}}\n"
+        )
+    };
+    for (file, warning) in [
+        (format!("listen: 0.0.0.0:443\n{route}"), Some("port 443 without TLS")),
+        (format!("listen: 0.0.0.0:8443\n{route}"), None),
+        (format!("listeners: [127.0.0.1:80, 0.0.0.0:80]\n{route}"), Some("share a port")),
+        (format!("listeners: ['[::]:80', 0.0.0.0:80]\n{route}"), None),
+        (format!("listeners: [127.0.0.1:80, 127.0.0.2:80]\n{route}"), None),
+        (set("Authorization", "Bearer abc"), Some("stands in this file for all to read")),
+        (set("x-api-key", "abc"), Some("stands in this file for all to read")),
+        (set("x-api-key", "file:/dev/null"), None),
+        (set("authorization", "Bearer ${env:CARGO_PKG_VERSION_MAJOR}"), None),
+        (set("x-via", "abc"), None),
+    ] {
+        let config = Config::parse("gateway.yaml", file.as_str()).unwrap_or_else(|errors| panic!("{errors}"));
+        let warnings = config.warnings();
+        match warning {
+            Some(warning) => assert!(warnings.to_string().contains(warning), "{file}{warnings}"),
+            None => assert!(warnings.is_empty(), "{file}{warnings}"),
+        }
+        assert!(!warnings.to_string().contains("abc"), "a secret is shown: {warnings}");
+    }
+}

@@ -39,6 +39,9 @@ impl HostMatch {
             return Err("a wildcard stands for the first labels only: `*.example.com`");
         }
         let is_address = !is_wildcard && name.starts_with('[') && name.ends_with(']');
+        if name.contains("://") || name.contains('/') {
+            return Err("leave the scheme and the path out: a host is a name such as `api.example.com`");
+        }
         if name.contains(':') && !is_address {
             return Err("leave the port out, and write an IPv6 address in brackets");
         }

@@ -162,7 +162,7 @@ fn a_route_that_cannot_be_read_says_how_to_mend_it() {
         (Route::path("/x").host("a.*.test"), "the first labels only"),
         (Route::path("/x").host("h.test:80"), "leave the port out"),
         (Route::path("/x").host("a..test"), "write a host name"),
-        (Route::path("/x").host("http://h.test/"), "leave the port out"),
+        (Route::path("/x").host("http://h.test/"), "leave the scheme and the path out"),
         (Route::path("/x").host("bücher.test"), "ASCII"),
         (Route::path("/x").header("a b", "1"), "no header name"),
         (Route::path("/x").header("h", "1").header("H", "2"), "once"),

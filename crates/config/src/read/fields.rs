@@ -213,6 +213,12 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
             .help("remove it: what is not supported is refused, never ignored");
         return None;
     }
+    if key == "<<" {
+        reader.error(entry.key_span, "YAML merge keys are not supported").help(
+            "what all routes share goes under `defaults:`; write what some of them share to each of these",
+        );
+        return None;
+    }
     if let Some((_, now)) = RENAMED.iter().find(|(name, _)| *name == key) {
         let message = format!("`{key}` is a key of earlier versions of gatewright");
         reader.error(entry.key_span, message).help(*now);

@@ -5,6 +5,7 @@
 //!    this version does not support, is an error. Nothing that was written is ignored.
 //! 3. A value has a short form (text) where one is enough, and a long form (a map) where it is not.
 
+mod environment;
 mod fields;
 mod network;
 mod scalar;

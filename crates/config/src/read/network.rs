@@ -121,7 +121,13 @@ fn parse_target(text: &str) -> Result<Target, String> {
         let port = if scheme == "https" { 443 } else { 80 };
         let named = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
         let tls = if scheme == "https" { ", and add `tls: on` to the upstream" } else { "" };
-        return Err(format!("leave the scheme out: `{named}`{tls}"));
+        let path = rest[authority.len()..].trim_matches('/');
+        let path = if path.is_empty() {
+            String::new()
+        } else {
+            format!("; the path goes into the route's `rewrite:` (`{{prefix: /{}}}`)", shorten(path))
+        };
+        return Err(format!("leave the scheme out: `{named}`{tls}{path}"));
     }
     if text.contains('/') {
         return Err("a target is a host and a port; a path goes into the route's `rewrite:`".to_owned());
@@ -166,7 +172,11 @@ mod tests {
             assert_eq!(parse_target(text).map(|target| target.to_string()).as_deref(), Ok(text));
         }
         for (text, help) in [
-            ("http://orders:8080/x", "leave the scheme out: `orders:8080`"),
+            (
+                "http://orders:8080/x/",
+                "leave the scheme out: `orders:8080`; the path goes into the route's `rewrite:` (`{prefix: /x}`)",
+            ),
+            ("http://orders:8080/", "leave the scheme out: `orders:8080`"),
             ("https://orders", "leave the scheme out: `orders:443`, and add `tls: on` to the upstream"),
             ("orders", "a port is missing: `orders:8080`"),
             ("orders:0", "`0` is not a port: it is a number from 1 to 65535"),

@@ -2,15 +2,26 @@
 
 use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use super::{Reader, listed, nearest, units};
+use super::{Reader, environment::Others, listed, nearest, units};
 use crate::{
     diagnostics::{Span, Spanned},
     syntax::{Kind, Node, shorten},
 };
 
 impl<'a> Reader<'a> {
-    /// A text. `what` says what it is, for errors: "a host name".
+    /// A text, with the values of the environment variables that it names. `what` says what it is, for errors: "a host
+    /// name".
     pub(crate) fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        let text = self.written(node, what)?;
+        if !text.contains("${") {
+            return Some(text);
+        }
+        let filled = self.fill(node, text, Others::RefuseVariables)?;
+        Some(node.filled.get_or_init(|| filled))
+    }
+
+    /// A text just as it is written.
+    pub(super) fn written<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         match &node.kind {
             Kind::Scalar(text) => Some(text),
             Kind::Invalid => None,

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::Reader;
-use crate::syntax::{Kind, Node, shorten};
+use super::{Reader, environment::Others};
+use crate::syntax::{Kind, Node};
 
 /// A value that is not to be seen: it is redacted wherever it is printed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ impl fmt::Display for Secret {
 impl Reader<'_> {
     /// A value that may be a secret: a text, `file:PATH`, or a text with `${env:NAME}` in it.
     pub(crate) fn secret(&mut self, node: &Node, what: &str) -> Option<Secret> {
-        let text = self.text(node, what)?;
+        let text = self.written(node, what)?;
         if let Some(path) = text.strip_prefix("file:") {
             let path = self.resolve(path);
             let text = self.read_file(&path).and_then(|bytes| {
@@ -44,38 +44,7 @@ impl Reader<'_> {
                 }
             };
         }
-        let mut secret = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, from)) = rest.split_once("${") {
-            secret.push_str(before);
-            let name =
-                from.split_once('}').and_then(|(inside, after)| Some((inside.strip_prefix("env:")?, after)));
-            let Some((name, after)) = name else {
-                // What stands before and behind it may be the secret itself.
-                let shown = from.find('}').map_or("${", |end| &rest[before.len()..before.len() + end + 3]);
-                let name = shown.trim_start_matches("${").trim_end_matches('}');
-                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                let name = if !name.is_empty() && name.chars().all(plain) { name } else { "NAME" };
-                self.error(node.span, format!("`{}` does not say what it stands for", shorten(shown)))
-                    .help(format!("an environment variable is written `\"${{env:{name}}}\"`"));
-                return None;
-            };
-            match std::env::var(name) {
-                Ok(value) => secret.push_str(&value),
-                Err(std::env::VarError::NotPresent) => {
-                    self.error(node.span, format!("the environment variable `{}` is not set", shorten(name)))
-                        .help("set it for the gateway's process, or read the secret from a file: `file:PATH`");
-                    return None;
-                }
-                Err(std::env::VarError::NotUnicode(_)) => {
-                    self.error(node.span, format!("the environment variable `{}` is not text", shorten(name)));
-                    return None;
-                }
-            }
-            rest = after;
-        }
-        secret.push_str(rest);
-        Some(Secret(secret))
+        self.fill(node, text, Others::Refuse).map(Secret)
     }
 }
 

@@ -26,10 +26,27 @@ pub(super) struct BadQuantity {
     pub(super) help: String,
 }
 
-/// `250ms`, `10s`, `1.5m`, `2h`, `1d`.
+/// `250ms`, `10s`, `1.5m`, `2h`, `1d`, and several of them: `1m30s`.
 pub(super) fn duration(text: &str) -> Result<Duration, BadQuantity> {
-    let examples = "write `500ms`, `10s`, `5m` or `1h`";
-    let seconds = quantity(text, DURATION_UNITS, "s", examples)?;
+    let examples = "write `500ms`, `10s`, `1m30s` or `1h`";
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    // A part ends where a digit follows a unit.
+    let ends = (1..bytes.len()).filter(|at| is_digit(bytes.get(*at)) && bytes[at - 1].is_ascii_alphabetic());
+    let (mut seconds, mut begin, mut above) = (0.0, 0, f64::INFINITY);
+    for end in ends.chain([bytes.len()]) {
+        let (part, unit) =
+            (&text[begin..end], text[begin..end].trim_start_matches(|c: char| !c.is_ascii_alphabetic()));
+        let size = DURATION_UNITS.iter().find(|(name, _)| *name == unit).map_or(0.0, |(_, size)| *size);
+        seconds += quantity(part, DURATION_UNITS, "s", examples)?;
+        if size >= above {
+            return Err(BadQuantity {
+                message: "does not go from the larger unit to the smaller",
+                help: examples.to_owned(),
+            });
+        }
+        (begin, above) = (end, size);
+    }
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
         _ => Err(BadQuantity { message: "is longer than a year", help: examples.to_owned() }),
@@ -75,13 +92,22 @@ mod tests {
 
     #[test]
     fn durations_carry_units() {
-        for (text, millis) in [("250ms", 250), ("10s", 10_000), ("1.5m", 90_000), ("2h", 7_200_000), ("0s", 0)]
-        {
+        for (text, millis) in [
+            ("250ms", 250),
+            ("10s", 10_000),
+            ("1.5m", 90_000),
+            ("2h", 7_200_000),
+            ("0s", 0),
+            ("1m30s", 90_000),
+            ("1d2h3m4s5ms", 93_784_005),
+            ("1s500ms", 1_500),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in
-            ["", "10", "s", "10 s", "10sec", "-1s", "1e3s", "1.s", ".5s", "1..2s", "400d", "1m30s", "∞s"]
-        {
+        for text in [
+            "", "10", "s", "10 s", "10sec", "-1s", "1e3s", "1.s", ".5s", "1..2s", "400d", "30s1m", "1s1s",
+            "1m30", "1m30x", "∞s",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -1,7 +1,7 @@
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{Diagnostic, Span, Spanned},
     read::{Fields, Reader, Secret},
     syntax::{Kind, Node, shorten},
     vocabulary::{Key, Section, Shape},
@@ -68,9 +68,30 @@ fn lines(node: &Node, reader: &mut Reader<'_>) -> Vec<(Spanned<HeaderName>, Secr
     for entry in entries {
         let name = name(&entry.key, entry.key_span, reader);
         let value = value(&entry.value, reader);
+        if let (Some(name), Kind::Scalar(text)) = (&name, &entry.value.kind) {
+            warn_of_clear_secret(name, text, &entry.value, reader);
+        }
         lines.extend(name.map(|name| Spanned::new(name, entry.key_span)).zip(value));
     }
     lines
+}
+
+/// Warns of a credential that anybody who reads the file can use.
+fn warn_of_clear_secret(name: &HeaderName, text: &str, node: &Node, reader: &mut Reader<'_>) {
+    let name = name.as_str();
+    let holds_secret = matches!(name, "authorization" | "proxy-authorization" | "cookie")
+        || ["api-key", "apikey", "token", "secret", "password"].iter().any(|part| name.contains(part));
+    let is_elsewhere = text.starts_with("file:") || text.contains("${");
+    if holds_secret && !is_elsewhere && !text.is_empty() {
+        let place = Some(reader.place(node.span));
+        reader
+            .report(Diagnostic::warning(
+                place,
+                format!("the value of `{name}` stands in this file for all to read"),
+            ))
+            .help("have it come from outside: `\"Bearer ${env:TOKEN}\"`, or `\"file:PATH\"`")
+            .conceal();
+    }
 }
 
 fn names(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<HeaderName>> {

@@ -75,7 +75,7 @@ pub(super) static LISTENER: Section = Section {
             Shape::Any(&[Shape::Flag, Shape::Number(1, MOST_PORT)]),
             "Sends every client to HTTPS, with 308 and the same host, path and query: to the port of the first listener with TLS, \
              or to this one. Not those of whom a trusted proxy says that they speak TLS.",
-            "on",
+            "443",
         )
         .absent("`off`"),
         Key::new(

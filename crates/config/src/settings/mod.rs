@@ -309,6 +309,15 @@ fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
         (None, None) => listeners.push(Listener::plain(Spanned::new(LISTEN, fields.span()))),
     }
     twice(&listeners, reader);
+    for listener in &listeners {
+        if listener.address.value.port() == 443 && listener.tls.is_none() && listener.proxy_protocol.is_empty()
+        {
+            let place = Some(reader.place(listener.address.span));
+            reader.report(Diagnostic::warning(place, "port 443 without TLS: browsers speak HTTPS there")).help(
+                "add `tls: {cert: api.pem, key: api.key}` to the listener; behind a proxy that ends TLS, any other port is clearer",
+            );
+        }
+    }
     listeners
 }
 

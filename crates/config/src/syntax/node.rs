@@ -1,3 +1,5 @@
+use std::cell::OnceCell;
+
 use crate::diagnostics::Span;
 
 /// A node of the tree, and where it was written.
@@ -5,6 +7,8 @@ use crate::diagnostics::Span;
 pub(crate) struct Node {
     pub(crate) span: Span,
     pub(crate) kind: Kind,
+    /// The text of a scalar once environment variables have been put in.
+    pub(crate) filled: OnceCell<String>,
 }
 
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub(crate) struct Entry {
 
 impl Node {
     pub(crate) fn new(span: Span, kind: Kind) -> Self {
-        Self { span, kind }
+        Self { span, kind, filled: OnceCell::new() }
     }
 
     /// What it is, for errors.

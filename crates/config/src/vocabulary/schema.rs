@@ -129,7 +129,25 @@ fn word(pattern: &str) -> Value {
 }
 
 impl Shape {
+    /// The schema of a value, in the place of which an environment variable may stand.
     pub(super) fn schema(self) -> Value {
+        let written = self.written();
+        match self {
+            Self::Path
+            | Self::Address
+            | Self::Network
+            | Self::Target
+            | Self::Url
+            | Self::Rate
+            | Self::Duration
+            | Self::Size
+            | Self::Number(..) => json!({"anyOf": [written, word(r"\$\{env:[^}]+\}")]}),
+            _ => written,
+        }
+    }
+
+    /// The schema of a value that is written out.
+    fn written(self) -> Value {
         const NUMBER: &str = r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?";
         const TOKEN: &str = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
         match self {
@@ -157,7 +175,7 @@ impl Shape {
             Self::LimitKey => {
                 word(r"^(principal_or_ip|principal|client_ip|route|all|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$")
             }
-            Self::Duration => word(&format!("{NUMBER}(ms|s|m|h|d)$")),
+            Self::Duration => word(r"^(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"),
             Self::Size => word(&format!("{NUMBER}(B|KiB|MiB|GiB|KB|kB|MB|GB)$")),
             Self::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Self::Flag => json!({"enum": [true, false, "on", "off", "yes", "no"]}),

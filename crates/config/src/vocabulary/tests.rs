@@ -117,6 +117,7 @@ fn shape_errors(problems: &[Diagnostic]) -> Vec<Diagnostic> {
         "there is no upstream",
         "there is no limit",
         "there is no authenticator",
+        "there is no listener",
         "the limit `GET` is there twice",
         "is not a regular expression",
         "cannot read",
@@ -193,6 +194,9 @@ impl Folder {
     /// The names that examples use are given to the file, and what certificates need.
     fn check(&self, what: &str, file: &Value) {
         let mut file = file.clone();
+        if file.get("listeners").is_none() && file.get("listen").is_none() {
+            file["listeners"] = json!([{"address": "127.0.0.1:8080", "name": "public"}]);
+        }
         if file.get("limits").is_none() {
             file["limits"] = json!({"per_user": "100/min"});
         }
