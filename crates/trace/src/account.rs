@@ -128,6 +128,7 @@ impl Drop for Account {
                 duration_ms: Some(duration),
                 upstream_ms: known.upstream_time,
                 principal: known.principal.as_ref().map(|principal| principal.id()),
+                credential: known.principal.as_ref().and_then(|principal| principal.credential()),
                 rejection: refusal.or(failure).or(label),
                 would_reject: known.would_reject.as_ref().map(of_policy),
             });

@@ -36,6 +36,7 @@
 //! | `bytes_in`, `bytes_out` | of the bodies |
 //! | `duration_ms`, `upstream_ms` | to the end of the body; to the upstream's response head |
 //! | `principal` | who called |
+//! | `credential` | which of its credentials it showed, by name: an API key's, a certificate's serial number |
 //! | `rejection` | `policy:reason` of a refusal, `error:kind` of a failure, `client:gone` |
 //! | `would_reject` | `policy:reason` of a refusal that a policy on trial (a dry run) would have made |
 //!

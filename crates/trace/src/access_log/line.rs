@@ -43,6 +43,8 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) principal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) credential: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rejection: Option<Label<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) would_reject: Option<Label<'a>>,
