@@ -2,7 +2,7 @@
 
 mod fields;
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{borrow::Cow, collections::HashMap, time::SystemTime};
 
 use gatewright_core::Quota;
 
@@ -50,7 +50,8 @@ pub(super) fn read(
     };
     let mut names = HashMap::new();
     let mut digests = HashMap::new();
-    let is_list = records::read(text, &mut problems, |record, problems| {
+    let text = without_empty_list(text);
+    let is_list = records::read(&text, &mut problems, |record, problems| {
         let place = record.place;
         let Some(entry) = entry(record, hasher, problems) else { return };
         if let Some(first) = names.insert(entry.name.clone(), place.line) {
@@ -68,6 +69,20 @@ pub(super) fn read(
         problems.add(start, "the file is empty", "write `[]` when no key is to be valid");
     }
     problems.finish()
+}
+
+/// A list of no keys (`[]`) to which entries have been added since, as `>>` does, is the list of those. What stands in
+/// its place keeps the places of all that follows.
+fn without_empty_list(text: &str) -> Cow<'_, str> {
+    let is_content = |line: &&str| !matches!(line.trim_start().bytes().next(), None | Some(b'#'));
+    let mut lines = text.lines().filter(is_content);
+    let is_empty = lines.next().is_some_and(|line| line.trim_end() == "[]");
+    if !(is_empty && lines.next().is_some_and(|line| line.starts_with("- "))) {
+        return Cow::Borrowed(text);
+    }
+    let before = text.split_inclusive('\n').take_while(|line| !is_content(line)).map(str::len).sum::<usize>();
+    let (before, list) = text.split_at(before);
+    Cow::Owned([before, "  ", list.get(2..).unwrap_or_default()].concat())
 }
 
 /// The entry of a record, when it is right.

@@ -95,6 +95,24 @@ fn what_is_no_list_is_refused_as_a_whole() {
     assert_eq!((not_utf8.problems()[0].line(), not_utf8.problems().len()), (2, 1));
 }
 
+/// As `keys new >> keys.yaml` does.
+#[test]
+fn entries_may_be_added_to_a_list_of_none() {
+    let hash = hash('1');
+    let entry = format!("- name: acme\n  hash: {hash}\n");
+    for before in ["", "[]\n", "# none yet\n\n[]\n", "[] \n# the first one\n", "[]\r\n"] {
+        let entries = read(&format!("{before}{entry}")).unwrap_or_else(|error| panic!("{before:?}: {error}"));
+        assert_eq!(entries.len(), 1, "{before:?}");
+        // Places stay what they are.
+        let error = read(&format!("{before}{entry}- hash: x\n")).expect_err("has no name");
+        let line = before.lines().count() + 3;
+        assert!(error.contains(&format!("{line}:")), "{before:?}: {error}");
+    }
+    for wrong in ["[]\n[]\n", "[]\nname: a\n", "[a]\n- name: b\n"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn no_error_shows_a_key_or_a_hash() {
     let secret = "gw_0123456789abcdefghijABCDEFGHIJ0123456789abc";
