@@ -56,6 +56,21 @@ impl Rule {
             && self.query.iter().all(|parameter| parameter.fits(query()))
     }
 
+    /// The first thing that the route asks for and the request does not have.
+    pub(crate) fn misfit(&self, head: &request::Parts) -> Option<String> {
+        let query = head.uri.query().unwrap_or_default();
+        if !self.arrival.fits(head) {
+            Some("another listener or scheme".to_owned())
+        } else if !self.allows(&head.method) {
+            Some(format!("another method than {}", head.method))
+        } else if let Some(header) = self.headers.iter().find(|header| !header.fits(&head.headers)) {
+            Some(format!("another `{}`", header.name()))
+        } else {
+            let parameter = self.query.iter().find(|parameter| !parameter.fits(query))?;
+            Some(format!("another `{}` in the query", parameter.name()))
+        }
+    }
+
     /// Whether there are requests that fit both, their paths left aside.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         let methods = self.methods.is_empty()

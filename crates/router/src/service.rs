@@ -133,10 +133,23 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
         let route = match table.route(&mut head) {
             Ok(route) => route,
             Err(Unrouted::Refused(rejection)) => {
+                tracing::debug!(
+                    method = %head.method,
+                    path = head.uri.path(),
+                    reason = rejection.reason(),
+                    why = table.explain(&head, head.uri.path()),
+                    "no route takes the request"
+                );
                 return RouterFuture::answered(refusal::answer(rejection, &head.extensions));
             }
             Err(Unrouted::OfServer) => return RouterFuture::answered(of_server(&table.allow)),
         };
+        tracing::debug!(
+            method = %head.method,
+            path = head.uri.path(),
+            route = &*table.rule(route).name,
+            "a route takes the request"
+        );
         let record = RequestRecord::of(&head.extensions).cloned();
         if let Some(record) = &record {
             record.with(|summary| summary.route = Some(Arc::clone(&table.rule(route).name)));

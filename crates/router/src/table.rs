@@ -99,6 +99,17 @@ impl Table {
         Found::MethodNotAllowed(methods)
     }
 
+    /// What the routes of this host and path ask that the request does not have, for the log.
+    pub(crate) fn explain(&self, head: &request::Parts, path: &str) -> String {
+        let mut misfits = Vec::new();
+        let _: ControlFlow<()> = self.visit(head, path, |route| {
+            let rule = self.rule(route);
+            misfits.extend(rule.misfit(head).map(|misfit| format!("`{}` asks for {misfit}", rule.name)));
+            ControlFlow::Continue(())
+        });
+        if misfits.is_empty() { "no route has this host and path".to_owned() } else { misfits.join(", ") }
+    }
+
     /// Visits the routes of this host and path in order of precedence.
     fn visit<B>(
         &self,
