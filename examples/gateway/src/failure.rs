@@ -21,12 +21,10 @@ impl Failure {
         self.0.as_deref()
     }
 
-    /// An address that cannot be listened on.
-    pub(crate) fn bind(error: &BindError) -> Self {
+    /// An address that cannot be listened on, and what else can be done about it than to end what listens there.
+    pub(crate) fn bind(error: &BindError, else_help: &str) -> Self {
         let why = std::error::Error::source(error).map(|source| format!(" ({source})")).unwrap_or_default();
-        Self::new(format!(
-            "error: {error}{why}\n  help: end what listens there, or write another address into the file"
-        ))
+        Self::new(format!("error: {error}{why}\n  help: end what listens there, or {else_help}"))
     }
 }
 

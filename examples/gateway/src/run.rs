@@ -14,7 +14,8 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
     // Keys of identity providers are fetched on this runtime, which outlives the workers.
     let entered = runtime.enter();
     let gateway = Gateway::assemble(&config)?;
-    let server = gateway.bind().map_err(|error| Failure::bind(&error))?;
+    let server =
+        gateway.bind().map_err(|error| Failure::bind(&error, "write another address into the file"))?;
     let (urls, service) = (gateway.urls(&server), gateway.service());
     let listen = || Ok((Shutdown::listen()?, Reloads::listen(gateway, file, watch)?));
     let (mut shutdown, mut reloads) = listen().map_err(|error: std::io::Error| {

@@ -1,5 +1,6 @@
 //! `gatewright demo`: a gateway before services of its own, all in this process.
 
+mod partner;
 mod services;
 mod tour;
 
@@ -17,6 +18,7 @@ use gatewright::{
 };
 
 use crate::{failure::Failure, serve, shutdown::Shutdown};
+use partner::Partner;
 use services::Service;
 use tour::TOUR;
 
@@ -42,11 +44,12 @@ pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
         users: start(services::users())?,
         down: unused().map_err(|error| Failure::new(format!("error: no port is free: {error}")))?,
     };
+    let partner = Partner::new()?;
     let address = listen(port)?;
-    let file = services.file(address, once);
+    let file = services.file(address, &partner, once);
     let config = Config::parse(Path::new("demo.yaml"), file.as_str())?;
     let gateway = Gateway::assemble(&config)?;
-    let server = gateway.bind().map_err(|error| Failure::bind(&error))?;
+    let server = gateway.bind().map_err(|error| Failure::bind(&error, "choose another by --port"))?;
     let address = server.local_addrs().first().copied().unwrap_or(address);
     let mut serving = serve::start(server, &gateway.service())?;
 
@@ -58,11 +61,11 @@ pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
         println!("    {line}");
     }
     if once {
-        return runtime.block_on(try_out(address));
+        return runtime.block_on(try_out(address, &partner.key));
     }
     println!("\nTry:");
     for stop in TOUR {
-        println!("\n  # {}\n  {}", stop.what, stop.command(address));
+        println!("\n  # {}\n  {}", stop.what, stop.command(address, &partner.key));
     }
     println!("\nCtrl-C ends it. The lines below are the access log.");
     runtime.block_on(async {
@@ -81,14 +84,19 @@ struct Services {
 }
 
 impl Services {
-    fn file(&self, gateway: SocketAddr, quiet: bool) -> String {
+    fn file(&self, gateway: SocketAddr, partner: &Partner, quiet: bool) -> String {
         let Self { orders, payments, users, down } = self;
+        let keys_file = partner.keys_file();
+        let keys_file = keys_file.display();
         let log = if quiet { "access_log: off\n" } else { "" };
         format!(
             "listen: {gateway}
 workers: 1
 {log}upstreams:
   orders: {{target: \"{orders}\"}}
+auth:
+  partner: {{api_key: {{header: x-api-key, keys_file: '{keys_file}'}}}}
+defaults: {{auth: none}}
 routes:
 - path_prefix: /v1/orders
   upstream: orders
@@ -103,6 +111,17 @@ routes:
   redirect: {{path: /v1/orders/$1, status: 308}}
 - path_prefix: /v1/reports
   upstream: {down}
+- path_prefix: /v1/partner/orders
+  upstream: orders
+  rewrite: {{prefix: /internal/orders}}
+  auth: partner
+- path_prefix: /v1/samples
+  upstream: orders
+  rewrite: {{prefix: /internal/orders}}
+  limit: 1/h
+- path_prefix: /admin
+  upstream: orders
+  deny_ips: [127.0.0.0/8]
 "
         )
     }
@@ -111,8 +130,10 @@ routes:
 /// Serves one of the services in the current runtime, on a port that is free.
 fn start(service: Service) -> Result<SocketAddr, Failure> {
     let any = local(0);
-    let server =
-        Server::builder().listener(Listener::new(any)).bind().map_err(|error| Failure::bind(&error))?;
+    let server = Server::builder()
+        .listener(Listener::new(any))
+        .bind()
+        .map_err(|error| Failure::bind(&error, "end what takes all ports"))?;
     let address = server.local_addrs().first().copied().unwrap_or(any);
     tokio::spawn(async move {
         if let Err(error) = server.serve(service).await {
@@ -150,13 +171,13 @@ fn first_free(mut ports: RangeInclusive<u16>) -> Option<u16> {
 }
 
 /// Sends every command, and shows what is answered.
-async fn try_out(gateway: SocketAddr) -> Result<(), Failure> {
+async fn try_out(gateway: SocketAddr, key: &str) -> Result<(), Failure> {
     println!("\nWhat they answer:");
     let mut wrong = 0;
     for stop in TOUR {
-        println!("\n  # {}\n  {}", stop.what, stop.command(gateway));
+        println!("\n  # {}\n  {}", stop.what, stop.command(gateway, key));
         let response = stop
-            .send(gateway)
+            .send(gateway, key)
             .await
             .map_err(|error| Failure::new(format!("error: the gateway does not answer: {error}")))?;
         for line in response.lines().filter(|line| !line.trim().is_empty()) {

@@ -13,9 +13,29 @@ pub(super) struct Stop {
     method: &'static str,
     target: &'static str,
     body: Option<&'static str>,
+    /// The API key that is shown.
+    key: Key,
     pub(super) status: u16,
     /// What the answer holds.
     pub(super) holds: &'static str,
+}
+
+/// Which key a request shows.
+#[derive(Clone, Copy)]
+enum Key {
+    None,
+    Wrong,
+    Partner,
+}
+
+impl Key {
+    fn text(self, partner: &str) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Wrong => Some("guessed"),
+            Self::Partner => Some(partner),
+        }
+    }
 }
 
 pub(super) const TOUR: &[Stop] = &[
@@ -24,6 +44,7 @@ pub(super) const TOUR: &[Stop] = &[
         method: "GET",
         target: "/v1/orders/1001",
         body: None,
+        key: Key::None,
         status: 200,
         holds: "\"path\": \"/internal/orders/1001\"",
     },
@@ -32,6 +53,7 @@ pub(super) const TOUR: &[Stop] = &[
         method: "POST",
         target: "/v1/payments",
         body: Some("{\"order\": 1001, \"amount\": \"9.90\"}"),
+        key: Key::None,
         status: 200,
         holds: "\"state\": \"accepted\"",
     },
@@ -40,6 +62,7 @@ pub(super) const TOUR: &[Stop] = &[
         method: "DELETE",
         target: "/v1/payments",
         body: None,
+        key: Key::None,
         status: 405,
         holds: "\"status\":405",
     },
@@ -48,6 +71,7 @@ pub(super) const TOUR: &[Stop] = &[
         method: "GET",
         target: "/v1/users/7/avatar?size=64",
         body: None,
+        key: Key::None,
         status: 200,
         holds: "\"path\": \"/internal/avatars/7?size=64\"",
     },
@@ -56,6 +80,7 @@ pub(super) const TOUR: &[Stop] = &[
         method: "GET",
         target: "/legacy/1001",
         body: None,
+        key: Key::None,
         status: 308,
         holds: "/v1/orders/1001",
     },
@@ -64,14 +89,70 @@ pub(super) const TOUR: &[Stop] = &[
         method: "GET",
         target: "/v1/reports",
         body: None,
+        key: Key::None,
         status: 502,
         holds: "\"status\":502",
+    },
+    Stop {
+        what: "a route for partners: without a key it is 401",
+        method: "GET",
+        target: "/v1/partner/orders/1001",
+        body: None,
+        key: Key::None,
+        status: 401,
+        holds: "\"status\":401",
+    },
+    Stop {
+        what: "with one that is none of ours, too",
+        method: "GET",
+        target: "/v1/partner/orders/1001",
+        body: None,
+        key: Key::Wrong,
+        status: 401,
+        holds: "\"status\":401",
+    },
+    Stop {
+        what: "with the partner's key, made for this demo: 200, and the log names acme and its key",
+        method: "GET",
+        target: "/v1/partner/orders/1001",
+        body: None,
+        key: Key::Partner,
+        status: 200,
+        holds: "\"path\": \"/internal/orders/1001\"",
+    },
+    Stop {
+        what: "a limit of one an hour: the first request passes",
+        method: "GET",
+        target: "/v1/samples/1001",
+        body: None,
+        key: Key::None,
+        status: 200,
+        holds: "\"path\": \"/internal/orders/1001\"",
+    },
+    Stop {
+        what: "the second one is 429, with the time to wait",
+        method: "GET",
+        target: "/v1/samples/1001",
+        body: None,
+        key: Key::None,
+        status: 429,
+        holds: "retry-after: ",
+    },
+    Stop {
+        what: "an address that is not let in: 403",
+        method: "GET",
+        target: "/admin",
+        body: None,
+        key: Key::None,
+        status: 403,
+        holds: "\"status\":403",
     },
     Stop {
         what: "no route: 404",
         method: "GET",
         target: "/elsewhere",
         body: None,
+        key: Key::None,
         status: 404,
         holds: "\"status\":404",
     },
@@ -82,23 +163,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Stop {
     /// The command to paste.
-    pub(super) fn command(&self, gateway: SocketAddr) -> String {
+    pub(super) fn command(&self, gateway: SocketAddr, partner: &str) -> String {
         let method = if self.method == "GET" { String::new() } else { format!("-X {} ", self.method) };
         let body = self.body.map(|body| format!("-d '{body}' ")).unwrap_or_default();
+        let key = self.key.text(partner).map(|key| format!("-H 'x-api-key: {key}' ")).unwrap_or_default();
         // A shell takes a question mark for a pattern.
         let quote = if self.target.contains('?') { "'" } else { "" };
-        format!("curl -i {method}{body}{quote}http://{gateway}{}{quote}", self.target)
+        format!("curl -i {method}{key}{body}{quote}http://{gateway}{}{quote}", self.target)
     }
 
     /// Sends it, and gives the whole response as text.
-    pub(super) async fn send(&self, gateway: SocketAddr) -> io::Result<String> {
+    pub(super) async fn send(&self, gateway: SocketAddr, partner: &str) -> io::Result<String> {
         let body = self.body.unwrap_or_default();
         let length = match self.body {
             Some(body) => format!("content-length: {}\r\n", body.len()),
             None => String::new(),
         };
+        let key = self.key.text(partner).map(|key| format!("x-api-key: {key}\r\n")).unwrap_or_default();
         let request = format!(
-            "{} {} HTTP/1.1\r\nhost: {gateway}\r\nconnection: close\r\n{length}\r\n{body}",
+            "{} {} HTTP/1.1\r\nhost: {gateway}\r\nconnection: close\r\n{key}{length}\r\n{body}",
             self.method, self.target,
         );
         let exchange = async {

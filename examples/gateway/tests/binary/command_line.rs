@@ -263,6 +263,9 @@ fn the_demo_answers_every_command_that_it_prints() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{printed}\n{}", stderr(&output));
     assert!(printed.contains("curl -i http://127.0.0.1:"), "{printed}");
+    for refused in ["401", "403", "429"] {
+        assert!(printed.contains(&format!("HTTP/1.1 {refused} ")), "{printed}");
+    }
 }
 
 #[test]
@@ -272,6 +275,7 @@ fn a_demo_whose_port_is_taken_says_so() {
     let output = output(&["demo", "--once", "--port", &port]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(&format!("127.0.0.1:{port}")), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--port"), "{}", stderr(&output));
 }
 
 #[test]
