@@ -5,7 +5,8 @@
 //! 1. [`Body`] is the one concrete body, [`ResponseBody`] an inner body or a layer's own.
 //! 2. [`Policy`] looks at a request, lets it go on or refuses it, and may touch the response. [`PolicyLayer`]
 //!    makes a Tower layer of it.
-//! 3. A refusal is a response: [`Rejection`], answered as `application/problem+json` (RFC 9457).
+//! 3. A refusal is a response: [`Rejection`], answered as `application/problem+json` (RFC 9457), or as gRPC to a gRPC
+//!    client ([`ReplyFormat`]).
 //! 4. A failure is an error: [`Error`], which knows its kind and which side failed. [`problem`] holds the one table
 //!    that turns it into a response.
 //! 5. [`RequestRecord`] is the common ground of one request: whoever knows something writes it there.
@@ -52,10 +53,10 @@
 //! Customised: a failure of one's own, and the response it becomes.
 //!
 //! ```
-//! use gatewright_core::{Error, ErrorKind, problem};
+//! use gatewright_core::{Error, ErrorKind, ReplyFormat, problem};
 //!
 //! let error = Error::new(ErrorKind::Connect, "connection refused");
-//! let response = problem::from_error(&error, None);
+//! let response = problem::from_error(&error, ReplyFormat::Problem, None);
 //! assert_eq!(response.status(), 502);
 //! ```
 
@@ -76,6 +77,7 @@ pub mod problem;
 mod quota;
 mod record;
 mod rejection;
+pub mod reply;
 mod response_body;
 pub mod trailers;
 mod upgrade;
@@ -91,6 +93,7 @@ pub use principal::{Principal, PrincipalBuilder};
 pub use quota::{NotAQuota, Quota};
 pub use record::{RequestRecord, Summary};
 pub use rejection::Rejection;
+pub use reply::ReplyFormat;
 pub use response_body::ResponseBody;
 pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};
 pub use watched_file::{FileStamp, WatchedContent, WatchedFile, WatchedFileError, WatchedFileStatus};

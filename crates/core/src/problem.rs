@@ -1,10 +1,10 @@
-//! Problem details (RFC 9457), and the one table from errors to statuses.
+//! Problem details (RFC 9457), the one table from errors to statuses, and the one place where both become responses.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, ReplyFormat, reply};
 
 /// The name of the header that carries the request's id.
 pub const REQUEST_ID: header::HeaderName = header::HeaderName::from_static("x-request-id");
@@ -44,7 +44,7 @@ impl<'a> Problem<'a> {
     pub fn to_json(&self, request_id: Option<&HeaderValue>) -> Bytes {
         let document = Document {
             r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
+            title: self.title(),
             status: self.status.as_u16(),
             detail: self.detail,
             request_id: request_id.and_then(|id| id.to_str().ok()),
@@ -52,16 +52,29 @@ impl<'a> Problem<'a> {
         serde_json::to_vec(&document).unwrap_or_default().into()
     }
 
-    /// The response.
-    pub fn into_response(self, request_id: Option<&HeaderValue>) -> Response<Bytes> {
-        let mut response = Response::new(self.to_json(request_id));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    /// The response, in a form that the caller understands. What is no problem document says as much of it as its format
+    /// has room for.
+    pub fn into_response(self, format: ReplyFormat, request_id: Option<&HeaderValue>) -> Response<Bytes> {
+        let mut response = match format {
+            ReplyFormat::Problem => self.document(request_id),
+            ReplyFormat::Grpc => reply::render_grpc(self.status, self.detail.unwrap_or_else(|| self.title())),
+        };
         if let Some(id) = request_id {
-            headers.insert(REQUEST_ID, id.clone());
+            response.headers_mut().insert(REQUEST_ID, id.clone());
         }
         response
+    }
+
+    fn document(&self, request_id: Option<&HeaderValue>) -> Response<Bytes> {
+        let mut response = Response::new(self.to_json(request_id));
+        *response.status_mut() = self.status;
+        let content_type = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        response
+    }
+
+    fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Error")
     }
 }
 
@@ -81,8 +94,8 @@ pub fn status(kind: ErrorKind) -> StatusCode {
     }
 }
 
-/// The response to an error. Only its kind shows; the cause is for logs.
-pub fn from_error(error: &Error, request_id: Option<&HeaderValue>) -> Response<Bytes> {
+/// The response to an error, in the form that [`ReplyFormat::of`] its request. Only its kind shows; the cause is for logs.
+pub fn from_error(error: &Error, format: ReplyFormat, request_id: Option<&HeaderValue>) -> Response<Bytes> {
     let problem = Problem::new(status(error.kind()));
     match error.kind() {
         ErrorKind::RequestBody => problem.detail("The request body ended early or is not valid."),
@@ -95,7 +108,7 @@ pub fn from_error(error: &Error, request_id: Option<&HeaderValue>) -> Response<B
         }
         _ => problem.detail("The service is not available."),
     }
-    .into_response(request_id)
+    .into_response(format, request_id)
 }
 
 #[cfg(test)]
@@ -106,7 +119,7 @@ mod tests {
     fn no_text_of_the_cause_reaches_the_client() {
         let error = Error::new(ErrorKind::Connect, "10.0.0.7:5432 refused, password hunter2");
         let id = HeaderValue::from_static("abc");
-        let response = from_error(&error, Some(&id));
+        let response = from_error(&error, ReplyFormat::Problem, Some(&id));
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
         assert_eq!(response.headers()["x-request-id"], "abc");
         let document: serde_json::Value = serde_json::from_slice(response.body()).expect("valid JSON");

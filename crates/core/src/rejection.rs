@@ -3,13 +3,14 @@
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 
-use crate::problem::Problem;
+use crate::{ReplyFormat, RequestRecord, problem::Problem};
 
 /// A refusal: the status and text that the client gets, and the policy and reason that only the operator sees.
 ///
-/// It is answered as `application/problem+json` (RFC 9457) and rides in the response's extensions, so that an outer
+/// It is answered in a form that the caller understands, which is `application/problem+json` (RFC 9457) for all but those
+/// of [`ReplyFormat`], and rides in the response's extensions, so that an outer
 /// layer can label it.
 #[derive(Clone)]
 pub struct Rejection(Box<Inner>);
@@ -58,14 +59,27 @@ impl Rejection {
         &self.0.reason
     }
 
-    /// The response, with itself in the extensions.
-    pub fn into_response(self, request_id: Option<&HeaderValue>) -> Response<Bytes> {
+    /// Writes itself into the record of the request, and answers the request.
+    pub fn answer(self, request: &Parts) -> Response<Bytes> {
+        let request_id = RequestRecord::of(&request.extensions).and_then(|record| {
+            record.with(|summary| {
+                summary.rejection = Some(self.clone());
+                summary.request_id.clone()
+            })
+        });
+        self.into_response(ReplyFormat::of(request), request_id.as_ref())
+    }
+
+    /// The response, with itself in the extensions, where no request is at hand any more to be
+    /// [answered](Self::answer).
+    pub fn into_response(self, format: ReplyFormat, request_id: Option<&HeaderValue>) -> Response<Bytes> {
         let mut problem = Problem::new(self.0.status);
         if let Some(detail) = &self.0.detail {
             problem = problem.detail(detail);
         }
-        let mut response = problem.into_response(request_id);
-        for (name, value) in &self.0.headers {
+        let mut response = problem.into_response(format, request_id);
+        // What the content is, its format says.
+        for (name, value) in self.0.headers.iter().filter(|(name, _)| *name != CONTENT_TYPE) {
             response.headers_mut().append(name, value.clone());
         }
         response.extensions_mut().insert(self);

@@ -5,7 +5,7 @@
 //! hyper or any other server that takes a Tower service, and a stack of them is a service like any other.
 //!
 //! 1. Layers take any body and any inner service. Where one concrete body is needed, it is [`Body`].
-//! 2. A refusal is a response (`application/problem+json`, RFC 9457), a failure is an error. [`RouterService`] turns
+//! 2. A refusal is a response (`application/problem+json`, RFC 9457, or gRPC to a gRPC client), a failure is an error. [`RouterService`] turns
 //!    errors into responses, so that it never fails.
 //! 3. What layers know of a request they write into its [`RequestRecord`], and the outermost reads it when the request
 //!    has ended.
@@ -156,7 +156,7 @@ pub use gatewright_trace as trace;
 
 pub use gatewright_core::{
     Body, BoxError, ClientInfo, ClientInfoLayer, Decision, Error, ErrorKind, Immediate, Policy, PolicyLayer,
-    Principal, Rejection, RequestRecord, ResponseBody,
+    Principal, Rejection, ReplyFormat, RequestRecord, ResponseBody,
 };
 
 #[cfg(feature = "auth")]

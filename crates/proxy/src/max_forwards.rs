@@ -9,7 +9,7 @@
 //! 5. With other methods the field means nothing, and passes.
 
 use bytes::Bytes;
-use gatewright_core::{Error, ErrorKind, Rejection, RequestRecord};
+use gatewright_core::{Error, ErrorKind, Rejection, ReplyFormat, RequestRecord};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, MAX_FORWARDS},
@@ -60,7 +60,7 @@ fn refuse_trace<B>(request: &Request<B>) -> Response<Bytes> {
     let request_id = RequestRecord::of(request.extensions()).and_then(RequestRecord::request_id);
     Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "proxy", "trace_not_answered")
         .header(ALLOW, METHODS)
-        .into_response(request_id.as_ref())
+        .into_response(ReplyFormat::of_request(request), request_id.as_ref())
 }
 
 #[cfg(test)]

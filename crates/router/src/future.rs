@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{Body, Error, RequestRecord, problem};
+use gatewright_core::{Body, Error, ReplyFormat, RequestRecord, problem};
 use http::Response;
 
 use crate::erased::ErasedFuture;
@@ -16,7 +16,7 @@ pub struct RouterFuture(State);
 
 enum State {
     Answered(Option<Response<Body>>),
-    Routed { response: ErasedFuture, record: Option<RequestRecord> },
+    Routed { response: ErasedFuture, format: ReplyFormat, record: Option<RequestRecord> },
 }
 
 impl RouterFuture {
@@ -24,8 +24,8 @@ impl RouterFuture {
         Self(State::Answered(Some(response)))
     }
 
-    pub(crate) fn routed(response: ErasedFuture, record: Option<RequestRecord>) -> Self {
-        Self(State::Routed { response, record })
+    pub(crate) fn routed(response: ErasedFuture, format: ReplyFormat, record: Option<RequestRecord>) -> Self {
+        Self(State::Routed { response, format, record })
     }
 }
 
@@ -37,23 +37,23 @@ impl Future for RouterFuture {
             State::Answered(response) => {
                 Poll::Ready(Ok(response.take().expect("a future is not polled after it has completed")))
             }
-            State::Routed { response, record } => {
+            State::Routed { response, format, record } => {
                 let response = ready!(response.as_mut().poll(cx));
-                Poll::Ready(Ok(response.unwrap_or_else(|error| failure(&error, record.as_ref()))))
+                Poll::Ready(Ok(response.unwrap_or_else(|error| failure(&error, *format, record.as_ref()))))
             }
         }
     }
 }
 
 /// The response to a route's failure, which the record keeps.
-fn failure(error: &Error, record: Option<&RequestRecord>) -> Response<Body> {
+fn failure(error: &Error, format: ReplyFormat, record: Option<&RequestRecord>) -> Response<Body> {
     let request_id = record.and_then(|record| {
         record.with(|summary| {
             summary.error = Some(error.kind());
             summary.request_id.clone()
         })
     });
-    problem::from_error(error, request_id.as_ref()).map(Body::once)
+    problem::from_error(error, format, request_id.as_ref()).map(Body::once)
 }
 
 impl fmt::Debug for RouterFuture {

@@ -1,7 +1,7 @@
 //! The router's own answers.
 
-use gatewright_core::{Body, Rejection, RequestRecord, path::PathError};
-use http::{Extensions, HeaderValue, Method, Response, StatusCode, header};
+use gatewright_core::{Rejection, path::PathError};
+use http::{HeaderValue, Method, StatusCode, header};
 
 const POLICY: &str = "router";
 
@@ -25,15 +25,4 @@ pub(crate) fn method_not_allowed(methods: &[Method]) -> Rejection {
         Ok(allow) => rejection.header(header::ALLOW, allow),
         Err(_) => rejection,
     }
-}
-
-/// Writes the refusal into the record, and answers it.
-pub(crate) fn answer(rejection: Rejection, extensions: &Extensions) -> Response<Body> {
-    let request_id = RequestRecord::of(extensions).and_then(|record| {
-        record.with(|summary| {
-            summary.rejection = Some(rejection.clone());
-            summary.request_id.clone()
-        })
-    });
-    rejection.into_response(request_id.as_ref()).map(Body::once)
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use gatewright_core::{
-    Body, Rejection, RequestRecord,
+    Body, Rejection, ReplyFormat, RequestRecord,
     path::{self, EncodedSlash, PathError, PathRules, canonical, without_parameters},
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
@@ -140,7 +140,7 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
                     why = table.explain(&head, head.uri.path()),
                     "no route takes the request"
                 );
-                return RouterFuture::answered(refusal::answer(rejection, &head.extensions));
+                return RouterFuture::answered(rejection.answer(&head).map(Body::once));
             }
             Err(Unrouted::OfServer) => return RouterFuture::answered(of_server(&table.allow)),
         };
@@ -154,8 +154,9 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
         if let Some(record) = &record {
             record.with(|summary| summary.route = Some(Arc::clone(&table.rule(route).name)));
         }
+        let format = ReplyFormat::of(&head);
         let response = services[route as usize].call(Request::from_parts(head, body));
-        RouterFuture::routed(response, record)
+        RouterFuture::routed(response, format, record)
     }
 }
 

@@ -9,7 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{Body, BoxError, ConnectionInfo, Error, ErrorKind, Rejection, RequestRecord, TlsInfo};
+use gatewright_core::{
+    Body, BoxError, ConnectionInfo, Error, ErrorKind, Rejection, RequestRecord, TlsInfo, reply::status_meant,
+};
 use gatewright_router::{BuildError, Route, RouterService};
 use http::{HeaderValue, Method, Request, Response, StatusCode, uri::Scheme};
 use http_body_util::{BodyExt, Full};
@@ -330,5 +332,47 @@ fn routes_of_ways_that_never_meet_do_not_conflict() {
         (prefix().scheme(Scheme::HTTP), prefix().scheme(Scheme::HTTP)),
     ] {
         assert!(build(one.clone(), other.clone()).is_err(), "{one} {other}");
+    }
+}
+
+#[tokio::test]
+async fn a_grpc_client_is_answered_in_grpc() {
+    let failing = |kind: ErrorKind| {
+        service_fn(move |_: Request<Body>| ready(Err::<Response<Body>, _>(Error::new(kind, "secret"))))
+    };
+    let router = RouterService::builder()
+        .path("/connect", failing(ErrorKind::Connect))
+        .path("/overloaded", failing(ErrorKind::Overloaded))
+        .path("/timeout", failing(ErrorKind::ResponseTimeout))
+        .path("/internal", failing(ErrorKind::Internal))
+        .route(Route::path("/get").methods([Method::GET]), failing(ErrorKind::Internal))
+        .build()
+        .expect("routes");
+    for (path, status, code) in [
+        ("/connect", 502, "14"),
+        ("/overloaded", 503, "14"),
+        ("/timeout", 504, "4"),
+        ("/internal", 500, "2"),
+        ("/missing", 404, "12"),
+        ("/get", 405, "2"),
+        ("/%00", 400, "13"),
+    ] {
+        let call = |content_type: &'static str| {
+            let (mut request, _) = recorded(path);
+            *request.method_mut() = Method::POST;
+            request.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
+            request
+        };
+        let response = send(&router, call("application/grpc+proto")).await;
+        assert_eq!((response.status(), status_meant(&response).as_u16()), (StatusCode::OK, status), "{path}");
+        assert_eq!(response.headers()["grpc-status"], code, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/grpc");
+        assert_eq!(response.headers()["x-request-id"], "id-1");
+        assert_eq!(response.headers().contains_key("allow"), status == 405);
+        assert!(http_body::Body::is_end_stream(response.body()), "the head ends it");
+
+        let response = send(&router, call("application/grpc-web+proto")).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use gatewright_core::problem::REQUEST_ID;
+use gatewright_core::{problem::REQUEST_ID, reply::status_meant};
 use gatewright_http1::Refusal;
 use http::{HeaderValue, Request, Response, StatusCode};
 
@@ -53,7 +53,7 @@ impl Refused {
         reason: &'static str,
         request_line: Option<RequestLine>,
     ) -> Self {
-        let status = response.map(Response::status);
+        let status = response.map(status_meant);
         let request_id = response.and_then(|response| response.headers().get(REQUEST_ID).cloned());
         Self { peer, listener, status, request_id, reason, request_line }
     }
@@ -68,7 +68,7 @@ impl Refused {
         &self.listener
     }
 
-    /// The status that the client got; `None` when the connection was closed without a response.
+    /// The status that the client got, or that a gRPC code stands for; `None` when the connection was closed without a response.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }

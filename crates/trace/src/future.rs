@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{Error, ErrorKind, Rejection, RequestRecord, problem::REQUEST_ID};
+use gatewright_core::{Error, ErrorKind, Rejection, RequestRecord, problem::REQUEST_ID, reply::status_meant};
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
 use pin_project_lite::pin_project;
 
@@ -61,7 +61,7 @@ where
             response.headers_mut().insert(REQUEST_ID, id);
         }
         if let Some(account) = &mut account {
-            account.response_begins(response.status());
+            account.response_begins(status_meant(&response));
             // A refusal by somebody who knows no record rides in the response only.
             if let Some(rejection) = response.extensions().get::<Rejection>() {
                 this.record.with(|known| {

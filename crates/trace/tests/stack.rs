@@ -15,7 +15,8 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{
-    Body, BoxError, ClientInfoLayer, ConnectionInfo, Error, ErrorKind, Principal, Rejection, RequestRecord,
+    Body, BoxError, ClientInfoLayer, ConnectionInfo, Error, ErrorKind, Principal, Rejection, ReplyFormat,
+    RequestRecord, problem,
 };
 use gatewright_trace::{AccessLog, TraceBody, TraceLayer, Trust};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -366,7 +367,9 @@ async fn a_refusal_is_labelled_whether_it_stands_in_the_record_or_in_the_respons
     });
     drop(send(&in_record, request("/"), inner).await);
     let in_response = Log::start();
-    let inner = service_fn(|_| async { Ok::<_, BoxError>(refusal().into_response(None).map(Body::from)) });
+    let inner = service_fn(|_| async {
+        Ok::<_, BoxError>(refusal().into_response(ReplyFormat::Problem, None).map(Body::from))
+    });
     drop(send(&in_response, request("/"), inner).await.into_body().collect().await.unwrap());
     for log in [in_record, in_response] {
         let line = log.line();
@@ -453,4 +456,29 @@ async fn the_service_that_was_polled_is_the_one_that_is_called() {
         service.ready().await.unwrap().call(request("/")).await.unwrap();
     }
     service.clone().ready().await.unwrap().call(request("/")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_log_shows_the_status_that_a_grpc_answer_means() {
+    for (kind, status, rejection) in [(None, 401, "test:no_key"), (Some(ErrorKind::ResponseTimeout), 504, "-")]
+    {
+        let log = Log::start();
+        let mut call = request("/test.Peer/Unary");
+        *call.method_mut() = Method::POST;
+        call.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+        let inner = service_fn(move |request: Request<Body>| {
+            let (head, _) = request.into_parts();
+            let response = match kind {
+                None => Rejection::new(StatusCode::UNAUTHORIZED, "test", "no_key").answer(&head),
+                Some(kind) => problem::from_error(&Error::new(kind, "slow"), ReplyFormat::of(&head), None),
+            };
+            ready(Ok::<_, BoxError>(response.map(Body::once)))
+        });
+        let response = send(&log, call, inner).await;
+        assert_eq!((response.status(), response.headers()["x-request-id"].len()), (StatusCode::OK, 32));
+        drop(response);
+        let line = log.line();
+        assert_eq!(line["status"], status);
+        assert_eq!(line["rejection"].as_str().unwrap_or("-"), rejection);
+    }
 }

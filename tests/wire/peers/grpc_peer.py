@@ -1,4 +1,5 @@
-"""gRPC by grpcio, without generated code: `serve` prints its port, `talk TARGET [CA]` prints what came of each call."""
+"""gRPC by grpcio, without generated code: `serve` prints its port, `talk TARGET [CA]` prints what came of each call,
+`refused TARGET KEY` what came of calls that a gateway refuses: the code, its message, and a field that explains it."""
 
 import json
 import sys
@@ -187,7 +188,39 @@ def talk(target, ca):
     print(json.dumps(said))
 
 
+def refused(target, key):
+    channel = grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)])
+    said = []
+
+    def call(name, kind, method, message, *metadata):
+        invoke = getattr(channel, kind)(f"/{SERVICE}/{method}")
+        message = iter([message]) if kind.startswith("stream") else message
+        try:
+            answer = invoke(message, metadata=metadata, timeout=20)
+            list(answer) if kind.endswith("stream") else answer
+            said.append([name, "OK", "", ""])
+        except grpc.RpcError as error:
+            seen = dict(error.trailing_metadata() or ())
+            assert len(seen.get("x-request-id", "")) == 32, seen
+            explains = [field for field in ("www-authenticate", "retry-after") if field in seen]
+            said.append([name, error.code().name, error.details(), " ".join(explains)])
+
+    call("no key", "unary_unary", "Unary", b"")
+    call("a wrong key", "unary_unary", "Unary", b"", ("x-api-key", "wrong"))
+    call("a key", "unary_unary", "Unary", b"", ("x-api-key", key))
+    call("no scope", "unary_unary", "Status", b"0", ("x-api-key", key))
+    call("the first of a stream", "stream_stream", "Bidi", b"question")
+    call("over its limit", "stream_stream", "Bidi", b"question")
+    call("another address", "unary_unary", "Ended", b"")
+    call("too slow", "unary_unary", "Hang", b"key")
+    call("nobody there", "unary_stream", "ServerStream", b"1")
+    call("no route", "stream_unary", "Missing", b"")
+    print(json.dumps(said))
+
+
 if sys.argv[1] == "serve":
     serve()
+elif sys.argv[1] == "refused":
+    refused(*sys.argv[2:])
 else:
     talk(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)

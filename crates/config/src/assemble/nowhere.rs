@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use gatewright_core::{Body, Rejection, RequestRecord};
+use gatewright_core::{Body, Rejection};
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
@@ -25,12 +25,6 @@ impl Service<Request<Body>> for Nowhere {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let rejection = Rejection::new(StatusCode::NOT_FOUND, "redirect", "does_not_fit")
             .detail("The redirect does not fit this path.");
-        let id = RequestRecord::of(request.extensions()).and_then(|record| {
-            record.with(|summary| {
-                summary.rejection = Some(rejection.clone());
-                summary.request_id.clone()
-            })
-        });
-        ready(Ok(rejection.into_response(id.as_ref()).map(Body::once)))
+        ready(Ok(rejection.answer(&request.into_parts().0).map(Body::once)))
     }
 }

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::Policy;
-use crate::{Rejection, RequestRecord, ResponseBody};
+use crate::{Rejection, ResponseBody};
 
 pin_project! {
     /// The future of [`PolicyService`](super::PolicyService).
@@ -70,17 +70,6 @@ where
     }
 }
 
-/// Writes the refusal into the record, and answers it.
-pub(super) fn refusal(rejection: Rejection, record: Option<&RequestRecord>) -> Response<Bytes> {
-    let request_id = record.and_then(|record| {
-        record.with(|summary| {
-            summary.rejection = Some(rejection.clone());
-            summary.request_id.clone()
-        })
-    });
-    rejection.into_response(request_id.as_ref())
-}
-
 impl<P, S, ReqBody, ResBody> Future for PolicyFuture<P, S, ReqBody>
 where
     P: Policy,
@@ -106,7 +95,7 @@ where
                             this.state.set(State::Admitted { response, grant: Some(grant) });
                         }
                         (Err(rejection), _) => {
-                            let response = Some(refusal(rejection, RequestRecord::of(&head.extensions)));
+                            let response = Some(rejection.answer(&head));
                             this.state.set(State::Answered { response });
                         }
                         (Ok(_), None) => unreachable!("only an answered future has no policy"),

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{Decision, Policy, PolicyFuture};
-use crate::{RequestRecord, ResponseBody};
+use crate::ResponseBody;
 
 /// The service that [`PolicyLayer`](super::PolicyLayer) makes.
 pub struct PolicyService<P, S> {
@@ -43,9 +43,7 @@ where
                 let response = self.inner.call(Request::from_parts(head, body));
                 PolicyFuture::admitted(Arc::clone(&self.policy), grant, response)
             }
-            Decision::Refuse(rejection) => {
-                PolicyFuture::answered(super::future::refusal(rejection, RequestRecord::of(&head.extensions)))
-            }
+            Decision::Refuse(rejection) => PolicyFuture::answered(rejection.answer(&head)),
             Decision::Answer(response) => PolicyFuture::answered(response),
             Decision::Later(decision) => {
                 // The clone takes our place; the service that was polled ready goes with the request.

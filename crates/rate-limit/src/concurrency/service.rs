@@ -57,15 +57,11 @@ impl Settings {
             Err(_) => Rejection::new(StatusCode::FORBIDDEN, NAME, "no_key"),
         };
         self.refused.fetch_add(1, Ordering::Relaxed);
-        let record = RequestRecord::of(&parts.extensions);
         if self.dry_run {
-            if let Some(record) = record {
+            if let Some(record) = RequestRecord::of(&parts.extensions) {
                 record.with(|summary| summary.would_reject = Some(refusal));
             }
             return Ok(None);
-        }
-        if let Some(record) = record {
-            record.with(|summary| summary.rejection = Some(refusal.clone()));
         }
         Err(refusal)
     }
@@ -90,10 +86,7 @@ where
                 state: State::Admitted { response: self.inner.call(Request::from_parts(parts, body)), permit },
             },
             Err(refusal) => {
-                let id = RequestRecord::of(&parts.extensions).and_then(RequestRecord::request_id);
-                ConcurrencyLimitFuture {
-                    state: State::Refused { response: Some(refusal.into_response(id.as_ref())) },
-                }
+                ConcurrencyLimitFuture { state: State::Refused { response: Some(refusal.answer(&parts)) } }
             }
         }
     }

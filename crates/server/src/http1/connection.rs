@@ -17,7 +17,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use gatewright_core::{Body, ConnectionInfo, OnUpgrade, PendingUpgrade, RequestRecord};
+use gatewright_core::{Body, ConnectionInfo, OnUpgrade, PendingUpgrade, ReplyFormat, RequestRecord};
 use gatewright_http1::{
     Asked, BodyLength, BodyReader, BodyWriter, Framing, Refusal, RequestHead, RequestReader, Upgrade,
     Violation, WriteBuffer,
@@ -286,7 +286,7 @@ where
         if let Some(host_check) = &self.accepted.host_check
             && !host_check(authority(&request))
         {
-            let response = refuse(&Violation::MISDIRECTED.into(), None);
+            let response = refuse(&Violation::MISDIRECTED.into(), ReplyFormat::of_request(&request), None);
             let line = RequestLine::of(&request);
             self.accepted.refused(&self.shared, Some(&response), Violation::MISDIRECTED.reason(), Some(line));
             return Exchange::answer(response, ());

@@ -3,6 +3,7 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
+use gatewright_core::ReplyFormat;
 use gatewright_http1::Violation;
 use tokio::time::Instant;
 
@@ -120,7 +121,7 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
             }
         }
         End::Refused(refusal) => {
-            let response = refuse(&refusal, None);
+            let response = refuse(&refusal, ReplyFormat::Problem, None);
             let request_line = RequestLine::of_refusal(&refusal);
             let is_head = request_line.as_ref().is_some_and(RequestLine::is_head);
             let last = encode_last(&response, is_head);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{BoxError, hop_by_hop, problem::Problem};
+use gatewright_core::{BoxError, ReplyFormat, hop_by_hop, problem::Problem};
 use gatewright_http1::{Framing, WrongLength, write_response_head};
 use http::{HeaderMap, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,15 +38,15 @@ where
         // A service that answers just so knows, and has told its own log.
         let refusal = self.refusal.take().filter(|violation| violation.status() != head.status);
         let instead = if let Some(violation) = refusal {
-            let response = refuse(&violation.into(), Some(&head.headers));
+            let response = refuse(&violation.into(), ReplyFormat::Problem, Some(&head.headers));
             self.accepted.refused(&self.shared, Some(&response), violation.reason(), None);
             response
         } else if switching && upgrade.is_none() {
             tracing::warn!("the service answered 101 to a request that asked for no upgrade");
-            problem(Problem::new(StatusCode::BAD_GATEWAY), Some(&head.headers))
+            problem(Problem::new(StatusCode::BAD_GATEWAY), ReplyFormat::Problem, Some(&head.headers))
         } else if head.status.is_informational() && !switching {
             tracing::warn!(status = %head.status, "the service gave an interim response as its final one");
-            problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR), Some(&head.headers))
+            problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR), ReplyFormat::Problem, Some(&head.headers))
         } else {
             if switching {
                 self.upgrade = upgrade;

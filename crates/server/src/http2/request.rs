@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gatewright_core::{Body, RequestRecord};
+use gatewright_core::{Body, ReplyFormat, RequestRecord};
 use gatewright_http1::{Refusal, Rules, Violation};
 use h2::{RecvStream, server::SendResponse};
 use http::{Method, Request, Response, response};
@@ -29,13 +29,15 @@ impl<S: Application> Requests<S> {
     pub(super) fn begin(&self, mut request: Request<RecvStream>, reply: SendResponse<Bytes>) {
         let has_body = !request.body().is_end_stream();
         let stream = self.state.begin(reply.stream_id().as_u32(), has_body);
+        let is_head = request.method() == Method::HEAD;
+        let format = ReplyFormat::of_request(&request);
         let tracked = Tracked {
             state: Arc::clone(&self.state),
             stream: Arc::clone(&stream),
+            format,
             accepted: Arc::clone(&self.accepted),
             shared: Arc::clone(&self.shared),
         };
-        let is_head = request.method() == Method::HEAD;
         let length = checks::body_length(&request);
         let verdict = self.check(&mut request);
         if verdict.is_ok() {
@@ -51,7 +53,7 @@ impl<S: Application> Requests<S> {
         let exchange = match verdict {
             Ok(()) => Exchange::call(self.service.clone(), request, tracked),
             Err(refusal) => {
-                let response = refuse(&refusal, None);
+                let response = refuse(&refusal, format, None);
                 let (reason, line) = (refusal.violation().reason(), RequestLine::of(&request));
                 self.accepted.refused(&self.shared, Some(&response), reason, Some(line));
                 Exchange::answer(response, tracked)
@@ -74,6 +76,7 @@ impl<S: Application> Requests<S> {
 pub(super) struct Tracked {
     state: Arc<State>,
     stream: Arc<Stream>,
+    format: ReplyFormat,
     accepted: Arc<Accepted>,
     shared: Arc<Shared>,
 }
@@ -96,7 +99,7 @@ impl Track for Tracked {
         self.stream.set_answered();
         self.state.note_response();
         let fault = self.stream.body_fault()?;
-        let response = refuse(&fault.into(), Some(&head.headers));
+        let response = refuse(&fault.into(), self.format, Some(&head.headers));
         self.accepted.refused(&self.shared, Some(&response), fault.reason(), None);
         Some(response)
     }

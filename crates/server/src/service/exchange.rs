@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{
-    Body, BoxError, Error, ids,
+    Body, BoxError, Error, ReplyFormat, ids,
     problem::{self, Problem},
 };
 use http::{Request, Response, StatusCode};
@@ -27,6 +27,7 @@ pin_project! {
     {
         #[pin]
         stage: Stage<S, S::Future>,
+        format: ReplyFormat,
         track: Option<T>,
     }
 }
@@ -37,18 +38,21 @@ pin_project! {
         Unready { service: S, request: Option<Request<Body>> },
         Called { #[pin] response: F },
         Answered { response: Option<Response<Bytes>> },
+        Panicked,
     }
 }
 
 impl<S: Service<Request<Body>>, T> Exchange<S, T> {
     /// Gives the request to the service.
     pub(crate) fn call(service: S, request: Request<Body>, track: T) -> Self {
-        Self { stage: Stage::Unready { service, request: Some(request) }, track: Some(track) }
+        let format = ReplyFormat::of_request(&request);
+        Self { stage: Stage::Unready { service, request: Some(request) }, format, track: Some(track) }
     }
 
     /// Answers without the service.
     pub(crate) fn answer(response: Response<Bytes>, track: T) -> Self {
-        Self { stage: Stage::Answered { response: Some(response) }, track: Some(track) }
+        let stage = Stage::Answered { response: Some(response) };
+        Self { stage, format: ReplyFormat::default(), track: Some(track) }
     }
 }
 
@@ -71,14 +75,17 @@ where
                     return response.poll(cx).map_ok(|response| response.map(Either::Service));
                 }
                 StageProjection::Answered { response } => {
-                    let response = response.take().unwrap_or_else(internal_error);
+                    let response = response.take().unwrap_or_else(|| unreachable!("{POLLED_AFTER_COMPLETION}"));
                     return Poll::Ready(Ok(response.map(Either::Own)));
                 }
+                StageProjection::Panicked => unreachable!("{POLLED_AFTER_COMPLETION}"),
             };
             self.set(Self::Called { response });
         }
     }
 }
+
+const POLLED_AFTER_COMPLETION: &str = "a future is not polled after it has completed";
 
 /// A body of the service, or one of our own.
 pub(super) enum Either<B> {
@@ -104,17 +111,16 @@ where
             Ok(Poll::Ready(Err(error))) => {
                 let error = Error::from_service(error);
                 tracing::debug!(?error, "the service failed");
-                problem::from_error(&error, Some(&ids::request_id())).map(Either::Own)
+                problem::from_error(&error, *this.format, Some(&ids::request_id())).map(Either::Own)
             }
             Err(panic) => {
                 tracing::error!(panic = panic_text(&*panic), "the service panicked");
-                this.stage.set(Stage::Answered { response: None });
-                internal_error().map(Either::Own)
+                this.stage.set(Stage::Panicked);
+                let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR);
+                super::problem(problem, *this.format, None).map(Either::Own)
             }
         };
-        let Some(mut track) = this.track.take() else {
-            unreachable!("a future is not polled after it has completed")
-        };
+        let Some(mut track) = this.track.take() else { unreachable!("{POLLED_AFTER_COMPLETION}") };
         let (mut head, body) = response.into_parts();
         let response = match track.respond(&mut head) {
             Some(instead) => instead.map(Either::Own),
@@ -122,10 +128,6 @@ where
         };
         Poll::Ready(Ok(response.map(|body| Outgoing::new(body, track))))
     }
-}
-
-fn internal_error() -> Response<Bytes> {
-    super::problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR), None)
 }
 
 /// What a panic said.

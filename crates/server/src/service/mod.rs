@@ -6,7 +6,7 @@ mod outgoing;
 
 use bytes::Bytes;
 use gatewright_core::{
-    Body, BoxError, ids,
+    Body, BoxError, ReplyFormat, ids,
     problem::{Problem, REQUEST_ID},
 };
 use gatewright_http1::Refusal;
@@ -52,9 +52,13 @@ impl Track for () {
 }
 
 /// The response to a refused request, under the id that the response it replaces had, or else under a new one.
-pub(crate) fn refuse(refusal: &Refusal, instead_of: Option<&HeaderMap>) -> Response<Bytes> {
+pub(crate) fn refuse(
+    refusal: &Refusal,
+    format: ReplyFormat,
+    instead_of: Option<&HeaderMap>,
+) -> Response<Bytes> {
     let status = StatusCode::from_u16(refusal.violation().status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = problem(Problem::new(status).detail(&refusal.detail()), instead_of);
+    let mut response = problem(Problem::new(status).detail(&refusal.detail()), format, instead_of);
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // RFC 9110, section 15.5.6 demands the field; which methods a route takes is not known here.
         let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -63,7 +67,11 @@ pub(crate) fn refuse(refusal: &Refusal, instead_of: Option<&HeaderMap>) -> Respo
     response
 }
 
-pub(crate) fn problem(problem: Problem<'_>, instead_of: Option<&HeaderMap>) -> Response<Bytes> {
+pub(crate) fn problem(
+    problem: Problem<'_>,
+    format: ReplyFormat,
+    instead_of: Option<&HeaderMap>,
+) -> Response<Bytes> {
     let known = instead_of.and_then(|headers| headers.get(REQUEST_ID).cloned());
-    problem.into_response(Some(&known.unwrap_or_else(ids::request_id)))
+    problem.into_response(format, Some(&known.unwrap_or_else(ids::request_id)))
 }

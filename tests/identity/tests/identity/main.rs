@@ -5,6 +5,7 @@ mod api_keys;
 mod basic;
 mod embedded;
 mod gateway;
+mod grpc;
 mod identity_provider;
 mod introspection;
 mod makers;

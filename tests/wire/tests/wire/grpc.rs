@@ -1,13 +1,16 @@
 //! gRPC from grpcio to grpcio: the same with the gateway between as without.
 
 use harness::{
-    Ca, Gateway,
+    Ca, Gateway, TempDir,
     peer::{self, PeerServer},
 };
 use serde_json::Value;
 use tokio::process::Command;
 
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grpc_peer.py");
+
+const KEY: &str = "gw_example";
+const KEY_HASH: &str = "blake3:c3705cb2e72039496d123cd59342274e79e201d0ed8fb8b6b22a3b3205144938";
 
 async fn talk(target: &str, ca: Option<&str>) -> Vec<Value> {
     let arguments: Vec<&str> = [PEER, "talk", target].into_iter().chain(ca).collect();
@@ -40,18 +43,56 @@ async fn every_kind_of_call_goes_as_without_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_grpc_service_that_is_down_is_unavailable() {
+async fn a_refusal_is_a_grpc_status() {
     let server = PeerServer::start(Command::new(peer::python()).args([PEER, "serve"])).await;
     let address = server.address();
-    server.stop().await;
-    let gateway = Gateway::with_routes(&format!(
-        "- path_prefix: /test.Peer\n  upstream: {{target: \"{address}\", protocol: http2}}\n"
-    ));
-    // grpcio makes UNAVAILABLE of a 502 (gRPC's http-grpc-status-mapping.md).
-    let script = "import grpc, sys\n\
-        channel = grpc.insecure_channel(sys.argv[1], [('grpc.enable_http_proxy', 0)])\n\
-        try: channel.unary_unary('/test.Peer/Unary')(b'')\n\
-        except grpc.RpcError as error: print(error.code())\n";
-    let output = peer::run(&peer::python(), &["-c", script, &gateway.address().to_string()]).await;
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "StatusCode.UNAVAILABLE");
+    let gone = PeerServer::start(Command::new(peer::python()).args([PEER, "serve"])).await;
+    let dead = gone.address();
+    gone.stop().await;
+    let folder = TempDir::new();
+    let keys_file = folder.path().join("keys.yaml");
+    std::fs::write(&keys_file, format!("- {{name: acme, owner: acme, hash: {KEY_HASH}}}\n")).unwrap();
+    let gateway = Gateway::builder(&format!(
+        "auth:
+  partner: {{api_key: {{keys_file: {}}}}}
+routes:
+- {{path: /test.Peer/Unary, upstream: {{target: \"{address}\", protocol: http2}}, auth: partner}}
+- {{path: /test.Peer/Status, upstream: {{target: \"{address}\", protocol: http2}}, auth: partner, scopes: [read]}}
+- {{path: /test.Peer/Bidi, upstream: {{target: \"{address}\", protocol: http2}}, auth: none, limit: {{rate: 1/hour, key: client_ip}}}}
+- {{path: /test.Peer/Ended, upstream: {{target: \"{address}\", protocol: http2}}, auth: none, allow_ips: [10.0.0.0/8]}}
+- {{path: /test.Peer/Hang, upstream: {{target: \"{address}\", protocol: http2}}, timeout: 300ms, auth: none}}
+- {{path: /test.Peer/ServerStream, upstream: {{target: \"{dead}\", protocol: http2}}, auth: none}}
+",
+        keys_file.display()
+    ))
+    .start();
+
+    let output = peer::run(&peer::python(), &[PEER, "refused", &gateway.address().to_string(), KEY]).await;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said: Vec<[String; 4]> =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"));
+    let expected = [
+        ["no key", "UNAUTHENTICATED", "Valid credentials are required.", "www-authenticate"],
+        ["a wrong key", "UNAUTHENTICATED", "Valid credentials are required.", "www-authenticate"],
+        ["a key", "OK", "", ""],
+        ["no scope", "PERMISSION_DENIED", "The caller may not do this.", ""],
+        ["the first of a stream", "OK", "", ""],
+        [
+            "over its limit",
+            "RESOURCE_EXHAUSTED",
+            "Too many requests. Slow down, and try again later.",
+            "retry-after",
+        ],
+        ["another address", "PERMISSION_DENIED", "Forbidden", ""],
+        ["too slow", "DEADLINE_EXCEEDED", "The service did not answer in time.", ""],
+        ["nobody there", "UNAVAILABLE", "The service is not available.", ""],
+        ["no route", "UNIMPLEMENTED", "No route takes this request.", ""],
+    ];
+    assert_eq!(said, expected.map(|said| said.map(str::to_owned)));
+
+    // The log shows what the statuses would have been.
+    let log = gateway.access_log(expected.len()).await;
+    let statuses: Vec<_> = log.iter().filter_map(|line| line["status"].as_u64()).collect();
+    assert_eq!(statuses, [401, 401, 200, 403, 200, 429, 403, 504, 502, 404]);
+    assert!(log.iter().all(|line| line["status"] == 200 || line.contains_key("rejection")), "{log:#?}");
 }

@@ -185,3 +185,46 @@ async fn small_chunks_that_are_left_unread_do_not_end_the_connection() {
     assert_eq!(length, CRUMBS - 2 + LARGE);
     assert_eq!(body.trailers().await.expect("whole").expect("trailers")["x-sum"], "1");
 }
+
+/// What no service has answered: the server itself, for a request that breaks a rule and for a service that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grpc_client_is_answered_in_grpc() {
+    let service = tower::service_fn(async |request: Request<Body>| match request.uri().path() {
+        "/panics" => panic!("on purpose"),
+        "/late" => Err(gatewright_core::Error::new(gatewright_core::ErrorKind::ResponseTimeout, "secret")),
+        _ => Ok(Response::new(Body::once("text"))),
+    });
+    let refused = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = std::sync::Arc::clone(&refused);
+    let server = start_with(service, move |builder| {
+        builder.listener(plain()).on_refused(move |refused| {
+            let status = refused.status().map(|status| status.as_u16());
+            seen.lock().expect("no panic").push((status, refused.request_id().cloned()));
+        })
+    });
+    let client = client(&server).await;
+    let call = |uri: &str| get(uri).method("POST").header("content-type", "application/grpc");
+    for (request, status, code) in [
+        (call("http://a/panics"), 500, "2"),
+        (call("http://a/late"), 504, "4"),
+        (call("http://a/").header("host", "b"), 400, "13"),
+        (call("http://a/").header("x.user", "1"), 400, "13"),
+        (call("http://a/").header("expect", "something"), 417, "2"),
+        (call(&format!("http://a/{}", "x".repeat(20_000))), 414, "2"),
+    ] {
+        let request = request.body(()).expect("valid");
+        let mut plain = request.clone();
+        plain.headers_mut().insert("content-type", http::HeaderValue::from_static("application/grpc-web"));
+        let response = send(&client, request).await.expect("answers");
+        assert_eq!((response.status(), response.body().len()), (StatusCode::OK, 0), "{status}");
+        assert_eq!(response.headers()["content-type"], "application/grpc");
+        assert_eq!(response.headers()["grpc-status"], code, "{status}");
+        let id = response.headers()["x-request-id"].clone();
+        if (400..500).contains(&status) {
+            assert_eq!(refused.lock().expect("no panic").pop(), Some((Some(status), Some(id))));
+        }
+        let response = send(&client, plain).await.expect("answers");
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+    }
+}
