@@ -17,7 +17,8 @@
 //! 9. [`ids`] are random: a request's, a trace's.
 //! 10. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
 //! 11. [`WatchedFile`] is a file that is read again when it changes.
-//! 12. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
+//! 12. [`KeyFile`] says what a file holds that was meant to hold a key or a certificate.
+//! 13. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
 //!
 //! # Example
 //!
@@ -68,6 +69,7 @@ mod error;
 mod gather;
 pub mod hop_by_hop;
 pub mod ids;
+mod key_file;
 pub mod method_override;
 pub mod path;
 pub mod pattern;
@@ -88,6 +90,7 @@ pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedB
 pub use connection::{ConnectionInfo, InterimResponder, SendInterim, TlsInfo};
 pub use error::{BoxError, Error, ErrorKind, Side};
 pub use gather::Gather;
+pub use key_file::{KeyFile, KeyFilePart};
 pub use policy::{Decision, Immediate, Policy, PolicyFuture, PolicyLayer, PolicyService};
 pub use principal::{Principal, PrincipalBuilder};
 pub use quota::{NotAQuota, Quota};

@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{KeyError, key::Key};
+use super::{
+    KeyError,
+    certificate::{self, PublicKey},
+    key::Key,
+};
 use crate::{
     base64url,
     jwt::{Algorithm, Scheme},
@@ -21,11 +25,8 @@ pub(crate) enum Origin {
 /// The longest `kid`, in bytes.
 const LONGEST_KID: usize = 256;
 
-/// The key; `None` when it is none for signatures.
+/// The key; `None` when it is none for signatures that are verified here.
 pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Option<Key>, KeyError> {
-    if !is_for_signatures(jwk) {
-        return Ok(None);
-    }
     let kid = match jwk.get("kid") {
         None => None,
         Some(Value::String(kid)) if kid.len() <= LONGEST_KID => Some(kid.as_str()),
@@ -49,31 +50,48 @@ pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Option<Ke
             Key::secret(algorithm, &octets(jwk, "k")?)
         }
         "RSA" => {
-            let algorithm = algorithm.unwrap_or(Algorithm::Rs256);
-            Key::rsa(algorithm, &octets(jwk, "n")?, &octets(jwk, "e")?)
+            let (n, e) = (octets(jwk, "n")?, octets(jwk, "e")?);
+            certificate::agrees(jwk, &PublicKey::Rsa(&n, &e))?;
+            Key::rsa(algorithm, &n, &e)
         }
         "EC" => match of_curve(text(jwk, "crv")?) {
             None => return Ok(None),
             Some(own) if algorithm.is_some_and(|named| named != own) => {
                 Err(KeyError::new("the `alg` does not fit the curve"))
             }
-            Some(own) => Key::elliptic(own, &octets(jwk, "x")?, &octets(jwk, "y")?),
+            Some(own) => {
+                let (x, y) = (octets(jwk, "x")?, octets(jwk, "y")?);
+                certificate::agrees(jwk, &PublicKey::Curve(&[&[4], &*x, &*y].concat()))?;
+                Key::elliptic(own, &x, &y)
+            }
         },
         "OKP" if text(jwk, "crv")? == "Ed25519" => {
-            Key::edwards(algorithm.unwrap_or(Algorithm::EdDsa), &octets(jwk, "x")?)
+            let x = octets(jwk, "x")?;
+            certificate::agrees(jwk, &PublicKey::Edwards(&x))?;
+            Key::edwards(algorithm.unwrap_or(Algorithm::EdDsa), &x)
         }
         _ => return Ok(None),
     }?;
     Ok(Some(key.named(kid)))
 }
 
-/// What `use` and `key_ops` say (RFC 7517, sections 4.2 and 4.3).
-fn is_for_signatures(jwk: &Map<String, Value>) -> bool {
-    let used = jwk.get("use").is_none_or(|used| used == "sig");
+/// Why a key is not for verifying signatures, by what its `use` and `key_ops` say (RFC 7517, sections 4.2 and 4.3).
+pub(super) fn other_use(jwk: &Map<String, Value>) -> Option<&'static str> {
     let verifies = |operations: &Value| {
         operations.as_array().is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
     };
-    used && jwk.get("key_ops").is_none_or(verifies)
+    if jwk.get("use").is_some_and(|used| used != "sig") {
+        Some("its `use` is not `sig`")
+    } else if !jwk.get("key_ops").is_none_or(verifies) {
+        Some("its `key_ops` have no `verify`")
+    } else {
+        None
+    }
+}
+
+/// Whether it has its private half (RFC 7518, sections 6.2.2 and 6.3.2, and RFC 8037, section 2).
+pub(super) fn is_private(jwk: &Map<String, Value>) -> bool {
+    jwk.contains_key("d") && jwk.get("kty").is_some_and(|kind| kind != "oct")
 }
 
 fn of_curve(name: &str) -> Option<Algorithm> {

@@ -18,23 +18,45 @@ use x509_cert::{
 use super::KeyError;
 use crate::jwt::{Algorithm, Scheme};
 
-/// A key, which verifies signatures of one algorithm and no other.
+/// A key, which verifies signatures of the algorithms that it is for, and no other.
 pub(crate) struct Key {
     kid: Option<Box<str>>,
+    /// What it is for where nobody says which algorithms are allowed.
     algorithm: Algorithm,
     material: Material,
 }
 
 enum Material {
     Public(ParsedPublicKey),
+    /// An RSA key that does not say its algorithm, for each of its family ([`RSA_FAMILY`]).
+    Rsa(Box<[ParsedPublicKey]>),
     Secret(Box<hmac::Key>),
 }
+
+/// The algorithms that one RSA key can be used with.
+const RSA_FAMILY: [Algorithm; 6] = [
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
+];
 
 /// The smallest and the largest RSA modulus, in bits (RFC 7518, section 3.3).
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// `rsaEncryption` (RFC 8017, appendix A.1).
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// Whether somebody has said that an algorithm is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    /// The issuer's list of algorithms has it.
+    Listed,
+    /// There is no list.
+    Unsaid,
+}
 
 impl Key {
     fn new(algorithm: Algorithm, material: Material) -> Self {
@@ -63,9 +85,8 @@ impl Key {
         Ok(Self::new(algorithm, Material::Secret(Box::new(hmac::Key::new(hash, secret)))))
     }
 
-    /// An RSA key of modulus and exponent, both unsigned and big-endian.
-    pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
-        let Scheme::Rsa(parameters) = algorithm.scheme() else { return Err(unfit("an RSA key", algorithm)) };
+    /// An RSA key of modulus and exponent, both unsigned and big-endian; without an algorithm, for the whole family.
+    pub(super) fn rsa(algorithm: Option<Algorithm>, n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         // Some write a zero before it, which RFC 7518, section 6.3.1.1, asks them not to.
         let n = &n[n.iter().take_while(|octet| **octet == 0).count()..];
         let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
@@ -79,10 +100,20 @@ impl Key {
         if !is_exponent(e) {
             return Err(KeyError::new("the exponent of an RSA key is odd, and between 3 and 2^33"));
         }
-        let parsed = RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters);
-        parsed
-            .map(|key| Self::new(algorithm, Material::Public(key)))
-            .map_err(|_| KeyError::new("no valid RSA key"))
+        let parse = |algorithm: Algorithm| {
+            let Scheme::Rsa(parameters) = algorithm.scheme() else {
+                return Err(unfit("an RSA key", algorithm));
+            };
+            let parsed = RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters);
+            parsed.map_err(|_| KeyError::new("no valid RSA key"))
+        };
+        Ok(match algorithm {
+            Some(algorithm) => Self::new(algorithm, Material::Public(parse(algorithm)?)),
+            None => {
+                let family = RSA_FAMILY.into_iter().map(parse).collect::<Result<_, _>>()?;
+                Self::new(Algorithm::Rs256, Material::Rsa(family))
+            }
+        })
     }
 
     /// A point on the algorithm's curve, with coordinates of full length (RFC 7518, section 6.2.1).
@@ -120,7 +151,7 @@ impl Key {
             Scheme::Secret(_) => return Err(unfit("a public key", algorithm)),
             Scheme::Rsa(_) => {
                 let [n, e] = rsa_numbers(der).ok_or_else(|| no_key_for(algorithm))?;
-                return Self::rsa(algorithm, n, e);
+                return Self::rsa(Some(algorithm), n, e);
             }
             Scheme::Curve { algorithm, .. } => ParsedPublicKey::new(algorithm, der),
             Scheme::Edwards(verification) => ParsedPublicKey::new(verification, der),
@@ -128,17 +159,45 @@ impl Key {
         parsed.map(|key| Self::new(algorithm, Material::Public(key))).map_err(|_| no_key_for(algorithm))
     }
 
+    /// The same, for the algorithms of its own kind.
+    pub(super) fn any_der(der: &[u8]) -> Result<Self, KeyError> {
+        const OTHERS: [Algorithm; 4] = [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::EdDsa];
+        if let Some([n, e]) = rsa_numbers(der) {
+            return Self::rsa(None, n, e);
+        }
+        let mut others = OTHERS.into_iter().map(|algorithm| Self::der(algorithm, der));
+        others
+            .find_map(Result::ok)
+            .ok_or(KeyError::new("the public key is none on P-256, P-384, P-521 or Ed25519, and none of RSA"))
+    }
+
     pub(super) fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
+    /// What it is for where no algorithms are listed.
     pub(super) fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Whether the signature is by this key. A shared secret compares in constant time.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    /// Whether it is for this algorithm. `Allowed::Listed` says that the issuer's list has it: a key that does not say
+    /// its algorithm is then for it when it is one of its family.
+    pub(super) fn is_for(&self, algorithm: Algorithm, allowed: Allowed) -> bool {
+        match (&self.material, allowed) {
+            (Material::Rsa(_), Allowed::Listed) => RSA_FAMILY.contains(&algorithm),
+            _ => self.algorithm == algorithm,
+        }
+    }
+
+    /// Whether the signature is by this key, in this algorithm. A shared secret compares in constant time.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match &self.material {
+            Material::Rsa(family) => {
+                let keys = RSA_FAMILY.iter().zip(family);
+                keys.filter(|(own, _)| **own == algorithm)
+                    .any(|(_, key)| key.verify_sig(message, signature).is_ok())
+            }
+            _ if self.algorithm != algorithm => false,
             Material::Public(key) => key.verify_sig(message, signature).is_ok(),
             Material::Secret(key) => hmac::verify(key, message, signature).is_ok(),
         }
@@ -162,7 +221,12 @@ fn is_exponent(e: &[u8]) -> bool {
 /// Modulus and exponent of an RSA key (RFC 8017, appendix A.1.1).
 fn rsa_numbers(der: &[u8]) -> Option<[&[u8]; 2]> {
     let info = SubjectPublicKeyInfoRef::from_der(der).ok().filter(|info| info.algorithm.oid == RSA)?;
-    let mut reader = SliceReader::new(info.subject_public_key.as_bytes()?).ok()?;
+    numbers(info.subject_public_key.as_bytes()?)
+}
+
+/// The same of the key alone, without the name of its algorithm.
+pub(super) fn numbers(der: &[u8]) -> Option<[&[u8]; 2]> {
+    let mut reader = SliceReader::new(der).ok()?;
     let numbers = reader.sequence(|reader| {
         Ok::<_, x509_cert::der::Error>([UintRef::decode(reader)?, UintRef::decode(reader)?])
     });

@@ -5,13 +5,16 @@ use serde_json::{Map, Value};
 use super::{
     KeyError,
     jwk::{self, Origin},
-    key::Key,
+    key::{Allowed, Key},
 };
 use crate::{jwt::Algorithm, strict_json};
 
 /// The keys of one issuer.
 #[derive(Debug)]
-pub(crate) struct KeySet(Vec<Key>);
+pub(crate) struct KeySet {
+    keys: Vec<Key>,
+    doubts: Vec<String>,
+}
 
 /// A set has no key for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,7 @@ const MOST_TRIED: usize = 8;
 
 impl KeySet {
     pub(super) fn of(key: Key) -> Self {
-        Self(vec![key])
+        Self { keys: vec![key], doubts: Vec::new() }
     }
 
     /// Reads a set, or one key by itself. Keys that are no use are left out; a set with none that is, is refused.
@@ -45,14 +48,22 @@ impl KeySet {
             return Err(KeyError::new(format!("a set has {MOST_KEYS} keys at most")));
         }
         let mut keys = Vec::with_capacity(jwks.len());
+        let mut doubts = Vec::new();
         let mut last = None;
         for jwk in jwks {
+            let name = || name(jwk.get("kid").and_then(Value::as_str));
+            if jwk::is_private(jwk) {
+                doubts.push(format!("{} holds its private half (`d`), with which tokens are made: take `d`, `p`, `q`, `dp`, `dq` and `qi` out", name()));
+            }
+            if let Some(why) = jwk::other_use(jwk) {
+                last.get_or_insert(KeyError::new(format!("{} is not for verifying signatures: {why}", name())));
+                continue;
+            }
             match jwk::read(jwk, origin) {
                 Ok(Some(key)) => keys.push(key),
                 Ok(None) => {}
                 Err(error) => {
-                    let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default();
-                    tracing::warn!(kid, "a key is left out: {error}");
+                    doubts.push(format!("{} is left out: {error}", name()));
                     last = Some(error);
                 }
             }
@@ -60,7 +71,34 @@ impl KeySet {
         if keys.is_empty() {
             return Err(last.unwrap_or(KeyError::new("there is no key in it that verifies signatures")));
         }
-        Ok(Self(keys))
+        Ok(Self { keys, doubts })
+    }
+
+    /// What may not be meant: keys that are left out, and private ones.
+    pub(crate) fn doubts(&self) -> &[String] {
+        &self.doubts
+    }
+
+    /// Tells the log of it.
+    pub(crate) fn tell_doubts(&self, from: &str) {
+        self.doubts.iter().for_each(|doubt| tracing::warn!(from, "{doubt}"));
+    }
+
+    /// The algorithms of these that some key is for; of all, where nobody says which are allowed.
+    pub(crate) fn algorithms(&self, listed: Option<&[Algorithm]>) -> Vec<Algorithm> {
+        let (of, allowed) = match listed {
+            Some(listed) => (listed, Allowed::Listed),
+            None => (&Algorithm::ALL[..], Allowed::Unsaid),
+        };
+        let is_for = |algorithm: &&Algorithm| self.keys.iter().any(|key| key.is_for(**algorithm, allowed));
+        of.iter().filter(is_for).copied().collect()
+    }
+
+    /// The keys that verify no token, since each is for an algorithm that is not among these: their names, and what
+    /// they are for.
+    pub(crate) fn idle(&self, listed: &[Algorithm]) -> Vec<(String, Algorithm)> {
+        let is_idle = |key: &&Key| !listed.iter().any(|algorithm| key.is_for(*algorithm, Allowed::Listed));
+        self.keys.iter().filter(is_idle).map(|key| (name(key.kid()), key.algorithm())).collect()
     }
 
     /// The keys that may have signed a token: those of its `kid`, else those that have none.
@@ -68,17 +106,18 @@ impl KeySet {
         &self,
         kid: Option<&str>,
         algorithm: Algorithm,
+        allowed: Allowed,
     ) -> Result<impl Iterator<Item = &Key>, NoKey> {
-        let named = kid.filter(|kid| self.0.iter().any(|key| key.kid() == Some(kid)));
+        let named = kid.filter(|kid| self.names(Some(kid)));
         let could_be = move |key: &&Key| match (named, kid) {
             (Some(named), _) => key.kid() == Some(named),
             (None, Some(_)) => key.kid().is_none(),
             (None, None) => true,
         };
-        let fits = move |key: &&Key| could_be(key) && key.algorithm() == algorithm;
-        if self.0.iter().any(|key| fits(&key)) {
-            Ok(self.0.iter().filter(fits).take(MOST_TRIED))
-        } else if named.is_some() || (kid.is_none() && !self.0.is_empty()) {
+        let fits = move |key: &&Key| could_be(key) && key.is_for(algorithm, allowed);
+        if self.keys.iter().any(|key| fits(&key)) {
+            Ok(self.keys.iter().filter(fits).take(MOST_TRIED))
+        } else if named.is_some() || (kid.is_none() && !self.keys.is_empty()) {
             Err(NoKey::WrongAlgorithm)
         } else {
             Err(NoKey::Unknown)
@@ -87,11 +126,21 @@ impl KeySet {
 
     /// Whether a token's `kid` says by which key it is signed.
     pub(crate) fn names(&self, kid: Option<&str>) -> bool {
-        kid.is_some_and(|kid| self.0.iter().any(|key| key.kid() == Some(kid)))
+        kid.is_some_and(|kid| self.keys.iter().any(|key| key.kid() == Some(kid)))
     }
 
     #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "what is fetched is told of"))]
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
+    }
+}
+
+/// How a key is called where it is told of. A name from afar may be anything, and log lines end where theirs do.
+fn name(kid: Option<&str>) -> String {
+    match kid {
+        Some(kid) => {
+            format!("the key `{}`", kid.chars().take(64).flat_map(char::escape_debug).collect::<String>())
+        }
+        None => "a key without a `kid`".to_owned(),
     }
 }

@@ -1,5 +1,6 @@
 //! Where an issuer's keys come from.
 
+mod certificate;
 mod error;
 mod jwk;
 mod key;
@@ -14,6 +15,7 @@ mod rfc_examples;
 mod tests;
 
 pub use error::KeyError;
+pub(crate) use key::Allowed;
 pub(crate) use key_set::{KeySet, NoKey};
 #[cfg(feature = "remote")]
 pub use remote::RemoteJwksBuilder;

@@ -1,6 +1,14 @@
-use std::{fmt, ops::Deref, path::Path, sync::Arc};
+use std::{
+    fmt,
+    ops::Deref,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use gatewright_core::{WatchedContent, WatchedFile, WatchedFileError};
+use gatewright_core::{KeyFile, KeyFilePart, WatchedContent, WatchedFile, WatchedFileError};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 
 #[cfg(feature = "remote")]
@@ -10,8 +18,17 @@ use crate::jwt::Algorithm;
 
 /// The keys of an issuer, and where they come from. Cheap to clone; clones share them.
 ///
-/// A key verifies one algorithm and no other: the one that it names (`alg`), else the one of its curve, else, for an
-/// RSA key, RS256.
+/// Which algorithms a key verifies:
+///
+/// 1. A key that names its algorithm (`alg`) is for that one and no other.
+/// 2. A key on a curve is for the algorithm of its curve: ES256, ES384, ES512 or EdDSA.
+/// 3. An RSA key that names none is for those of [`Jwt::algorithms`](crate::Jwt::algorithms) that are of RSA (RS256 to
+///    PS512), one or several; for RS256 where no algorithms are listed.
+/// 4. A shared secret has to name its algorithm.
+///
+/// The kind of a key is never for the token to say: a public key verifies no HMAC. A key whose `use` is not `sig`, or
+/// whose `key_ops` have no `verify`, is left out, and so is one whose first certificate (`x5c`) is another key's. `x5u`,
+/// `x5t`, the rest of `x5c` and its dates are ignored.
 #[derive(Clone)]
 pub struct Jwks(Source);
 
@@ -41,17 +58,28 @@ impl Jwks {
     ///
     /// When it is none, or holds no key that verifies signatures.
     pub fn from_json(text: &[u8]) -> Result<Self, KeyError> {
-        KeySet::read(text, Origin::Local).map(Self::fixed)
+        let keys = KeySet::read(text, Origin::Local)?;
+        keys.tell_doubts("JSON");
+        Ok(Self::fixed(keys))
     }
 
     /// A file that holds a JSON Web Key Set, read again when it changes. A new content that is no good is refused, and
-    /// the keys before it go on.
+    /// the keys before it go on. What may not be meant in the first one is told by [`doubts`](Self::doubts), in a later one
+    /// by the log.
     ///
     /// # Errors
     ///
     /// When the file cannot be read, or as in [`from_json`](Self::from_json).
     pub fn file(path: impl AsRef<Path>) -> Result<Self, WatchedFileError> {
-        let read = |text: &[u8]| KeySet::read(text, Origin::Local);
+        let name = path.as_ref().display().to_string();
+        let is_later = AtomicBool::new(false);
+        let read = move |text: &[u8]| {
+            let keys = KeySet::read(text, Origin::Local)?;
+            if is_later.swap(true, Ordering::Relaxed) {
+                keys.tell_doubts(&name);
+            }
+            Ok::<_, KeyError>(keys)
+        };
         WatchedFile::open(path.as_ref(), read).map(|file| Self(Source::File(file)))
     }
 
@@ -61,9 +89,16 @@ impl Jwks {
     ///
     /// When the text holds none, or one for another algorithm, or an RSA key of less than 2048 or more than 8192 bits.
     pub fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
-        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem)
-            .map_err(|_| KeyError::new("the PEM text holds no public key (`BEGIN PUBLIC KEY`)"))?;
-        Key::der(algorithm, &der).map(KeySet::of).map(Self::fixed)
+        Key::der(algorithm, &public_key(pem)?).map(KeySet::of).map(Self::fixed)
+    }
+
+    /// A public key in PEM, for the algorithms of its own kind, as a JSON Web Key without `alg`.
+    ///
+    /// # Errors
+    ///
+    /// As [`pem`](Self::pem).
+    pub fn any_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        Key::any_der(&public_key(pem)?).map(KeySet::of).map(Self::fixed)
     }
 
     /// A secret that is shared with the issuer, for HS256, HS384 or HS512: the bytes themselves, as many as the hash
@@ -96,6 +131,23 @@ impl Jwks {
         if let Source::Remote(remote) = &self.0 {
             remote.keep_running();
         }
+    }
+
+    /// The algorithms that the keys verify, as they are now: those of `listed` for which there is a key, or all where
+    /// nothing is listed. `None` while no keys have been fetched.
+    pub fn algorithms(&self, listed: Option<&[Algorithm]>) -> Option<Vec<Algorithm>> {
+        self.load().map(|(keys, _)| keys.algorithms(listed))
+    }
+
+    /// What may not be meant in the keys, as they are now, each in a sentence: keys that are left out, keys with their
+    /// private half, and, where algorithms are listed, keys that are for none of them.
+    pub fn doubts(&self, listed: Option<&[Algorithm]>) -> Vec<String> {
+        let Some((keys, _)) = self.load() else { return Vec::new() };
+        let idle = listed.map(|listed| keys.idle(listed)).unwrap_or_default();
+        let idle = idle.into_iter().map(|(name, own)| {
+            format!("{name} is for {own}, which is not among the allowed algorithms, and verifies no token")
+        });
+        keys.doubts().iter().cloned().chain(idle).collect()
     }
 
     fn fixed(keys: KeySet) -> Self {
@@ -142,6 +194,18 @@ impl Jwks {
             Source::Remote(remote) => remote.newer(),
         }
     }
+}
+
+/// The `SubjectPublicKeyInfo` of a PEM text.
+fn public_key(pem: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, KeyError> {
+    SubjectPublicKeyInfoDer::from_pem_slice(KeyFile::without_mark(pem)).map_err(|_| {
+        let found = KeyFile::of(pem);
+        let found = found.remedy(KeyFilePart::PublicKey, "FILE").map(|_| format!(", but {found}"));
+        KeyError::new(format!(
+            "there is no public key in PEM (`BEGIN PUBLIC KEY`){}",
+            found.unwrap_or_default()
+        ))
+    })
 }
 
 impl Deref for Keys<'_> {

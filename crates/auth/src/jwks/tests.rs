@@ -1,4 +1,4 @@
-use super::{Jwks, KeySet, NoKey, jwk::Origin};
+use super::{Allowed, Jwks, KeySet, NoKey, jwk::Origin};
 use crate::jwt::Algorithm;
 
 const EC: &str = r#""kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0""#;
@@ -85,7 +85,7 @@ fn a_set_is_bounded() {
 fn a_key_is_found_by_its_name_and_used_for_its_algorithm_alone() {
     let set = format!(r#"{{"keys":[{{{EC},"kid":"a"}},{{{ED},"kid":"b"}},{{{ED}}}]}}"#);
     let set = KeySet::read(set.as_bytes(), Origin::Local).expect("a set");
-    let found = |kid, algorithm| set.candidates(kid, algorithm).map(Iterator::count);
+    let found = |kid, algorithm| set.candidates(kid, algorithm, Allowed::Unsaid).map(Iterator::count);
     assert_eq!(found(Some("a"), Algorithm::Es256), Ok(1));
     assert_eq!(found(Some("a"), Algorithm::EdDsa), Err(NoKey::WrongAlgorithm));
     assert_eq!(found(Some("b"), Algorithm::EdDsa), Ok(1));
@@ -157,4 +157,79 @@ fn no_secret_is_printed() {
     let keys = Jwks::secret(Algorithm::Hs256, b"correct horse battery staple, 32").expect("long enough");
     let printed = format!("{keys:?}");
     assert!(!printed.contains("horse") && !printed.contains("99, 111"), "{printed}");
+}
+
+/// A key with a certificate of its own: the members of the key, and the certificate as `x5c` has it.
+fn certified(algorithm: &'static rcgen::SignatureAlgorithm) -> (String, String) {
+    use base64::{
+        Engine as _,
+        engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+    };
+    let key = rcgen::KeyPair::generate_for(algorithm).expect("a key");
+    let params = rcgen::CertificateParams::new(vec!["id.example".to_owned()]).expect("a name");
+    let certificate = STANDARD.encode(params.self_signed(&key).expect("a certificate").der());
+    let raw = key.public_key_raw();
+    let text = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
+    let members = match raw.len() {
+        32 => format!(r#""kty":"OKP","crv":"Ed25519","x":"{}""#, text(raw)),
+        65 => format!(r#""kty":"EC","crv":"P-256","x":"{}","y":"{}""#, text(&raw[1..33]), text(&raw[33..])),
+        // Modulus and exponent, in that order (RFC 8017, appendix A.1.1).
+        length => {
+            format!(r#""kty":"RSA","n":"{}","e":"AQAB""#, text(&raw[length - 261..length - 5]))
+        }
+    };
+    (members, certificate)
+}
+
+#[test]
+fn the_first_certificate_of_a_key_has_to_be_of_that_key() {
+    let kinds = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ED25519, &rcgen::PKCS_RSA_SHA256];
+    for kind in kinds {
+        let (key, own) = certified(kind);
+        let (_, others) = certified(kind);
+        for good in [
+            "[]".to_owned(),
+            format!(r#"["{own}"]"#),
+            format!(r#"["{own}","{others}"]"#),
+            format!(r#"["{}\n{}"]"#, &own[..64], &own[64..]),
+        ] {
+            assert_eq!(local(&format!(r#"{key},"x5c":{good}"#)), Ok(1), "{good}");
+        }
+        for (bad, why) in [
+            (format!(r#"["{others}"]"#), "another key"),
+            (format!(r#"["{others}","{own}"]"#), "another key"),
+            (format!(r#"["{}"]"#, &own[..64]), "no certificate"),
+            (r#"["%"]"#.to_owned(), "no certificate"),
+            ("[7]".to_owned(), "no certificate"),
+            (format!(r#""{own}""#), "no list"),
+        ] {
+            let error = local(&format!(r#"{key},"x5c":{bad}"#)).expect_err(&bad);
+            assert!(error.contains(why), "{bad}: {error}");
+        }
+    }
+    // A certificate of another kind of key is another key's as well.
+    let ((key, _), (_, other)) = (certified(kinds[0]), certified(kinds[2]));
+    assert!(local(&format!(r#"{key},"x5c":["{other}"]"#)).expect_err("another").contains("another key"));
+}
+
+#[test]
+fn what_a_key_is_for_has_to_be_said_as_it_should() {
+    for (said, taken) in [
+        (r#""use":"sig""#, true),
+        (r#""key_ops":["verify"]"#, true),
+        (r#""use":"sig","key_ops":["verify"]"#, true),
+        (r#""use":"enc""#, false),
+        (r#""use":"enc","key_ops":["verify"]"#, false),
+        (r#""use":"sig","key_ops":["encrypt","wrapKey"]"#, false),
+        (r#""key_ops":[]"#, false),
+        (r#""key_ops":"verify""#, false),
+        (r#""use":["sig"]"#, false),
+        (r#""use":null"#, false),
+    ] {
+        let found = local(&format!("{EC},{said}"));
+        assert_eq!(found.is_ok(), taken, "{said}");
+        if let Err(error) = found {
+            assert!(error.contains("`use`") || error.contains("`key_ops`"), "{said}: {error}");
+        }
+    }
 }

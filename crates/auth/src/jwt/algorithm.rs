@@ -51,6 +51,23 @@ pub(crate) enum Scheme {
 }
 
 impl Algorithm {
+    /// All of them.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Hs256,
+        Self::Hs384,
+        Self::Hs512,
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+    ];
+
     /// The algorithm that a header or a key names.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         Some(match name {

@@ -127,7 +127,8 @@ impl Jwt {
         self.each(|issuer| issuer.audiences.get_or_insert_default().push(audience.clone()))
     }
 
-    /// Allows these algorithms alone, of those that the keys have.
+    /// Allows these algorithms alone. An RSA key that does not say its algorithm is for those of them that are of RSA; see
+    /// [`Jwks`].
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let algorithms: Vec<_> = algorithms.into_iter().collect();
         self.each(|issuer| issuer.algorithms = Some(algorithms.clone()))

@@ -13,7 +13,7 @@ use crate::{
     ClaimPath, Identity, Jwks,
     claim_headers::ClaimHeaders,
     claim_path,
-    jwks::{Generation, NoKey},
+    jwks::{Allowed, Generation, NoKey},
 };
 
 /// An issuer: its name, its keys, and what is asked of its tokens.
@@ -81,15 +81,17 @@ impl Issuer {
     /// Says which keys it was held to.
     fn check_signature(&self, token: &Token<'_>) -> Result<Generation, Fault> {
         let (kid, algorithm) = (token.header.kid.as_deref(), token.header.algorithm);
-        if self.algorithms.as_ref().is_some_and(|allowed| !allowed.contains(&algorithm)) {
-            return Err(Fault::WrongAlgorithm);
-        }
+        let allowed = match &self.algorithms {
+            Some(listed) if listed.contains(&algorithm) => Allowed::Listed,
+            Some(_) => return Err(Fault::WrongAlgorithm),
+            None => Allowed::Unsaid,
+        };
         let (keys, generation) = self.keys.load().ok_or(Fault::KeysUnavailable)?;
-        let mut candidates = keys.candidates(kid, algorithm).map_err(|none| match none {
+        let mut candidates = keys.candidates(kid, algorithm, allowed).map_err(|none| match none {
             NoKey::WrongAlgorithm => Fault::WrongAlgorithm,
             NoKey::Unknown => Fault::UnknownKey,
         })?;
-        if candidates.any(|key| key.verifies(token.signed.as_bytes(), &token.signature)) {
+        if candidates.any(|key| key.verifies(algorithm, token.signed.as_bytes(), &token.signature)) {
             Ok(generation)
         } else if keys.names(kid) {
             Err(Fault::Signature)

@@ -12,3 +12,4 @@ mod properties;
 mod remembered;
 mod token;
 mod upstream;
+mod without_alg;

@@ -173,6 +173,7 @@ impl Shared {
             return Ok(fetched.fresh);
         }
         let keys = Arc::new(KeySet::read(&fetched.text, Origin::Remote)?);
+        keys.tell_doubts(&self.name);
         let generation = before.as_ref().map_or(1, |before| before.generation + 1);
         tracing::info!(from = &*self.name, keys = keys.len(), "keys fetched");
         self.loaded.store(Some(Arc::new(Loaded { keys, generation, text: fetched.text })));

@@ -16,7 +16,7 @@ use super::{
     fetch::{Fetch, Fetched},
     refresher::Remote,
 };
-use crate::{jwt::Algorithm, provider::NoAnswer};
+use crate::{jwks::Allowed, jwt::Algorithm, provider::NoAnswer};
 
 /// A provider that answers as it is told, after a while.
 #[derive(Clone, Default)]
@@ -76,7 +76,7 @@ impl Fetch for Provider {
 }
 
 fn has(keys: &Remote, kid: &str) -> bool {
-    keys.load().is_some_and(|(keys, _)| keys.candidates(Some(kid), Algorithm::EdDsa).is_ok())
+    keys.load().is_some_and(|(keys, _)| keys.candidates(Some(kid), Algorithm::EdDsa, Allowed::Unsaid).is_ok())
 }
 
 /// As a token of a key that is not known does.

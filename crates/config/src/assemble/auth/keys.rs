@@ -3,10 +3,11 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use gatewright_auth::{Algorithm, Jwks};
+use gatewright_core::{KeyFile, KeyFilePart};
 
 use super::problems::{no_provider, unusable};
 use crate::{
-    diagnostics::Spanned,
+    diagnostics::{Diagnostic, Spanned},
     read::Reader,
     settings::{AuthKind, Issuer, KeySource, Provider},
 };
@@ -36,7 +37,7 @@ impl Keys {
         match &issuer.keys {
             KeySource::Secret(secret) => {
                 let keys = Jwks::secret(
-                    only(issuer, "a secret", reader)?.unwrap_or(Algorithm::Hs256),
+                    only(issuer, reader)?.unwrap_or(Algorithm::Hs256),
                     secret.value.expose().as_bytes(),
                 );
                 keys.map_err(|error| reader.error(secret.span, format!("this secret cannot be used: {error}")))
@@ -55,6 +56,9 @@ impl Keys {
                     None => origin.open(reader)?,
                 };
                 self.used.insert(origin, keys.clone());
+                if let KeySource::File(file) = source {
+                    check(issuer, file, &keys, reader)?;
+                }
                 Some(keys)
             }
         }
@@ -113,47 +117,59 @@ fn open_file(file: &Spanned<PathBuf>, reader: &mut Reader<'_>) -> Option<Jwks> {
     }
 }
 
-/// The one algorithm that is allowed, when there is one.
-fn only(issuer: &Issuer, what: &str, reader: &mut Reader<'_>) -> Option<Option<Algorithm>> {
+/// The one algorithm that a secret is for, when it is said.
+fn only(issuer: &Issuer, reader: &mut Reader<'_>) -> Option<Option<Algorithm>> {
     match issuer.algorithms.as_ref().map(|algorithms| (algorithms.span, &*algorithms.value)) {
         None => Some(None),
         Some((_, [only])) => Some(Some(*only)),
         Some((span, _)) => {
             reader
-                .error(span, format!("{what} is for one algorithm, and here are several"))
+                .error(span, "a secret is for one algorithm, and here are several")
                 .help("keep the one that the issuer signs with");
             None
         }
     }
 }
 
-/// The algorithms that a public key is for, when nobody says it.
-const USUAL: [Algorithm; 5] =
-    [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::EdDsa];
-
 fn public_key(issuer: &Issuer, file: &Spanned<PathBuf>, reader: &mut Reader<'_>) -> Option<Jwks> {
-    let only = only(issuer, "a public key", reader)?;
     let pem = reader.contents(file)?;
-    let path = file.value.display();
-    let keys = match only {
-        Some(algorithm) => Jwks::pem(algorithm, &pem),
-        None => {
-            let mut tried = USUAL.into_iter().map(|algorithm| Jwks::pem(algorithm, &pem));
-            let first = tried.next()?;
-            first.or_else(|error| tried.find_map(Result::ok).ok_or(error))
+    let keys = match Jwks::any_pem(&pem) {
+        Ok(keys) => keys,
+        Err(error) => {
+            let (path, found) = (file.value.display().to_string(), KeyFile::of(&pem));
+            match found.remedy(KeyFilePart::PublicKey, &path) {
+                Some(command) => reader
+                    .error(file.span, format!("`{path}` holds {found}, where a public key is to be"))
+                    .help(format!("the public key by itself: {command}")),
+                None => reader.error(file.span, format!("`{path}` cannot be used: {error}")),
+            };
+            return None;
         }
     };
-    match keys {
-        Ok(keys) => Some(keys),
-        Err(_) if pem.windows(b"PRIVATE KEY".len()).any(|part| part == b"PRIVATE KEY") => {
-            reader
-                .error(file.span, format!("`{path}` holds a private key"))
-                .help("a gateway needs the public one alone: `openssl pkey -in KEY -pubout`");
-            None
-        }
-        Err(error) => {
-            reader.error(file.span, format!("`{path}` cannot be used: {error}"));
-            None
-        }
+    check(issuer, file, &keys, reader)?;
+    Some(keys)
+}
+
+/// Holds the keys of a file to the algorithms that are allowed; `None` when no token could ever be verified.
+fn check(issuer: &Issuer, file: &Spanned<PathBuf>, keys: &Jwks, reader: &mut Reader<'_>) -> Option<()> {
+    let path = file.value.display();
+    let listed = issuer.algorithms.as_ref();
+    if let Some(listed) = listed
+        && keys.algorithms(Some(&listed.value)).is_some_and(|found| found.is_empty())
+    {
+        let (allowed, own) = (names(&listed.value), names(&keys.algorithms(None).unwrap_or_default()));
+        reader
+            .error(listed.span, format!("no key of `{path}` verifies {allowed}: there are keys for {own}"))
+            .help("list the algorithm that the issuer signs with, or name the file of its other keys");
+        return None;
     }
+    for doubt in keys.doubts(listed.map(|listed| &*listed.value)) {
+        let place = reader.place(file.span);
+        reader.report(Diagnostic::warning(Some(place), format!("`{path}`: {doubt}")));
+    }
+    Some(())
+}
+
+fn names(algorithms: &[Algorithm]) -> String {
+    algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ")
 }

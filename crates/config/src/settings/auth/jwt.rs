@@ -93,14 +93,15 @@ const JWKS_FILE: Key = Key::new(
     "jwks_file",
     Shape::File,
     "A file with the keys (a JSON Web Key Set). It is read again by itself when it changes, and a mistake in it then leaves the \
-     keys as they were.",
+     keys as they were. Keys with another `use` than `sig`, with `key_ops` that have no `verify`, or whose first certificate (`x5c`) is \
+     another key's, are left out; `x5u`, `x5t` and what else certificates say is ignored.",
     "jwks.json",
 );
 
 const PUBLIC_KEY: Key = Key::new(
     "public_key",
     Shape::File,
-    "A file with one public key, in PEM (`BEGIN PUBLIC KEY`).",
+    "A file with one public key, in PEM (`BEGIN PUBLIC KEY`). Of an RSA key, `algorithms` says what it is for.",
     "issuer.pem",
 );
 
@@ -114,7 +115,8 @@ const SECRET: Key = Key::new(
 const ALGORITHMS_KEY: Key = Key::new(
     "algorithms",
     Shape::List(&Shape::Word(&ALGORITHMS)),
-    "The algorithms that are allowed. A key is for one of them and no other, whatever a token says.",
+    "The algorithms that are allowed. A key is for the one that it names (`alg`) or that of its curve, whatever a token says. An RSA \
+     key that names none is for those of RSA in this list, one or several; without the list, for RS256.",
     "[RS256, ES256]",
 )
 .absent("those of the keys; HS256 of a `secret`");
