@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gatewright_core::{Body, ClientInfoLayer, ConnectionInfo, Rejection, RequestRecord, ResponseBody};
+use gatewright_core::{Body, ClientInfoLayer, ConnectionInfo, Policy, Rejection, RequestRecord, ResponseBody};
 use gatewright_guard::{IpFilterLayer, IpList};
 use http::{Request, Response, StatusCode};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -226,6 +226,62 @@ async fn until(condition: impl AsyncFn() -> bool) {
     while !condition().await {
         assert!(Instant::now() < patience, "it takes too long");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[test]
+fn a_list_says_what_it_holds() {
+    let folder = Folder::new("held");
+    let path = folder.0.join("partners.txt");
+    fs::write(&path, "192.0.2.0/24\n2001:db8::/32\n203.0.113.7\n").expect("writes");
+    let networks = ["192.0.2.0/24", "2001:db8::/32", "203.0.113.7/32"];
+    let fixed = IpList::from_iter(networks.map(|network| network.parse().expect("a network")));
+    for list in [&fixed, &IpList::open(&path).expect("a list"), &IpList::open_filled(&path).expect("a list")] {
+        assert_eq!((list.len(), list.is_empty()), (3, false));
+        for (address, held) in [
+            ("192.0.2.0", true),
+            ("192.0.2.255", true),
+            ("192.0.3.0", false),
+            ("192.0.1.255", false),
+            ("::ffff:203.0.113.7", true),
+            ("203.0.113.8", false),
+            ("2001:db8:ffff::", true),
+            ("2001:db9::", false),
+        ] {
+            assert_eq!(list.contains(address.parse().expect("an address")), held, "{address} in {list:?}");
+        }
+    }
+    assert_eq!(format!("{fixed:?}"), "IpList { path: None, len: 3 }");
+    let empty = IpList::from_iter([]);
+    assert_eq!((empty.len(), empty.is_empty()), (0, true));
+    fs::write(&path, "# nobody\n").expect("writes");
+    let empty = IpList::open_filled(&path).expect("a list of nobody");
+    assert_eq!((empty.len(), empty.is_empty()), (0, true));
+    assert_eq!(format!("{empty:?}"), format!("IpList {{ path: Some({path:?}), len: 0 }}"));
+}
+
+#[test]
+fn a_policy_by_itself_has_the_name_of_its_refusals_and_decides_as_its_layer_does() {
+    let policy = layer(&["192.0.2.0/24", "10.0.0.0/8"], &["192.0.2.128/25", "10.0.0.0/8"]).into_policy();
+    assert_eq!(policy.name(), "ip-filter");
+    for (address, admitted) in [
+        (Some("192.0.2.1"), true),
+        (Some("192.0.2.200"), false),
+        (Some("10.1.1.1"), false),
+        (Some("8.8.8.8"), false),
+        (None, false),
+    ] {
+        let address = address.map(|address| address.parse().expect("an address"));
+        assert_eq!(policy.admits(address), admitted, "{address:?}");
+    }
+    for (layer, unknown) in [
+        (IpFilterLayer::new(), true),
+        (layer(&["0.0.0.0/0"], &[]), false),
+        (layer(&[], &["192.0.2.0/24"]), false),
+        (layer(&[], &["192.0.2.0/24"]).allow_unknown(), true),
+        (layer(&["192.0.2.0/24"], &["192.0.2.0/25"]).allow_unknown(), true),
+    ] {
+        assert_eq!(layer.clone().into_policy().admits(None), unknown, "{layer:?}");
     }
 }
 

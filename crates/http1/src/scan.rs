@@ -105,13 +105,39 @@ mod tests {
     fn each_byte_is_judged_alone_in_each_lane() {
         for byte in 0..=u8::MAX {
             for lane in 0..80 {
-                let mut bytes = [b'a'; 80];
-                bytes[lane] = byte;
-                assert_eq!(
-                    find_control(&bytes),
-                    byte.is_ascii_control().then_some(lane),
-                    "{byte:#x} at {lane}"
-                );
+                for other in [b'a', b' ', b'~', 0xff] {
+                    let mut bytes = [other; 80];
+                    bytes[lane] = byte;
+                    let expected = byte.is_ascii_control().then_some(lane);
+                    assert_eq!(find_control(&bytes), expected, "{byte:#x} at {lane} in {other:#x}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_of_one_byte_is_controls_or_none() {
+        for byte in 0..=u8::MAX {
+            for length in 1..80 {
+                let expected = byte.is_ascii_control().then_some(0);
+                assert_eq!(find_control(&vec![byte; length]), expected, "{byte:#x} {length} times");
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_control_characters_the_first_is_found() {
+        for first in 0..80 {
+            for second in first + 1..80 {
+                for (one, other) in [(b'\r', b'\n'), (0, 0x7f), (0x7f, b'\t')] {
+                    let mut bytes = [b'a'; 80];
+                    (bytes[first], bytes[second]) = (one, other);
+                    assert_eq!(
+                        find_control(&bytes),
+                        Some(first),
+                        "{one:#x} at {first}, {other:#x} at {second}"
+                    );
+                }
             }
         }
     }

@@ -89,8 +89,19 @@ fn endpoints_may_pad_and_extend_as_they_like() {
     for bytes in ["1  \r\nx\r\n0\r\n", "1 \t;;[\r\nx\r\n0;\r\n"] {
         assert_eq!(decode(&rules, bytes.as_bytes(), 100), Ok((b"x".to_vec(), bytes.len())), "{bytes}");
     }
-    for bytes in ["1 1\r\n", "1;\x01\r\n", "1;\u{e9}\r\n", " 1\r\n"] {
-        assert!(decode(&rules, bytes.as_bytes(), 100).is_err(), "{bytes}");
+    for (bytes, expected) in [
+        ("1 1\r\n", Violation::CHUNK_EXTENSION),
+        ("1;\x01\r\n", Violation::CHUNK_EXTENSION),
+        ("1;\u{e9}\r\n", Violation::CHUNK_EXTENSION),
+        // White space alone is no size, not even that of a last chunk.
+        (" 1\r\n", Violation::CHUNK_SIZE),
+        (" \r\n", Violation::CHUNK_SIZE),
+        ("\t\r\n", Violation::CHUNK_SIZE),
+        (" ;a\r\n", Violation::CHUNK_SIZE),
+        (";a\r\n", Violation::CHUNK_SIZE),
+    ] {
+        assert_eq!(decode(&rules, bytes.as_bytes(), 100), Err(expected), "{bytes:?}");
+        assert_eq!(decode(&rules, bytes.as_bytes(), 1), Err(expected), "{bytes:?}");
     }
 }
 

@@ -30,12 +30,11 @@ fn kept(head: &str) -> Option<KeptHead> {
 
 const HEAD: &str = "S\r\nhost: a\r\nx: 1\r\nconnection: close\r\ncontent-length: 3\r\ny: 2\r\nz: 3\r\n\r\n";
 
-/// The length of a head that resembles the one kept, its length field where that differs, and its fields.
-fn compare(
-    kept: &KeptHead,
-    received: &str,
-    at: usize,
-) -> Option<(usize, Option<String>, Vec<(String, String)>)> {
+/// The length of a head, the value of its length where that differs, and its fields.
+type Compared = (usize, Option<String>, Vec<(String, String)>);
+
+/// What is made of a head that resembles the one kept.
+fn compare(kept: &KeptHead, received: &str, at: usize) -> Option<Compared> {
     let changes = kept.compare(received.as_bytes(), at)?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
     let length = kept.changed_length(received.as_bytes(), &changes).map(text);

@@ -38,14 +38,14 @@ pub fn without_port(authority: &[u8]) -> &[u8] {
 }
 
 fn split(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let after_brackets = if authority.first() == Some(&b'[') {
-        authority.iter().position(|byte| *byte == b']').map_or(authority.len(), |at| at + 1)
-    } else {
-        0
+    // The colons of an address stand before its bracket.
+    let after_address = match authority.first() {
+        Some(b'[') => authority.iter().position(|byte| *byte == b']').unwrap_or(authority.len()),
+        _ => 0,
     };
-    match authority[after_brackets..].iter().position(|byte| *byte == b':') {
+    match authority[after_address..].iter().position(|byte| *byte == b':') {
         Some(at) => {
-            let colon = after_brackets + at;
+            let colon = after_address + at;
             (&authority[..colon], Some(&authority[colon + 1..]))
         }
         None => (authority, None),
@@ -160,11 +160,11 @@ mod tests {
             ("[::1]:80", "[::1]", Some("80")),
             ("[::1]x:80", "[::1]x", Some("80")),
             ("[::1", "[::1", None),
+            ("[::]", "[::]", None),
+            ("[::]:1", "[::]", Some("1")),
+            ("[1::]:", "[1::]", Some("")),
         ] {
-            assert_eq!(
-                split(authority.as_bytes()),
-                (authority[..host.len()].as_bytes(), port.map(str::as_bytes))
-            );
+            assert_eq!(split(authority.as_bytes()), (host.as_bytes(), port.map(str::as_bytes)));
             assert_eq!(without_port(authority.as_bytes()), host.as_bytes());
         }
     }

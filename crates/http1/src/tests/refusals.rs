@@ -39,7 +39,7 @@ fn refused(rules: Rules, head: &[u8]) -> Option<(Violation, Option<(String, Stri
     verdict
 }
 
-fn violation(rules: Rules, head: &[u8]) -> Option<Violation> {
+fn violation_of_request(rules: Rules, head: &[u8]) -> Option<Violation> {
     refused(rules, head).map(|(violation, _)| violation)
 }
 
@@ -85,7 +85,7 @@ fn each_rule_for_the_head_of_a_request_refuses_what_breaks_it() {
             Violation::CODING_DUPLICATE,
         ),
     ] {
-        assert_eq!(violation(Rules::default(), head.as_bytes()), Some(expected), "{head:?}");
+        assert_eq!(violation_of_request(Rules::default(), head.as_bytes()), Some(expected), "{head:?}");
     }
     // What the whole head shows, which has its line and a host unless it says otherwise.
     for (line, fields, expected) in [
@@ -165,27 +165,34 @@ fn the_head_of_a_request_is_held_to_its_bounds() {
         (201, Some(Violation::HEAD_TOO_LARGE)),
         (202, Some(Violation::HEAD_TOO_LARGE)),
     ] {
-        assert_eq!(violation(rules, head(length).as_bytes()), expected, "{length}");
+        assert_eq!(violation_of_request(rules, head(length).as_bytes()), expected, "{length}");
         // The end need not have come.
         let endless = head(length + 100);
-        assert_eq!(violation(rules, &endless.as_bytes()[..length]), expected, "{length}");
+        assert_eq!(violation_of_request(rules, &endless.as_bytes()[..length]), expected, "{length}");
     }
     for (length, expected) in [(49, None), (50, None), (51, Some(Violation::TARGET_TOO_LONG))] {
         let head = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(length - 1));
-        assert_eq!(violation(rules, head.as_bytes()), expected, "{length}");
+        assert_eq!(violation_of_request(rules, head.as_bytes()), expected, "{length}");
+        // A line without a version has no end of the target but its own.
+        let line = format!("GET /{}\r\n", "a".repeat(length - 1));
+        let expected = expected.or(Some(Violation::REQUEST_LINE));
+        assert_eq!(violation_of_request(rules, line.as_bytes()), expected, "{length}");
     }
     for (count, expected) in [(3, None), (4, None), (5, Some(Violation::TOO_MANY_FIELDS))] {
         let fields: String = (1..count).map(|at| format!("x-{at}: 1\r\n")).collect();
         let head = format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
-        assert_eq!(violation(rules, head.as_bytes()), expected, "{count}");
+        assert_eq!(violation_of_request(rules, head.as_bytes()), expected, "{count}");
     }
     for (length, expected) in
         [(63, None), (64, None), (65, Some(Violation::METHOD)), (70, Some(Violation::METHOD))]
     {
         let method = "A".repeat(length);
-        assert_eq!(violation(rules, format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()), expected);
+        assert_eq!(
+            violation_of_request(rules, format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()),
+            expected
+        );
         // One that is not whole is refused once it is too long.
-        assert_eq!(violation(rules, method.as_bytes()), expected, "{length}");
+        assert_eq!(violation_of_request(rules, method.as_bytes()), expected, "{length}");
     }
     // What of a line has come may be as long as the longest method, the longest target and what stands beside them.
     for (length, expected) in [
@@ -195,9 +202,63 @@ fn the_head_of_a_request_is_held_to_its_bounds() {
         (140, Some(Violation::TARGET_TOO_LONG)),
     ] {
         let line = format!("GET {}", "/".repeat(length - 4));
-        assert_eq!(violation(rules, line.as_bytes()), expected, "{length}");
-        assert_eq!(violation(rules, format!("\r\n{line}").as_bytes()), expected, "{length}");
+        assert_eq!(violation_of_request(rules, line.as_bytes()), expected, "{length}");
+        assert_eq!(violation_of_request(rules, format!("\r\n{line}").as_bytes()), expected, "{length}");
     }
+}
+
+#[test]
+fn a_byte_beyond_a_bound_is_told_of_by_the_bound() {
+    let rules = Rules { max_head: 60, max_trailers: 60, ..Rules::default() };
+    let (request, response) = ("GET / HTTP/1.1\r\nx: ", "HTTP/1.1 200 OK\r\nx: ");
+    for (bad, violation_at, violation) in [
+        // A CR is wrong once the byte after it has come.
+        ("\rx", 59, Violation::BARE_CR),
+        ("\n", 60, Violation::BARE_LF),
+        ("\0", 60, Violation::CONTROL),
+    ] {
+        for place in 57..64 {
+            let bytes = |start: &str| format!("{start}{}{bad}", "a".repeat(place - start.len()));
+            let within = place <= violation_at;
+            let expected = |too_large| if within { violation } else { too_large };
+            let refused = violation_of_request(rules, bytes(request).as_bytes());
+            assert_eq!(refused, Some(expected(Violation::HEAD_TOO_LARGE)), "{bad:?} at {place}");
+            let refused = response_refused(rules, bytes(response).as_bytes()).err();
+            assert_eq!(refused, Some(expected(Violation::RESPONSE_HEAD_TOO_LARGE)), "{bad:?} at {place}");
+            let mut trailers = BytesMut::from(format!("0\r\n{}", bytes("x: ")).as_bytes());
+            let refused = BodyReader::new(BodyLength::Chunked).next(&mut trailers, &rules);
+            assert_eq!(refused, Err(expected(Violation::TRAILERS_TOO_LARGE)), "{bad:?} at {place}");
+        }
+    }
+    // A request line tells early what it cannot become.
+    let rules = Rules { max_head: 150, max_target: 20, ..Rules::default() };
+    for (line, bad, expected) in [
+        ("A".repeat(64), "\n", Violation::BARE_LF),
+        ("A".repeat(65), "\n", Violation::METHOD),
+        ("A".repeat(63), "\rx", Violation::BARE_CR),
+        ("A".repeat(64), "\rx", Violation::METHOD),
+        ("A".repeat(200), "\r\n", Violation::METHOD),
+        (format!("GET {}", "/".repeat(92)), "\n", Violation::BARE_LF),
+        (format!("GET {}", "/".repeat(93)), "\n", Violation::TARGET_TOO_LONG),
+        (format!("GET {}", "/".repeat(91)), "\rx", Violation::BARE_CR),
+        (format!("GET {}", "/".repeat(92)), "\rx", Violation::TARGET_TOO_LONG),
+        (format!("GET / HTTP/1.1{}", "x".repeat(81)), "\r\n", Violation::REQUEST_LINE),
+        (format!("GET / HTTP/1.1{}", "x".repeat(82)), "\r\n", Violation::TARGET_TOO_LONG),
+        (format!("{}\t{}", "A".repeat(10), "A".repeat(60)), "\n", Violation::METHOD),
+        (format!("GET / HTTP/1.1{}\t", "x".repeat(200)), "\0", Violation::TARGET_TOO_LONG),
+    ] {
+        assert_eq!(
+            violation_of_request(rules, format!("{line}{bad}").as_bytes()),
+            Some(expected),
+            "{line}{bad:?}"
+        );
+    }
+    let rules = Rules { max_head: 50, ..rules };
+    assert_eq!(
+        violation_of_request(rules, b"GET /01234567890123456789012345678901234567890123456789\n"),
+        Some(Violation::HEAD_TOO_LARGE)
+    );
+    assert_eq!(violation_of_request(rules, &[b'A'; 70]), Some(Violation::HEAD_TOO_LARGE));
 }
 
 #[test]
@@ -245,9 +306,13 @@ fn unusual_names_are_left_out_or_refused_or_kept() {
 fn fields_that_are_left_out_count_towards_the_bound() {
     let rules = Rules { max_fields: 3, ..Rules::default() };
     let head = |fields: &str| format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
-    assert_eq!(violation(rules, head("x_y: 1\r\nx: 1\r\n").as_bytes()), None);
+    assert_eq!(violation_of_request(rules, head("x_y: 1\r\nx: 1\r\n").as_bytes()), None);
     for fields in ["x_y: 1\r\nx_y: 1\r\nx_y: 1\r\n", "x_y: 1\r\nx: 1\r\nx_y: 1\r\n"] {
-        assert_eq!(violation(rules, head(fields).as_bytes()), Some(Violation::TOO_MANY_FIELDS), "{fields}");
+        assert_eq!(
+            violation_of_request(rules, head(fields).as_bytes()),
+            Some(Violation::TOO_MANY_FIELDS),
+            "{fields}"
+        );
     }
 }
 
