@@ -7,6 +7,7 @@
 mod access_log;
 mod asterisk;
 mod cancels;
+mod cookbook;
 mod curl;
 mod descriptors;
 mod downgrade;
