@@ -21,7 +21,7 @@ const READ: usize = 8 << 10;
 const KEPT: usize = 8 << 10;
 
 /// What is read at once of a body that comes fast.
-const MAX_READ: usize = 64 << 10;
+const MAX_READ: usize = 128 << 10;
 
 /// A connection to an endpoint. `P` is its place in the pool, dropped with it.
 pub(crate) struct Connection<P> {
