@@ -148,6 +148,26 @@ async fn a_proxy_that_cannot_name_its_client_does_not_lend_it_its_own_address() 
 }
 
 #[tokio::test]
+async fn without_a_layer_that_names_clients_the_peer_is_the_client_unless_it_is_a_proxy_that_cannot_name_one() {
+    let admits = async |layer: IpFilterLayer, peer: &str, is_unknown: bool| {
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 1000);
+        let connection = ConnectionInfo::new(peer, peer);
+        let connection = if is_unknown { connection.with_unknown_client() } else { connection };
+        let record = RequestRecord::new(Some(Arc::new(connection)));
+        let request = Request::get("/").extension(record).body(Body::empty()).expect("a request");
+        let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+        let response =
+            ServiceBuilder::new().layer(layer).service(inner).oneshot(request).await.expect("answers");
+        response.status() == StatusCode::OK
+    };
+    let inside = layer(&["10.0.0.0/8"], &[]);
+    assert!(admits(inside.clone(), "10.0.0.1", false).await);
+    assert!(!admits(inside.clone(), "6.6.6.6", false).await);
+    assert!(!admits(inside.clone(), "10.0.0.1", true).await);
+    assert!(admits(inside.allow_unknown(), "6.6.6.6", true).await);
+}
+
+#[tokio::test]
 async fn a_byte_of_the_client_does_not_let_it_by_a_deny_list() {
     let denied = layer(&[], &["203.0.113.9"]);
     let send_bytes = async |hops: &[u8]| {

@@ -186,6 +186,15 @@ fn all_addresses_of_a_network_one_by_one_are_few_ranges() {
 }
 
 #[test]
+fn a_network_at_the_end_of_another_is_inside_it() {
+    let table = Table::new(vec![(8_u32, 29), (15, 32), (14, 31), (12, 30)]);
+    let answers = [None, Some(29), Some(29), Some(29), Some(29), Some(30), Some(30), Some(31), Some(32), None];
+    for (address, answer) in (7..).zip(answers) {
+        assert_eq!(table.longest(address), answer, "{address}");
+    }
+}
+
+#[test]
 fn the_whole_space_has_no_end() {
     let table = Table::new(vec![(0_u32, 0), (u32::MAX, 32)]);
     assert_eq!(table.longest(0), Some(0));

@@ -146,10 +146,9 @@ fn a_refusal_tells_the_method_and_the_target_once_they_have_come() {
     assert_eq!(told("GET /a HTTP/1.1\n"), None);
     assert_eq!(told("GET /a HTTP/1.x\r\n"), None);
     // Also when it is the types of the http crate that refuse: no name is this long to them.
-    let long = format!("GET /a HTTP/1.1\r\nhost: a\r\n{}: 1\r\n\r\n", "x".repeat(40_000));
-    let refusal = refused(Rules { max_head: 100_000, ..Rules::default() }, long.as_bytes());
-    let Some((violation, told)) = refusal else { return };
-    assert_eq!((violation, told), (Violation::FIELD_NAME, line));
+    let long = format!("GET /a HTTP/1.1\r\nhost: a\r\n{}: 1\r\n\r\n", "x".repeat(70_000));
+    let rules = Rules { max_head: 100_000, ..Rules::default() };
+    assert_eq!(refused(rules, long.as_bytes()), Some((Violation::FIELD_NAME, line)));
 }
 
 #[test]
