@@ -79,6 +79,7 @@ mod record;
 mod rejection;
 pub mod reply;
 mod response_body;
+mod tower_errors;
 pub mod trailers;
 mod upgrade;
 mod watched_file;
