@@ -65,6 +65,8 @@ pub mod claims;
 mod client_info;
 mod connection;
 mod error;
+#[cfg(feature = "axum")]
+mod extractor;
 mod gather;
 pub mod hop_by_hop;
 pub mod ids;
