@@ -30,7 +30,21 @@ use crate::{Cause, Challenge, Outcome};
 ///    then are the header fields of the [`Identity`](crate::Identity) set.
 /// 6. A panic is a bug, not a refusal.
 ///
+/// A builder is no authenticator yet, and the compiler says what it lacks:
+///
+/// ```compile_fail,E0277
+/// use gatewright_auth::{ApiKeys, AuthLayer};
+///
+/// let layer = AuthLayer::new(ApiKeys::from_file("keys.yaml"));
+/// ```
+///
 /// [`Refusal::unavailable`]: crate::Refusal::unavailable
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no authenticator",
+    label = "this cannot say who calls",
+    note = "a builder (`ApiKeysBuilder`, `BasicBuilder`, `IntrospectionBuilder`) becomes one by `.build()?`",
+    note = "a `Jwt` becomes one by `.issuer(…)` and `.audience(…)`, or by what says that it needs none"
+)]
 pub trait Authenticate: Send + Sync + 'static {
     /// An attempt that has to wait; [`Immediate`] for an authenticator that never does.
     type Future: Future<Output = Outcome> + Send;

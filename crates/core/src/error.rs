@@ -1,6 +1,8 @@
 //! Failures, and which side they are on.
 
-use std::{error::Error as StdError, fmt, io};
+use std::{error::Error as StdError, fmt, io, iter};
+
+use crate::{Rejection, tower_errors};
 
 /// Any error, as Tower's services box it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -48,6 +50,10 @@ pub enum ErrorKind {
     IdleTimeout,
     /// The upstream has no free connection, and none became free in time.
     Overloaded,
+    /// A time limit ran out that a layer around the service has set: tower's `timeout`, say.
+    Timeout,
+    /// A layer around the service took no more requests: tower's `load_shed`, say.
+    LoadShed,
     /// The upstream closed the connection before its response was whole.
     Closed,
     /// The upstream's response is not valid HTTP.
@@ -80,8 +86,9 @@ impl Error {
         Self(Box::new(Inner { kind, reached: Reached::Unknown, source: Some(source.into()) }))
     }
 
-    /// Takes any service's error: ours as it is, wherever it stands in the chain of causes; another one as
-    /// [`ErrorKind::Internal`].
+    /// Takes any service's error: ours as it is, wherever it stands in the chain of causes; with the feature `tower` that of
+    /// tower's `timeout` as [`ErrorKind::Timeout`], and that of its `load_shed` as [`ErrorKind::LoadShed`]; another one
+    /// as [`ErrorKind::Internal`].
     pub fn from_service(error: impl Into<BoxError>) -> Self {
         Self::caused_by(ErrorKind::Internal, error)
     }
@@ -97,26 +104,21 @@ impl Error {
         match error.into().downcast::<Self>() {
             Ok(ours) => *ours,
             Err(other) => {
-                let found = Self::in_chain(&*other).map(|ours| (ours.0.kind, ours.0.reached));
-                let (kind, reached) = found.unwrap_or((otherwise, Reached::Unknown));
+                let known = causes(&*other).find_map(known);
+                let (kind, reached) = known.unwrap_or((otherwise, Reached::Unknown));
                 Self(Box::new(Inner { kind, reached, source: Some(other) }))
             }
         }
     }
 
-    fn in_chain<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
-        let mut cause = Some(error);
-        while let Some(error) = cause {
-            if let Some(ours) = error.downcast_ref::<Self>() {
-                return Some(ours);
-            }
-            // An `io::Error` skips what it wraps when it is asked for its source.
-            cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-                Some(wrapped) => Some(wrapped),
-                None => error.source(),
-            };
-        }
-        None
+    /// The refusal among its causes. A service or a layer that fails with a [`Rejection`] says itself what the client gets.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        causes(self).find_map(|cause| cause.downcast_ref())
+    }
+
+    /// All that it says, with its causes, for logs: `a fault inside the gateway: cannot read the quote: no such table`.
+    pub fn chain(&self) -> impl fmt::Display + '_ {
+        Chain(self)
     }
 
     /// Marks that no byte of the request left the gateway, or that it counts as never sent (RFC 9113, section 6.8), so
@@ -162,6 +164,7 @@ impl Error {
                 | ErrorKind::ResponseTimeout
                 | ErrorKind::IdleTimeout
                 | ErrorKind::RequestBodyTimeout
+                | ErrorKind::Timeout
         )
     }
 
@@ -193,12 +196,62 @@ impl Error {
     }
 }
 
+/// The kind of an error that is ours, or a layer's that we know.
+fn known(error: &(dyn StdError + 'static)) -> Option<(ErrorKind, Reached)> {
+    if let Some(ours) = error.downcast_ref::<Error>() {
+        return Some((ours.0.kind, ours.0.reached));
+    }
+    match tower_errors::kind(error)? {
+        ErrorKind::LoadShed => Some((ErrorKind::LoadShed, Reached::Nothing)),
+        kind => Some((kind, Reached::Unknown)),
+    }
+}
+
+/// An error, its cause, the cause of that, and so on.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    // Some errors lead back to themselves.
+    const MOST: usize = 64;
+    iter::successors(Some(error), |error| cause(*error)).take(MOST)
+}
+
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    // An `io::Error` skips what it wraps when it is asked for its source.
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+struct Chain<'a>(&'a Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = String::new();
+        for (position, cause) in causes(self.0).enumerate() {
+            let text = cause.to_string();
+            // A wrapper often says what it wraps.
+            if position == 0 {
+                f.write_str(&text)?;
+            } else if text != said {
+                write!(f, ": {text}")?;
+            }
+            said = text;
+        }
+        Ok(())
+    }
+}
+
 impl ErrorKind {
+    /// The kind of any error: see [`Error::from_service`].
+    pub fn of(error: &(dyn StdError + 'static)) -> Self {
+        causes(error).find_map(known).map_or(Self::Internal, |(kind, _)| kind)
+    }
+
     /// Which side fails when this does.
     pub fn side(self) -> Side {
         match self {
             Self::RequestBody | Self::RequestBodyTimeout | Self::BadRequest => Side::Downstream,
-            Self::Internal => Side::Gateway,
+            Self::Timeout | Self::LoadShed | Self::Internal => Side::Gateway,
             _ => Side::Upstream,
         }
     }
@@ -213,6 +266,8 @@ impl ErrorKind {
             Self::ResponseTimeout => "response_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::Overloaded => "overloaded",
+            Self::Timeout => "timeout",
+            Self::LoadShed => "load_shed",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
             Self::RequestBody => "request_body",
@@ -244,6 +299,8 @@ impl fmt::Display for Error {
             ErrorKind::ResponseTimeout => "the upstream's response took too long",
             ErrorKind::IdleTimeout => "the upstream sent nothing for too long",
             ErrorKind::Overloaded => "the upstream has no free connection",
+            ErrorKind::Timeout => "a time limit around the service ran out",
+            ErrorKind::LoadShed => "a layer around the service takes no more requests",
             ErrorKind::Closed => "the upstream closed the connection early",
             ErrorKind::Protocol => "the upstream's response is not valid HTTP",
             ErrorKind::RequestBody => "the request body ended early or is not valid",
@@ -276,6 +333,77 @@ impl From<Error> for io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As libraries write them: what it says, and the cause.
+    #[derive(Debug)]
+    struct Layered(&'static str, Option<BoxError>);
+
+    impl fmt::Display for Layered {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl StdError for Layered {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            self.1.as_deref().map(|source| source as _)
+        }
+    }
+
+    #[test]
+    fn the_whole_chain_is_told() {
+        let cause =
+            Layered("cannot read the quote", Some(io::Error::other(Layered("no such table", None)).into()));
+        for (error, text) in [
+            (Error::from_service(cause), "a fault inside the gateway: cannot read the quote: no such table"),
+            (Error::from_service("alone"), "a fault inside the gateway: alone"),
+            (Error::new(ErrorKind::Connect, "refused"), "no connection to the upstream: refused"),
+            (Error::from_service(Layered("", None)), "a fault inside the gateway: "),
+        ] {
+            assert_eq!(error.chain().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_chain_that_never_ends_is_cut() {
+        #[derive(Debug)]
+        struct Endless;
+
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("again")
+            }
+        }
+
+        impl StdError for Endless {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                Some(self)
+            }
+        }
+
+        let error = Error::from_service(Endless);
+        assert_eq!(
+            (error.kind(), error.chain().to_string().as_str()),
+            (ErrorKind::Internal, "a fault inside the gateway: again")
+        );
+    }
+
+    #[test]
+    fn a_refusal_among_the_causes_is_what_the_client_gets() {
+        let refusal =
+            || Rejection::new(http::StatusCode::CONFLICT, "orders", "conflict").detail("Somebody was first.");
+        for error in [
+            Error::from_service(refusal()),
+            Error::from_service(Layered("wrapped", Some(refusal().into()))),
+            Error::from_service(io::Error::other(refusal())),
+            Error::new(ErrorKind::Connect, refusal()),
+        ] {
+            let response = crate::problem::from_error(&error, crate::ReplyFormat::Problem, None);
+            assert_eq!(response.status(), 409);
+            assert!(String::from_utf8_lossy(response.body()).contains("Somebody was first."));
+        }
+        assert!(Error::from_service("x").rejection().is_none());
+    }
 
     #[test]
     fn ours_is_found_behind_anothers() {

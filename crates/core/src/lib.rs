@@ -66,6 +66,8 @@ pub mod claims;
 mod client_info;
 mod connection;
 mod error;
+#[cfg(feature = "axum")]
+mod extractor;
 mod gather;
 pub mod hop_by_hop;
 pub mod ids;
@@ -81,6 +83,7 @@ mod record;
 mod rejection;
 pub mod reply;
 mod response_body;
+mod tower_errors;
 pub mod trailers;
 mod upgrade;
 mod watched_file;

@@ -2,13 +2,33 @@
 
 use std::{fmt, sync::Arc};
 
+use http::Extensions;
 use serde_json::{Map, Value};
 
-use crate::Quota;
+use crate::{Quota, RequestRecord};
 
 /// The caller that an authenticator has verified: who, by which method, with which scopes and claims.
 ///
 /// Cheap to clone. Its fields are private, so that only [`Principal::builder`] makes one.
+///
+/// [`Principal::of`] finds the one of a request, whatever layers there are:
+///
+/// ```
+/// use gatewright_core::{Principal, RequestRecord};
+/// use http::Request;
+///
+/// // Some layer outside has found out who calls.
+/// let record = RequestRecord::new(None);
+/// record.with(|known| known.principal = Some(Principal::builder("u1", "jwt").scopes(["orders:read"]).build()));
+/// let mut request = Request::new(());
+/// request.extensions_mut().insert(record);
+///
+/// let principal = Principal::of(request.extensions()).expect("a layer has found out");
+/// assert_eq!((principal.id(), principal.has_scope("orders:read")), ("u1", true));
+/// ```
+///
+/// With the feature `axum` it is an extractor too: a handler that takes a `Principal` answers 403 where nobody has found
+/// out who calls, and one that takes an `Option<Principal>` goes on.
 #[derive(Clone, PartialEq)]
 pub struct Principal(Arc<Inner>);
 
@@ -34,6 +54,14 @@ impl Principal {
             claims: Map::new(),
             quotas: Vec::new(),
         })
+    }
+
+    /// Who calls, by the extensions of a request: as the [`RequestRecord`] says where there is one, or as a layer without
+    /// one has put it into the extensions. `None` when no layer has found out.
+    pub fn of(extensions: &Extensions) -> Option<Self> {
+        let recorded =
+            RequestRecord::of(extensions).and_then(|record| record.with(|known| known.principal.clone()));
+        recorded.or_else(|| extensions.get().cloned())
     }
 
     /// Who calls.
@@ -131,5 +159,39 @@ impl PrincipalBuilder {
 impl fmt::Debug for PrincipalBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrincipalBuilder").field("id", &self.0.id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn principal(id: &str) -> Principal {
+        Principal::builder(id, "test").build()
+    }
+
+    #[test]
+    fn who_calls_is_found_wherever_a_layer_has_written_it() {
+        for (recorded, inserted, expected) in [
+            (None, None, None),
+            (Some(None), None, None),
+            (None, Some("bare"), Some("bare")),
+            (Some(Some("recorded")), None, Some("recorded")),
+            // A layer that made a record after the principal was found, as one inside the authentication does.
+            (Some(None), Some("before"), Some("before")),
+            (Some(Some("recorded")), Some("bare"), Some("recorded")),
+        ] {
+            let mut extensions = Extensions::new();
+            if let Some(recorded) = recorded {
+                let record = RequestRecord::new(None);
+                record.with(|known| known.principal = recorded.map(principal));
+                extensions.insert(record);
+            }
+            if let Some(inserted) = inserted {
+                extensions.insert(principal(inserted));
+            }
+            let found = Principal::of(&extensions);
+            assert_eq!(found.as_ref().map(Principal::id), expected, "{recorded:?} {inserted:?}");
+        }
     }
 }

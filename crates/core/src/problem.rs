@@ -84,10 +84,11 @@ pub fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::Resolve | ErrorKind::Connect | ErrorKind::Tls | ErrorKind::Closed | ErrorKind::Protocol => {
             StatusCode::BAD_GATEWAY
         }
-        ErrorKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::ConnectTimeout | ErrorKind::ResponseTimeout | ErrorKind::IdleTimeout => {
-            StatusCode::GATEWAY_TIMEOUT
-        }
+        ErrorKind::Overloaded | ErrorKind::LoadShed => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::ConnectTimeout
+        | ErrorKind::ResponseTimeout
+        | ErrorKind::IdleTimeout
+        | ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::RequestBody | ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
         ErrorKind::RequestBodyTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -95,13 +96,19 @@ pub fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// The response to an error, in the form that [`ReplyFormat::of`] its request. Only its kind shows; the cause is for logs.
+/// A [`Rejection`](crate::Rejection) among its causes is answered as it is.
 pub fn from_error(error: &Error, format: ReplyFormat, request_id: Option<&HeaderValue>) -> Response<Bytes> {
+    if let Some(rejection) = error.rejection() {
+        return rejection.clone().into_response(format, request_id);
+    }
     let problem = Problem::new(status(error.kind()));
     match error.kind() {
         ErrorKind::RequestBody => problem.detail("The request body ended early or is not valid."),
         ErrorKind::RequestBodyTimeout => problem.detail("The request body took too long to arrive."),
         ErrorKind::BadRequest => problem.detail("The request cannot be forwarded."),
         ErrorKind::Overloaded => problem.detail("The service is at its limit of connections."),
+        ErrorKind::Timeout => problem.detail("The service did not answer in time."),
+        ErrorKind::LoadShed => problem.detail("The service takes no more requests just now. Try again later."),
         ErrorKind::Internal => problem,
         kind if kind.side() == crate::Side::Upstream && error.is_timeout() => {
             problem.detail("The service did not answer in time.")

@@ -104,7 +104,8 @@
 //! | [`trace`] | `gatewright-trace` | [`TraceLayer`]: ids, trace context, access log |
 //!
 //! Two more are for whole gateways and off by default: `server` (listeners with strict framing, limits and drain) and
-//! `config` (the YAML file, and the gateway assembled from it). `tls` brings TLS to whichever of them is there.
+//! `config` (the YAML file, and the gateway assembled from it). `tls` brings TLS to whichever of them is there. The
+//! [README](https://github.com/gatewright/gatewright/tree/main/crates/gatewright#readme) has a table of all features.
 //!
 //! # The order of layers
 //!
@@ -160,7 +161,7 @@ pub use gatewright_core::{
 };
 
 #[cfg(feature = "auth")]
-pub use gatewright_auth::AuthLayer;
+pub use gatewright_auth::{ApiKeys, AuthLayer, Jwks, Jwt, Mtls};
 #[cfg(feature = "guard")]
 pub use gatewright_guard::{IpFilterLayer, IpList};
 #[cfg(feature = "proxy")]

@@ -4,6 +4,25 @@ use tower_layer::Layer;
 use crate::{list::IpList, policy::IpFilter};
 
 /// Admits and refuses clients by their addresses. See the [crate's page](crate) for the rules.
+///
+/// ```
+/// use gatewright_core::ClientInfoLayer;
+/// use gatewright_guard::IpFilterLayer;
+/// use http::{Request, Response};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let orders = ServiceBuilder::new()
+///     // What a server knows of the peer; our own listeners say it themselves.
+///     .layer(ClientInfoLayer::new().peer_from(|_| Some(([192, 0, 2, 7], 4711).into())))
+///     .layer(IpFilterLayer::new().allow("10.0.0.0/8".parse()?))
+///     .service(service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(()))));
+///
+/// assert_eq!(orders.oneshot(Request::new(())).await?.status(), 403);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct IpFilterLayer {

@@ -110,6 +110,13 @@ impl ProxyBody {
     }
 }
 
+/// An empty body.
+impl Default for ProxyBody {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl HttpBody for ProxyBody {
     type Data = Bytes;
     type Error = Error;

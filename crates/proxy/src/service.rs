@@ -20,6 +20,25 @@ use crate::{ProxyBody, ProxyBuilder, Retries, Upstream, forward::Forwarding};
 /// Sends each request to one of the targets of an [`Upstream`], and answers with its response.
 ///
 /// It is always ready: what it waits for, it waits for within the request's time limits. Clones share everything.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use gatewright_core::Body;
+/// use gatewright_proxy::ProxyService;
+/// use http::Request;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let orders = ProxyService::builder().target("order-service:8080").timeout(Duration::from_secs(5)).build()?;
+///
+/// let request = Request::get("http://api.example.com/orders/1001").body(Body::empty())?;
+/// let response = orders.oneshot(request).await?;
+/// # let _ = response;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ProxyService {
     settings: Arc<Settings>,

@@ -17,6 +17,25 @@ use crate::{
 ///
 /// All services that it makes, and all their clones, share one state; so do clones of the layer. See the
 /// [crate's page](crate) for the rules.
+///
+/// ```
+/// use gatewright_rate_limit::{Key, Quota, RateLimitLayer};
+/// use http::{Request, Response};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // One a second for everybody together. Without a key, each caller has a limit of its own.
+/// let orders = ServiceBuilder::new()
+///     .layer(RateLimitLayer::new(Quota::per_second(1).burst(2)).key(Key::everything()))
+///     .service(service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(()))));
+///
+/// for status in [200, 200, 429] {
+///     assert_eq!(orders.clone().oneshot(Request::new(())).await?.status(), status);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct RateLimitLayer {

@@ -12,6 +12,26 @@ use crate::{
 ///
 /// Texts that may be wrong are read when they are given, so these methods return a `Result`; a prefix and a full path
 /// are taken as they are, since every text stands for one path.
+///
+/// ```
+/// use gatewright_rewrite::RewriteLayer;
+/// use http::{Request, Response};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let orders = ServiceBuilder::new()
+///     .layer(RewriteLayer::new().replace_prefix("/v1/orders", "/internal/orders"))
+///     .service(service_fn(async |request: Request<()>| {
+///         Ok::<_, std::convert::Infallible>(Response::new(request.uri().to_string()))
+///     }));
+///
+/// let response = orders.oneshot(Request::get("/v1/orders/1001?full=1").body(())?).await?;
+/// # use http_body_util::BodyExt;
+/// assert_eq!(response.into_body().collect().await?.to_bytes(), "/internal/orders/1001?full=1");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct RewriteLayer(Rewrite);

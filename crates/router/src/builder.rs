@@ -1,11 +1,11 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use gatewright_core::BoxError;
+use gatewright_core::{BoxError, Error, Rejection};
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::{BuildError, Route, RouterService, compile::compile, erased::ErasedService};
+use crate::{BuildError, Route, RouterService, compile::compile, erased::ErasedService, failure::OnError};
 
 /// Gathers routes, each with the service that takes its requests.
 ///
@@ -14,11 +14,12 @@ use crate::{BuildError, Route, RouterService, compile::compile, erased::ErasedSe
 pub struct RouterBuilder<ReqBody> {
     routes: Vec<Route>,
     services: Vec<Box<dyn ErasedService<ReqBody>>>,
+    on_error: Option<OnError>,
 }
 
 impl<ReqBody> RouterBuilder<ReqBody> {
     pub(crate) fn new() -> Self {
-        Self { routes: Vec::new(), services: Vec::new() }
+        Self { routes: Vec::new(), services: Vec::new(), on_error: None }
     }
 
     /// Adds a route of one path, or of the paths of one pattern: see [`Route::path`].
@@ -76,6 +77,40 @@ impl<ReqBody> RouterBuilder<ReqBody> {
         self
     }
 
+    /// Decides what a route's failure becomes. With a [`Rejection`] the client is refused so; with `None` the failure
+    /// becomes what the table of [`gatewright_core::problem`] says. A route's service that fails with a `Rejection` needs
+    /// no such function. The error's [`source`](std::error::Error::source) is what the service has failed with.
+    ///
+    /// ```
+    /// use std::{error::Error as _, io};
+    ///
+    /// use gatewright_core::{Body, Rejection};
+    /// use gatewright_router::RouterService;
+    /// use http::{Request, Response, StatusCode};
+    /// use tower::{ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let full = service_fn(async |_: Request<Body>| Err::<Response<Body>, _>(io::Error::from(io::ErrorKind::StorageFull)));
+    /// let router = RouterService::builder()
+    ///     .path("/files", full)
+    ///     .on_error(|error| {
+    ///         let error = error.source()?.downcast_ref::<io::Error>()?;
+    ///         let is_full = error.kind() == io::ErrorKind::StorageFull;
+    ///         is_full.then(|| Rejection::new(StatusCode::INSUFFICIENT_STORAGE, "files", "disk_full"))
+    ///     })
+    ///     .build()?;
+    ///
+    /// let response = router.oneshot(Request::put("/files").body(Body::empty())?).await?;
+    /// assert_eq!(response.status(), StatusCode::INSUFFICIENT_STORAGE);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_error(mut self, judge: impl Fn(&Error) -> Option<Rejection> + Send + Sync + 'static) -> Self {
+        self.on_error = Some(OnError(Arc::new(judge)));
+        self
+    }
+
     /// Makes the router.
     ///
     /// # Errors
@@ -84,7 +119,7 @@ impl<ReqBody> RouterBuilder<ReqBody> {
     /// can never match. The error holds all such problems and names the routes.
     pub fn build(self) -> Result<RouterService<ReqBody>, BuildError> {
         let table = compile(&self.routes)?;
-        Ok(RouterService::new(table, self.services.into()))
+        Ok(RouterService::new(table, self.services.into(), self.on_error))
     }
 }
 

@@ -6,17 +6,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{Body, Error, ReplyFormat, RequestRecord, problem};
+use gatewright_core::Body;
 use http::Response;
 
-use crate::erased::ErasedFuture;
+use crate::{erased::ErasedFuture, failure::Failure};
 
 /// The future of [`RouterService`](crate::RouterService).
 pub struct RouterFuture(State);
 
 enum State {
     Answered(Option<Response<Body>>),
-    Routed { response: ErasedFuture, format: ReplyFormat, record: Option<RequestRecord> },
+    Routed { response: ErasedFuture, failure: Failure },
 }
 
 impl RouterFuture {
@@ -24,8 +24,8 @@ impl RouterFuture {
         Self(State::Answered(Some(response)))
     }
 
-    pub(crate) fn routed(response: ErasedFuture, format: ReplyFormat, record: Option<RequestRecord>) -> Self {
-        Self(State::Routed { response, format, record })
+    pub(crate) fn routed(response: ErasedFuture, failure: Failure) -> Self {
+        Self(State::Routed { response, failure })
     }
 }
 
@@ -37,23 +37,12 @@ impl Future for RouterFuture {
             State::Answered(response) => {
                 Poll::Ready(Ok(response.take().expect("a future is not polled after it has completed")))
             }
-            State::Routed { response, format, record } => {
+            State::Routed { response, failure } => {
                 let response = ready!(response.as_mut().poll(cx));
-                Poll::Ready(Ok(response.unwrap_or_else(|error| failure(&error, *format, record.as_ref()))))
+                Poll::Ready(Ok(response.unwrap_or_else(|error| failure.answer(&error))))
             }
         }
     }
-}
-
-/// The response to a route's failure, which the record keeps.
-fn failure(error: &Error, format: ReplyFormat, record: Option<&RequestRecord>) -> Response<Body> {
-    let request_id = record.and_then(|record| {
-        record.with(|summary| {
-            summary.error = Some(error.kind());
-            summary.request_id.clone()
-        })
-    });
-    problem::from_error(error, format, request_id.as_ref()).map(Body::once)
 }
 
 impl fmt::Debug for RouterFuture {

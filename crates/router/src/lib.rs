@@ -74,6 +74,7 @@ mod condition;
 mod conflict;
 mod erased;
 mod error;
+mod failure;
 mod future;
 mod hash;
 mod host;

@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::{
     RouterBuilder,
     erased::ErasedService,
+    failure::{Failure, OnError},
     future::RouterFuture,
     refusal,
     table::{Found, Table},
@@ -23,12 +24,39 @@ use crate::{
 /// Sends each request to the service of its route.
 ///
 /// It is always ready, and it never fails: what a route's service cannot do becomes a response, by the one table of
-/// [`gatewright_core::problem`]. A clone costs one reference count.
+/// [`gatewright_core::problem`] or as [`RouterBuilder::on_error`] says. A clone costs one reference count.
+///
+/// ```
+/// use gatewright_core::Body;
+/// use gatewright_router::{Route, RouterService};
+/// use http::{Method, Request, Response};
+/// use tower::{ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let answer = |text: &'static str| {
+///     service_fn(move |_: Request<Body>| async move {
+///         Ok::<_, std::convert::Infallible>(Response::new(Body::from(text)))
+///     })
+/// };
+/// let router = RouterService::builder()
+///     .path_prefix("/v1/orders", answer("orders"))
+///     .route(Route::path("/v1/orders/{id}").methods([Method::DELETE]), answer("an order to delete"))
+///     .build()?;
+///
+/// let response = router.clone().oneshot(Request::get("/v1/orders/7").body(Body::empty())?).await?;
+/// assert_eq!(response.status(), 200);
+/// let response = router.oneshot(Request::get("/v2/orders").body(Body::empty())?).await?;
+/// assert_eq!(response.status(), 404);
+/// # Ok(())
+/// # }
+/// ```
 pub struct RouterService<ReqBody = Body>(Arc<Shared<ReqBody>>);
 
 struct Shared<ReqBody> {
     table: Table,
     services: Box<[Box<dyn ErasedService<ReqBody>>]>,
+    on_error: Option<OnError>,
 }
 
 impl<ReqBody> RouterService<ReqBody> {
@@ -37,8 +65,12 @@ impl<ReqBody> RouterService<ReqBody> {
         RouterBuilder::new()
     }
 
-    pub(crate) fn new(table: Table, services: Box<[Box<dyn ErasedService<ReqBody>>]>) -> Self {
-        Self(Arc::new(Shared { table, services }))
+    pub(crate) fn new(
+        table: Table,
+        services: Box<[Box<dyn ErasedService<ReqBody>>]>,
+        on_error: Option<OnError>,
+    ) -> Self {
+        Self(Arc::new(Shared { table, services, on_error }))
     }
 }
 
@@ -128,7 +160,7 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> RouterFuture {
-        let Shared { table, services } = &*self.0;
+        let Shared { table, services, on_error } = &*self.0;
         let (mut head, body) = request.into_parts();
         let route = match table.route(&mut head) {
             Ok(route) => route,
@@ -154,9 +186,9 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
         if let Some(record) = &record {
             record.with(|summary| summary.route = Some(Arc::clone(&table.rule(route).name)));
         }
-        let format = ReplyFormat::of(&head);
+        let failure = Failure { format: ReplyFormat::of(&head), record, on_error: on_error.clone() };
         let response = services[route as usize].call(Request::from_parts(head, body));
-        RouterFuture::routed(response, format, record)
+        RouterFuture::routed(response, failure)
     }
 }
 

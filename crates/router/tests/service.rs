@@ -376,3 +376,177 @@ async fn a_grpc_client_is_answered_in_grpc() {
         assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
 }
+
+/// The log of this test's thread.
+#[derive(Clone, Default)]
+struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Said {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let said = self.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || said.clone()).with_ansi(false).finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().expect("no panic"))).expect("text")
+    }
+}
+
+async fn never(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn what_towers_layers_say_in_a_route_is_504_and_503() {
+    let limit = std::time::Duration::from_millis(5);
+    let busy = tower::limit::ConcurrencyLimit::new(service_fn(never), 0);
+    let router = RouterService::builder()
+        .path("/timeout", tower::ServiceBuilder::new().timeout(limit).service_fn(never))
+        .path(
+            "/wrapped",
+            tower::ServiceBuilder::new().map_err(std::io::Error::other).timeout(limit).service_fn(never),
+        )
+        .path("/buffered", tower::ServiceBuilder::new().buffer(4).timeout(limit).service_fn(never))
+        .path("/outside", tower::ServiceBuilder::new().timeout(limit).buffer(4).service_fn(never))
+        .path("/shed", tower::ServiceBuilder::new().load_shed().service(busy.clone()))
+        .path("/shed-outside", tower::ServiceBuilder::new().timeout(limit).load_shed().service(busy))
+        .build()
+        .expect("routes");
+    let said = Said::default();
+    let _listening = said.listen();
+    for (path, status, kind) in [
+        ("/timeout", 504, ErrorKind::Timeout),
+        ("/wrapped", 504, ErrorKind::Timeout),
+        ("/buffered", 504, ErrorKind::Timeout),
+        ("/outside", 504, ErrorKind::Timeout),
+        ("/shed", 503, ErrorKind::LoadShed),
+        ("/shed-outside", 503, ErrorKind::LoadShed),
+    ] {
+        let (request, record) = recorded(path);
+        let response = send(&router, request).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert_eq!(record.with(|known| known.error), Some(kind), "{path}");
+    }
+    assert_eq!(said.take(), "", "the access log has it");
+}
+
+#[derive(Debug)]
+struct NoQuote(std::io::Error);
+
+impl std::fmt::Display for NoQuote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cannot read the quote")
+    }
+}
+
+impl std::error::Error for NoQuote {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[tokio::test]
+async fn the_whole_cause_of_any_other_failure_is_logged() {
+    let quotes = service_fn(async |_: Request<Body>| {
+        Err::<Response<Body>, _>(NoQuote(std::io::Error::other("no such table")))
+    });
+    let filtered = tower::ServiceBuilder::new()
+        .filter(|_: Request<Body>| Err::<Request<Body>, BoxError>("the moon is full".into()))
+        .service_fn(never);
+    let (closed, handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+    drop(handle);
+    let router = RouterService::builder()
+        .path("/quotes", quotes)
+        .path("/boxed", tower::ServiceBuilder::new().buffer(1).map_err(BoxError::from).service(quotes))
+        .path("/filtered", filtered)
+        .path("/never-ready", closed)
+        .build()
+        .expect("routes");
+    let said = Said::default();
+    let _listening = said.listen();
+    for (path, cause) in [
+        ("/quotes", "cannot read the quote: no such table"),
+        ("/boxed", "cannot read the quote: no such table"),
+        ("/filtered", "the moon is full"),
+        ("/never-ready", "Closed"),
+    ] {
+        let (request, record) = recorded(path);
+        let response = send(&router, request).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        assert_eq!(record.with(|known| known.error), Some(ErrorKind::Internal));
+        let said = said.take();
+        assert!(
+            said.contains("ERROR") && said.to_lowercase().contains(&cause.to_lowercase()),
+            "{path}: {said}"
+        );
+        assert!(said.contains("id-1") && said.contains(path), "whose it is: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_says_what_its_own_failures_become() {
+    let conflict = || Rejection::new(StatusCode::CONFLICT, "orders", "conflict").detail("Somebody was first.");
+    let failing = service_fn(async |_: Request<Body>| {
+        Err::<Response<Body>, _>(NoQuote(std::io::Error::from(std::io::ErrorKind::NotFound)))
+    });
+    let timeout = service_fn(async |_: Request<Body>| {
+        Err::<Response<Body>, _>(Error::new(ErrorKind::ResponseTimeout, "slow"))
+    });
+    let router = RouterService::builder()
+        // The route says it itself: as its service's error, as that of a layer, and wrapped.
+        .path("/service", service_fn(move |_: Request<Body>| ready(Err::<Response<Body>, _>(conflict()))))
+        .path("/mapped", tower::ServiceBuilder::new().map_err(move |_: NoQuote| conflict()).service(failing))
+        .path(
+            "/filtered",
+            tower::ServiceBuilder::new()
+                .filter(move |_: Request<Body>| Err::<Request<Body>, BoxError>(conflict().into()))
+                .service(failing),
+        )
+        .path(
+            "/wrapped",
+            tower::ServiceBuilder::new()
+                .map_err(std::io::Error::other)
+                .map_err(move |_: NoQuote| conflict())
+                .service(failing),
+        )
+        // The router says it for all its routes.
+        .path("/judged", failing)
+        .path("/left", timeout)
+        .on_error(|error| {
+            let cause = std::error::Error::source(error)?.downcast_ref::<NoQuote>()?;
+            let is_missing = cause.0.kind() == std::io::ErrorKind::NotFound;
+            is_missing.then(|| Rejection::new(StatusCode::NOT_FOUND, "quotes", "no_quote"))
+        })
+        .build()
+        .expect("routes");
+    let said = Said::default();
+    let _listening = said.listen();
+    for (path, status, reason) in [
+        ("/service", 409, Some("conflict")),
+        ("/mapped", 409, Some("conflict")),
+        ("/filtered", 409, Some("conflict")),
+        ("/wrapped", 409, Some("conflict")),
+        ("/judged", 404, Some("no_quote")),
+        ("/left", 504, None),
+    ] {
+        let (request, record) = recorded(path);
+        let response = send(&router, request).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert_eq!(response.headers()["x-request-id"], "id-1");
+        let noted = record.with(|known| known.rejection.as_ref().map(|refusal| refusal.reason().to_owned()));
+        assert_eq!(noted.as_deref(), reason, "{path}");
+        assert_eq!(record.with(|known| known.error).is_none(), reason.is_some(), "{path}");
+    }
+    assert_eq!(said.take(), "", "what a program foresees is no error");
+}

@@ -16,8 +16,9 @@ pin_project! {
     where
         B: Body,
     {
+        // Without one it is empty, whatever `B` is.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         account: Option<Account>,
         expected: Option<u64>,
     }
@@ -31,7 +32,7 @@ pin_project! {
             let Some(account) = this.account else { return };
             // A server stops asking once it has all bytes that it may send; that is no client gone.
             let has_all = *this.expected == Some(account.bytes_out());
-            if has_all || account.has_no_body() || this.inner.is_end_stream() {
+            if has_all || account.has_no_body() || this.inner.as_ref().as_pin_ref().is_none_or(|inner| inner.is_end_stream()) {
                 account.complete();
             }
         }
@@ -42,7 +43,14 @@ impl<B: Body> TraceBody<B> {
     /// `declared` is the response's Content-Length.
     pub(crate) fn new(inner: B, declared: Option<u64>, account: Option<Account>) -> Self {
         let expected = inner.size_hint().exact().or(declared);
-        Self { inner, account, expected }
+        Self { inner: Some(inner), account, expected }
+    }
+}
+
+/// An empty body, of no request.
+impl<B: Body> Default for TraceBody<B> {
+    fn default() -> Self {
+        Self { inner: None, account: None, expected: None }
     }
 }
 
@@ -59,7 +67,8 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
+        let frame = ready!(inner.poll_frame(cx));
         let Some(account) = this.account else { return Poll::Ready(frame) };
         match &frame {
             Some(Ok(frame)) => account.add_bytes_out(frame.data_ref().map_or(0, Buf::remaining)),
@@ -74,10 +83,10 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

@@ -6,7 +6,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{Error, ErrorKind, Rejection, RequestRecord, problem::REQUEST_ID, reply::status_meant};
+use gatewright_core::{
+    BoxError, Error, ErrorKind, Rejection, RequestRecord, problem::REQUEST_ID, reply::status_meant,
+};
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
 use pin_project_lite::pin_project;
 
@@ -78,9 +80,13 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The kind of an error of ours; any other is the gateway's own fault as far as we can tell.
+/// The kind of an error of ours, and of what tower's layers box; any other is the gateway's own fault as far as we can tell.
 pub(crate) fn kind_of(error: &dyn Any) -> ErrorKind {
-    error.downcast_ref::<Error>().map_or(ErrorKind::Internal, Error::kind)
+    match (error.downcast_ref::<Error>(), error.downcast_ref::<BoxError>()) {
+        (Some(ours), _) => ours.kind(),
+        (None, Some(boxed)) => ErrorKind::of(&**boxed),
+        (None, None) => ErrorKind::Internal,
+    }
 }
 
 impl<F> fmt::Debug for TraceFuture<F> {

@@ -29,6 +29,30 @@ impl Trust {
 }
 
 /// Gives each request its ids, and the access log its line. The rules are in the [crate's documentation](crate).
+///
+/// ```
+/// use gatewright_core::Body;
+/// use gatewright_trace::{AccessLog, TraceLayer};
+/// use http::{Request, Response};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let log = AccessLog::stdout()?;
+/// let orders = ServiceBuilder::new()
+///     .layer(TraceLayer::new().access_log(log.clone()))
+///     .service(service_fn(async |_: Request<Body>| {
+///         Ok::<_, std::convert::Infallible>(Response::new(Body::from("an order")))
+///     }));
+///
+/// let response = orders.oneshot(Request::new(Body::empty())).await?;
+/// assert_eq!(response.headers()["x-request-id"].len(), 32);
+/// // A program that ends waits for the last lines.
+/// drop(response);
+/// log.flush();
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct TraceLayer {
     settings: Arc<Settings>,

@@ -5,6 +5,42 @@ use tower_layer::Layer;
 use super::{Policy, PolicyService};
 
 /// Puts a [`Policy`] around a service.
+///
+/// ```
+/// use gatewright_core::{Decision, Immediate, Policy, PolicyLayer, Rejection};
+/// use http::{Request, Response, StatusCode, request::Parts};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// struct NoUploads;
+///
+/// impl Policy for NoUploads {
+///     type Grant = ();
+///     type Future = Immediate;
+///
+///     fn name(&self) -> &'static str {
+///         "no-uploads"
+///     }
+///
+///     fn decide(&self, request: &mut Parts) -> Decision<(), Immediate> {
+///         if request.method.is_safe() {
+///             Decision::Allow(())
+///         } else {
+///             Decision::Refuse(Rejection::new(StatusCode::FORBIDDEN, self.name(), "unsafe_method"))
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let files = ServiceBuilder::new()
+///     .layer(PolicyLayer::new(NoUploads))
+///     .service(service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(()))));
+///
+/// assert_eq!(files.clone().oneshot(Request::get("/").body(())?).await?.status(), 200);
+/// assert_eq!(files.oneshot(Request::put("/").body(())?).await?.status(), 403);
+/// # Ok(())
+/// # }
+/// ```
 pub struct PolicyLayer<P> {
     policy: Arc<P>,
 }

@@ -28,6 +28,11 @@ pub use service::PolicyService;
 use crate::Rejection;
 
 /// Looks at a request, lets it go on or refuses it, and perhaps touches the response.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no policy",
+    label = "this decides nothing about requests",
+    note = "a layer of a policy gives it by `.into_policy()`; the layer itself needs no `PolicyLayer` around it"
+)]
 pub trait Policy: Send + Sync + 'static {
     /// What an admitted request carries until its response is there; `()` when nothing.
     type Grant: Send;

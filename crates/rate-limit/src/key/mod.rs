@@ -179,10 +179,12 @@ impl Key {
 impl Caller {
     fn of(parts: &Parts) -> Self {
         let Some(record) = RequestRecord::of(&parts.extensions) else {
-            return Self { principal: parts.extensions.get().cloned(), ..Self::default() };
+            return Self { principal: Principal::of(&parts.extensions), ..Self::default() };
         };
         let (principal, client, route) =
             record.with(|summary| (summary.principal.clone(), summary.client, summary.route.clone()));
+        // As `Principal::of`, with the lock taken once.
+        let principal = principal.or_else(|| parts.extensions.get().cloned());
         let address = match client {
             Some(client) if client.is_address_known() => Address::Client(client.address()),
             Some(client) => Address::BehindProxy(client.address()),

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{
-    Body, BoxError, Error, ReplyFormat, ids,
+    Body, BoxError, Error, ErrorKind, ReplyFormat, ids,
     problem::{self, Problem},
 };
 use http::{Request, Response, StatusCode};
@@ -110,7 +110,13 @@ where
             Ok(Poll::Ready(Ok(response))) => response,
             Ok(Poll::Ready(Err(error))) => {
                 let error = Error::from_service(error);
-                tracing::debug!(?error, "the service failed");
+                // A router around its routes has told of them already, and never fails.
+                match error.kind() {
+                    ErrorKind::Internal if error.rejection().is_none() => {
+                        tracing::error!(error = %error.chain(), "the service failed");
+                    }
+                    _ => tracing::debug!(error = %error.chain(), "the service failed"),
+                }
                 problem::from_error(&error, *this.format, Some(&ids::request_id())).map(Either::Own)
             }
             Err(panic) => {

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
-use axum::{Extension, Router, error_handling::HandleError, routing::get};
+use axum::{Router, error_handling::HandleError, routing::get};
 use gatewright::{
     AuthLayer, Error, Principal, ProxyService, RateLimitLayer, RewriteLayer, RouterService, TraceLayer,
     auth::{ApiKeys, Jwt, NewApiKey},
@@ -112,20 +112,59 @@ async fn the_program_of_the_design_runs_under_hyper() {
 #[tokio::test]
 async fn under_axum_a_handler_has_the_principal() {
     let key = key();
-    let hello = async |Extension(principal): Extension<Principal>| format!("hello {}", principal.id());
-    let address = serve(Router::new().route("/", get(hello)).layer(auth(&key, PARTNER))).await;
-    let response = RawClient::once(address, request("/", &[("x-api-key", key.secret())])).await;
-    assert_eq!((response.status(), response.text().as_str()), (200, "hello acme"));
-    let response = RawClient::once(address, request("/", &[])).await;
+    let hello = async |principal: Principal| format!("hello {}", principal.id());
+    let asked = async |request: axum::extract::Request| {
+        Principal::of(request.extensions())
+            .map_or_else(String::new, |principal| format!("hello {}", principal.id()))
+    };
+    let routes = || Router::new().route("/", get(hello)).route("/asked", get(asked));
+    let auth = || auth(&key, PARTNER);
+    // Bare, with a record made outside of it, with one made inside, and behind the router.
+    let nested = ServiceBuilder::new().layer(auth()).service(routes());
+    let nested = RouterService::builder().path_prefix("/", nested).build().unwrap();
+    for app in [
+        routes().layer(auth()),
+        routes().layer(auth()).layer(TraceLayer::new()),
+        routes().layer(TraceLayer::new()).layer(auth()),
+        Router::new().fallback_service(ServiceBuilder::new().layer(TraceLayer::new()).service(nested)),
+    ] {
+        let address = serve(app).await;
+        for path in ["/", "/asked"] {
+            let response = RawClient::once(address, request(path, &[("x-api-key", key.secret())])).await;
+            assert_eq!((response.status(), response.text().as_str()), (200, "hello acme"), "{path}");
+        }
+    }
+    let response = RawClient::once(serve(routes().layer(auth())).await, request("/", &[])).await;
     assert!(response.is_problem(401), "{response:?}");
     assert_eq!(response.header("www-authenticate"), Some(r#"ApiKey in="header", name="x-api-key""#));
+}
+
+#[tokio::test]
+async fn a_handler_for_known_callers_refuses_those_that_nobody_knows() {
+    let known = async |principal: Principal| principal.id().to_owned();
+    let either = async |principal: Option<Principal>| {
+        principal.map_or("nobody".to_owned(), |principal| principal.id().to_owned())
+    };
+    let routes = || Router::new().route("/known", get(known)).route("/either", get(either));
+    // No layer, one that lets everybody in, and one that makes a record of it.
+    for app in [
+        routes(),
+        routes().layer(AuthLayer::none()),
+        routes().layer(AuthLayer::none()).layer(TraceLayer::new()),
+        // What an outer layer has found out is no more once an inner one lets everybody in.
+        routes().layer(AuthLayer::none()).layer(axum::Extension(Principal::builder("forged", "test").build())),
+    ] {
+        let address = serve(app).await;
+        assert!(RawClient::once(address, request("/known", &[])).await.is_problem(403));
+        assert_eq!(RawClient::once(address, request("/either", &[])).await.text(), "nobody");
+    }
 }
 
 #[tokio::test]
 async fn under_hyper_a_service_has_the_principal() {
     let key = key();
     let hello = service_fn(async |request: Request<Incoming>| {
-        let principal = request.extensions().get::<Principal>().unwrap();
+        let principal = Principal::of(request.extensions()).unwrap();
         Ok::<_, Infallible>(Response::new(format!("hello {}", principal.id())))
     });
     let service = ServiceBuilder::new().layer(auth(&key, PARTNER)).service(hello);

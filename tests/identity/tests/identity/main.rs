@@ -8,6 +8,7 @@ mod gateway;
 mod grpc;
 mod identity_provider;
 mod introspection;
+mod layers;
 mod makers;
 mod mission;
 mod mtls;
