@@ -1,6 +1,6 @@
 //! Whose certificates are taken of endpoints.
 
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc};
 
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -66,7 +66,7 @@ async fn taken(
     let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("connects");
     let shaken = tls.handshake(&target, Protocol::Http1, stream).await;
     serving.abort();
-    shaken.map(drop).map_err(|error| error.to_string())
+    shaken.map(drop).map_err(|error| error.source().map_or_else(String::new, ToString::to_string))
 }
 
 #[tokio::test]
