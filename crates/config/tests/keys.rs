@@ -167,3 +167,19 @@ fn what_is_no_public_key_is_called_by_its_name() {
     }
     assert_eq!(folder.found("public_key: bom.pem"), []);
 }
+
+#[test]
+fn a_leeway_that_keeps_dead_tokens_alive_is_told_of() {
+    let folder = Folder::new("leeway");
+    folder.write("rsa.json", &set(&[rsa("")]));
+    for good in ["off", "5s", "10s"] {
+        assert_eq!(folder.found(&format!("jwks_file: rsa.json, leeway: {good}")), [], "{good}");
+    }
+    for (doubtful, seconds) in [("11s", "11s"), ("60s", "60s"), ("1m", "60s")] {
+        let found = folder.found(&format!("jwks_file: rsa.json, leeway: {doubtful}"));
+        one(&found, Severity::Warning, &[seconds, "NTP"]);
+    }
+    for wrong in ["61s", "2m", "1500ms"] {
+        one(&folder.found(&format!("jwks_file: rsa.json, leeway: {wrong}")), Severity::Error, &["60s at most"]);
+    }
+}

@@ -75,11 +75,11 @@ listeners:
     );
     let expected = [
         (4, "the private key in b.key does not belong to the certificate in a.pem"),
-        (6, "a.key holds no certificate"),
-        (8, "b.pem holds no private key"),
+        (6, "a.key holds no certificate, but a private key"),
+        (8, "b.pem holds no private key, but a certificate"),
         (14, "the private key in a.key does not belong to the certificate in b.pem"),
-        (17, "b.key holds no certificate"),
-        (20, "a.pem holds no revocation list"),
+        (17, "b.key holds no certificate, but a private key"),
+        (20, "a.pem holds no revocation list, but a certificate"),
         (22, "cannot read `missing.pem`: there is no such file"),
         (23, "cannot read `missing.key`: there is no such file"),
     ];
@@ -151,4 +151,110 @@ routes: [{path: /a, upstream: \"a:80\"}]
     assert_eq!(kept(tls), 1);
     copy("a.pem", "ca.pem");
     assert_eq!(kept(tls), 0);
+}
+
+/// A listener with these files, and what is said of it: the line, and the words.
+fn said(folder: &Folder, tls: &str) -> Vec<(usize, String)> {
+    let text = format!(
+        "listeners:\n- address: 127.0.0.1:8443\n  tls: {{{tls}}}\nroutes: [{{path: /a, upstream: \"a:80\"}}]\n"
+    );
+    let found = match Config::parse(folder.as_ref().join("gateway.yaml"), text) {
+        Ok(config) => config.warnings(),
+        Err(errors) => errors,
+    };
+    let folder = format!("{}/", folder.as_ref().display());
+    let line = |it: &gatewright_config::Diagnostic| it.place().map_or(0, |place| place.line());
+    found.iter().map(|it| (line(it), it.message().replace(&folder, ""))).collect()
+}
+
+#[test]
+fn files_in_another_form_are_read_or_told_with_what_mends_them() {
+    let folder = Folder::new("forms");
+    let read = |name: &str| fs::read_to_string(folder.as_ref().join(name)).expect("reads");
+    let write = |name: &str, content: &[u8]| fs::write(folder.as_ref().join(name), content).expect("writes");
+    write("mark.pem", format!("\u{feff}{}", read("a.pem")).as_bytes());
+    write("mark.key", format!("\u{feff}{}", read("a.key")).as_bytes());
+    write("windows.pem", read("a.pem").replace('\n', "\r\n").as_bytes());
+    write("both.pem", (read("a.key") + &read("a.pem")).as_bytes());
+    for good in [
+        "cert: mark.pem, key: mark.key",
+        "cert: windows.pem, key: a.key",
+        "cert: both.pem, key: both.pem",
+        "cert: a.pem, key: a.key, client_ca: mark.pem",
+    ] {
+        assert_eq!(said(&folder, good), [], "{good}");
+    }
+    let made = rcgen::generate_simple_self_signed(vec!["c.example".to_owned()]).expect("a certificate");
+    write("a.der", made.cert.der());
+    write("key.der", &made.signing_key.serialize_der());
+    write("a.p12", &[0x30, 0x82, 9, 9, 2, 1, 3, 0x30, 0x82]);
+    write("utf16.pem", b"\xff\xfe-\0-\0");
+    write("a.csr", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
+    write("locked.key", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    write("turned.pem", (read("b.pem") + &read("a.pem")).as_bytes());
+    for (tls, parts) in [
+        ("cert: a.der, key: a.key", ["in DER", "openssl x509 -inform DER -in a.der"]),
+        ("cert: a.pem, key: key.der", ["in DER", "openssl pkey -inform DER -in key.der"]),
+        ("cert: a.p12, key: a.key", ["PKCS#12", "openssl pkcs12 -in a.p12 -nokeys"]),
+        ("cert: a.pem, key: a.p12", ["PKCS#12", "openssl pkcs12 -in a.p12 -nocerts"]),
+        ("cert: utf16.pem, key: a.key", ["UTF-16", "iconv"]),
+        ("cert: a.csr, key: a.key", ["a request for a certificate", "holds no certificate"]),
+        ("cert: a.pem, key: locked.key", ["is encrypted", "openssl pkey -in locked.key"]),
+        ("cert: turned.pem, key: a.key", ["belongs to certificate 2", "before that of its issuer"]),
+        ("cert: a.key, key: a.pem", ["a.key holds a private key", "have changed places"]),
+        ("cert: a.pem, key: a.key, client_ca: a.der", ["in DER", "openssl x509 -inform DER -in a.der"]),
+        ("cert: a.pem, key: a.key, client_ca: a.pem, crl: a.der", ["holds no revocation list", "in DER"]),
+    ] {
+        let found = said(&folder, tls);
+        let [(3, text)] = &found[..] else { panic!("{tls}: {found:?}") };
+        for part in parts {
+            assert!(text.contains(part), "{tls}: {part:?} in {text:?}");
+        }
+    }
+}
+
+#[test]
+fn certificates_and_lists_near_their_end_are_told_of() {
+    let folder = Folder::new("dates");
+    let write = |name: &str, days: i64| {
+        let mut params = rcgen::CertificateParams::new(vec![format!("{name}.example")]).expect("a name");
+        let now = std::time::SystemTime::now();
+        let away = std::time::Duration::from_secs(86_400 * days.unsigned_abs());
+        params.not_after = if days < 0 { now - away } else { now + away }.into();
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        fs::write(folder.as_ref().join(format!("{name}.pem")), certificate.pem()).expect("writes");
+        fs::write(folder.as_ref().join(format!("{name}.key")), key.serialize_pem()).expect("writes");
+    };
+    for (name, days) in [("gone", -1), ("soon", 13), ("later", 15)] {
+        write(name, days);
+    }
+    assert_eq!(said(&folder, "cert: later.pem, key: later.key"), []);
+    for (name, word) in [("gone", "expired on"), ("soon", "expires on")] {
+        let found = said(&folder, &format!("cert: {name}.pem, key: {name}.key"));
+        let [(3, text)] = &found[..] else { panic!("{found:?}") };
+        assert!(
+            text.contains(&format!("{name}.pem")) && text.contains(word) && text.contains("renew"),
+            "{text}"
+        );
+    }
+    let found = said(&folder, "certs: [{cert: a.pem, key: a.key}, {cert: gone.pem, key: gone.key}]");
+    assert!(matches!(&found[..], [(3, text)] if text.contains("gone.pem")), "{found:?}");
+    let found = said(&folder, "certs: [{cert: a.pem, key: a.key}, {cert: a.pem, key: a.key}]");
+    assert!(matches!(&found[..], [(3, text)] if text.contains("never served")), "{found:?}");
+
+    // Those of upstreams, too.
+    let upstream = |tls: &str| {
+        let text = format!("routes: [{{path: /a, upstream: {{target: \"a:443\", tls: {tls}}}}}]\n");
+        let config = Config::parse(folder.as_ref().join("gateway.yaml"), text).expect("is taken");
+        config.warnings().iter().map(|it| it.message().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(upstream("{ca: later.pem}"), [] as [&str; 0]);
+    for tls in ["{ca: gone.pem}", "{ca: a.pem, cert: gone.pem, key: gone.key}"] {
+        let found = upstream(tls);
+        assert!(
+            matches!(&found[..], [text] if text.contains("gone.pem") && text.contains("expired on")),
+            "{found:?}"
+        );
+    }
 }

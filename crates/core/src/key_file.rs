@@ -108,6 +108,26 @@ impl KeyFile {
         text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
     }
 
+    /// Whether it is a private key that needs a passphrase.
+    pub fn is_encrypted_key(self) -> bool {
+        matches!(self.0, Kind::EncryptedKey | Kind::DerEncryptedKey)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == Kind::Nothing
+    }
+
+    /// Whether it is a private key, as it should be.
+    pub fn is_private_key(self) -> bool {
+        self.0 == Kind::PrivateKey
+    }
+
+    /// Whether it is a certificate, as it should be.
+    pub fn is_certificate(self) -> bool {
+        self.0 == Kind::Certificate
+    }
+
     /// The command that makes what is wanted of the file, in backquotes; `None` when none does.
     pub fn remedy(self, wanted: KeyFilePart, file: &str) -> Option<String> {
         use KeyFilePart::{Certificate, PrivateKey, PublicKey, RevocationList};
@@ -135,6 +155,17 @@ impl KeyFile {
             _ => return None,
         };
         Some(format!("`{}`", command.replace("FILE", file)))
+    }
+}
+
+impl fmt::Display for KeyFilePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certificate => "certificate",
+            Self::PrivateKey => "private key",
+            Self::PublicKey => "public key",
+            Self::RevocationList => "revocation list",
+        })
     }
 }
 

@@ -18,7 +18,8 @@
 //! 10. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
 //! 11. [`WatchedFile`] is a file that is read again when it changes.
 //! 12. [`KeyFile`] says what a file holds that was meant to hold a key or a certificate.
-//! 13. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
+//! 13. With the feature `x509`, `CertificateFacts` and `RevocationListFacts` are what those say of themselves.
+//! 14. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
 //!
 //! # Example
 //!
@@ -87,6 +88,8 @@ mod tower_errors;
 pub mod trailers;
 mod upgrade;
 mod watched_file;
+#[cfg(feature = "x509")]
+mod x509;
 
 pub use body::Body;
 pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
@@ -103,6 +106,8 @@ pub use reply::ReplyFormat;
 pub use response_body::ResponseBody;
 pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};
 pub use watched_file::{FileStamp, WatchedContent, WatchedFile, WatchedFileError, WatchedFileStatus};
+#[cfg(feature = "x509")]
+pub use x509::{CertificateFacts, CertificatePurpose, RevocationListFacts};
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]

@@ -68,6 +68,17 @@ impl ServerHandle {
         self.0.workers.iter().map(|worker| worker.dropped_fields()).sum()
     }
 
+    /// The TLS handshakes that failed: the listener's name, a short stable word for what was wrong (`no_certificate`,
+    /// `revocation_list_expired`, `plain_http`, …), and how many of them there were. The log tells the first of a kind, and
+    /// then one a minute at most.
+    #[cfg(feature = "tls")]
+    pub fn failed_handshakes(&self) -> impl Iterator<Item = (&str, &'static str, u64)> {
+        self.0
+            .entries
+            .iter()
+            .flat_map(|entry| entry.failures().counts().map(|(reason, count)| (&**entry.name(), reason, count)))
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }

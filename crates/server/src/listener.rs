@@ -11,7 +11,7 @@ use std::{
 use gatewright_core::IpNetwork;
 
 #[cfg(feature = "tls")]
-use crate::tls::TlsConfig;
+use crate::tls::{Failures, TlsConfig};
 
 /// An address to listen on, and what is spoken there.
 ///
@@ -66,11 +66,18 @@ impl Listener {
 pub(crate) struct Entry {
     listener: Listener,
     open: AtomicUsize,
+    #[cfg(feature = "tls")]
+    failures: Failures,
 }
 
 impl Entry {
     pub(crate) fn new(listener: Listener) -> Self {
-        Self { listener, open: AtomicUsize::new(0) }
+        Self {
+            listener,
+            open: AtomicUsize::new(0),
+            #[cfg(feature = "tls")]
+            failures: Failures::default(),
+        }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -84,6 +91,11 @@ impl Entry {
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<&TlsConfig> {
         self.listener.tls.as_ref()
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     pub(crate) fn open(&self) -> usize {

@@ -93,7 +93,7 @@ const MAX_SIZE: usize = 8 * 1024;
 const CACHE: usize = 8192;
 
 /// The longest leeway, in seconds.
-const MAX_LEEWAY: u64 = 10;
+const MAX_LEEWAY: u64 = 60;
 
 impl Jwt {
     /// Verifies tokens by these keys. Whose they are and whom they are for is said next:
@@ -141,7 +141,8 @@ impl Jwt {
         self.each(|issuer| issuer.types = Some(allowed.clone()))
     }
 
-    /// How far the issuer's clock may be off; 5 s unless set, 10 s at most.
+    /// How far the issuer's clock may be off; 5 s unless set, 60 s at most. More than 10 s is for clocks that nobody sets: a
+    /// token that was withdrawn by letting it expire lives on for so long.
     pub fn leeway(self, leeway: Duration) -> Self {
         self.each(|issuer| issuer.leeway = leeway.as_secs().min(MAX_LEEWAY))
     }

@@ -21,7 +21,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Identity, Immediate,
 /// 2. Certificates are found in the [`ConnectionInfo`](gatewright_core::ConnectionInfo) of our own listener. Under another
 ///    server, insert a [`TlsInfo`](gatewright_core::TlsInfo) with the chain that it has verified into the extensions of
 ///    each request, inside its own accept loop.
-/// 3. Who calls is the first alternative name (URI, DNS name or e-mail address) or the subject that a pattern fits, in
+/// 3. Who calls is the first alternative name (URI, DNS name, e-mail or IP address) or the subject that a pattern fits, in
 ///    the order of the patterns. Without patterns, any certificate is taken: by its first URI, else DNS name, else e-mail
 ///    address, else subject.
 /// 4. A pattern is for a whole name. `*` stands for one segment of a URI's path, one label of a host, all before the `@`,
@@ -217,15 +217,18 @@ fn usual_id(certificate: &Certificate) -> Option<String> {
         San::Uri(_) => 0,
         San::Dns(_) => 1,
         San::Email(_) => 2,
+        San::Ip(_) => 3,
     };
-    match certificate.names.iter().min_by_key(rank) {
+    // An address is many a host's, and says who calls only where a pattern has it.
+    let names = certificate.names.iter().filter(|name| !matches!(name, San::Ip(_)));
+    match names.min_by_key(rank) {
         Some(name) => Some(name.text().to_owned()),
         None => (!certificate.subject.is_empty()).then(|| certificate.subject.to_text()),
     }
 }
 
 /// What the certificate says, as a principal's claims: `subject`, `serial`, `fingerprint`, and the names that it has as
-/// `uri`, `dns` and `email`.
+/// `uri`, `dns`, `email` and `ip`.
 fn claims(certificate: &Certificate) -> Map<String, Value> {
     let mut claims = Map::new();
     claims.insert("subject".into(), certificate.subject.to_text().into());
@@ -236,6 +239,7 @@ fn claims(certificate: &Certificate) -> Map<String, Value> {
             San::Uri(_) => "uri",
             San::Dns(_) => "dns",
             San::Email(_) => "email",
+            San::Ip(_) => "ip",
         };
         if let Value::Array(names) = claims.entry(kind).or_insert_with(|| Value::Array(Vec::new())) {
             names.push(name.text().into());

@@ -1,6 +1,7 @@
 //! What a certificate says of its holder, read once a connection.
 
 use std::{
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::SystemTime,
 };
@@ -30,12 +31,14 @@ pub(super) struct Certificate {
     judgements: Mutex<Vec<(u64, Judgement)>>,
 }
 
-/// An alternative name. Other kinds (addresses, other names) are no identities here.
+/// An alternative name. Other kinds are no identities here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum San {
     Dns(Box<str>),
     Email(Box<str>),
     Uri(Box<str>),
+    /// An IP address, in its one canonical text (RFC 5952).
+    Ip(Box<str>),
 }
 
 /// Whom an authenticator takes the holder for, or why for nobody.
@@ -90,6 +93,9 @@ impl San {
     /// The name as identities have it: what is the same in upper and lower case is in lower case. A name that holds
     /// anything but visible ASCII characters, or a quote or a backslash, is none: no URI, host or plain address does.
     fn new(name: &GeneralName) -> Option<Self> {
+        if let GeneralName::IpAddress(octets) = name {
+            return address(octets.as_bytes()).map(|address| Self::Ip(address.to_string().into()));
+        }
         let text = match name {
             GeneralName::DnsName(name) | GeneralName::Rfc822Name(name) => name.as_str(),
             GeneralName::UniformResourceIdentifier(name) => name.as_str(),
@@ -111,9 +117,15 @@ impl San {
 
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Dns(text) | Self::Email(text) | Self::Uri(text) => text,
+            Self::Dns(text) | Self::Email(text) | Self::Uri(text) | Self::Ip(text) => text,
         }
     }
+}
+
+/// The address of four or sixteen octets.
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 /// A URI with its scheme and host in lower case.
@@ -173,7 +185,7 @@ pub(super) mod tests {
         let der = der(&subject, names, 2027);
         let certificate = Certificate::read(&der).expect("is readable");
         let texts: Vec<_> = certificate.names.iter().map(San::text).collect();
-        assert_eq!(texts, ["spiffe://example.com/Device/7", "d7.example.com", "Anna@example.com"]);
+        assert_eq!(texts, ["spiffe://example.com/Device/7", "d7.example.com", "192.0.2.1", "Anna@example.com"]);
         assert_eq!(certificate.subject.to_text(), "CN=anna,O=Söhne\\, \\\"Ex\\\",C=US");
         assert_eq!((certificate.serial.as_str(), certificate.fingerprint.len()), ("abcdef", 64));
         for (seconds, valid) in

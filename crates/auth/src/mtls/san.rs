@@ -1,5 +1,7 @@
 //! Patterns for the alternative names of certificates (RFC 5280, section 4.2.1.6).
 
+use std::net::IpAddr;
+
 use super::{certificate::San, error::MtlsError};
 
 /// A pattern for a whole name.
@@ -8,6 +10,7 @@ pub(super) enum SanPattern {
     Dns(Labels),
     Email { local: Option<Box<str>>, domain: Labels },
     Uri(Box<[Segment]>),
+    Ip(Box<str>),
 }
 
 /// The labels of a host's name; `None` for `*`.
@@ -27,11 +30,18 @@ pub(super) enum Segment {
 const BEFORE_PATH: usize = 3;
 
 impl SanPattern {
-    /// Reads a pattern. One with a colon is for URIs, one with an `@` for e-mail addresses, and any other for DNS names.
+    /// Reads a pattern. An IP address is for itself, however it is written; else one with a colon is for URIs, one with an
+    /// `@` for e-mail addresses, and any other for DNS names.
     pub(super) fn parse(text: &str) -> Result<Self, MtlsError> {
         let wrong = |hint| Err(MtlsError::pattern(text, hint));
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return wrong("a name is not empty, and holds visible ASCII characters alone");
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Ip(address.to_string().into()));
+        }
+        if text.starts_with('[') {
+            return wrong("an IPv6 address stands without brackets, as in `2001:db8::1`");
         }
         if text.contains(':') {
             return match uri(text) {
@@ -70,6 +80,7 @@ impl SanPattern {
                 local && labels_match(domain, host)
             }
             (Self::Uri(pattern), San::Uri(name)) => uri_matches(pattern, name),
+            (Self::Ip(pattern), San::Ip(name)) => pattern == name,
             _ => false,
         }
     }
@@ -79,6 +90,10 @@ fn labels(domain: &str) -> Result<Labels, &'static str> {
     let labels: Vec<_> = domain.split('.').collect();
     if labels.last() == Some(&"*") {
         return Err("the last label cannot be `*`");
+    }
+    // No top-level domain is one (RFC 3696, section 2), so that an address was meant.
+    if labels.last().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err("an IP address is written whole, as in `192.0.2.1`; a range of them cannot be a pattern");
     }
     let label = |label: &&str| match *label {
         "*" => Ok(None),
@@ -229,8 +244,33 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_for_itself_however_it_is_written() {
+        for (pattern, name, expected) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.10", false),
+            ("2001:db8::1", "2001:db8::1", true),
+            ("2001:DB8:0:0:0:0:0:1", "2001:db8::1", true),
+            ("2001:db8::1", "2001:db8::2", false),
+            ("::ffff:192.0.2.1", "192.0.2.1", false),
+        ] {
+            assert_eq!(fits(pattern, San::Ip(name.into())), expected, "{pattern} {name}");
+        }
+        for other in [San::Dns("192.0.2.1".into()), San::Uri("192.0.2.1".into())] {
+            assert!(!fits("192.0.2.1", other));
+        }
+        assert!(!fits("*.example.com", San::Ip("192.0.2.1".into())));
+    }
+
+    #[test]
     fn a_pattern_that_would_surprise_is_refused() {
         for text in [
+            "192.0.2.*",
+            "192.0.2.0/24",
+            "192.0.2",
+            "192.0.2.256",
+            "*.0.2.1",
+            "[2001:db8::1]",
+            "a@192.0.2.1",
             "",
             "*",
             "a.*",

@@ -176,3 +176,16 @@ fn a_connection_whose_place_for_readings_is_taken_is_served_all_the_same() {
     request.extensions.insert(tls);
     assert_eq!(id(&Mtls::new(), &request).as_deref(), Ok(DEVICE));
 }
+
+#[test]
+fn an_address_says_who_calls_where_a_pattern_has_it() {
+    let v6: std::net::IpAddr = "2001:db8::1".parse().expect("an address");
+    let names = vec![SanType::IpAddress([192, 0, 2, 1].into()), SanType::IpAddress(v6)];
+    let request = request(Some(certificate(names)));
+    assert_eq!(id(&mtls("192.0.2.1"), &request).as_deref(), Ok("192.0.2.1"));
+    assert_eq!(id(&mtls("2001:db8:0::1"), &request).as_deref(), Ok("2001:db8::1"));
+    assert_eq!(id(&mtls("192.0.2.2"), &request), Err("certificate_not_accepted".to_owned()));
+    assert_eq!(id(&Mtls::new(), &request).as_deref(), Ok("CN=d7,O=Example"));
+    let identity = ask(&mtls("192.0.2.1"), &request).expect("is known");
+    assert_eq!(identity.principal().claim("ip"), Some(&serde_json::json!(["192.0.2.1", "2001:db8::1"])));
+}

@@ -129,7 +129,9 @@ async fn the_settings_of_an_issuer_hold() {
     let late = token.clone().claim("exp", json!(NOW - 8));
     assert_eq!(reason(jwt(), &late).await, "jwt_expired");
     assert_eq!(reason(jwt().leeway(Duration::from_secs(9)), &late).await, "");
-    let later = token.clone().claim("exp", json!(NOW - 11));
+    let late = token.clone().claim("exp", json!(NOW - 59));
+    assert_eq!(reason(jwt().leeway(Duration::from_secs(60)), &late).await, "");
+    let later = token.clone().claim("exp", json!(NOW - 61));
     assert_eq!(reason(jwt().leeway(Duration::from_secs(3600)), &later).await, "jwt_expired");
     let just = token.clone().claim("exp", json!(NOW - 1));
     assert_eq!(reason(jwt().leeway(Duration::ZERO), &just).await, "jwt_expired");

@@ -5,7 +5,7 @@ use std::{error::Error, path::PathBuf};
 use gatewright_server::{ClientAuth, TlsConfig, TlsError};
 
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{Diagnostic, Span, Spanned},
     read::Reader,
     settings::{self, Certificate, ListenerTls},
 };
@@ -86,7 +86,15 @@ fn build(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<TlsConfig> {
         builder = builder.crl_file(&lists.value);
     }
     match builder.build() {
-        Ok(config) => Some(config),
+        Ok(config) => {
+            for doubt in config.doubts() {
+                let certificates = tls.certificates.iter().map(|certificate| Some(&certificate.cert));
+                let files = certificates.chain([tls.crl.as_ref()]);
+                let place = Some(reader.place(place(&doubt, files, tls.at.0)));
+                reader.report(Diagnostic::warning(place, doubt));
+            }
+            Some(config)
+        }
         Err(error) => {
             let files = [tls.crl.as_ref(), tls.client_ca.as_ref()];
             report(&error, files, tls.at.0, reader);
@@ -116,8 +124,27 @@ fn report<'a>(
     reader: &mut Reader<'_>,
 ) {
     let text = error.to_string();
-    let named = |file: &&Spanned<PathBuf>| text.contains(&*file.value.to_string_lossy());
-    let span = files.into_iter().flatten().find(named).map_or(otherwise, |file| file.span);
+    let span = place(&text, files, otherwise);
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     reader.error(span, format!("{text}{cause}"));
+}
+
+/// Where the first file stands that a text names, unless its name is a part of another's that the text names.
+fn place<'a>(
+    text: &str,
+    files: impl IntoIterator<Item = Option<&'a Spanned<PathBuf>>>,
+    otherwise: Span,
+) -> Span {
+    let mut found: Option<&Spanned<PathBuf>> = None;
+    for file in files.into_iter().flatten() {
+        let name = file.value.to_string_lossy();
+        let is_better = found.is_none_or(|found| {
+            let shorter = found.value.to_string_lossy();
+            name != shorter && name.contains(&*shorter)
+        });
+        if is_better && text.contains(&*name) {
+            found = Some(file);
+        }
+    }
+    found.map_or(otherwise, |file| file.span)
 }

@@ -6,6 +6,7 @@ use gatewright_proxy::{ClientTls, ClientTlsError, Resolver, Upstream};
 
 use super::{Changes, kept::Kept};
 use crate::{
+    diagnostics::{Diagnostic, Span},
     read::Reader,
     settings::{self, UpstreamRef, UpstreamTls},
 };
@@ -174,7 +175,19 @@ impl TlsFiles {
             builder = builder.server_name(&name.value);
         }
         match builder.build() {
-            Ok(built) => Some(built),
+            Ok(built) => {
+                for (field, doubt) in built.doubts() {
+                    let span = place(field, settings);
+                    let file = match field {
+                        "ca" => settings.ca.as_ref(),
+                        _ => settings.identity.as_ref().map(|(cert, _)| cert),
+                    };
+                    let file = file.map(|file| format!("`{}`", file.value.display())).unwrap_or_default();
+                    let place = Some(reader.place(span));
+                    reader.report(Diagnostic::warning(place, format!("{file}: {doubt}")));
+                }
+                Some(built)
+            }
             Err(error) => {
                 report(&error, settings, reader);
                 None
@@ -184,13 +197,18 @@ impl TlsFiles {
 }
 
 fn report(error: &ClientTlsError, tls: &UpstreamTls, reader: &mut Reader<'_>) {
+    reader.error(place(error.field(), tls), format!("TLS to the upstream cannot be set up: {error}"));
+}
+
+/// Where the field stands that is at fault.
+fn place(field: &str, tls: &UpstreamTls) -> Span {
     let identity = tls.identity.as_ref();
-    let place = match error.field() {
+    let place = match field {
         "ca" => tls.ca.as_ref().map(|ca| ca.span),
         "cert" => identity.map(|(cert, _)| cert.span),
         "key" => identity.map(|(_, key)| key.span),
         "server_name" => tls.server_name.as_ref().map(|name| name.span),
         _ => None,
     };
-    reader.error(place.unwrap_or(tls.at.0), format!("TLS to the upstream cannot be set up: {error}"));
+    place.unwrap_or(tls.at.0)
 }

@@ -101,13 +101,15 @@ static TLS: Section = Section {
         Key::new(
             "certs",
             Shape::List(&Shape::Map(&CERTIFICATE)),
-            "Several certificates, of which the client's server name (SNI) chooses; the first one is the default.",
+            "Several certificates, of which the client's server name (SNI) chooses; the first one is the default. Of two for one name, one of \
+             RSA and one on a curve, each client gets one that it can verify.",
             "[{cert: api.pem, key: api.key}, {cert: www.pem, key: www.key}]",
         ),
         Key::new(
             "client_ca",
             Shape::File,
-            "The authorities that clients' certificates are checked against.",
+            "The authorities that clients' certificates are checked against. A client's own certificate may be among them, then that very one is \
+             taken.",
             "partners.pem",
         ),
         Key::new(
@@ -120,7 +122,8 @@ static TLS: Section = Section {
         Key::new(
             "crl",
             Shape::File,
-            "Revoked certificates of clients; each authority of a chain needs a list that is not out of date.",
+            "Revoked certificates of clients; each authority of a chain needs a list that is not out of date. `check` and the log warn before \
+             one is.",
             "partners.crl",
         ),
     ],

@@ -2,6 +2,8 @@
 
 mod activity;
 mod closing;
+#[cfg(feature = "tls")]
+mod plain_http;
 mod preface;
 mod proxy_protocol;
 mod transport;
@@ -21,6 +23,8 @@ pub(crate) use preface::Protocol;
 pub(crate) use transport::{Socket, Transport};
 pub(crate) use watchdog::Watchdog;
 
+#[cfg(feature = "tls")]
+use crate::tls::Kind;
 use crate::{
     drain::{Connections, Phase},
     http1, http2,
@@ -33,6 +37,8 @@ use crate::{
 /// How long an idle connection stays when it is drained. A client that is about to send its next request gets an
 /// answer to it, and is told there that the connection closes.
 pub(crate) const DRAIN_GRACE: Duration = Duration::from_millis(250);
+
+const BAD_PROXY_HEADER: &str = "bad_proxy_header";
 
 /// What the connections of one worker share.
 #[derive(Debug)]
@@ -90,16 +96,33 @@ pub(crate) async fn serve<S>(
         () = ending => return,
     };
     let (transport, accepted, protocol) = match opened {
-        Ok(Ok(opened)) => opened,
+        Ok(Ok(Opened::Ready(transport, accepted, protocol))) => (transport, accepted, protocol),
+        #[cfg(feature = "tls")]
+        Ok(Ok(Opened::PlainHttp(transport, accepted, line))) => {
+            entry.failures().note(Kind::PlainHttp, entry.name(), accepted.info.peer(), None);
+            let response = plain_http::response();
+            let last = encode_last(&response, line.is_head());
+            accepted.refused(&shared, Some(&response), Kind::PlainHttp.word(), Some(line));
+            close(transport, last, Linger::Yes).await;
+            return;
+        }
         failed => {
+            let failed = failed.ok().and_then(Result::err);
+            if failed.as_ref().is_some_and(is_hang_up) {
+                return;
+            }
             let reason = match &failed {
-                Ok(Err(error)) if is_hang_up(error) => return,
-                Ok(Err(error)) => {
+                Some(error) => {
                     tracing::debug!(%peer, %error, "a connection failed before its first request");
                     reason(error)
                 }
-                _ => "slow_handshake",
+                None => "slow_handshake",
             };
+            #[cfg(feature = "tls")]
+            if entry.tls().is_some() && reason != BAD_PROXY_HEADER {
+                let kind = failed.as_ref().map_or(Kind::Slow, Kind::of);
+                entry.failures().note(kind, entry.name(), peer, failed.as_ref());
+            }
             let listener = Arc::clone(entry.name());
             (shared.on_refused.0)(&Refused::new(peer, listener, None, reason, None));
             return;
@@ -123,13 +146,16 @@ async fn wait_for(connections: &Connections, phase: Phase) {
     }
 }
 
+/// What a connection has come to before its first request.
+enum Opened {
+    Ready(Transport, Accepted, Protocol),
+    /// A client that sends HTTP where TLS is spoken.
+    #[cfg(feature = "tls")]
+    PlainHttp(Transport, Accepted, RequestLine),
+}
+
 /// All that precedes HTTP: the PROXY header, the TLS handshake, the first bytes that tell the protocol.
-async fn open(
-    stream: TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
-    entry: &Entry,
-) -> io::Result<(Transport, Accepted, Protocol)> {
+async fn open(stream: TcpStream, peer: SocketAddr, local: SocketAddr, entry: &Entry) -> io::Result<Opened> {
     let mut socket = Socket::new(stream, Arc::new(Activity::new()));
     let info = match entry.expects_proxy_header(peer.ip()) {
         false => ConnectionInfo::new(peer, local),
@@ -143,13 +169,18 @@ async fn open(
     let info = info.with_listener(Arc::clone(entry.name()));
     #[cfg(feature = "tls")]
     if let Some(tls) = entry.tls() {
+        if let Some(line) = plain_http::read(&mut socket).await? {
+            let accepted = Accepted { info, host_check: None };
+            return Ok(Opened::PlainHttp(Transport::Plain(socket), accepted, line));
+        }
         let (stream, info, host_check) = tls.accept(socket, info).await?;
         let chosen = stream.get_ref().1.alpn_protocol().map(Protocol::of_alpn);
         let accepted = Accepted { info, host_check };
-        return Ok((Transport::Tls(Box::new(stream)), accepted, chosen.unwrap_or(Protocol::Http1)));
+        let protocol = chosen.unwrap_or(Protocol::Http1);
+        return Ok(Opened::Ready(Transport::Tls(Box::new(stream)), accepted, protocol));
     }
     let protocol = preface::read(&mut socket).await?;
-    Ok((Transport::Plain(socket), Accepted { info, host_check: None }, protocol))
+    Ok(Opened::Ready(Transport::Plain(socket), Accepted { info, host_check: None }, protocol))
 }
 
 /// The client went away, which is its right.
@@ -162,7 +193,7 @@ fn is_hang_up(error: &io::Error) -> bool {
 
 fn reason(error: &io::Error) -> &'static str {
     match error.get_ref() {
-        Some(inner) if inner.is::<proxy_protocol::BadHeader>() => "bad_proxy_header",
+        Some(inner) if inner.is::<proxy_protocol::BadHeader>() => BAD_PROXY_HEADER,
         _ => "handshake",
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use gatewright_core::{KeyFile, KeyFilePart};
 use rustls::{
     InconsistentKeys, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
@@ -18,7 +19,13 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use super::{Current, TlsConfig, certificates::Certificates, error::TlsError};
+use super::{
+    Current, TlsConfig,
+    certificates::{Added, Certificates},
+    client_verifier::Verifier,
+    doubts::Doubts,
+    error::TlsError,
+};
 
 /// Sessions that may be resumed where clients show certificates. Elsewhere clients keep them, as tickets.
 const SESSIONS: usize = 4096;
@@ -80,29 +87,28 @@ impl Source {
     }
 
     /// All items of one kind, at least one.
-    fn items<T: PemObject>(&self, what: &str) -> Result<Vec<T>, TlsError> {
+    fn items<T: PemObject>(&self, part: KeyFilePart) -> Result<Vec<T>, TlsError> {
         let pem = self.read()?;
-        let items: Result<Vec<T>, _> = T::pem_slice_iter(&pem).collect();
+        let items: Result<Vec<T>, _> = T::pem_slice_iter(KeyFile::without_mark(&pem)).collect();
         let items = items.map_err(|error| TlsError::not_pem(&self.label(), error))?;
-        if items.is_empty() { Err(TlsError::holds_no(&self.label(), what)) } else { Ok(items) }
+        if items.is_empty() { Err(TlsError::holds_no(&self.label(), part, &pem)) } else { Ok(items) }
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
         let pem = self.read()?;
-        match PrivateKeyDer::from_pem_slice(&pem) {
+        match PrivateKeyDer::from_pem_slice(KeyFile::without_mark(&pem)) {
             Ok(key) => Ok(key),
-            Err(PemError::NoItemsFound) if is_encrypted(&pem) => Err(TlsError::encrypted(&self.label())),
-            Err(PemError::NoItemsFound) => Err(TlsError::holds_no(&self.label(), "private key")),
             // The old format encrypts under the ordinary label, with header lines that are no base64.
-            Err(_) if is_encrypted(&pem) => Err(TlsError::encrypted(&self.label())),
-            Err(error) => Err(TlsError::not_pem(&self.label(), error)),
+            Err(error) if !matches!(error, PemError::NoItemsFound) && !KeyFile::of(&pem).is_encrypted_key() => {
+                Err(TlsError::not_pem(&self.label(), error))
+            }
+            Err(_) => Err(TlsError::holds_no(&self.label(), KeyFilePart::PrivateKey, &pem)),
         }
     }
-}
 
-fn is_encrypted(pem: &[u8]) -> bool {
-    let holds = |text: &str| memchr::memmem::find(pem, text.as_bytes()).is_some();
-    holds("ENCRYPTED PRIVATE KEY") || holds("Proc-Type: 4,ENCRYPTED")
+    fn found(&self) -> Option<KeyFile> {
+        self.read().ok().map(|content| KeyFile::of(&content))
+    }
 }
 
 impl TlsConfigBuilder {
@@ -129,7 +135,9 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Adds authorities, in PEM, that clients' certificates may come from.
+    /// Adds authorities, in PEM, that clients' certificates may come from. A client's own certificate may be among them:
+    /// then that very one is taken, even if it says that it is an authority's, unless it is expired, revoked or not made
+    /// for clients.
     #[must_use]
     pub fn client_ca_pem(mut self, authorities: impl Into<Vec<u8>>) -> Self {
         self.client_ca.push(Source::Bytes(authorities.into(), "the client authorities' PEM"));
@@ -167,15 +175,20 @@ impl TlsConfigBuilder {
     /// other way round.
     pub fn build(self) -> Result<TlsConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut certificates = Certificates::default();
+        let mut certificates = Certificates::new(&provider);
+        let mut doubts = Doubts::default();
         for (chain, key) in &self.certificates {
-            certificates.add(certified_key(chain, key, &provider)?, &chain.label())?;
+            let certified = certified_key(chain, key, &provider)?;
+            doubts.certificates(&chain.label(), &certified.cert);
+            if certificates.add(certified, &chain.label())? == Added::NeverServed {
+                doubts.never_served(&chain.label());
+            }
         }
         if self.certificates.is_empty() {
             return Err(TlsError::client_policy("a TLS listener needs a certificate", None));
         }
         let certificates = Arc::new(certificates);
-        let verifier = self.client_verifier(&provider)?;
+        let verifier = self.client_verifier(&provider, &mut doubts)?;
         let wants_verifier = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| {
@@ -195,13 +208,14 @@ impl TlsConfigBuilder {
             config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         }
         let strict_names = self.client_auth != ClientAuth::Off;
-        let current = Current { config: Arc::new(config), certificates, strict_names };
+        let current = Current { config: Arc::new(config), certificates, strict_names, doubts };
         Ok(TlsConfig(Arc::new(ArcSwap::from_pointee(current))))
     }
 
     fn client_verifier(
         &self,
         provider: &Arc<CryptoProvider>,
+        doubts: &mut Doubts,
     ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
         if self.client_auth == ClientAuth::Off {
             return if self.client_ca.is_empty() && self.crls.is_empty() {
@@ -214,9 +228,11 @@ impl TlsConfigBuilder {
             };
         }
         let mut roots = RootCertStore::empty();
+        let mut named = Vec::new();
         for source in &self.client_ca {
-            for authority in source.items::<CertificateDer<'static>>("certificate")? {
-                roots.add(authority).map_err(|error| TlsError::certificate(&source.label(), error))?;
+            for authority in source.items::<CertificateDer<'static>>(KeyFilePart::Certificate)? {
+                roots.add(authority.clone()).map_err(|error| TlsError::certificate(&source.label(), error))?;
+                named.push(authority);
             }
         }
         if roots.is_empty() {
@@ -227,11 +243,13 @@ impl TlsConfigBuilder {
         }
         let mut crls = Vec::new();
         for source in &self.crls {
-            crls.extend(source.items::<CertificateRevocationListDer<'static>>("revocation list")?);
+            let lists = source.items::<CertificateRevocationListDer<'static>>(KeyFilePart::RevocationList)?;
+            doubts.lists(&source.label(), &lists);
+            crls.extend(lists);
         }
         let has_crls = !crls.is_empty();
-        let mut builder =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).with_crls(crls);
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .with_crls(crls.iter().cloned());
         if has_crls {
             // rustls would go on to use a list for ever after its next update was due.
             builder = builder.enforce_revocation_expiration();
@@ -242,12 +260,15 @@ impl TlsConfigBuilder {
         let verifier = builder.build().map_err(|error| {
             TlsError::client_policy("the revocation list cannot be used", Some(error.into()))
         })?;
-        Ok(Some(verifier))
+        Ok(Some(Arc::new(Verifier::new(verifier, named, &crls, provider))))
     }
 }
 
 fn certified_key(chain: &Source, key: &Source, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
-    let certificates = chain.items::<CertificateDer<'static>>("certificate")?;
+    if chain.found().is_some_and(KeyFile::is_private_key) && key.found().is_some_and(KeyFile::is_certificate) {
+        return Err(TlsError::swapped(&chain.label(), &key.label()));
+    }
+    let certificates = chain.items::<CertificateDer<'static>>(KeyFilePart::Certificate)?;
     let signer = provider
         .key_provider
         .load_private_key(key.private_key()?)
@@ -256,7 +277,13 @@ fn certified_key(chain: &Source, key: &Source, provider: &CryptoProvider) -> Res
     match certified.keys_match() {
         Ok(()) => Ok(certified),
         Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(TlsError::mismatch(&chain.label(), &key.label()))
+            let is_own = |certificate: &CertificateDer<'static>| {
+                CertifiedKey::new(vec![certificate.clone()], Arc::clone(&certified.key)).keys_match().is_ok()
+            };
+            Err(match certified.cert.iter().position(is_own) {
+                Some(index) => TlsError::disordered(&chain.label(), &key.label(), index + 1),
+                None => TlsError::mismatch(&chain.label(), &key.label()),
+            })
         }
         // A key whose public half cannot be had is taken on trust.
         Err(rustls::Error::InconsistentKeys(_)) => Ok(certified),

@@ -1,43 +1,102 @@
-//! The certificates of a listener, chosen by name.
+//! The certificates of a listener, chosen by name and by what the client can verify.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use rustls::{
+    CipherSuite, SignatureAlgorithm, SignatureScheme, SupportedCipherSuite,
+    crypto::CryptoProvider,
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
 
 use super::error::TlsError;
 
+/// The longest name, in bytes.
 const MAX_NAME: usize = 255;
 /// What belongs to no other certificate belongs to the first.
 pub(super) const DEFAULT: usize = 0;
 
 /// Certificates and the names that they are for.
+///
+/// Of several for one name, with keys of different kinds, a client gets one whose signatures it can verify: one on a curve
+/// before one of RSA, which costs more, and else the first. To requests they are one certificate, known by the place of
+/// the first.
 #[derive(Default)]
 pub(super) struct Certificates {
     keys: Vec<Arc<CertifiedKey>>,
-    exact: HashMap<Box<[u8]>, usize>,
+    exact: HashMap<Box<[u8]>, Vec<usize>>,
     /// `example.com` for `*.example.com`.
-    wildcards: HashMap<Box<[u8]>, usize>,
+    wildcards: HashMap<Box<[u8]>, Vec<usize>>,
+    /// Where no name decides: the first, and those that have just its names.
+    default: Vec<usize>,
+    suites: Vec<SupportedCipherSuite>,
 }
 
+/// What a certificate is added for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    /// Some of its names, or the default.
+    Used,
+    /// Nothing: for each of its names there is an earlier one with a key of its kind.
+    NeverServed,
+}
+
+/// All schemes with which a key may sign, so that its kind shows.
+const SCHEMES: [SignatureScheme; 7] = [
+    SignatureScheme::ECDSA_NISTP256_SHA256,
+    SignatureScheme::ECDSA_NISTP384_SHA384,
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED25519,
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::RSA_PSS_SHA384,
+    SignatureScheme::RSA_PSS_SHA512,
+];
+
 impl Certificates {
-    /// Adds one. Names that an earlier one has are left to that.
-    pub(super) fn add(&mut self, key: CertifiedKey, label: &str) -> Result<(), TlsError> {
+    pub(super) fn new(provider: &CryptoProvider) -> Self {
+        Self { suites: provider.cipher_suites.clone(), ..Self::default() }
+    }
+
+    /// Adds one. Names that an earlier one with a key of the same kind has are left to that.
+    pub(super) fn add(&mut self, key: CertifiedKey, label: &str) -> Result<Added, TlsError> {
         let index = self.keys.len();
         let leaf = key.end_entity_cert().map_err(|error| TlsError::certificate(label, error))?;
         let parsed =
             webpki::EndEntityCert::try_from(leaf).map_err(|error| TlsError::certificate(label, error))?;
-        for name in parsed.valid_dns_names() {
-            let name = name.to_ascii_lowercase();
-            match name.strip_prefix("*.") {
-                Some(parent) => self.wildcards.entry(parent.as_bytes().into()).or_insert(index),
-                None => self.exact.entry(name.into_bytes().into()).or_insert(index),
-            };
-        }
+        let names: Vec<_> = parsed.valid_dns_names().map(str::to_ascii_lowercase).collect();
         self.keys.push(Arc::new(key));
-        Ok(())
+        let mut is_used = index == DEFAULT;
+        for name in &names {
+            let (map, name) = match name.strip_prefix("*.") {
+                Some(parent) => (&mut self.wildcards, parent),
+                None => (&mut self.exact, name.as_str()),
+            };
+            let holders = map.entry(name.as_bytes().into()).or_default();
+            let kind = kind(&self.keys[index]);
+            if !holders.iter().any(|other| kind == self::kind(&self.keys[*other])) {
+                holders.push(index);
+                is_used = true;
+            }
+        }
+        let is_like_the_first = !names.is_empty()
+            && self.default.first().is_some_and(|first| self.names_of(index) == self.names_of(*first));
+        if index == DEFAULT || (is_used && is_like_the_first) {
+            self.default.push(index);
+        }
+        Ok(if is_used { Added::Used } else { Added::NeverServed })
+    }
+
+    /// The names that a certificate is served for, in order.
+    fn names_of(&self, index: usize) -> Vec<(bool, &[u8])> {
+        let of = |map, is_wildcard| {
+            let map: &HashMap<Box<[u8]>, Vec<usize>> = map;
+            map.iter()
+                .filter(move |(_, holders)| holders.contains(&index))
+                .map(move |(name, _)| (is_wildcard, &**name))
+        };
+        let mut names: Vec<_> = of(&self.exact, false).chain(of(&self.wildcards, true)).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Whether there is no choice.
@@ -49,9 +108,14 @@ impl Certificates {
     /// it, else the first. An address belongs to the first, since no client names one in its handshake (RFC 6066,
     /// section 3).
     pub(super) fn choose(&self, name: &[u8]) -> usize {
+        self.holders(name).first().copied().unwrap_or(DEFAULT)
+    }
+
+    /// All that a name belongs to, in order.
+    fn holders(&self, name: &[u8]) -> &[usize] {
         // No name is longer (RFC 1035, section 2.3.4).
         let mut lower = [0; MAX_NAME];
-        let Some(lower) = lower.get_mut(..name.len()) else { return DEFAULT };
+        let Some(lower) = lower.get_mut(..name.len()) else { return &self.default };
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
         let lower = &*lower;
@@ -59,20 +123,66 @@ impl Certificates {
             let dot = lower.iter().position(|byte| *byte == b'.')?;
             self.wildcards.get(&lower[dot + 1..])
         };
-        self.exact.get(lower).or_else(wildcard).copied().unwrap_or(DEFAULT)
+        self.exact.get(lower).or_else(wildcard).unwrap_or(&self.default)
     }
+
+    /// Whether a client can verify signatures of this key: it offers a scheme for it, and, short of TLS 1.3, a suite.
+    fn fits(&self, key: &CertifiedKey, schemes: &[SignatureScheme], suites: &[CipherSuite]) -> bool {
+        let algorithm = key.key.algorithm();
+        let has_suite =
+            self.suites.iter().filter(|suite| suites.contains(&suite.suite())).any(|suite| match suite {
+                // Its suites say nothing of signatures (RFC 8446, section 4.1.1).
+                SupportedCipherSuite::Tls13(_) => true,
+                SupportedCipherSuite::Tls12(suite) => {
+                    suite.sign.iter().any(|scheme| algorithm_of(*scheme) == Some(algorithm))
+                }
+            });
+        has_suite && key.key.choose_scheme(schemes).is_some()
+    }
+}
+
+/// The kind of a key: two of one kind are for the same clients.
+fn kind(key: &CertifiedKey) -> Option<SignatureScheme> {
+    key.key.choose_scheme(&SCHEMES).map(|signer| signer.scheme())
+}
+
+fn algorithm_of(scheme: SignatureScheme) -> Option<SignatureAlgorithm> {
+    Some(match scheme {
+        SignatureScheme::ECDSA_NISTP256_SHA256
+        | SignatureScheme::ECDSA_NISTP384_SHA384
+        | SignatureScheme::ECDSA_NISTP521_SHA512 => SignatureAlgorithm::ECDSA,
+        SignatureScheme::ED25519 => SignatureAlgorithm::ED25519,
+        SignatureScheme::RSA_PKCS1_SHA256
+        | SignatureScheme::RSA_PKCS1_SHA384
+        | SignatureScheme::RSA_PKCS1_SHA512
+        | SignatureScheme::RSA_PSS_SHA256
+        | SignatureScheme::RSA_PSS_SHA384
+        | SignatureScheme::RSA_PSS_SHA512 => SignatureAlgorithm::RSA,
+        _ => return None,
+    })
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let index = hello.server_name().map_or(DEFAULT, |name| self.choose(name.as_bytes()));
-        self.keys.get(index).map(Arc::clone)
+        let holders = hello.server_name().map_or(&*self.default, |name| self.holders(name.as_bytes()));
+        let (schemes, suites) = (hello.signature_schemes(), hello.cipher_suites());
+        let fitting = || {
+            let keys = holders.iter().filter_map(|index| self.keys.get(*index));
+            // Of equal ones, it gives the first.
+            keys.filter(|key| self.fits(key, schemes, suites))
+                .min_by_key(|key| key.key.algorithm() == SignatureAlgorithm::RSA)
+        };
+        let chosen = match holders {
+            [only] => self.keys.get(*only),
+            several => fitting().or_else(|| self.keys.get(*several.first()?)),
+        };
+        chosen.map(Arc::clone)
     }
 }
 
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |map: &HashMap<Box<[u8]>, usize>| {
+        let names = |map: &HashMap<Box<[u8]>, Vec<usize>>| {
             map.keys().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>()
         };
         f.debug_struct("Certificates")

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use gatewright_core::BoxError;
+use gatewright_core::{BoxError, KeyFile, KeyFilePart};
 
 /// A TLS configuration that cannot be used. It says which file is at fault, and what to do.
 #[derive(Debug)]
@@ -24,12 +24,37 @@ impl TlsError {
         Self::new(format!("{label} is not valid PEM"), Some(error.into()))
     }
 
-    pub(super) fn holds_no(label: &str, what: &str) -> Self {
-        Self::new(format!("{label} holds no {what}"), None)
+    /// A file without the part that is wanted of it; what it holds instead is said, and what mends it.
+    pub(super) fn holds_no(label: &str, part: KeyFilePart, content: &[u8]) -> Self {
+        let found = KeyFile::of(content);
+        let mut message = match part {
+            KeyFilePart::PrivateKey if found.is_encrypted_key() => {
+                format!("the private key in {label} is encrypted; store it without a passphrase")
+            }
+            _ if found.is_empty() => format!("{label} is empty, and is to hold a {part}"),
+            _ => format!("{label} holds no {part}, but {found}"),
+        };
+        if let Some(command) = found.remedy(part, label) {
+            message = format!("{message}: {command}");
+        }
+        Self::new(message, None)
     }
 
-    pub(super) fn encrypted(label: &str) -> Self {
-        Self::new(format!("the private key in {label} is encrypted; store it without a passphrase"), None)
+    pub(super) fn swapped(chain: &str, key: &str) -> Self {
+        Self::new(
+            format!("{chain} holds a private key, and {key} a certificate: the two have changed places"),
+            None,
+        )
+    }
+
+    pub(super) fn disordered(chain: &str, key: &str, place: usize) -> Self {
+        Self::new(
+            format!(
+                "the private key in {key} belongs to certificate {place} in {chain}, which has to be the first: put each certificate \
+                 before that of its issuer, as in `cat server.pem intermediate.pem`"
+            ),
+            None,
+        )
     }
 
     pub(super) fn key(label: &str, error: impl Into<BoxError>) -> Self {

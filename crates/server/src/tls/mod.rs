@@ -2,9 +2,13 @@
 
 mod builder;
 mod certificates;
+mod client_verifier;
+mod doubts;
 mod error;
+mod failures;
+mod revocation;
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{fmt, io, path::Path, sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -14,16 +18,19 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub use builder::{ClientAuth, TlsConfigBuilder};
 pub use error::TlsError;
+pub(crate) use failures::{Failures, Kind};
 
 use crate::connection::{HostCheck, Socket};
 use certificates::{Certificates, DEFAULT};
+use doubts::Doubts;
 
 /// The certificates of a listener, and what it asks of clients. TLS 1.2 and 1.3, `h2` and `http/1.1` by ALPN.
 ///
 /// Clones share one configuration, which [`replace`](Self::replace) renews for connections to come.
 ///
 /// 1. The certificate is chosen by the server name that the client asks for (SNI), among the DNS names of all
-///    certificates: the exact name first, then a wildcard that covers it, then the first certificate.
+///    certificates: the exact name first, then a wildcard that covers it, then the first certificate. Of several for one
+///    name, with keys of different kinds, a client gets one that it can verify: on a curve before RSA.
 /// 2. A request whose host belongs to another certificate than that of its connection is answered with 421 (RFC 9110,
 ///    section 15.5.20), so that a connection may be shared by the names of one certificate, and by no others. A host that
 ///    no certificate names, and an address, belong to the first certificate, as does a connection without a server
@@ -52,6 +59,7 @@ struct Current {
     config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
     strict_names: bool,
+    doubts: Doubts,
 }
 
 impl TlsConfig {
@@ -78,6 +86,13 @@ impl TlsConfig {
         TlsConfigBuilder::default()
     }
 
+    /// What may not be meant, or is wrong by now or will be within days, each in a sentence that names its file:
+    /// certificates and revocation lists that have expired or will soon, certificates that no client will ever get, a
+    /// chain in disorder. The log is told again of what is near its end, once an hour while clients come.
+    pub fn doubts(&self) -> Vec<String> {
+        self.0.load().doubts.at(SystemTime::now())
+    }
+
     /// Serves new connections by another configuration. Connections that are open go on, and no session of before
     /// is resumed.
     pub fn replace(&self, with: &Self) {
@@ -91,6 +106,7 @@ impl TlsConfig {
         info: ConnectionInfo,
     ) -> io::Result<(TlsStream<Socket>, ConnectionInfo, Option<HostCheck>)> {
         let current = self.0.load_full();
+        current.doubts.tell();
         let stream = TlsAcceptor::from(Arc::clone(&current.config)).accept(socket).await?;
         let session = stream.get_ref().1;
         let mut tls = TlsInfo::new();

@@ -10,7 +10,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa,
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
-use rustls::{ClientConfig, RootCertStore, pki_types::PrivateKeyDer};
+use rustls::{
+    CipherSuite, ClientConfig, RootCertStore, SignatureScheme,
+    pki_types::PrivateKeyDer,
+    version::{TLS12, TLS13},
+};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -391,12 +395,6 @@ async fn half_a_handshake_and_a_silent_session_are_closed_at_the_limit() {
     let start = std::time::Instant::now();
     assert!(finish(&mut stream, Duration::from_secs(3)).await.closed);
     assert!(start.elapsed() >= Duration::from_millis(450) && start.elapsed() < Duration::from_millis(1500));
-    // Cleartext is no handshake.
-    let mut stream = server.connect().await;
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n").await.expect("sends");
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
-    assert!(!bytes.starts_with(b"HTTP"));
 }
 
 #[tokio::test]
@@ -429,19 +427,31 @@ async fn what_is_wrong_is_told_with_the_file() {
     for (chain, key, expected) in [
         (&missing, &key, told(&missing, "cannot read {}: entity not found")),
         (&chain, &missing, told(&missing, "cannot read {}: entity not found")),
-        (&empty, &key, told(&empty, "{} holds no certificate")),
-        (&key, &key, told(&key, "{} holds no certificate")),
-        (&chain, &empty, told(&empty, "{} holds no private key")),
-        (&chain, &chain, told(&chain, "{} holds no private key")),
+        (&empty, &key, told(&empty, "{} is empty, and is to hold a certificate")),
+        (&key, &key, told(&key, "{} holds no certificate, but a private key")),
+        (
+            &key,
+            &chain,
+            told(&key, "{} holds a private key, and ")
+                + &told(&chain, "{} a certificate: the two have changed places"),
+        ),
+        (&chain, &empty, told(&empty, "{} is empty, and is to hold a private key")),
+        (&chain, &chain, told(&chain, "{} holds no private key, but a certificate")),
         (
             &chain,
             &encrypted,
-            told(&encrypted, "the private key in {} is encrypted; store it without a passphrase"),
+            told(
+                &encrypted,
+                "the private key in {} is encrypted; store it without a passphrase: `openssl pkey -in {} -out PLAIN.key`",
+            ),
         ),
         (
             &chain,
             &old_encrypted,
-            told(&old_encrypted, "the private key in {} is encrypted; store it without a passphrase"),
+            told(
+                &old_encrypted,
+                "the private key in {} is encrypted; store it without a passphrase: `openssl pkey -in {} -out PLAIN.key`",
+            ),
         ),
         (&garbled, &key, told(&garbled, "the certificate in {} cannot be used")),
         (&torn, &key, told(&torn, "{} is not valid PEM")),
@@ -468,11 +478,11 @@ async fn what_is_wrong_is_told_with_the_file() {
         ),
         (
             base().client_auth(ClientAuth::Required).client_ca_file(&empty),
-            told(&empty, "{} holds no certificate"),
+            told(&empty, "{} is empty, and is to hold a certificate"),
         ),
         (
             base().client_auth(ClientAuth::Required).client_ca_file(&chain).crl_file(&empty),
-            told(&empty, "{} holds no revocation list"),
+            told(&empty, "{} is empty, and is to hold a revocation list"),
         ),
     ] {
         assert_eq!(builder.build().expect_err("it is wrong").to_string(), expected);
@@ -481,4 +491,317 @@ async fn what_is_wrong_is_told_with_the_file() {
     let shown = format!("{:?}", TlsConfig::builder().certificate_pem(one.chain, one.key.clone()));
     assert!(!shown.contains("PRIVATE") && !shown.contains(&one.key[30..60]), "{shown}");
     std::fs::remove_dir_all(folder).expect("removes");
+}
+
+/// A client's certificate that is its own authority, as a plain `openssl req -x509` makes it, changed; and the same as
+/// one that issues lists.
+fn own_authority(change: impl FnOnce(&mut CertificateParams)) -> (Identity, CertifiedIssuer<'static, KeyPair>) {
+    let mut params = CertificateParams::new(vec!["client.example".to_owned()]).expect("a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.serial_number = Some(SerialNumber::from(vec![0x80, 7]));
+    change(&mut params);
+    let key = KeyPair::generate().expect("a key");
+    let text = key.serialize_pem();
+    let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
+    (Identity { chain: issuer.pem(), key: text }, issuer)
+}
+
+/// A list of this issuer, which revokes this serial number.
+fn list(issuer: &CertifiedIssuer<'static, KeyPair>, serial: Vec<u8>, next_update: i32) -> String {
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2020, 1, 1),
+        next_update: date_time_ymd(next_update, 1, 1),
+        crl_number: SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: vec![RevokedCertParams {
+            serial_number: SerialNumber::from(serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        }],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(issuer).expect("a list").pem().expect("PEM")
+}
+
+/// Whether a client with this certificate is served where these are named, and these lists.
+async fn is_served(client: &Identity, named: &[&str], lists: &[&str]) -> bool {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.example"], 1);
+    let mut builder = TlsConfig::builder()
+        .certificate_pem(identity.chain.as_str(), identity.key.as_str())
+        .client_auth(ClientAuth::Required);
+    builder = named.iter().fold(builder, |builder, pem| builder.client_ca_pem(*pem));
+    builder = lists.iter().fold(builder, |builder, pem| builder.crl_pem(*pem));
+    let server = start(builder.build().expect("is right"));
+    get(&server, &authority.client(Some(client), &[]), "a.example", "a.example").await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clients_certificate_that_is_named_itself_is_taken_though_it_is_an_authoritys() {
+    let good: [fn(&mut CertificateParams); 4] = [
+        |_| {},
+        |params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign],
+        |params| params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth],
+        |params| params.is_ca = IsCa::NoCa,
+    ];
+    for change in good {
+        let (client, _) = own_authority(change);
+        assert!(is_served(&client, &[&client.chain], &[]).await);
+    }
+    let bad: [fn(&mut CertificateParams); 4] = [
+        |params| params.not_after = date_time_ymd(2021, 1, 1),
+        |params| params.not_before = date_time_ymd(2400, 1, 1),
+        |params| params.key_usages = vec![KeyUsagePurpose::KeyCertSign],
+        |params| params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth],
+    ];
+    for change in bad {
+        let (client, _) = own_authority(change);
+        assert!(!is_served(&client, &[&client.chain], &[]).await);
+    }
+    let ((client, _), (other, _)) = (own_authority(|_| {}), own_authority(|_| {}));
+    assert!(!is_served(&client, &[&other.chain], &[]).await, "another one is named");
+    assert!(is_served(&client, &[&other.chain, &client.chain], &[]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_its_own_authority_is_held_to_its_list() {
+    let (client, issuer) = own_authority(|_| {});
+    let (_, stranger) = own_authority(|_| {});
+    let own = vec![0x80, 7];
+    let named = [&*client.chain];
+    let other = Authority::new();
+    for (what, lists, served) in [
+        ("its list is without it", vec![list(&issuer, vec![9], 2400)], true),
+        ("its list has it", vec![list(&issuer, own.clone(), 2400)], false),
+        ("its list has expired", vec![list(&issuer, vec![9], 2021)], false),
+        ("its list has expired and has it", vec![list(&issuer, own.clone(), 2021)], false),
+        ("one of its lists has it", vec![list(&issuer, vec![9], 2400), list(&issuer, own, 2400)], false),
+        ("there are lists of others", vec![other.revoke(9, 2400)], false),
+        ("another signed a list in its name", vec![list(&stranger, vec![9], 2400)], false),
+        ("both", vec![list(&stranger, vec![0x80, 7], 2400), list(&issuer, vec![9], 2400)], true),
+    ] {
+        let lists: Vec<&str> = lists.iter().map(String::as_str).collect();
+        assert_eq!(is_served(&client, &named, &lists).await, served, "{what}");
+    }
+}
+
+/// A certificate with a key of RSA.
+fn issue_rsa(authority: &Authority, names: &[&str]) -> Identity {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let params = CertificateParams::new(names).expect("valid names");
+    let key = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("a key");
+    let certificate = params.signed_by(&key, &authority.0).expect("a certificate");
+    Identity { chain: certificate.pem(), key: key.serialize_pem() }
+}
+
+fn several(identities: &[&Identity]) -> TlsConfig {
+    let add = |builder: gatewright_server::TlsConfigBuilder, identity: &&Identity| {
+        builder.certificate_pem(identity.chain.as_str(), identity.key.as_str())
+    };
+    identities.iter().fold(TlsConfig::builder(), add).build().expect("is right")
+}
+
+/// A client that offers these schemes of signatures alone, and these suites of TLS 1.2 alone if there are any.
+fn choosy(
+    authority: &Authority,
+    is_offered: fn(SignatureScheme) -> bool,
+    suites: Option<fn(CipherSuite) -> bool>,
+) -> Arc<ClientConfig> {
+    const BOTH: &[&rustls::SupportedProtocolVersion] = &[&TLS13, &TLS12];
+    let versions = if suites.is_some() { &BOTH[1..] } else { BOTH };
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    let mapping = provider.signature_verification_algorithms.mapping.iter();
+    let mapping: Vec<_> = mapping.filter(|(scheme, _)| is_offered(*scheme)).copied().collect();
+    provider.signature_verification_algorithms.mapping = Box::leak(mapping.into_boxed_slice());
+    if let Some(is_offered) = suites {
+        provider.cipher_suites.retain(|suite| is_offered(suite.suite()));
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).expect("PEM")).expect("an authority");
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+fn is_rsa(scheme: SignatureScheme) -> bool {
+    format!("{scheme:?}").starts_with("RSA")
+}
+
+/// Which of these a client gets, by its place.
+async fn served(server: &Running, client: &Arc<ClientConfig>, name: &str, of: &[&Identity]) -> Option<usize> {
+    let stream = connect(server, client, name).await.expect("shakes hands");
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).expect("one");
+    let der = |identity: &&Identity| CertificateDer::from_pem_slice(identity.chain.as_bytes()).expect("PEM");
+    of.iter().position(|identity| der(identity) == *shown)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_certificates_for_a_name_a_client_gets_one_that_it_can_verify() {
+    let authority = Authority::new();
+    let (rsa, curve) = (issue_rsa(&authority, &["a.example"]), authority.issue(&["a.example"], 1));
+    let wild = issue_rsa(&authority, &["*.w.example"]);
+    let (wild_curve, second) = (authority.issue(&["*.w.example"], 2), authority.issue(&["a.example"], 3));
+    let all = [&rsa, &curve, &wild, &wild_curve, &second];
+    let server = start(several(&all));
+    let turned = start(several(&[&curve, &rsa]));
+    let any = choosy(&authority, |_| true, None);
+    let rsa_alone = choosy(&authority, is_rsa, None);
+    let curves_alone = choosy(&authority, |scheme| !is_rsa(scheme), None);
+    let suites_of_rsa =
+        choosy(&authority, |_| true, Some(|suite| suite == CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
+    for (what, client, a, w) in [
+        ("any", &any, 1, 3),
+        ("RSA alone", &rsa_alone, 0, 2),
+        ("curves alone", &curves_alone, 1, 3),
+        ("suites of RSA alone", &suites_of_rsa, 0, 2),
+    ] {
+        assert_eq!(served(&server, client, "a.example", &all).await, Some(a), "{what}");
+        assert_eq!(served(&server, client, "x.w.example", &all).await, Some(w), "{what}");
+        assert_eq!(served(&turned, client, "a.example", &all).await, Some(a), "{what}, turned round");
+    }
+    // Whichever it is, requests for its name are at home.
+    for client in [&any, &rsa_alone] {
+        assert_eq!(get(&server, client, "a.example", "a.example").await.expect("answers").status, 200);
+        assert_eq!(get(&server, client, "a.example", "x.w.example").await.expect("answers").status, 421);
+    }
+}
+
+#[test]
+fn a_certificate_that_no_client_will_get_is_doubted() {
+    let authority = Authority::new();
+    let curve = |names: &[&str]| authority.issue(names, 1);
+    let rsa = issue_rsa(&authority, &["a.example"]);
+    let doubts = |all: &[&Identity]| several(all).doubts();
+    let (a, b, wild) = (curve(&["a.example"]), curve(&["a.example", "b.example"]), curve(&["*.w.example"]));
+    let (same, address) = (curve(&["A.example"]), curve(&["192.0.2.1"]));
+    for good in [&[&a][..], &[&a, &rsa], &[&rsa, &a], &[&a, &b], &[&a, &wild], &[&wild, &a], &[&address, &a]] {
+        assert_eq!(doubts(good), [] as [&str; 0]);
+    }
+    for bad in [&[&a, &same][..], &[&b, &a], &[&rsa, &a, &same], &[&a, &address]] {
+        let doubts = doubts(bad);
+        assert!(doubts.len() == 1 && doubts[0].contains("never served"), "{doubts:?}");
+    }
+}
+
+#[test]
+fn what_is_near_its_end_or_in_disorder_is_doubted() {
+    let authority = Authority::new();
+    let with = |change: fn(&mut CertificateParams)| authority.issue_with(&["a.example"], 1, change);
+    let doubts = |identity: &Identity| several(&[identity]).doubts();
+    assert_eq!(doubts(&with(|_| {})), [] as [&str; 0]);
+    let cases: [(fn(&mut CertificateParams), &str); 2] = [
+        (|params| params.not_after = date_time_ymd(2021, 1, 1), "expired on"),
+        (|params| params.not_before = date_time_ymd(2400, 1, 1), "not valid before"),
+    ];
+    for (change, word) in cases {
+        let doubts = doubts(&with(change));
+        assert!(doubts.len() == 1 && doubts[0].contains(word), "{doubts:?}");
+    }
+    // The authority may be sent along, others may not, and the leaf comes first.
+    let leaf = with(|_| {});
+    let chain = |others: &[&str]| Identity {
+        chain: [&[leaf.chain.as_str()][..], others].concat().concat(),
+        key: leaf.key.clone(),
+    };
+    assert_eq!(doubts(&chain(&[&authority.pem()])), [] as [&str; 0]);
+    let other = authority.issue(&["b.example"], 2);
+    let found = doubts(&chain(&[&other.chain]));
+    assert!(found.len() == 1 && found[0].contains("followed"), "{found:?}");
+    let turned = format!("{}{}", authority.pem(), leaf.chain);
+    let error = TlsConfig::from_pem(turned.as_bytes(), leaf.key.as_bytes()).expect_err("turned round");
+    assert!(error.to_string().contains("belongs to certificate 2"), "{error}");
+    // Lists.
+    let listed = |list: String| {
+        let builder = TlsConfig::builder().certificate_pem(leaf.chain.as_str(), leaf.key.as_str());
+        let builder = builder.client_auth(ClientAuth::Required).client_ca_pem(authority.pem()).crl_pem(list);
+        builder.build().expect("is right").doubts()
+    };
+    assert_eq!(listed(authority.revoke(1, 2400)), [] as [&str; 0]);
+    let found = listed(authority.revoke(1, 2021));
+    assert!(found.len() == 1 && found[0].contains("no client of its authority is served"), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_on_the_port_is_answered_in_words_and_hurts_no_tls() {
+    let authority = Authority::new();
+    let server = serve(&authority.issue(&["a.example"], 1));
+    let client = authority.client(None, &[]);
+    for (request, has_body) in [
+        ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", true),
+        ("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n", false),
+        ("POST /x HTTP/1.0\r\ncontent-length: 3\r\n\r\nabc", true),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true),
+        ("G", true),
+    ] {
+        let mut stream = server.connect().await;
+        stream.write_all(request.as_bytes()).await.expect("sends");
+        let outcome = finish(&mut stream, Duration::from_secs(2)).await;
+        assert_eq!((outcome.statuses(), outcome.closed), (vec![400], true), "{request:?}");
+        let body = String::from_utf8_lossy(&outcome.answers[0].body).into_owned();
+        assert_eq!(body.contains("HTTPS"), has_body, "{body}");
+        assert!(outcome.answers[0].header("connection").is_some_and(|value| value == "close"));
+    }
+    // What is neither is refused as before, and TLS goes on.
+    let mut stream = server.connect().await;
+    stream.write_all(b"\x00\x01\x02").await.expect("sends");
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    assert!(!bytes.starts_with(b"HTTP"), "{}", bytes.escape_ascii());
+    assert_eq!(get(&server, &client, "a.example", "a.example").await.expect("answers").status, 200);
+    assert_eq!(server.reasons()[..5], ["plain_http"; 5]);
+    let counts: Vec<_> = server.handle.failed_handshakes().map(|(_, reason, count)| (reason, count)).collect();
+    assert!(counts.contains(&("plain_http", 5)), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_refusal_of_a_handshake_is_counted_by_its_reason() {
+    let (authority, namesake) = (Authority::new(), Authority::new());
+    let identity = authority.issue(&["a.example"], 1);
+    let builder = TlsConfig::builder()
+        .certificate_pem(identity.chain.as_str(), identity.key.as_str())
+        .client_auth(ClientAuth::Required)
+        .client_ca_pem(authority.pem());
+    let (own, stranger) = own_authority(|_| {});
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["client".to_owned()]).expect("a name");
+    let of_stranger = params.signed_by(&key, &stranger).expect("a certificate");
+    let of_stranger = Identity { chain: of_stranger.pem(), key: key.serialize_pem() };
+    let counted = async |builder: gatewright_server::TlsConfigBuilder, client: Option<&Identity>| {
+        let server = start(builder.build().expect("is right"));
+        let _ = get(&server, &authority.client(client, &[]), "a.example", "a.example").await;
+        let counted = || server.handle.failed_handshakes().map(|(_, reason, count)| (reason, count));
+        for _ in 0..100 {
+            if counted().next().is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        counted().collect::<Vec<_>>()
+    };
+    let listed = |list: String| {
+        let builder = TlsConfig::builder()
+            .certificate_pem(identity.chain.as_str(), identity.key.as_str())
+            .client_auth(ClientAuth::Required)
+            .client_ca_pem(authority.pem());
+        builder.crl_pem(list)
+    };
+    let good = authority.issue(&["client"], 7);
+    let expired = authority.issue_with(&["client"], 3, |params| params.not_after = date_time_ymd(2021, 1, 1));
+    assert_eq!(counted(builder, None).await, [("no_certificate", 1)]);
+    let lists = || listed(authority.revoke(7, 2400));
+    for (client, builder, reason) in [
+        (&expired, lists(), "certificate_expired"),
+        (&good, lists(), "certificate_revoked"),
+        (&of_stranger, lists(), "unknown_authority"),
+        (&own, lists(), "authority_certificate"),
+        (&good, listed(authority.revoke(1, 2021)), "revocation_list_expired"),
+        (&good, listed(list(&stranger, vec![9], 2400)), "revocation_list_missing"),
+        (&good, listed(namesake.revoke(1, 2400)), "revocation_list_unusable"),
+    ] {
+        assert_eq!(counted(builder, Some(client)).await, [(reason, 1)]);
+    }
 }

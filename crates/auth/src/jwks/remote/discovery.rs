@@ -71,11 +71,28 @@ fn jwks_uri(configuration: &[u8], issuer: &str) -> Result<String, NoAnswer> {
     let configuration =
         strict_json::object(configuration).ok_or(NoAnswer::because("the configuration is no JSON object"))?;
     let text = |name: &str| configuration.get(name).and_then(Value::as_str);
-    if text("issuer") != Some(issuer) {
-        return Err(NoAnswer::because("the configuration is another issuer's"));
+    match text("issuer") {
+        Some(own) if own == issuer => {}
+        Some(own) => return Err(another(own, issuer)),
+        None => return Err(NoAnswer::because("the configuration names no `issuer`")),
     }
     text("jwks_uri").map(str::to_owned).ok_or(NoAnswer::because("the configuration has no `jwks_uri`"))
 }
+
+/// Names both, since they often differ in a slash at the end alone. What comes from afar is cut and escaped.
+fn another(own: &str, issuer: &str) -> NoAnswer {
+    let shown: String = own.chars().take(LONGEST_SHOWN).flat_map(char::escape_debug).collect();
+    let hint = match own.trim_end_matches('/') == issuer.trim_end_matches('/') {
+        true => ": they differ in the slash at the end, and tokens name the first one, so write it so",
+        false => "",
+    };
+    NoAnswer::because(format!(
+        "the configuration is that of the issuer `{shown}`, and `{issuer}` was asked for{hint}"
+    ))
+}
+
+/// How much of a provider's name is shown, in characters.
+const LONGEST_SHOWN: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -97,5 +114,27 @@ mod tests {
         ] {
             assert!(of(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_issuer_of_another_name_is_told_with_both_names() {
+        let error = |own: &str, asked: &str| {
+            let text = serde_json::json!({"issuer": own, "jwks_uri": "https://id.example/k"}).to_string();
+            jwks_uri(text.as_bytes(), asked).expect_err("another").to_string()
+        };
+        for (own, asked, is_slash) in [
+            ("https://id.example", "https://id.example/", true),
+            ("https://id.example/", "https://id.example", true),
+            ("https://id.example/realms/a/", "https://id.example/realms/a", true),
+            ("https://other.example/", "https://id.example/", false),
+            ("https://ID.example/", "https://id.example/", false),
+            ("http://id.example/", "https://id.example/", false),
+        ] {
+            let error = error(own, asked);
+            assert!(error.contains(&format!("`{own}`")) && error.contains(&format!("`{asked}`")), "{error}");
+            assert_eq!(error.contains("slash"), is_slash, "{error}");
+        }
+        let long = error(&format!("https://a\n{}", "x".repeat(5000)), "https://id.example/");
+        assert!(long.len() < 500 && !long.contains('\n'), "{long}");
     }
 }

@@ -7,12 +7,16 @@ use super::{
     problems::{no_provider, token_header, told},
 };
 use crate::{
+    diagnostics::Diagnostic,
     read::Reader,
     settings::{self, Claims, Issuer, Provider, TokenPlaces},
 };
 
 /// The longest leeway, in seconds: the authenticator's own bound.
-const MOST_LEEWAY: u64 = 10;
+const MOST_LEEWAY: u64 = 60;
+
+/// From where on a leeway is doubted, in seconds.
+const USUAL_LEEWAY: u64 = 10;
 
 pub(super) fn jwt(settings: &settings::Jwt, keys: &mut Keys, reader: &mut Reader<'_>) -> Option<Jwt> {
     twice(&settings.issuers, reader)?;
@@ -66,6 +70,12 @@ fn issuer(settings: &Issuer, keys: &mut Keys, reader: &mut Reader<'_>) -> Option
         let is_right = leeway.value.subsec_nanos() == 0 && leeway.value.as_secs() <= MOST_LEEWAY;
         if !is_right {
             reader.error(leeway.span, format!("a leeway is in whole seconds, {MOST_LEEWAY}s at most"));
+        } else if leeway.value.as_secs() > USUAL_LEEWAY {
+            let place = Some(reader.place(leeway.span));
+            let message = format!("tokens are taken for {}s after they have expired", leeway.value.as_secs());
+            reader
+                .report(Diagnostic::warning(place, message))
+                .help(format!("set the clocks by NTP, and keep to {USUAL_LEEWAY}s or less"));
         }
         is_right.then_some(leeway.value)
     });

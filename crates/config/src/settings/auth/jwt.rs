@@ -132,7 +132,7 @@ const TYPES: Key = Key::new(
 const LEEWAY: Key = Key::new(
     "leeway",
     Shape::Any(&[Shape::Duration, Shape::Off]),
-    "How far the issuer's clock may be off, in whole seconds; 10s at most.",
+    "How far the issuer's clock may be off, in whole seconds; 60s at most, with a warning above 10s.",
     "2s",
 )
 .absent("5s");
@@ -149,7 +149,7 @@ const REQUIRED_CLAIMS: Key = Key::new(
     "required_claims",
     Shape::Any(&[Shape::List(&Shape::Text), Shape::Named(&Shape::Text, &Shape::List(&Shape::Text))]),
     "Claims without which a token is no good (401): a list, or a map to the values of which each has to hold one. Dots lead into \
-     objects.",
+     objects; a JSON pointer (`/realm_access/roles/0`, RFC 6901) begins with a slash.",
     "{tenant: [t1, t2], email_verified: true}",
 );
 

@@ -39,8 +39,8 @@ pub(super) static MTLS: Section = Section {
         Key::new(
             "san",
             Shape::List(&Shape::Text),
-            "Patterns for alternative names: URIs, DNS names and e-mail addresses. `*` stands for a whole segment, a whole label or all \
-             before the `@`. The name is who calls.",
+            "Patterns for alternative names: URIs, DNS names, e-mail and IP addresses. `*` stands for a whole segment, a whole label or all \
+             before the `@`; an IP address is written whole. The name is who calls.",
             "[\"spiffe://example.com/device/*\", \"*.devices.example.com\"]",
         ),
         Key::new(

@@ -84,7 +84,8 @@ pub(super) const SCOPES_CLAIM: Key = Key::new(
 pub(super) const ROLES_CLAIM: Key = Key::new(
     "roles_claim",
     Shape::Text,
-    "The claim that holds the roles, a text or a list. Dots lead into objects.",
+    "The claim that holds the roles, a text or a list. Dots lead into objects, and a JSON pointer (`/realm_access/roles`) anywhere, as in \
+     all names of claims.",
     "realm_access.roles",
 )
 .absent("`roles`");

@@ -1,16 +1,26 @@
 //! TLS towards endpoints.
 
-use std::{fmt, sync::Arc};
+#[cfg(test)]
+mod tests;
+mod verifier;
+mod words;
 
-use gatewright_core::{Error, ErrorKind};
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use gatewright_core::{CertificateFacts, Error, ErrorKind, KeyFile, KeyFilePart};
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer, ServerName,
+        pem::{Error as PemError, PemObject},
+    },
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{Protocol, Target};
+use verifier::Verifier;
+use words::words;
 
 /// TLS towards an endpoint: whom to trust, which certificate to show, which name to ask for. TLS 1.2 and up.
 #[derive(Clone)]
@@ -20,9 +30,21 @@ pub struct ClientTls {
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
+    /// Of `ca` and of `cert`.
+    certificates: Arc<[(&'static str, CertificateFacts)]>,
 }
 
 impl ClientTls {
+    /// What is wrong with certificates by now, or will be within days: the field, `ca` or `cert`, and a sentence.
+    pub fn doubts(&self) -> Vec<(&'static str, String)> {
+        let now = SystemTime::now();
+        let doubt = |(field, facts): &(&'static str, CertificateFacts)| {
+            let subject: String = facts.subject().chars().take(100).flat_map(char::escape_debug).collect();
+            facts.doubt(now).map(|doubt| (*field, format!("the certificate of `{subject}` {doubt}")))
+        };
+        self.certificates.iter().filter_map(doubt).collect()
+    }
+
     /// Trusts the system's authorities, shows no certificate, and asks for the target's host.
     pub fn builder() -> ClientTlsBuilder {
         ClientTlsBuilder { ca: None, identity: None, server_name: None }
@@ -47,7 +69,7 @@ impl ClientTls {
         let stream = TlsConnector::from(Arc::clone(config))
             .connect(name, stream)
             .await
-            .map_err(|error| Error::new(ErrorKind::Tls, format!("{target}: {error}")))?;
+            .map_err(|error| Error::new(ErrorKind::Tls, format!("{target}: {}", words(&error))))?;
         let agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         // An endpoint that knows no ALPN speaks HTTP/1, unless HTTP/2 is what was asked for.
         Ok((stream, agreed || protocol == Protocol::Http2))
@@ -78,7 +100,8 @@ impl fmt::Debug for Secret {
 }
 
 impl ClientTlsBuilder {
-    /// Trusts these authorities alone, given in PEM.
+    /// Trusts these authorities alone, given in PEM. An endpoint's own certificate may be among them: then that very one is
+    /// taken, even if it says that it is an authority's, while its dates and its names are right.
     #[must_use]
     pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca = Some(pem.into());
@@ -106,28 +129,42 @@ impl ClientTlsBuilder {
     /// When a PEM text holds no certificate or key, when certificate and key do not match, or when the server name
     /// is no DNS name or IP address.
     pub fn build(self) -> Result<ClientTls, ClientTlsError> {
-        let roots = match &self.ca {
-            Some(pem) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates(pem, "ca")? {
-                    roots.add(certificate).map_err(|error| ClientTlsError::new("ca", error))?;
-                }
-                roots
-            }
-            None => system_roots()?,
-        };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| ClientTlsError::new("tls", error))?
-            .with_root_certificates(roots);
+            .map_err(|error| ClientTlsError::new("tls", error))?;
+        let mut facts = Vec::new();
+        let mut note = |field: &'static str, chain: &[CertificateDer<'static>]| {
+            let read = chain.iter().filter_map(|certificate| CertificateFacts::read(certificate));
+            facts.extend(read.map(|certificate| (field, certificate)));
+        };
+        let builder = match &self.ca {
+            Some(pem) => {
+                let named = certificates(pem, "ca")?;
+                note("ca", &named);
+                let mut roots = RootCertStore::empty();
+                for certificate in &named {
+                    roots.add(certificate.clone()).map_err(|error| ClientTlsError::new("ca", error))?;
+                }
+                let verifier = Verifier::new(named, roots, provider);
+                let verifier = verifier.map_err(|error| ClientTlsError::new("ca", error))?;
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            }
+            None => builder.with_root_certificates(system_roots()?),
+        };
         let config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
                 let chain = certificates(chain, "cert")?;
-                let key =
-                    PrivateKeyDer::from_pem_slice(&key.0).map_err(|error| ClientTlsError::new("key", error))?;
-                builder.with_client_auth_cert(chain, key).map_err(|error| ClientTlsError::new("cert", error))?
+                note("cert", &chain);
+                let key = private_key(&key.0)?;
+                builder.with_client_auth_cert(chain, key).map_err(|error| match error {
+                    rustls::Error::InconsistentKeys(_) => ClientTlsError::new(
+                        "cert",
+                        "`key` does not belong to this certificate, which has to be the first",
+                    ),
+                    error => ClientTlsError::new("cert", error),
+                })?
             }
         };
         let server_name = match self.server_name {
@@ -146,18 +183,29 @@ impl ClientTlsBuilder {
             http1: offering(&[b"http/1.1"]),
             http2: offering(&[b"h2"]),
             server_name,
+            certificates: facts.into(),
         })
     }
 }
 
 fn certificates(pem: &[u8], field: &'static str) -> Result<Vec<CertificateDer<'static>>, ClientTlsError> {
-    let found: Vec<_> = CertificateDer::pem_slice_iter(pem)
+    let found: Vec<_> = CertificateDer::pem_slice_iter(KeyFile::without_mark(pem))
         .collect::<Result<_, _>>()
         .map_err(|error| ClientTlsError::new(field, error))?;
     if found.is_empty() {
-        return Err(ClientTlsError::new(field, "there is no certificate in this PEM text"));
+        return Err(ClientTlsError::holds_no(field, KeyFilePart::Certificate, pem));
     }
     Ok(found)
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, ClientTlsError> {
+    PrivateKeyDer::from_pem_slice(KeyFile::without_mark(pem)).map_err(|error| {
+        if matches!(error, PemError::NoItemsFound) || KeyFile::of(pem).is_encrypted_key() {
+            ClientTlsError::holds_no("key", KeyFilePart::PrivateKey, pem)
+        } else {
+            ClientTlsError::new("key", error)
+        }
+    })
 }
 
 fn system_roots() -> Result<RootCertStore, ClientTlsError> {
@@ -180,6 +228,13 @@ pub struct ClientTlsError {
 impl ClientTlsError {
     fn new(field: &'static str, cause: impl fmt::Display) -> Self {
         Self { field, cause: cause.to_string() }
+    }
+
+    /// A text without the part that is wanted of it; what it holds instead is said, and what mends it.
+    fn holds_no(field: &'static str, part: KeyFilePart, content: &[u8]) -> Self {
+        let found = KeyFile::of(content);
+        let command = found.remedy(part, "FILE").map(|command| format!(": {command}")).unwrap_or_default();
+        Self::new(field, format!("the file holds no {part}, but {found}{command}"))
     }
 
     /// What is at fault: `ca`, `cert`, `key`, `server_name` or `tls`.

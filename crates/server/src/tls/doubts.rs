@@ -1,0 +1,93 @@
+//! What may not be meant in a TLS configuration, or will soon be wrong with it.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant, SystemTime},
+};
+
+use gatewright_core::{CertificateFacts, RevocationListFacts};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+
+/// How often the log is told of what is near its end, while there are handshakes.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What there is to be doubted of a configuration.
+#[derive(Debug)]
+pub(super) struct Doubts {
+    fixed: Vec<String>,
+    certificates: Vec<(String, CertificateFacts)>,
+    lists: Vec<(String, RevocationListFacts)>,
+    since: Instant,
+    /// When the log is told next, in seconds since then.
+    next: AtomicU64,
+}
+
+impl Default for Doubts {
+    fn default() -> Self {
+        let next = AtomicU64::new(EVERY.as_secs());
+        Self { fixed: Vec::new(), certificates: Vec::new(), lists: Vec::new(), since: Instant::now(), next }
+    }
+}
+
+impl Doubts {
+    /// Takes note of a chain.
+    pub(super) fn certificates(&mut self, label: &str, chain: &[CertificateDer<'_>]) {
+        let chain: Vec<_> =
+            chain.iter().filter_map(|certificate| CertificateFacts::read(certificate)).collect();
+        if let Some(index) = chain.windows(2).position(|pair| !pair[0].names_as_issuer(&pair[1])) {
+            self.fixed.push(format!(
+                "certificate {} in {label} is not followed by that of its issuer, and some clients then cannot verify it: put each \
+                 certificate before that of its issuer, and leave others out",
+                index + 1
+            ));
+        }
+        self.certificates.extend(chain.into_iter().enumerate().map(|(index, facts)| {
+            let what = match index {
+                0 => format!("the certificate in {label}"),
+                _ => format!("certificate {} in {label}", index + 1),
+            };
+            (what, facts)
+        }));
+    }
+
+    /// Takes note of a certificate that no client will get.
+    pub(super) fn never_served(&mut self, label: &str) {
+        self.fixed.push(format!(
+            "the certificate in {label} is never served: an earlier one with a key of the same kind has each of its DNS names. Leave it \
+             out, or give it other names"
+        ));
+    }
+
+    /// Takes note of revocation lists.
+    pub(super) fn lists(&mut self, label: &str, lists: &[CertificateRevocationListDer<'_>]) {
+        let lists = lists.iter().filter_map(|list| RevocationListFacts::read(list));
+        self.lists.extend(lists.map(|facts| {
+            let issuer: String = facts.issuer().chars().take(100).flat_map(char::escape_debug).collect();
+            (format!("the revocation list of `{issuer}` in {label}"), facts)
+        }));
+    }
+
+    /// All doubts at this time.
+    pub(super) fn at(&self, now: SystemTime) -> Vec<String> {
+        let mut all = self.fixed.clone();
+        all.extend(self.dated(now));
+        all
+    }
+
+    fn dated(&self, now: SystemTime) -> impl Iterator<Item = String> {
+        let certificates = self.certificates.iter().map(move |(what, facts)| (what, facts.doubt(now)));
+        let lists = self.lists.iter().map(move |(what, facts)| (what, facts.doubt(now)));
+        certificates.chain(lists).filter_map(|(what, doubt)| Some(format!("{what} {}", doubt?)))
+    }
+
+    /// Tells the log of what is near its end, once an hour. At first it is for who loads the configuration.
+    pub(super) fn tell(&self) {
+        let (next, now) = (self.next.load(Ordering::Relaxed), self.since.elapsed().as_secs());
+        let later = now.saturating_add(EVERY.as_secs());
+        if now < next || self.next.compare_exchange(next, later, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        self.dated(SystemTime::now()).for_each(|doubt| tracing::warn!("{doubt}"));
+    }
+}
