@@ -5,9 +5,12 @@ use std::sync::Arc;
 use gatewright_core::{Body, Error, ErrorKind, Rejection, ReplyFormat, RequestRecord, problem};
 use http::Response;
 
+/// The program's own say about a failure.
+type Judge = dyn Fn(&Error) -> Option<Rejection> + Send + Sync;
+
 /// The program's own say about failures.
 #[derive(Clone)]
-pub(crate) struct OnError(pub(crate) Arc<dyn Fn(&Error) -> Option<Rejection> + Send + Sync>);
+pub(crate) struct OnError(pub(crate) Arc<Judge>);
 
 /// How the failures of one request are answered.
 pub(crate) struct Failure {

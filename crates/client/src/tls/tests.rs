@@ -91,10 +91,13 @@ async fn a_certificate_that_is_named_itself_is_taken_though_it_is_an_authoritys(
     assert_eq!(taken(&both, certificate.der(), &key, &TLS13).await, Ok(()));
 }
 
+/// What is different about a certificate.
+type Change = fn(&mut CertificateParams);
+
 #[tokio::test]
 async fn one_that_is_named_itself_is_held_to_all_else() {
     let key = key();
-    let cases: [(fn(&mut CertificateParams), &str); 6] = [
+    let cases: [(Change, &str); 6] = [
         (
             |params| {
                 let other = CertificateParams::new(vec!["other.example".to_owned()]).expect("a name");

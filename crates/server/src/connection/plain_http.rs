@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use gatewright_core::problem::Problem;
+use gatewright_core::{ReplyFormat, problem::Problem};
 use http::{Response, StatusCode};
 use tokio::io::AsyncReadExt;
 
@@ -35,5 +35,5 @@ pub(super) async fn read(socket: &mut Socket) -> io::Result<Option<RequestLine>>
 
 /// What such a client is told.
 pub(super) fn response() -> Response<Bytes> {
-    problem(Problem::new(StatusCode::BAD_REQUEST).detail(DETAIL), None)
+    problem(Problem::new(StatusCode::BAD_REQUEST).detail(DETAIL), ReplyFormat::Problem, None)
 }

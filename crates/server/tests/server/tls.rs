@@ -687,13 +687,16 @@ fn a_certificate_that_no_client_will_get_is_doubted() {
     }
 }
 
+/// What is different about a certificate.
+type Change = fn(&mut CertificateParams);
+
 #[test]
 fn what_is_near_its_end_or_in_disorder_is_doubted() {
     let authority = Authority::new();
     let with = |change: fn(&mut CertificateParams)| authority.issue_with(&["a.example"], 1, change);
     let doubts = |identity: &Identity| several(&[identity]).doubts();
     assert_eq!(doubts(&with(|_| {})), [] as [&str; 0]);
-    let cases: [(fn(&mut CertificateParams), &str); 2] = [
+    let cases: [(Change, &str); 2] = [
         (|params| params.not_after = date_time_ymd(2021, 1, 1), "expired on"),
         (|params| params.not_before = date_time_ymd(2400, 1, 1), "not valid before"),
     ];

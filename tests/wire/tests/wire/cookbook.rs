@@ -4,8 +4,15 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use harness::{Gateway, Origin, RawClient, Tally};
 
-/// The recipes: each with its title, its file, and the rows of its table.
-fn recipes(page: &str) -> Vec<(&str, &str, Vec<(&str, &str)>)> {
+/// One question of the page.
+struct Recipe<'a> {
+    title: &'a str,
+    file: &'a str,
+    /// Requests, and what becomes of them.
+    rows: Vec<(&'a str, &'a str)>,
+}
+
+fn recipes(page: &str) -> Vec<Recipe<'_>> {
     let mut recipes = Vec::new();
     for section in page.split("\n## ").skip(1) {
         let title = section.lines().next().unwrap_or_default();
@@ -15,7 +22,7 @@ fn recipes(page: &str) -> Vec<(&str, &str, Vec<(&str, &str)>)> {
             let (request, outcome) = line.trim_matches(['|', ' ']).split_once(" | ").expect(line);
             (request.trim(), outcome.trim())
         });
-        recipes.push((title, file, rows.collect()));
+        recipes.push(Recipe { title, file, rows: rows.collect() });
     }
     recipes
 }
@@ -32,7 +39,7 @@ async fn every_request_of_the_routing_cookbook_becomes_what_it_says() {
     let recipes = recipes(&page);
     assert_eq!(recipes.len(), 20);
     let mut tally = Tally::new();
-    for (title, file, rows) in recipes {
+    for Recipe { title, file, rows } in recipes {
         assert!(!rows.is_empty(), "{title}");
         let mut origins = BTreeMap::new();
         let mut yaml = file.to_owned();

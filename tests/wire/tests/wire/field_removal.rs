@@ -255,7 +255,7 @@ async fn no_field_trails_a_request_that_a_rewrite_takes_out_of_its_head() {
                 && seen.iter().all(|request| {
                     leaks(&request.head.fields).is_empty() && request.trailers.get("x-tag") == Some("theirs")
                 });
-            tally.check(name.to_owned(), fine, (status, &seen));
+            tally.check(name, fine, (status, &seen));
         }
     }
     tally.finish(8);
