@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use gatewright_http1::{ResponseReader, Rules, WriteBuffer};
 use tokio::{io::AsyncReadExt, task::coop::unconstrained};
 
@@ -122,9 +122,12 @@ impl<P> Connection<P> {
             self.received.reserve(wanted.max(READ));
             room = self.received.capacity() - self.received.len();
         }
-        let polled = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
+        // Memory that is used anew may be larger than what was asked for.
+        let most = room.min(self.read_size);
+        let mut received = (&mut self.received).limit(most);
+        let polled = pin!(self.stream.read_buf(&mut received)).poll(cx);
         if let Poll::Ready(Ok(read)) = polled
-            && read == room
+            && read == most
         {
             self.read_size = (self.read_size * 2).min(MAX_READ);
         }
