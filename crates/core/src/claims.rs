@@ -61,16 +61,18 @@ fn remove_where(headers: &mut HeaderMap, forbidden: impl Fn(&str) -> bool) {
 
 /// The name is in lower case, as `http` keeps it.
 fn claim(name: &str) -> Option<Claim> {
-    if name.bytes().any(is_read_as_hyphen) {
-        return plain_claim(&name.replace(|char: char| !char.is_ascii_alphanumeric(), "-"));
+    // Most names are told by their first letter, and not looked at.
+    if !matches!(name.as_bytes(), [b'c' | b'f' | b'p' | b'r' | b's' | b't' | b'w' | b'x', ..]) {
+        None
+    } else if name.bytes().any(is_read_as_hyphen) {
+        plain_claim(&name.replace(|char: char| !char.is_ascii_alphanumeric(), "-"))
+    } else {
+        plain_claim(name)
     }
-    plain_claim(name)
 }
 
 fn plain_claim(name: &str) -> Option<Claim> {
-    if !matches!(name.as_bytes(), [b'c' | b'f' | b'p' | b'r' | b's' | b't' | b'w' | b'x', ..]) {
-        None
-    } else if is_identity(name) || IDENTITY_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+    if is_identity(name) || IDENTITY_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         Some(Claim::Identity)
     } else if is_forwarding(name) || name.starts_with("x-forwarded-") {
         Some(Claim::Forwarding)
