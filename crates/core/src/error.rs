@@ -58,6 +58,8 @@ pub enum ErrorKind {
     RequestBodyTimeout,
     /// The request asks for what no proxy may forward.
     BadRequest,
+    /// The request has come back to the gateway that forwarded it, too often.
+    Loop,
     /// A fault of the gateway's own.
     Internal,
 }
@@ -198,7 +200,7 @@ impl ErrorKind {
     pub fn side(self) -> Side {
         match self {
             Self::RequestBody | Self::RequestBodyTimeout | Self::BadRequest => Side::Downstream,
-            Self::Internal => Side::Gateway,
+            Self::Loop | Self::Internal => Side::Gateway,
             _ => Side::Upstream,
         }
     }
@@ -218,6 +220,7 @@ impl ErrorKind {
             Self::RequestBody => "request_body",
             Self::RequestBodyTimeout => "request_body_timeout",
             Self::BadRequest => "bad_request",
+            Self::Loop => "loop",
             Self::Internal => "internal",
         }
     }
@@ -249,6 +252,7 @@ impl fmt::Display for Error {
             ErrorKind::RequestBody => "the request body ended early or is not valid",
             ErrorKind::RequestBodyTimeout => "the client sent nothing of its request body for too long",
             ErrorKind::BadRequest => "the request cannot be forwarded",
+            ErrorKind::Loop => "the upstream leads back to this gateway",
             ErrorKind::Internal => "a fault inside the gateway",
         })
     }

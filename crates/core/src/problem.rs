@@ -77,6 +77,7 @@ pub fn status(kind: ErrorKind) -> StatusCode {
         }
         ErrorKind::RequestBody | ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
         ErrorKind::RequestBodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorKind::Loop => StatusCode::LOOP_DETECTED,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -89,6 +90,7 @@ pub fn from_error(error: &Error, request_id: Option<&HeaderValue>) -> Response<B
         ErrorKind::RequestBodyTimeout => problem.detail("The request body took too long to arrive."),
         ErrorKind::BadRequest => problem.detail("The request cannot be forwarded."),
         ErrorKind::Overloaded => problem.detail("The service is at its limit of connections."),
+        ErrorKind::Loop => problem.detail("The request came back to the gateway."),
         ErrorKind::Internal => problem,
         kind if kind.side() == crate::Side::Upstream && error.is_timeout() => {
             problem.detail("The service did not answer in time.")
