@@ -59,7 +59,7 @@ mod tls;
 
 #[cfg(fuzzing)]
 pub use http1::fuzzing;
-pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, Sending};
+pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, Sending, Taken};
 pub use resolver::Resolver;
 pub use send_error::SendError;
 pub use target::{InvalidTarget, Target};

@@ -7,10 +7,17 @@ use h2::Reason;
 use http::Request;
 use hyper::client::conn::TrySendError;
 
+use crate::Taken;
+
 /// A request could not be sent, or its response did not come.
 pub struct SendError<B> {
     error: Error,
-    request: Option<Box<Request<B>>>,
+    request: Option<Box<(Request<B>, Taken)>>,
+}
+
+/// A request of whose body nothing was taken.
+fn untaken<B>(request: Option<Request<B>>) -> Option<Box<(Request<B>, Taken)>> {
+    request.map(|request| Box::new((request, Taken::default())))
 }
 
 impl<B> SendError<B> {
@@ -20,16 +27,20 @@ impl<B> SendError<B> {
 
     /// No byte of the request has left.
     pub(crate) fn unsent(error: Error, request: Option<Request<B>>) -> Self {
-        Self { error: error.unsent(), request: request.map(Box::new) }
+        Self { error: error.unsent(), request: untaken(request) }
     }
 
     /// The connection closed before a byte of the response came. `request` is there when it is whole still.
     pub(crate) fn unanswered(error: Error, request: Option<Request<B>>) -> Self {
-        Self { error: error.unanswered(), request: request.map(Box::new) }
+        Self { error: error.unanswered(), request: untaken(request) }
     }
 
     /// `left` tells whether any byte has left on the connection since the request was handed to it.
-    pub(crate) fn of_http2<U>(mut failure: TrySendError<U>, left: bool, request: Option<Request<B>>) -> Self {
+    pub(crate) fn of_http2<U>(
+        mut failure: TrySendError<U>,
+        left: bool,
+        request: Option<(Request<B>, Taken)>,
+    ) -> Self {
         let unsent = failure.take_message().is_some();
         let cause = failure.into_error();
         let closed = is_closed(&cause);
@@ -41,19 +52,27 @@ impl<B> SendError<B> {
             _ => Reached::Unknown,
         };
         let error = classify(cause);
-        match reached {
-            Reached::Nothing => Self::unsent(error, request),
-            Reached::Refused => Self { error: error.refused(), request: request.map(Box::new) },
-            Reached::Endpoint => Self::unanswered(error, request),
-            Reached::Unknown => Self::new(error),
-        }
+        let error = match reached {
+            Reached::Nothing => error.unsent(),
+            Reached::Refused => error.refused(),
+            Reached::Endpoint => error.unanswered(),
+            Reached::Unknown => return Self::new(error),
+        };
+        Self { error, request: request.map(Box::new) }
     }
 
     /// Why, and the request when it can be sent again, because nothing of its body is gone. It may be sent again
     /// whatever its method when the endpoint has not processed it ([`Error::is_unsent`]), and only when its method is
     /// idempotent when its connection closed unanswered ([`Error::is_unanswered`]).
     pub fn into_parts(self) -> (Error, Option<Request<B>>) {
-        (self.error, self.request.map(|request| *request))
+        let (error, given_back) = self.into_replay();
+        (error, given_back.and_then(|(request, taken)| taken.is_nothing().then_some(request)))
+    }
+
+    /// The same, and a request of whose body some was taken too: over HTTP/2 up to 64 KiB are kept until the response's
+    /// head is there. What was taken has to be sent before what is left in the request.
+    pub fn into_replay(self) -> (Error, Option<(Request<B>, Taken)>) {
+        (self.error, self.request.map(|given_back| *given_back))
     }
 }
 

@@ -64,6 +64,8 @@ pub enum ErrorKind {
     RequestBodyTimeout,
     /// The request asks for what no proxy may forward.
     BadRequest,
+    /// The request has come back to the gateway that forwarded it, too often.
+    Loop,
     /// A fault of the gateway's own.
     Internal,
 }
@@ -251,7 +253,7 @@ impl ErrorKind {
     pub fn side(self) -> Side {
         match self {
             Self::RequestBody | Self::RequestBodyTimeout | Self::BadRequest => Side::Downstream,
-            Self::Timeout | Self::LoadShed | Self::Internal => Side::Gateway,
+            Self::Loop | Self::Timeout | Self::LoadShed | Self::Internal => Side::Gateway,
             _ => Side::Upstream,
         }
     }
@@ -273,6 +275,7 @@ impl ErrorKind {
             Self::RequestBody => "request_body",
             Self::RequestBodyTimeout => "request_body_timeout",
             Self::BadRequest => "bad_request",
+            Self::Loop => "loop",
             Self::Internal => "internal",
         }
     }
@@ -306,6 +309,7 @@ impl fmt::Display for Error {
             ErrorKind::RequestBody => "the request body ended early or is not valid",
             ErrorKind::RequestBodyTimeout => "the client sent nothing of its request body for too long",
             ErrorKind::BadRequest => "the request cannot be forwarded",
+            ErrorKind::Loop => "the upstream leads back to this gateway",
             ErrorKind::Internal => "a fault inside the gateway",
         })
     }

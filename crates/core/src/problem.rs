@@ -91,6 +91,7 @@ pub fn status(kind: ErrorKind) -> StatusCode {
         | ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::RequestBody | ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
         ErrorKind::RequestBodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorKind::Loop => StatusCode::LOOP_DETECTED,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -109,6 +110,7 @@ pub fn from_error(error: &Error, format: ReplyFormat, request_id: Option<&Header
         ErrorKind::Overloaded => problem.detail("The service is at its limit of connections."),
         ErrorKind::Timeout => problem.detail("The service did not answer in time."),
         ErrorKind::LoadShed => problem.detail("The service takes no more requests just now. Try again later."),
+        ErrorKind::Loop => problem.detail("The request came back to the gateway."),
         ErrorKind::Internal => problem,
         kind if kind.side() == crate::Side::Upstream && error.is_timeout() => {
             problem.detail("The service did not answer in time.")

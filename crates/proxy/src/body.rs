@@ -7,19 +7,20 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
-use gatewright_client::PoolBody;
-use gatewright_core::{Body, Error, ErrorKind, RequestRecord, claims, hop_by_hop};
+use gatewright_client::{PoolBody, Taken};
+use gatewright_core::{Body, Error, ErrorKind, RequestRecord, Side, claims, hop_by_hop};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-use crate::deadline::Progress;
+use crate::{deadline::Progress, service::Settings};
 
 /// A request's body: counts its bytes, tells the deadline that it moves, and cleans its trailers.
 pub(crate) struct RequestBody {
+    /// What an attempt that came to nothing has taken; it goes before the rest.
+    taken: Taken,
     body: Body,
     record: Option<RequestRecord>,
     progress: Option<Arc<Progress>>,
@@ -28,16 +29,38 @@ pub(crate) struct RequestBody {
 impl RequestBody {
     pub(crate) fn new(body: Body, record: Option<RequestRecord>) -> Self {
         let progress = (!body.is_end_stream()).then(Arc::default);
-        Self { body, record, progress }
+        Self { taken: Taken::default(), body, record, progress }
     }
 
     pub(crate) fn empty() -> Self {
-        Self { body: Body::empty(), record: None, progress: None }
+        Self { taken: Taken::default(), body: Body::empty(), record: None, progress: None }
+    }
+
+    /// Puts what an attempt has taken of it back.
+    pub(crate) fn rewind(&mut self, taken: Taken) {
+        if taken.is_nothing() {
+            return;
+        }
+        self.taken = taken.before(std::mem::take(&mut self.taken));
+        if let Some(progress) = &self.progress {
+            progress.moved();
+        }
     }
 
     /// How far it has come; `None` when it is empty.
     pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
         self.progress.clone()
+    }
+}
+
+impl RequestBody {
+    fn note_progress<T>(&self, polled: &Poll<Option<Result<T, Error>>>) {
+        let Some(progress) = &self.progress else { return };
+        match polled {
+            Poll::Pending => progress.starved(),
+            Poll::Ready(Some(Ok(_))) if !self.is_end_stream() => progress.moved(),
+            Poll::Ready(_) => progress.ended(),
+        }
     }
 }
 
@@ -47,14 +70,15 @@ impl HttpBody for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
-        if let Some(progress) = &this.progress {
-            match &polled {
-                Poll::Pending => progress.starved(),
-                Poll::Ready(Some(Ok(_))) if !this.body.is_end_stream() => progress.moved(),
-                Poll::Ready(_) => progress.ended(),
-            }
+        if let Some(frame) = this.taken.next_frame() {
+            this.note_progress(&Poll::Ready(Some(Ok(()))));
+            return Poll::Ready(Some(Ok(frame)));
         }
+        if this.taken.is_all() {
+            return Poll::Ready(None);
+        }
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        this.note_progress(&polled);
         polled.map_ok(|mut frame| {
             if let Some(data) = frame.data_ref() {
                 if let Some(record) = &this.record {
@@ -74,35 +98,62 @@ impl HttpBody for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        !self.taken.has_frames() && (self.taken.is_all() || self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let taken = self.taken.data().len() as u64;
+        if self.taken.is_all() {
+            return SizeHint::with_exact(taken);
+        }
+        let mut size = self.body.size_hint();
+        if taken > 0 {
+            // The upper bound first: the lower one must not go beyond it.
+            if let Some(upper) = size.upper() {
+                size.set_upper(upper.saturating_add(taken));
+            }
+            size.set_lower(size.lower().saturating_add(taken));
+        }
+        size
     }
 }
 
 /// The body of an upstream's response. It fails when the upstream is silent for too long or ends it early.
 pub struct ProxyBody {
     content: Content,
-    idle_timeout: Duration,
     // Armed when the body has to be waited for the first time; a short one never is.
     idle: Option<Pin<Box<Sleep>>>,
 }
 
 enum Content {
-    Upstream(PoolBody<RequestBody>),
+    Upstream(PoolBody<RequestBody>, Source),
     /// The proxy's own, where it answers itself; empty when that has been taken, or has failed.
     Own(Bytes),
 }
 
+/// Which endpoint a body comes from.
+struct Source {
+    settings: Arc<Settings>,
+    endpoint: usize,
+}
+
+impl Source {
+    /// Has a failure of the upstream logged, and gives it back.
+    fn failed(&self, error: Error) -> Error {
+        if error.side() == Side::Upstream {
+            self.settings.upstream.endpoints()[self.endpoint].note_failure(&error);
+        }
+        error
+    }
+}
+
 impl ProxyBody {
-    pub(crate) fn new(body: PoolBody<RequestBody>, idle_timeout: Duration) -> Self {
-        Self { content: Content::Upstream(body), idle_timeout, idle: None }
+    pub(crate) fn new(body: PoolBody<RequestBody>, settings: Arc<Settings>, endpoint: usize) -> Self {
+        Self { content: Content::Upstream(body, Source { settings, endpoint }), idle: None }
     }
 
     pub(crate) fn own(content: Bytes) -> Self {
-        Self { content: Content::Own(content), idle_timeout: Duration::ZERO, idle: None }
+        Self { content: Content::Own(content), idle: None }
     }
 
     pub(crate) fn empty() -> Self {
@@ -123,14 +174,15 @@ impl HttpBody for ProxyBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        let body = match &mut this.content {
-            Content::Upstream(body) => body,
+        let (body, source) = match &mut this.content {
+            Content::Upstream(body, source) => (body, source),
             Content::Own(content) if content.is_empty() => return Poll::Ready(None),
             Content::Own(content) => return Poll::Ready(Some(Ok(Frame::data(mem::take(content))))),
         };
+        let timeout = source.settings.idle_timeout;
         if let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
             if let Some(idle) = &mut this.idle {
-                idle.as_mut().reset(Instant::now() + this.idle_timeout);
+                idle.as_mut().reset(Instant::now() + timeout);
             }
             return Poll::Ready(match frame {
                 Some(Ok(mut frame)) => {
@@ -140,32 +192,33 @@ impl HttpBody for ProxyBody {
                     Some(Ok(frame))
                 }
                 Some(Err(error)) => {
+                    let error = source.failed(error);
                     this.content = Content::Own(Bytes::new());
                     Some(Err(error))
                 }
                 None => None,
             });
         }
-        let timeout = this.idle_timeout;
         let idle = this.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         if idle.as_mut().poll(cx).is_ready() {
-            this.content = Content::Own(Bytes::new());
             let silence = format!("the response's body was silent for {timeout:?}");
-            return Poll::Ready(Some(Err(Error::new(ErrorKind::IdleTimeout, silence))));
+            let error = source.failed(Error::new(ErrorKind::IdleTimeout, silence));
+            this.content = Content::Own(Bytes::new());
+            return Poll::Ready(Some(Err(error)));
         }
         Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
-            Content::Upstream(body) => body.is_end_stream(),
+            Content::Upstream(body, _) => body.is_end_stream(),
             Content::Own(content) => content.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Upstream(body) => body.size_hint(),
+            Content::Upstream(body, _) => body.size_hint(),
             Content::Own(content) => SizeHint::with_exact(content.len() as u64),
         }
     }
@@ -174,7 +227,7 @@ impl HttpBody for ProxyBody {
 impl fmt::Debug for ProxyBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let content: &dyn fmt::Debug = match &self.content {
-            Content::Upstream(body) => body,
+            Content::Upstream(body, _) => body,
             Content::Own(content) => content,
         };
         f.debug_tuple("ProxyBody").field(content).finish()

@@ -87,7 +87,9 @@ impl Future for Forwarding {
                     let (exchange, sent) = rest.take().expect(POLLED_AFTER_COMPLETION);
                     let mut spent = Spent::default();
                     match exchange.judge(outcome, sent, &mut spent)? {
-                        Verdict::Final(response) => return Poll::Ready(exchange.answer(response)),
+                        Verdict::Final(response, index) => {
+                            return Poll::Ready(exchange.answer(response, index));
+                        }
                         Verdict::Again(request) => {
                             let index = exchange.settings.upstream.next(spent.failed);
                             let response = Box::pin(exchange.go_on(index, request, spent));
@@ -181,7 +183,8 @@ type Outcome = Result<Response<PoolBody<RequestBody>>, SendError<RequestBody>>;
 
 /// What follows from an outcome.
 enum Verdict {
-    Final(Response<PoolBody<RequestBody>>),
+    /// Of this endpoint.
+    Final(Response<PoolBody<RequestBody>>, usize),
     Again(Request<RequestBody>),
 }
 
@@ -191,7 +194,12 @@ impl Exchange {
         let record = RequestRecord::of(&parts.extensions).cloned();
         let upgrade = Upgrade::asked_for(&mut parts, &body);
         let client_version = parts.version;
-        let destination = head::prepare(&mut parts, record.as_ref(), settings.pass_method_override)?;
+        let destination = head::prepare(&mut parts, record.as_ref(), settings.pass_method_override)
+            .inspect_err(|error| {
+                if error.kind() == ErrorKind::Loop {
+                    settings.upstream.note_loop(error);
+                }
+            })?;
         let bodiless = upgrade.is_none() && body.is_end_stream();
         let replayable = bodiless && is_idempotent(&parts.method);
         let request = Request::from_parts(parts, RequestBody::new(body, record.clone()));
@@ -238,7 +246,7 @@ impl Exchange {
                     let Attempt { response, sent } =
                         self.attempt(connection, request, index, &spent, Instant::now())?;
                     match self.judge(response.await, sent, &mut spent)? {
-                        Verdict::Final(response) => return self.answer(response),
+                        Verdict::Final(response, index) => return self.answer(response, index),
                         Verdict::Again(again) => request = again,
                     }
                 }
@@ -302,11 +310,12 @@ impl Exchange {
                         spent.failed = Some(index);
                         Ok(Verdict::Again(*copy))
                     }
-                    _ => Ok(Verdict::Final(response)),
+                    _ => Ok(Verdict::Final(response, index)),
                 };
             }
-            Ok(Err(failure)) => match failure.into_parts() {
-                (error, Some(whole)) if spent.goes_again(&error, &whole, reused, index) => {
+            Ok(Err(failure)) => match failure.into_replay() {
+                (error, Some((mut whole, taken))) if spent.goes_again(&error, &whole, reused, index) => {
+                    whole.body_mut().rewind(taken);
                     if error.is_unanswered() {
                         // It goes again without a budget too, but retries and these together are to stay within it.
                         upstream.budget().pay();
@@ -365,8 +374,26 @@ impl Exchange {
     }
 
     /// Makes the client's response of the upstream's.
-    fn answer(self, response: Response<PoolBody<RequestBody>>) -> Result<Response<ProxyBody>, Error> {
-        let idle_timeout = self.settings.idle_timeout;
+    fn answer(
+        self,
+        response: Response<PoolBody<RequestBody>>,
+        index: usize,
+    ) -> Result<Response<ProxyBody>, Error> {
+        let settings = Arc::clone(&self.settings);
+        let answer = self.response_of(response, index);
+        if let Err(error) = &answer
+            && error.side() == Side::Upstream
+        {
+            settings.upstream.endpoints()[index].note_failure(error);
+        }
+        answer
+    }
+
+    fn response_of(
+        self,
+        response: Response<PoolBody<RequestBody>>,
+        index: usize,
+    ) -> Result<Response<ProxyBody>, Error> {
         let (mut parts, body) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             body.discard();
@@ -375,7 +402,7 @@ impl Exchange {
                 (Some(upgrade), Some(upstream)) if tunnel::names_websocket(&parts.headers) => {
                     head::clean_response(&mut parts)?;
                     Upgrade::write(&mut parts.headers);
-                    upgrade.tunnel(upstream, idle_timeout);
+                    upgrade.tunnel(upstream, self.settings.idle_timeout);
                     Ok(Response::from_parts(parts, ProxyBody::empty()))
                 }
                 _ => Err(Error::new(ErrorKind::Protocol, "the upstream changed protocols though nobody asked")),
@@ -385,7 +412,8 @@ impl Exchange {
             body.discard();
             return Err(error);
         }
-        let body = if body.is_end_stream() { ProxyBody::empty() } else { ProxyBody::new(body, idle_timeout) };
+        let body =
+            if body.is_end_stream() { ProxyBody::empty() } else { ProxyBody::new(body, self.settings, index) };
         Ok(Response::from_parts(parts, body))
     }
 }

@@ -9,6 +9,8 @@ use http::{
 };
 use http_body::Body;
 
+use crate::loops;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -35,6 +37,7 @@ struct Found {
     forwarded_for: bool,
     forwarded_host: bool,
     forwarded_proto: bool,
+    cdn_loop: bool,
 }
 
 impl Found {
@@ -45,6 +48,7 @@ impl Found {
                 "host" => found.hosts += 1,
                 "cookie" => found.cookies += 1,
                 "expect" => found.expect = true,
+                "cdn-loop" => found.cdn_loop = true,
                 "x-forwarded-for" => found.forwarded_for = true,
                 "x-forwarded-host" => found.forwarded_host = true,
                 "x-forwarded-proto" => found.forwarded_proto = true,
@@ -101,6 +105,7 @@ pub(crate) fn prepare(
     if found.method_override && !pass_method_override {
         method_override::remove(&mut parts.headers);
     }
+    loops::pass(&mut parts.headers, found.cdn_loop)?;
     if found.expect {
         // We answer `Expect` ourselves, by reading the body when the upstream takes it.
         parts.headers.remove(EXPECT);

@@ -61,9 +61,11 @@
 mod body;
 mod builder;
 mod deadline;
+mod faults;
 mod forward;
 mod head;
 mod interim;
+mod loops;
 mod max_forwards;
 mod retries;
 mod service;

@@ -11,7 +11,7 @@ use http::{Method, StatusCode};
 /// requests to an upstream, at most a fifth more than its clients sent.
 ///
 /// A request of which no byte left, or which an HTTP/2 endpoint has not processed, is sent again in any case, whatever
-/// its method. An idempotent one is sent once more, too, when a connection that had served before closes before a byte
+/// its method, with its body unless more than 64 KiB of it have left. An idempotent one is sent once more, too, when a connection that had served before closes before a byte
 /// of the response (RFC 9112, section 9.3.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]

@@ -1,11 +1,10 @@
 //! A service behind the gateway, and its targets.
 
 use std::{
-    error::Error as _,
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +15,7 @@ use gatewright_client::{Pool, PoolBuilder, Protocol, Resolver, Target};
 use gatewright_core::Error;
 use http::{HeaderValue, uri::Scheme};
 
-use crate::{ProxyError, body::RequestBody, retries::Budget};
+use crate::{ProxyError, body::RequestBody, faults::Faults, retries::Budget};
 
 /// A service behind the gateway: one or several targets that answer alike, taken in turn. Clones share their
 /// connections.
@@ -32,6 +31,8 @@ struct Inner {
     turns: Box<[usize]>,
     next: AtomicUsize,
     budget: Budget,
+    /// Requests that were not sent to any endpoint.
+    faults: Faults,
     secure: bool,
 }
 
@@ -40,23 +41,16 @@ pub(crate) struct Endpoint {
     pub(crate) pool: Pool<RequestBody>,
     pub(crate) label: Arc<str>,
     pub(crate) host: HeaderValue,
-    /// Whether the last request failed, so that a failure is logged once and not for every request.
-    failing: AtomicBool,
+    faults: Faults,
 }
 
 impl Endpoint {
     pub(crate) fn note_failure(&self, error: &Error) {
-        if !self.failing.swap(true, Ordering::Relaxed) {
-            let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-            let causes: Vec<String> = causes.map(ToString::to_string).collect();
-            tracing::warn!(endpoint = %self.label, "{error}: {}", causes.join(": "));
-        }
+        self.faults.note(&self.label, error);
     }
 
     pub(crate) fn note_success(&self) {
-        if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
-            tracing::warn!(endpoint = %self.label, "the endpoint answers again");
-        }
+        self.faults.note_success(&self.label);
     }
 }
 
@@ -73,6 +67,8 @@ impl Upstream {
             connect_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(4),
             max_connections: None,
+            max_response_head: None,
+            max_response_headers: None,
         }
     }
 
@@ -88,6 +84,11 @@ impl Upstream {
 
     pub(crate) fn endpoints(&self) -> &[Endpoint] {
         &self.inner.endpoints
+    }
+
+    /// Notes that a request has come back to this gateway.
+    pub(crate) fn note_loop(&self, error: &Error) {
+        self.inner.faults.note(&self.inner.name, error);
     }
 
     pub(crate) fn budget(&self) -> &Budget {
@@ -132,6 +133,8 @@ pub struct UpstreamBuilder {
     connect_timeout: Duration,
     keep_alive: Duration,
     max_connections: Option<usize>,
+    max_response_head: Option<usize>,
+    max_response_headers: Option<u16>,
 }
 
 impl UpstreamBuilder {
@@ -183,6 +186,18 @@ impl UpstreamBuilder {
         self
     }
 
+    /// Size of a response's head in bytes; one that is larger is answered with 502. 64 KiB unless set.
+    pub fn max_response_head(mut self, bytes: usize) -> Self {
+        self.max_response_head = Some(bytes);
+        self
+    }
+
+    /// Number of field lines of a response's head; one that has more is answered with 502. 256 unless set.
+    pub fn max_response_headers(mut self, lines: u16) -> Self {
+        self.max_response_headers = Some(lines);
+        self
+    }
+
     /// The upstream.
     ///
     /// # Errors
@@ -214,6 +229,7 @@ impl UpstreamBuilder {
                 turns: turns(&weights),
                 next: AtomicUsize::new(0),
                 budget: Budget::new(),
+                faults: Faults::default(),
                 #[cfg(feature = "tls")]
                 secure: self.tls.is_some(),
                 #[cfg(not(feature = "tls"))]
@@ -238,7 +254,13 @@ impl UpstreamBuilder {
         if let Some(connections) = self.max_connections {
             pool = pool.max_connections(connections);
         }
-        Ok(Endpoint { pool: pool.build(), label, host, failing: AtomicBool::new(false) })
+        if let Some(bytes) = self.max_response_head {
+            pool = pool.max_head(bytes);
+        }
+        if let Some(lines) = self.max_response_headers {
+            pool = pool.max_headers(lines);
+        }
+        Ok(Endpoint { pool: pool.build(), label, host, faults: Faults::default() })
     }
 }
 

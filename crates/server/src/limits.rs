@@ -20,6 +20,9 @@ pub struct Limits {
     pub(crate) body_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) stream_timeout: Duration,
+    pub(crate) linger_timeout: Duration,
+    pub(crate) linger_pause: Duration,
+    pub(crate) max_discarded: u64,
     pub(crate) park_after: Duration,
     pub(crate) max_head: usize,
     pub(crate) max_target: usize,
@@ -38,6 +41,9 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             stream_timeout: Duration::from_secs(300),
+            linger_timeout: Duration::from_secs(30),
+            linger_pause: Duration::from_secs(5),
+            max_discarded: 64 * 1024 * 1024,
             park_after: Duration::from_secs(5),
             max_head: 64 * 1024,
             max_target: 8 * 1024,
@@ -77,6 +83,14 @@ impl Limits {
         /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
         /// either direction; also one that its service holds and reads no more of. 5 min by default.
         stream_timeout: Duration;
+        /// How long an HTTP/1 connection goes on taking what its client sends of a request that has been answered and that
+        /// nobody reads, only to throw it away. Many clients read the response when they have sent all, and lose it when
+        /// the connection closes before. 30 s by default; 2 s at most once the server drains.
+        linger_timeout: Duration;
+        /// How long the client may pause meanwhile. 5 s by default.
+        linger_pause: Duration;
+        /// How many bytes are thrown away at most, of the request and what follows it. 64 MiB by default; none at 0.
+        max_discarded: u64;
         /// How long an HTTP/1 connection is idle before it gives up, until its next request, what it keeps between
         /// requests: room for the service's future, and the head of the last one. 5 s by default.
         park_after: Duration;
@@ -121,6 +135,7 @@ impl Limits {
             .min(self.body_timeout)
             .min(self.write_timeout)
             .min(self.stream_timeout)
+            .min(self.linger_timeout)
             .max(Duration::from_millis(10))
     }
 }

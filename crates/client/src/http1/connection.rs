@@ -53,11 +53,9 @@ impl<P> Connection<P> {
         })
     }
 
-    /// Whether heads of responses are compared with those before.
-    pub(crate) fn remember_heads(mut self: Box<Self>, remember: bool) -> Box<Self> {
-        if !remember {
-            self.reader = ResponseReader::new(Rules::for_responses()).remember_heads(false);
-        }
+    /// By which rules heads of responses are read, and whether they are compared with those before.
+    pub(crate) fn reading(mut self: Box<Self>, rules: Rules, remember: bool) -> Box<Self> {
+        self.reader = ResponseReader::new(rules).remember_heads(remember);
         self
     }
 

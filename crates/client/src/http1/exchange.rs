@@ -1,10 +1,10 @@
 //! One request, until its response's head is there.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     io,
-    pin::Pin,
-    task::{Context, Poll},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -13,6 +13,7 @@ use gatewright_core::{BoxError, Error, ErrorKind, InterimResponder, OnUpgrade, U
 use gatewright_http1::{BodyReader, ResponseHead, write_request_head};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
+use tokio::task::coop::unconstrained;
 
 use super::{
     Connection, Incoming, MAX_INTERIM, STALL_TIMEOUT, malformed,
@@ -171,9 +172,13 @@ where
                 return Poll::Ready(Ok(head));
             }
             let connection = self.connection.as_mut().expect("the request was sent on it");
-            let read = match connection.poll_read(cx, 0) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(read) => read,
+            // An upload that goes on and on uses up the task's budget, and must not hide the answer that has come meanwhile.
+            let read = match self.stage {
+                Stage::Sending(_) => {
+                    let read = unconstrained(poll_fn(|cx| connection.poll_read(cx, 0)));
+                    ready!(pin!(read).poll(cx))
+                }
+                _ => ready!(connection.poll_read(cx, 0)),
             };
             let cause = match read {
                 Ok(1..) => continue,

@@ -33,7 +33,7 @@ where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let connection = Connection::new(Stream::Other(Box::new(stream)), ());
-    let mut connection = Some(connection.remember_heads(remember_heads));
+    let mut connection = Some(connection.reading(gatewright_http1::Rules::for_responses(), remember_heads));
     let mut all = Vec::new();
     for request in requests {
         let Some(taken) = connection.take() else { break };

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use gatewright_http1::Rules;
 use tokio::sync::Notify;
 
 use super::{Inner, Pool, Protocol, Shard};
@@ -24,6 +25,7 @@ pub struct PoolBuilder {
     connect_timeout: Duration,
     keep_alive: Duration,
     max_connections: usize,
+    rules: Rules,
     remember_heads: bool,
 }
 
@@ -39,6 +41,7 @@ impl PoolBuilder {
             connect_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(4),
             max_connections: usize::MAX,
+            rules: Rules::for_responses(),
             remember_heads: true,
         }
     }
@@ -88,6 +91,22 @@ impl PoolBuilder {
         self
     }
 
+    /// Size of a response's head in bytes: over HTTP/1 as it comes, over HTTP/2 that of its names and values. A larger one is
+    /// an error of the kind [`Protocol`](gatewright_core::ErrorKind::Protocol). 64 KiB unless set.
+    #[must_use]
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.rules.max_head = bytes;
+        self
+    }
+
+    /// Number of field lines in a response's head; more are an error of the kind
+    /// [`Protocol`](gatewright_core::ErrorKind::Protocol). 256 unless set.
+    #[must_use]
+    pub fn max_headers(mut self, lines: u16) -> Self {
+        self.rules.max_fields = lines;
+        self
+    }
+
     /// Whether the head of a response over HTTP/1 is compared with those before it on its connection, and read anew only
     /// where it is framed in another way. On unless set; it changes what a response costs and nothing else.
     #[must_use]
@@ -112,6 +131,7 @@ impl PoolBuilder {
                 multiplexes: AtomicBool::new(self.protocol == Protocol::Http2),
                 keep_alive: self.keep_alive,
                 max_connections: self.max_connections,
+                rules: self.rules,
                 remember_heads: self.remember_heads,
                 open: AtomicUsize::new(0),
                 retired: AtomicUsize::new(0),

@@ -158,7 +158,7 @@ where
                 }
                 Opened { stream, http2: false } => {
                     let connection = http1::Connection::new(stream, place);
-                    Ok(Connection::http1(connection.remember_heads(self.remember_heads)))
+                    Ok(Connection::http1(connection.reading(self.rules, self.remember_heads)))
                 }
             }
         };

@@ -9,6 +9,7 @@ use std::{convert::Infallible, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind};
+use gatewright_http1::Rules;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::oneshot;
@@ -21,9 +22,6 @@ use super::{
     wire::Wire,
 };
 use crate::stream::Stream;
-
-/// A response's fields at most.
-const MAX_HEAD: usize = 64 << 10;
 
 /// What is read ahead on one stream.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -46,6 +44,12 @@ const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// hyper's part of a connection.
 type Driven<B> = http2::Connection<TokioIo<Wire<B>>, Upload<B>, TokioExecutor>;
 
+/// What h2 counts of a head: 32 bytes more for each field (RFC 9113, section 6.5.2).
+fn max_header_list_size(rules: &Rules) -> u32 {
+    let fields = usize::from(rules.max_fields).saturating_mul(32);
+    u32::try_from(rules.max_head.saturating_add(fields)).unwrap_or(u32::MAX)
+}
+
 /// Starts HTTP/2 on an open connection, which goes to the shard's others, and reserves a stream of it.
 pub(super) async fn start<B>(
     pool: &Arc<Inner<B>>,
@@ -59,7 +63,7 @@ where
 {
     let (closer, closing) = oneshot::channel();
     let (first_word, heard) = oneshot::channel();
-    let streams = Streams::new(Arc::downgrade(pool), closer);
+    let streams = Streams::new(Arc::downgrade(pool), closer, pool.rules);
     let wire = Wire::new(stream, Arc::clone(&streams), first_word, closing, place);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -67,7 +71,7 @@ where
         .keep_alive_timeout(Duration::from_secs(10))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(MAX_HEAD as u32)
+        .max_header_list_size(max_header_list_size(&pool.rules))
         .handshake(TokioIo::new(wire))
         .await
         .map_err(|error| Error::new(ErrorKind::Connect, error))?;

@@ -7,8 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::BoxError;
-use http::{Request, Response};
+use gatewright_core::{BoxError, Error, ErrorKind};
+use gatewright_http1::Rules;
+use http::{HeaderMap, Request, Response};
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http2},
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use super::{
     body::PoolBody,
+    capture::Taken,
     given_up::GivenUp,
     streams::StreamPermit,
     upload::{Upload, UploadHandle},
@@ -92,11 +94,14 @@ where
         SendError::of_http2(failure, left, self.take_request())
     }
 
-    /// The request, when nothing of its body is gone.
-    fn take_request(&mut self) -> Option<Request<B>> {
+    /// The request and what was taken of its body, when nothing of it is gone.
+    fn take_request(&mut self) -> Option<(Request<B>, Taken)> {
         let (parts, empty) = self.request.take()?.into_parts();
-        let body = empty.or_else(|| self.upload.as_ref()?.take_back())?;
-        Some(Request::from_parts(parts, body))
+        let (body, taken) = match empty {
+            Some(body) => (body, Taken::default()),
+            None => self.upload.as_ref()?.take_back()?,
+        };
+        Some((Request::from_parts(parts, body), taken))
     }
 }
 
@@ -121,11 +126,31 @@ where
             Ok(response) => {
                 permit.note_answered();
                 let upload = this.upload.take();
+                if let Some(upload) = &upload {
+                    upload.forget();
+                }
+                if let Err(error) = check(response.headers(), permit.rules()) {
+                    GivenUp::answered(response.into_body(), upload).release(permit);
+                    return Poll::Ready(Err(SendError::new(error)));
+                }
                 Ok(response.map(|body| PoolBody::http2(body, permit, upload)))
             }
             Err(failure) => Err(this.fail(failure, &permit)),
         })
     }
+}
+
+/// Holds a response's fields to the limits. h2 has a bound of its own, which counts otherwise.
+fn check(headers: &HeaderMap, rules: &Rules) -> Result<(), Error> {
+    let size = || headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
+    let why = if headers.len() > usize::from(rules.max_fields) {
+        "the response has too many fields"
+    } else if size() > rules.max_head {
+        "the response's fields are too large"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Protocol, why))
 }
 
 impl<B: Send + 'static> Drop for Exchange<B> {

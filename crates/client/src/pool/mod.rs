@@ -2,6 +2,7 @@
 
 mod body;
 mod builder;
+mod capture;
 mod checkout;
 mod connection;
 mod driver;
@@ -26,7 +27,9 @@ use std::{
 
 pub use body::PoolBody;
 pub use builder::PoolBuilder;
+pub use capture::Taken;
 pub use connection::{Connection, Sending};
+use gatewright_http1::Rules;
 use shard::Shard;
 use tokio::sync::Notify;
 
@@ -67,6 +70,8 @@ struct Inner<B> {
     multiplexes: AtomicBool,
     keep_alive: Duration,
     max_connections: usize,
+    /// Those by which responses are read.
+    rules: Rules,
     remember_heads: bool,
     open: AtomicUsize,
     /// HTTP/2 connections that serve no new streams.

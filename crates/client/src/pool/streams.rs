@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use gatewright_http1::Rules;
 use hyper::client::conn::http2;
 use tokio::{sync::oneshot, time::Instant};
 
@@ -40,6 +41,8 @@ pub(super) struct Streams<B> {
     state: Mutex<State>,
     written: AtomicU64,
     read: AtomicU64,
+    /// Those by which responses are read.
+    rules: Rules,
     pool: Weak<Inner<B>>,
 }
 
@@ -102,7 +105,7 @@ impl<B> Multiplexed<B> {
 
 impl<B> Streams<B> {
     /// Those of a new connection, which is closed when the `closer` is dropped.
-    pub(super) fn new(pool: Weak<Inner<B>>, closer: oneshot::Sender<Infallible>) -> Arc<Self> {
+    pub(super) fn new(pool: Weak<Inner<B>>, closer: oneshot::Sender<Infallible>, rules: Rules) -> Arc<Self> {
         let state = State {
             open: 0,
             held: 0,
@@ -113,7 +116,8 @@ impl<B> Streams<B> {
             patience: Patience::new(Instant::now()),
             closer: Some(closer),
         };
-        Arc::new(Self { state: Mutex::new(state), written: AtomicU64::new(0), read: AtomicU64::new(0), pool })
+        let (written, read) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { state: Mutex::new(state), written, read, rules, pool })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -210,6 +214,11 @@ impl<B> StreamPermit<B> {
     /// Whether the connection has answered a request before.
     pub(super) fn is_reused(&self) -> bool {
         self.streams.lock().answered
+    }
+
+    /// Those by which the response is read.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.streams.rules
     }
 
     /// Notes that the response has begun.

@@ -1,7 +1,7 @@
 //! A request's body on its way into an HTTP/2 stream.
 //!
 //! hyper polls the body in a task of its own, and resets the stream when the body fails. The request's future keeps
-//! the other end: it takes the body back when nothing of it is gone, hears of its failure, and decides when the stream
+//! the other end: it takes the body back with all that was taken of it, hears of its failure, and decides when the stream
 //! is reset.
 
 use std::{
@@ -14,7 +14,10 @@ use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind, Gather};
 use http_body::{Body, Frame, SizeHint};
 
-use super::streams::StreamPermit;
+use super::{
+    capture::{Captured, Taken},
+    streams::StreamPermit,
+};
 
 /// The end that hyper has.
 pub(super) struct Upload<B>(Option<Arc<Mutex<State<B>>>>);
@@ -24,10 +27,8 @@ pub(super) struct UploadHandle<B>(Arc<Mutex<State<B>>>);
 
 struct State<B> {
     /// `None` when it was taken back, or is not wanted any more.
-    body: Option<B>,
+    body: Option<Captured<B>>,
     gather: Gather,
-    /// Whether a frame has been taken.
-    touched: bool,
     stage: Stage,
     failure: Option<Error>,
     /// hyper's task.
@@ -48,7 +49,11 @@ enum Stage {
     Abandoned,
 }
 
-impl<B: Body> State<B> {
+impl<B> State<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_some_and(|body| self.gather.is_end_stream(body))
     }
@@ -63,9 +68,8 @@ impl<B> Upload<B> {
     /// A body, and the other end of it.
     pub(super) fn new(body: B) -> (Self, UploadHandle<B>) {
         let state = Arc::new(Mutex::new(State {
-            body: Some(body),
+            body: Some(Captured::new(body)),
             gather: Gather::default(),
-            touched: false,
             stage: Stage::Watched,
             failure: None,
             sender: None,
@@ -81,10 +85,17 @@ fn lock<B>(state: &Mutex<State<B>>) -> MutexGuard<'_, State<B>> {
 }
 
 impl<B> UploadHandle<B> {
-    /// The body, when nothing of it is gone.
-    pub(super) fn take_back(&self) -> Option<B> {
+    /// The rest of the body and what was taken of it, unless some of it is gone.
+    pub(super) fn take_back(&self) -> Option<(B, Taken)> {
         let mut state = lock(&self.0);
-        if state.touched || state.failure.is_some() { None } else { state.body.take() }
+        if state.failure.is_some() { None } else { state.body.take()?.into_parts() }
+    }
+
+    /// The request is not sent again from here on.
+    pub(super) fn forget(&self) {
+        if let Some(body) = &mut lock(&self.0).body {
+            body.forget();
+        }
     }
 
     /// Ready when the body has failed.
@@ -159,14 +170,8 @@ where
         if let Some(body) = &mut state.body {
             match state.gather.poll_frame(Pin::new(body), cx) {
                 Poll::Pending => {}
-                Poll::Ready(Some(Ok(frame))) => {
-                    state.touched = true;
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                Poll::Ready(None) => {
-                    state.touched = true;
-                    return Poll::Ready(None);
-                }
+                Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
+                Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(Err(error))) => {
                     state.body = None;
                     state.failure = Some(Error::from_body(error));

@@ -1,4 +1,8 @@
 //! What an HTTP/2 connection is carried by.
+//!
+//! When a write fails, what the endpoint had said before is still there to be read: its GOAWAY most of all, which tells the
+//! requests that it has not processed from those that it may have. So the connection goes on reading to its end, and
+//! what is written meanwhile goes nowhere.
 
 use std::{
     convert::Infallible,
@@ -26,6 +30,8 @@ pub(super) struct Wire<B> {
     first_word: Option<oneshot::Sender<()>>,
     /// Ends when the connection is to be closed at once; `None` from then on.
     closing: Option<oneshot::Receiver<Infallible>>,
+    /// Why nothing can be written any more.
+    broken: Option<io::Error>,
     _place: Place<B>,
 }
 
@@ -37,7 +43,14 @@ impl<B> Wire<B> {
         closing: oneshot::Receiver<Infallible>,
         place: Place<B>,
     ) -> Self {
-        Self { stream, streams, first_word: Some(first_word), closing: Some(closing), _place: place }
+        Self {
+            stream,
+            streams,
+            first_word: Some(first_word),
+            closing: Some(closing),
+            broken: None,
+            _place: place,
+        }
     }
 
     fn is_closed(&mut self, cx: &mut Context<'_>) -> bool {
@@ -49,10 +62,24 @@ impl<B> Wire<B> {
         self.closing.is_none()
     }
 
-    fn written(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        let written = ready!(polled)?;
-        self.streams.note_written(written);
-        Poll::Ready(Ok(written))
+    /// Counts what has left of so many bytes, or begins to read to the end.
+    fn written(
+        &mut self,
+        cx: &Context<'_>,
+        polled: Poll<io::Result<usize>>,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(match ready!(polled) {
+            Ok(written) => {
+                self.streams.note_written(written);
+                Ok(written)
+            }
+            Err(error) => {
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Ok(length)
+            }
+        })
     }
 }
 
@@ -63,7 +90,15 @@ impl<B> AsyncRead for Wire<B> {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if polled.is_pending()
+            && let Some(error) = this.broken.take()
+        {
+            // Nothing is left, and nothing more will come.
+            this.closing = None;
+            return Poll::Ready(Err(error));
+        }
+        ready!(polled)?;
         let read = buf.filled().len() - before;
         this.streams.note_read(read);
         if read > 0
@@ -82,8 +117,11 @@ impl<B> AsyncWrite for Wire<B> {
         if this.is_closed(cx) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        if this.broken.is_some() {
+            return Poll::Ready(Ok(buf.len()));
+        }
         let polled = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.written(polled)
+        this.written(cx, polled, buf.len())
     }
 
     fn poll_write_vectored(
@@ -95,8 +133,12 @@ impl<B> AsyncWrite for Wire<B> {
         if this.is_closed(cx) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        if this.broken.is_some() {
+            return Poll::Ready(Ok(length));
+        }
         let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.written(polled)
+        this.written(cx, polled, length)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -104,7 +146,11 @@ impl<B> AsyncWrite for Wire<B> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        if this.broken.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

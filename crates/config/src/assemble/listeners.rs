@@ -100,6 +100,15 @@ pub(super) fn limits(settings: &Settings) -> Limits {
     if let Some(stream) = times.stream {
         limits = limits.stream_timeout(stream);
     }
+    if let Some(linger) = times.linger {
+        limits = limits.linger_timeout(linger);
+    }
+    if let Some(pause) = times.linger_pause {
+        limits = limits.linger_pause(pause);
+    }
+    if let Some(bytes) = sizes.max_discarded {
+        limits = limits.max_discarded(bytes);
+    }
     if let Some(bytes) = sizes.max_head {
         limits = limits.max_head(bytes);
     }

@@ -39,7 +39,7 @@ impl Parts {
         let listeners_before = before.map(|before| &*before.listeners).unwrap_or_default();
         let listeners = listeners::build(&settings.listeners, listeners_before, reader);
         let mut upstreams = Upstreams::following(before.map(|before| &before.upstreams));
-        upstreams.build(&settings.upstreams, settings.defaults.connect_timeout, reader);
+        upstreams.build(&settings.upstreams, &settings.defaults, reader);
         let mut auth = Authenticators::following(before.map(|before| &before.auth));
         auth.build(settings.auth.as_deref(), &settings.listeners, reader);
         let mut limits = Limits::following(before.map(|before| &before.limits));

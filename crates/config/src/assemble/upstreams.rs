@@ -8,7 +8,7 @@ use super::{Changes, kept::Kept};
 use crate::{
     diagnostics::{Diagnostic, Span},
     read::Reader,
-    settings::{self, UpstreamRef, UpstreamTls},
+    settings::{self, Defaults, ResponseLimits, UpstreamRef, UpstreamTls},
 };
 
 /// The upstreams of a file. Of those that say the same, in the routes that write them themselves say, there is one; and
@@ -21,6 +21,7 @@ pub(super) struct Upstreams {
     named: HashMap<String, Option<Shared>>,
     resolver: Resolver,
     connect_timeout: Option<Duration>,
+    responses: ResponseLimits,
 }
 
 /// All that makes an upstream what it is.
@@ -50,6 +51,7 @@ impl Upstreams {
             named: HashMap::new(),
             resolver: before.map(|before| before.resolver.clone()).unwrap_or_default(),
             connect_timeout: None,
+            responses: ResponseLimits::default(),
         }
     }
 
@@ -57,10 +59,11 @@ impl Upstreams {
     pub(super) fn build(
         &mut self,
         upstreams: &[settings::Upstream],
-        connect_timeout: Option<Duration>,
+        defaults: &Defaults,
         reader: &mut Reader<'_>,
     ) {
-        self.connect_timeout = connect_timeout;
+        self.connect_timeout = defaults.connect_timeout;
+        self.responses = defaults.responses;
         for upstream in upstreams {
             let shared = self.one(upstream, reader);
             self.named.insert(upstream.name.clone(), shared);
@@ -89,7 +92,9 @@ impl Upstreams {
             None => TlsFiles::default(),
         };
         let connect_timeout = settings.connect_timeout.or(self.connect_timeout);
-        let identity = Identity { settings: settings.clone(), connect_timeout, tls };
+        let responses = settings.responses.or(self.responses);
+        let settings = settings::Upstream { responses, ..settings.clone() };
+        let identity = Identity { settings, connect_timeout, tls };
         if let Some((identity, built)) = self.built.get_key_value(&identity) {
             return Some(Shared { identity: Arc::clone(identity), built: built.clone() });
         }
@@ -141,6 +146,12 @@ impl Identity {
         }
         if let Some(connections) = settings.max_connections {
             builder = builder.max_connections(connections.get());
+        }
+        if let Some(bytes) = settings.responses.max_head {
+            builder = builder.max_response_head(bytes);
+        }
+        if let Some(lines) = settings.responses.max_headers {
+            builder = builder.max_response_headers(lines);
         }
         match builder.build() {
             Ok(upstream) => Some(upstream),

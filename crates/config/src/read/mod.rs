@@ -20,6 +20,8 @@ use std::{
 
 pub(crate) use fields::Fields;
 pub(crate) use network::Target;
+#[cfg(test)]
+pub(crate) use network::parse_target;
 pub(crate) use secret::Secret;
 
 use crate::{

@@ -19,6 +19,10 @@ impl Target {
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 /// IPv6 in brackets.
@@ -115,7 +119,7 @@ impl Reader<'_> {
 }
 
 /// The target, or how to mend the text.
-fn parse_target(text: &str) -> Result<Target, String> {
+pub(crate) fn parse_target(text: &str) -> Result<Target, String> {
     if let Some((scheme, rest)) = text.split_once("://") {
         let authority = rest.split('/').next().unwrap_or_default();
         let port = if scheme == "https" { 443 } else { 80 };

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use super::{
-    Guards, Who,
+    Guards, ResponseLimits, Who,
     addresses::{ALLOW_IPS, DENY_IPS, UNKNOWN_IPS},
     auth::AUTH_KEY,
     limit::LIMIT_KEY,
     optional,
+    upstream::{MAX_RESPONSE_HEAD, MAX_RESPONSE_HEADERS},
 };
 use crate::{
     read::{Fields, Reader},
@@ -31,6 +32,7 @@ pub(crate) struct Defaults {
     pub(crate) guards: Guards,
     /// Until there is a connection.
     pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) responses: ResponseLimits,
 }
 
 /// A time limit, or none.
@@ -74,6 +76,8 @@ pub(super) static DEFAULTS: Section = Section {
             "2s",
         )
         .absent("5s"),
+        MAX_RESPONSE_HEAD.absent("64KiB"),
+        MAX_RESPONSE_HEADERS.absent("256"),
         RETRIES_KEY.absent("`off`"),
         AUTH_KEY.absent("each route says so itself"),
         ALLOW_IPS.absent("all"),
@@ -110,7 +114,8 @@ pub(super) const RETRIES_KEY: Key = Key::new(
     RETRIES_VALUE,
     "How many times a request that was sent is sent again. It is only when its method is idempotent and its body empty, and \
      within a budget of a fifth of what clients send. One that never left or was not processed is sent again in any case, \
-     and such an idempotent one once when an idle connection closes as it arrives.",
+     with its body unless more than 64 KiB of it have left, and such an idempotent one once when an idle connection closes as it \
+     arrives.",
     "{attempts: 2, on: [connect, reset, 503]}",
 );
 
@@ -148,11 +153,13 @@ impl Defaults {
         let auth = fields.get("auth").map(|node| Who::read(node, reader));
         let guards = Guards::read(&fields, reader);
         let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
+        let responses = ResponseLimits::read(&fields, reader);
         Some(Self {
             forwarding: forwarding?,
             auth: optional(auth)?,
             guards: guards?,
             connect_timeout: optional(connect_timeout)?,
+            responses: responses?,
         })
     }
 }

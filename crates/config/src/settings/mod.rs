@@ -11,6 +11,7 @@ mod headers;
 mod limit;
 mod limit_store;
 mod listener;
+mod loops;
 mod matching;
 mod rewriting;
 mod route;
@@ -37,7 +38,7 @@ pub(crate) use matching::{Matcher, PathMatch, UrlScheme, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
 pub(crate) use route::{Action, Route};
 pub(crate) use serving::{AccessLog, ClientLimits, Timeouts};
-pub(crate) use upstream::{Protocol, Upstream, UpstreamRef, UpstreamTls, WeightedTarget};
+pub(crate) use upstream::{Protocol, ResponseLimits, Upstream, UpstreamRef, UpstreamTls, WeightedTarget};
 
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
@@ -229,6 +230,7 @@ impl Settings {
         };
         told::check(&settings, reader);
         settings.check_listener_names(reader);
+        loops::check(&settings, reader);
         Some(settings)
     }
 }

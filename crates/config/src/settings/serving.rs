@@ -31,6 +31,10 @@ pub(crate) struct Timeouts {
     pub(crate) write: Option<Duration>,
     /// Between bytes of an upgraded connection, in either direction.
     pub(crate) stream: Option<Duration>,
+    /// For a client that is still sending a request which has been answered.
+    pub(crate) linger: Option<Duration>,
+    /// Between bytes of it.
+    pub(crate) linger_pause: Option<Duration>,
     /// For what is under way when the gateway is told to stop.
     pub(crate) drain: Option<Duration>,
 }
@@ -43,6 +47,8 @@ pub(crate) struct ClientLimits {
     pub(crate) max_headers: Option<u16>,
     pub(crate) max_connections: Option<NonZeroUsize>,
     pub(crate) max_streams: Option<u32>,
+    /// Bytes of a request that nobody reads.
+    pub(crate) max_discarded: Option<u64>,
     pub(crate) header_names: Option<Names>,
 }
 
@@ -85,6 +91,16 @@ pub(super) static TIMEOUTS: Section = Section {
         )
         .absent("5m"),
         Key::new(
+            "linger",
+            Shape::Duration,
+            "For an HTTP/1 client that goes on sending a request which has been answered and which nobody reads, so that it gets \
+             the answer when it reads only after it has sent all. What it sends is thrown away, up to \
+             `client_limits.max_discarded`.",
+            "10s",
+        )
+        .absent("30s"),
+        Key::new("linger_pause", Shape::Duration, "Between two parts of such a request.", "1s").absent("5s"),
+        Key::new(
             "drain",
             Shape::Duration,
             "For what is under way when the gateway is told to stop; what is left then is cut.",
@@ -102,6 +118,8 @@ pub(super) static TIMEOUTS: Section = Section {
         ("send", "write"),
         ("keep_alive", "idle"),
         ("keepalive", "idle"),
+        ("lingering_time", "linger"),
+        ("lingering_timeout", "linger_pause"),
         ("shutdown", "drain"),
     ],
 };
@@ -141,6 +159,14 @@ pub(super) static CLIENT_LIMITS: Section = Section {
             "50",
         )
         .absent("100"),
+        Key::new(
+            "max_discarded",
+            Shape::Size,
+            "Of a request that has been answered and that nobody reads: so much of it is thrown away, so that its client gets the \
+             answer. The time for it is `timeouts.linger`.",
+            "1MiB",
+        )
+        .absent("64MiB"),
         Key::new(
             "header_names",
             Shape::Word(&["drop", "refuse", "pass"]),
@@ -192,14 +218,16 @@ impl Timeouts {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &TIMEOUTS, reader)?;
         let mut limit = |key: &str| fields.get(key).map(|node| reader.duration(node));
-        let [head, idle, body, write, stream, drain] =
-            ["head", "idle", "body", "write", "stream", "drain"].map(&mut limit);
+        let [head, idle, body, write, stream, linger, linger_pause, drain] =
+            ["head", "idle", "body", "write", "stream", "linger", "linger_pause", "drain"].map(&mut limit);
         Some(Self {
             head: optional(head)?,
             idle: optional(idle)?,
             body: optional(body)?,
             write: optional(write)?,
             stream: optional(stream)?,
+            linger: optional(linger)?,
+            linger_pause: optional(linger_pause)?,
             drain: optional(drain)?,
         })
     }
@@ -213,6 +241,7 @@ impl ClientLimits {
         let max_headers = fields.get("max_headers").map(|node| reader.number(node, 1..=MOST_HEADERS));
         let max_connections = fields.get("max_connections").map(|node| reader.count(node, MOST_CONNECTIONS));
         let max_streams = fields.get("max_streams").map(|node| reader.number(node, 1..=MOST_STREAMS));
+        let max_discarded = fields.get("max_discarded").map(|node| reader.size(node));
         let header_names = fields.get("header_names").map(|node| {
             let choices = [("drop", Names::Drop), ("refuse", Names::Refuse), ("pass", Names::Pass)];
             reader.choice(node, "what becomes of headers with unusual names", &choices)
@@ -223,6 +252,7 @@ impl ClientLimits {
             max_headers: optional(max_headers)?.and_then(|number| u16::try_from(number).ok()),
             max_connections: optional(max_connections)?,
             max_streams: optional(max_streams)?.and_then(|number| u32::try_from(number).ok()),
+            max_discarded: optional(max_discarded)?.and_then(|bytes| u64::try_from(bytes).ok()),
             header_names: optional(header_names)?,
         })
     }

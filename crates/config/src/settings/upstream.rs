@@ -23,6 +23,16 @@ pub(crate) struct Upstream {
     pub(crate) keep_alive: Option<Duration>,
     /// To each target.
     pub(crate) max_connections: Option<NonZeroUsize>,
+    pub(crate) responses: ResponseLimits,
+}
+
+/// What a response's head may be. What is left out is as the client has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct ResponseLimits {
+    /// Bytes.
+    pub(crate) max_head: Option<usize>,
+    /// Field lines.
+    pub(crate) max_headers: Option<u16>,
 }
 
 /// A target, and how many turns it takes where others take one.
@@ -113,6 +123,8 @@ static UPSTREAM: Section = Section {
             "200",
         )
         .absent("no bound"),
+        MAX_RESPONSE_HEAD.absent("as in `defaults`, or else 64KiB"),
+        MAX_RESPONSE_HEADERS.absent("as in `defaults`, or else 256"),
     ],
     rules: &[Rule::ExactlyOne(&["target", "targets"])],
     smallest: "{target: orders:8080}",
@@ -125,6 +137,9 @@ static UPSTREAM: Section = Section {
         ("address", "target"),
         ("server", "target"),
         ("load_balancing", "balance"),
+        ("max_response_headers_kb", "max_response_head"),
+        ("max_response_headers_count", "max_response_headers"),
+        ("proxy_buffer_size", "max_response_head"),
     ],
 };
 
@@ -134,6 +149,21 @@ const TARGET_VALUE: Shape = Shape::Any(&[Shape::Target, Shape::Map(&TARGET)]);
 pub(super) static UPSTREAM_VALUE: Shape = Shape::Any(&[Shape::Target, Shape::Map(&UPSTREAM)]);
 
 const MOST_CONNECTIONS: i64 = 1_000_000;
+const MOST_HEADERS: i64 = 10_000;
+
+pub(super) const MAX_RESPONSE_HEAD: Key = Key::new(
+    "max_response_head",
+    Shape::Size,
+    "Of a response's head; a larger one is answered with 502.",
+    "128KiB",
+);
+
+pub(super) const MAX_RESPONSE_HEADERS: Key = Key::new(
+    "max_response_headers",
+    Shape::Number(1, MOST_HEADERS),
+    "Lines of a response's head; one with more is answered with 502.",
+    "500",
+);
 
 static TARGET: Section = Section {
     title: "a target",
@@ -199,6 +229,7 @@ impl Upstream {
         let connect_timeout = fields.get("connect_timeout").map(|node| reader.duration(node));
         let keep_alive = fields.get("keep_alive").map(|node| reader.duration(node));
         let max_connections = fields.get("max_connections").map(|node| reader.count(node, MOST_CONNECTIONS));
+        let responses = ResponseLimits::read(&fields, reader);
         balance?;
         Some(Self {
             name: name.to_owned(),
@@ -209,6 +240,7 @@ impl Upstream {
             connect_timeout: optional(connect_timeout)?,
             keep_alive: optional(keep_alive)?,
             max_connections: optional(max_connections)?,
+            responses: responses?,
         })
     }
 
@@ -222,6 +254,26 @@ impl Upstream {
             connect_timeout: None,
             keep_alive: None,
             max_connections: None,
+            responses: ResponseLimits::default(),
+        }
+    }
+}
+
+impl ResponseLimits {
+    pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let max_head = fields.get("max_response_head").map(|node| reader.size(node));
+        let max_headers = fields.get("max_response_headers").map(|node| reader.number(node, 1..=MOST_HEADERS));
+        Some(Self {
+            max_head: optional(max_head)?,
+            max_headers: optional(max_headers)?.and_then(|number| u16::try_from(number).ok()),
+        })
+    }
+
+    /// What these say, and where they say nothing, the others.
+    pub(crate) fn or(self, others: Self) -> Self {
+        Self {
+            max_head: self.max_head.or(others.max_head),
+            max_headers: self.max_headers.or(others.max_headers),
         }
     }
 }

@@ -121,6 +121,7 @@ fn shape_errors(problems: &[Diagnostic]) -> Vec<Diagnostic> {
         "the limit `GET` is there twice",
         "is not a regular expression",
         "cannot read",
+        "leads back to this gateway",
     ];
     let is_shape = |problem: &&Diagnostic| {
         problem.severity() == crate::Severity::Error

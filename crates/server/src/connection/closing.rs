@@ -10,13 +10,16 @@ use tokio::{
     time::timeout,
 };
 
-use super::transport::Transport;
+use super::{Shared, transport::Transport, wait_for};
+use crate::{drain::Phase, limits::Limits};
 
-/// How long a closing client is waited for, and how much of what it still sends is read.
+/// How long a closing client is waited for that is in the midst of nothing, and how much of what it still sends is read.
 const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER_BYTES: u64 = 1024 * 1024;
 /// A client that is silent for so long has nothing more under way.
 const SILENCE: Duration = Duration::from_millis(500);
+/// What is thrown away at once.
+const SCRATCH: usize = 16 * 1024;
 
 /// Whether the client may still be sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,31 +27,70 @@ pub(crate) enum Linger {
     /// What it sends is read and thrown away for a while: a close over unread bytes would be a reset, which may
     /// destroy the response on its way.
     Yes,
+    /// The same, for a client that may be in the midst of a request, and may read nothing before it has sent all of it. It
+    /// has as long, and as many bytes, as the limits say.
+    MidRequest,
     /// The same, if it turns out to have sent something already: a line break after a body, say.
     IfUnread,
     No,
 }
 
+/// For how long, and how many, bytes are thrown away.
+struct Bounds {
+    total: Duration,
+    pause: Duration,
+    bytes: u64,
+}
+
+impl Bounds {
+    const SHORT: Self = Self { total: LINGER, pause: SILENCE, bytes: LINGER_BYTES };
+
+    fn of(linger: Linger, limits: &Limits) -> Self {
+        match linger {
+            Linger::Yes | Linger::IfUnread => Self::SHORT,
+            Linger::No => Self { bytes: 0, ..Self::SHORT },
+            Linger::MidRequest => {
+                Self { total: limits.linger_timeout, pause: limits.linger_pause, bytes: limits.max_discarded }
+            }
+        }
+    }
+}
+
 /// Writes the last bytes and closes. Failures do not matter: the connection ends either way.
-pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger) {
+pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger, shared: &Shared) {
+    let bounds = Bounds::of(linger, &shared.limits);
     let closing = async {
         transport.write_all(&last).await?;
         transport.shutdown().await?;
-        let mut thrown_away = [0; 4096];
-        if linger == Linger::IfUnread && !has_unread(&mut transport, &mut thrown_away).await? {
+        if linger == Linger::IfUnread && !has_unread(&mut transport, &mut [0; 512]).await? {
             return Ok(());
         }
-        let mut left = if linger == Linger::No { 0 } else { LINGER_BYTES };
-        while left > 0 {
-            match timeout(SILENCE, transport.read(&mut thrown_away)).await {
-                Ok(Ok(read @ 1..)) => left = left.saturating_sub(read),
-                Ok(Ok(_)) | Err(_) => break,
-                Ok(Err(error)) => return Err(error),
-            }
-        }
-        io::Result::Ok(())
+        throw_away(&mut transport, &bounds).await
     };
-    let _ = timeout(LINGER, closing).await;
+    let drained = async {
+        wait_for(&shared.connections, Phase::Draining).await;
+        tokio::time::sleep(LINGER).await;
+    };
+    tokio::select! {
+        _ = timeout(bounds.total, closing) => {}
+        () = drained => {}
+    }
+}
+
+async fn throw_away(transport: &mut Transport, bounds: &Bounds) -> io::Result<()> {
+    let mut left = bounds.bytes;
+    if left == 0 {
+        return Ok(());
+    }
+    let mut scratch = vec![0; SCRATCH];
+    while left > 0 {
+        match timeout(bounds.pause, transport.read(&mut scratch)).await {
+            Ok(Ok(read @ 1..)) => left = left.saturating_sub(read as u64),
+            Ok(Ok(_)) | Err(_) => break,
+            Ok(Err(error)) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Whether bytes wait to be read; those that fit into `scratch` are read.

@@ -103,7 +103,7 @@ pub(crate) async fn serve<S>(
             let response = plain_http::response();
             let last = encode_last(&response, line.is_head());
             accepted.refused(&shared, Some(&response), Kind::PlainHttp.word(), Some(line));
-            close(transport, last, Linger::Yes).await;
+            close(transport, last, Linger::Yes, &shared).await;
             return;
         }
         failed => {

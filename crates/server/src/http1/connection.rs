@@ -7,7 +7,8 @@
 //! 3. Interim responses and `100` are written in the service's turn only, before the response's head.
 //! 4. Everything that is encoded goes into one queue, and is written before the task waits for anything.
 //! 5. Of a request's body nothing is read before it is asked for, and what is read is one frame at most.
-//! 6. After a violation nothing more is read as HTTP.
+//! 6. After a violation nothing more is read as HTTP. What comes of a body that nobody reads is thrown away, so that its
+//!    client, which may send all of it before it reads, gets the response.
 
 use std::{
     io,
@@ -95,6 +96,12 @@ pub(super) struct Connection<S: Application, T> {
     pub(super) upgrade: Option<PendingUpgrade>,
     /// A rule that was broken, or a limit, in the body of the request in hand.
     pub(super) refusal: Option<Violation>,
+    /// Whether the client has been given up, since it was too slow with a body.
+    pub(super) was_slow: bool,
+    /// Whether the rest of a body is being thrown away, and the connection goes on behind it.
+    pub(super) is_discarding: bool,
+    /// How much may still be thrown away of a request that has been answered.
+    pub(super) discardable: u64,
 }
 
 impl<S: Application, T> Connection<S, T> {
@@ -128,6 +135,9 @@ impl<S: Application, T> Connection<S, T> {
             upload: Upload::Done,
             upgrade: None,
             refusal: None,
+            was_slow: false,
+            is_discarding: false,
+            discardable: shared.limits.max_discarded,
             accepted: Arc::new(accepted),
             shared,
         }
@@ -264,6 +274,7 @@ where
         self.activity.head_begun.clear();
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;
+        self.discardable = self.shared.limits.max_discarded;
         let is_head = *request.method() == Method::HEAD;
         self.asked = Asked::new(is_head, head.version, head.takes_trailers);
         if head.version == Version::HTTP_11 {
@@ -315,8 +326,10 @@ where
         if self.poll_upload(cx) {
             return Ok(true);
         }
-        if matches!(self.upload, Upload::Done) {
-            self.look_for_end(cx)?;
+        match self.upload {
+            Upload::Done => self.look_for_end(cx)?,
+            Upload::Failed if self.is_responding() => self.throw_away(cx)?,
+            Upload::Open(_) | Upload::Failed => {}
         }
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {
             return Err(error);
@@ -336,9 +349,22 @@ where
         Ok(())
     }
 
+    /// Takes what comes of a body that nobody reads, so that its client gets to reading the response.
+    fn throw_away(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while self.discardable > 0 {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => self.discardable = 0,
+                Poll::Ready(read) => self.discardable = self.discardable.saturating_sub(read? as u64),
+                Poll::Pending => break,
+            }
+            self.input.clear();
+        }
+        Ok(())
+    }
+
     /// Waits until the body of the request is read or known to be left unread.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.rest_is_awaited(cx) {
+        while self.rest_is_awaited() {
             if self.poll_upload(cx) {
                 continue;
             }
@@ -348,6 +374,13 @@ where
                 self.activity.begin(&self.activity.body_awaited);
                 return Poll::Pending;
             }
+        }
+        if self.poll_discarded(cx).is_pending() {
+            // The response leaves meanwhile.
+            return match self.poll_write(cx) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Pending,
+            };
         }
         self.upload_is_over();
         Poll::Ready(Ok(()))

@@ -108,8 +108,12 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
     let in_flight = connection.in_flight();
     let upgraded = connection.upgrade.take().map(|pending| (pending, connection.take_input()));
     connection.give_buffers_back();
-    let Connection { transport, accepted, refusal, .. } = connection;
-    let linger = if mid_message { Linger::Yes } else { Linger::IfUnread };
+    let Connection { transport, accepted, refusal, was_slow, .. } = connection;
+    let linger = match mid_message {
+        true if was_slow => Linger::Yes,
+        true => Linger::MidRequest,
+        false => Linger::IfUnread,
+    };
     // Its response had begun, or it was never looked at.
     if let (End::Done { .. } | End::CutShort { .. }, Some(violation)) = (&end, refusal) {
         accepted.refused(shared, None, violation.reason(), None);
@@ -126,15 +130,19 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
             let is_head = request_line.as_ref().is_some_and(RequestLine::is_head);
             let last = encode_last(&response, is_head);
             accepted.refused(shared, Some(&response), refusal.violation().reason(), request_line);
-            close(transport, last, Linger::Yes).await;
+            // A body may follow the head.
+            let is_slow = refusal.violation() == Violation::SLOW_HEAD;
+            close(transport, last, if is_slow { Linger::Yes } else { Linger::MidRequest }, shared).await;
         }
-        End::Done { cleanly: true } => close(transport, Bytes::new(), linger).await,
+        End::Done { cleanly: true } => close(transport, Bytes::new(), linger, shared).await,
         End::Done { cleanly: false } => transport.socket().reset_on_close(),
         // A reset would take along what the client has not read yet of responses before this one. It does not know of the
         // end, and may be sending its next request (RFC 9112, section 9.6).
-        End::CutShort { ends_with_connection: false } => close(transport, Bytes::new(), Linger::Yes).await,
+        End::CutShort { ends_with_connection: false } => {
+            close(transport, Bytes::new(), Linger::Yes, shared).await
+        }
         End::CutShort { ends_with_connection: true } => transport.socket().reset_on_close(),
-        End::Idle => close(transport, Bytes::new(), Linger::No).await,
+        End::Idle => close(transport, Bytes::new(), Linger::No, shared).await,
         End::Stalled => {
             accepted.refused(shared, None, "slow_reader", None);
             transport.socket().reset_on_close();
@@ -154,6 +162,7 @@ impl<S: Application, T> Connection<S, T> {
             requests: self.requests(),
             in_flight: self.in_flight(),
             responding: self.is_responding(),
+            discarding: self.is_discarding,
             can_park: self.can_park(),
             phase,
             draining_since,

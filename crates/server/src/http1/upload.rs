@@ -11,8 +11,11 @@ use crate::service::Application;
 
 /// A body that is read in large pieces is read in larger ones.
 const LARGEST_READ: usize = 64 * 1024;
-/// So much of a body that nobody wants is thrown away to keep the connection.
+/// So much of a body that nobody wants is thrown away to keep the connection, before the response says whether it stays.
 const MAX_DRAINED: usize = 64 * 1024;
+
+/// A chunked body of nothing.
+const NO_CHUNKS: &[u8] = b"0\r\n\r\n";
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -47,6 +50,13 @@ where
         {
             self.upload = Upload::Done;
             return Body::once(data);
+        }
+        if let BodyLength::Chunked = head.body
+            && self.input.starts_with(NO_CHUNKS)
+            && let Ok(Piece::End) = self.body.next(&mut self.input, self.reader.rules())
+        {
+            self.upload = Upload::Done;
+            return Body::empty();
         }
         let (sender, receiver) = body::channel(self.body.left(), cx.waker());
         self.upload = Upload::Open(Open { sender, expects_continue: head.expects_continue });
@@ -134,9 +144,11 @@ where
             _ => ErrorKind::RequestBody,
         };
         self.activity.body_awaited.clear();
+        self.was_slow |= violation == Violation::SLOW_BODY;
         self.refusal = Some(violation);
         self.with_sender(|sender| sender.fail(Error::new(kind, violation.reason())));
         let waits = self.notify(cx);
+        self.is_discarding = false;
         self.upload = Upload::Failed;
         waits
     }
@@ -154,15 +166,45 @@ where
         }
     }
 
-    /// Whether the end of the body is still to come, now that the response is over. A body that has been dropped is
-    /// thrown away, as far as it is there.
-    pub(super) fn rest_is_awaited(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether the end of the body is still to come, now that the response is over, and somebody may want it.
+    pub(super) fn rest_is_awaited(&mut self) -> bool {
         let Upload::Open(open) = &self.upload else { return false };
-        if !open.sender.await_abandoned() {
-            return true;
+        !open.sender.await_abandoned()
+    }
+
+    /// Throws the rest of the body away, now that nobody wants it and that the response has said that the connection stays.
+    /// Ready when it is over, or when it is too long.
+    pub(super) fn poll_discarded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Upload::Open(open) = &self.upload else { return Poll::Ready(()) };
+        // A client that waits for `100` may send its next request instead of the body.
+        if !self.persistent || open.expects_continue {
+            self.drain_upload(cx);
+            return Poll::Ready(());
         }
-        self.drain_upload(cx);
-        false
+        if !std::mem::replace(&mut self.is_discarding, true) {
+            self.activity.body_awaited.clear();
+        }
+        while !self.body.is_ended() {
+            match self.body.next(&mut self.input, self.reader.rules()) {
+                Ok(Piece::More(_)) => match self.poll_read(cx) {
+                    Poll::Ready(Ok(read @ 1..)) if (read as u64) <= self.discardable => {
+                        self.discardable -= read as u64;
+                    }
+                    Poll::Ready(_) => break,
+                    Poll::Pending => {
+                        self.activity.begin(&self.activity.body_awaited);
+                        return Poll::Pending;
+                    }
+                },
+                Ok(_) => {}
+                Err(violation) => {
+                    self.refusal = Some(violation);
+                    break;
+                }
+            }
+        }
+        self.drained();
+        Poll::Ready(())
     }
 
     /// Throws away what is there of the body.
@@ -181,7 +223,13 @@ where
                 }
             }
         }
+        self.drained();
+    }
+
+    /// No more of the body is thrown away.
+    fn drained(&mut self) {
         self.activity.body_awaited.clear();
+        self.is_discarding = false;
         self.upload =
             if !self.body.is_ended() || self.refusal.is_some() { Upload::Failed } else { Upload::Done };
     }

@@ -36,6 +36,8 @@ pub(super) struct Standing {
     pub(super) in_flight: bool,
     /// Whether the response to it has begun.
     pub(super) responding: bool,
+    /// Whether the rest of its body is thrown away.
+    pub(super) discarding: bool,
     /// Whether there is memory that it can give up.
     pub(super) can_park: bool,
     pub(super) phase: Phase,
@@ -68,7 +70,11 @@ fn stalled(activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Ve
 }
 
 fn slow_body(standing: Standing, activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
-    let limit = if standing.responding { limits.stream_timeout } else { limits.body_timeout };
+    let limit = match standing {
+        Standing { discarding: true, .. } => limits.linger_timeout,
+        Standing { responding: true, .. } => limits.stream_timeout,
+        _ => limits.body_timeout,
+    };
     due(activity.body_awaited.get()?, millis(limit), Verdict::SlowBody)
 }
 

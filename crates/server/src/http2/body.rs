@@ -1,6 +1,7 @@
 //! The body of a request on its way to the service.
 
 use std::{
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,9 +21,20 @@ pub(super) struct TimedBody {
     /// What `content-length` says is still to come.
     left: Option<u64>,
     data_over: bool,
+    /// What was looked at before the service asked for it.
+    first: First,
     rules: Rules,
     state: Arc<State>,
     stream: Arc<Stream>,
+}
+
+/// What comes first of a body.
+enum First {
+    /// Nobody has looked, or it has been given.
+    Nothing,
+    Frame(Result<Frame<Bytes>, Error>),
+    /// The body is empty.
+    End,
 }
 
 impl TimedBody {
@@ -33,7 +45,27 @@ impl TimedBody {
         state: Arc<State>,
         stream: Arc<Stream>,
     ) -> Self {
-        Self { body, left: length, data_over: false, rules, state, stream }
+        Self { body, left: length, data_over: false, first: First::Nothing, rules, state, stream }
+    }
+
+    /// Ready when it is known whether the body is empty. Frames without data are passed over.
+    pub(super) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let First::Nothing = self.first {
+            self.first = match ready!(self.poll_next(cx)) {
+                Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => continue,
+                Some(frame) => First::Frame(frame),
+                None => First::End,
+            };
+        }
+        Poll::Ready(())
+    }
+
+    /// The body for the service: an empty one when that is known.
+    pub(super) fn into_service(self) -> gatewright_core::Body {
+        match self.first {
+            First::End => gatewright_core::Body::empty(),
+            First::Nothing | First::Frame(_) => gatewright_core::Body::new(self),
+        }
     }
 
     /// The next frame, whatever time it takes.
@@ -71,6 +103,14 @@ impl Body for TimedBody {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match mem::replace(&mut self.first, First::Nothing) {
+            First::Nothing => {}
+            First::Frame(frame) => return Poll::Ready(Some(frame)),
+            First::End => {
+                self.first = First::End;
+                return Poll::Ready(None);
+            }
+        }
         match self.poll_next(cx) {
             Poll::Ready(frame) => {
                 self.stream.body_moved();
@@ -87,11 +127,19 @@ impl Body for TimedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match self.first {
+            First::Nothing => self.body.is_end_stream(),
+            First::Frame(_) => false,
+            First::End => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.left.map(SizeHint::with_exact).unwrap_or_default()
+        let first = match &self.first {
+            First::Frame(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len) as u64,
+            _ => 0,
+        };
+        self.left.map(|left| SizeHint::with_exact(left.saturating_add(first))).unwrap_or_default()
     }
 }
 

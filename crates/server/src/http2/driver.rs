@@ -169,8 +169,8 @@ fn judge(state: &State, limits: &Limits, leave_by: Option<u64>, next: u64) -> Ve
 async fn finish(parts: Parts, end: End, accepted: &Accepted, shared: &Shared) {
     let Parts { transport, at_boundary, last_stream } = parts;
     match end {
-        End::Done => close(transport, Bytes::new(), Linger::Yes).await,
-        End::Idle => close(transport, Bytes::new(), Linger::No).await,
+        End::Done => close(transport, Bytes::new(), Linger::Yes, shared).await,
+        End::Idle => close(transport, Bytes::new(), Linger::No, shared).await,
         End::Flooded(reason) => {
             accepted.refused(shared, None, reason, None);
             let last = if at_boundary {
@@ -178,9 +178,9 @@ async fn finish(parts: Parts, end: End, accepted: &Accepted, shared: &Shared) {
             } else {
                 Bytes::new()
             };
-            close(transport, last, Linger::Yes).await;
+            close(transport, last, Linger::Yes, shared).await;
         }
-        End::Silent => close(transport, Bytes::new(), Linger::No).await,
+        End::Silent => close(transport, Bytes::new(), Linger::No, shared).await,
         End::Stalled => {
             accepted.refused(shared, None, "slow_reader", None);
             transport.socket().reset_on_close();

@@ -1,6 +1,9 @@
 //! Taking a request to the service, with its record.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use gatewright_core::{Body, ReplyFormat, RequestRecord};
@@ -43,23 +46,29 @@ impl<S: Application> Requests<S> {
         if verdict.is_ok() {
             request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
         }
-        let request = request.map(|body| match has_body {
-            false => Body::empty(),
-            true => {
-                let (state, stream) = (Arc::clone(&self.state), Arc::clone(&stream));
-                Body::new(TimedBody::new(body, length, self.rules, state, stream))
+        let timed = |body| {
+            let (state, stream) = (Arc::clone(&self.state), Arc::clone(&stream));
+            TimedBody::new(body, length, self.rules, state, stream)
+        };
+        let first = match verdict {
+            Ok(()) if has_body => {
+                let is_likely_empty = length == Some(0) || has_no_body(request.method());
+                let request = request.map(timed);
+                First::Body(Opening { service: self.service.clone(), request, tracked, is_likely_empty })
             }
-        });
-        let exchange = match verdict {
-            Ok(()) => Exchange::call(self.service.clone(), request, tracked),
+            Ok(()) => {
+                let request = request.map(|_| Body::empty());
+                First::Call(Exchange::call(self.service.clone(), request, tracked))
+            }
             Err(refusal) => {
                 let response = refuse(&refusal, format, None);
+                let request = request.map(|body| if has_body { Body::new(timed(body)) } else { Body::empty() });
                 let (reason, line) = (refusal.violation().reason(), RequestLine::of(&request));
                 self.accepted.refused(&self.shared, Some(&response), reason, Some(line));
-                Exchange::answer(response, tracked)
+                First::Call(Exchange::answer(response, tracked))
             }
         };
-        tokio::spawn(Responding::new(exchange, reply, stream, is_head));
+        tokio::spawn(Responding::new(first, reply, stream, is_head));
     }
 
     fn check(&self, request: &mut Request<RecvStream>) -> Result<(), Refusal> {
@@ -69,6 +78,38 @@ impl<S: Application> Requests<S> {
             Some(host_check) if !host_check(checks::authority(request)) => Err(Violation::MISDIRECTED.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether a body has no meaning in requests of this method (RFC 9110, sections 9.3.1 to 9.3.8).
+fn has_no_body(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS | Method::TRACE)
+}
+
+/// What a stream begins with.
+pub(super) enum First<S: Application> {
+    /// The service, or an answer of our own.
+    Call(Exchange<S, Tracked>),
+    /// A look at the body, which some clients end with an empty frame after the head.
+    Body(Opening<S>),
+}
+
+/// A request on whose body one look is taken before the service has it, so that an empty one is known as such.
+pub(super) struct Opening<S> {
+    service: S,
+    request: Request<TimedBody>,
+    tracked: Tracked,
+    /// Whether the look is worth a short wait.
+    pub(super) is_likely_empty: bool,
+}
+
+impl<S: Application> Opening<S> {
+    pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.request.body_mut().poll_first(cx)
+    }
+
+    pub(super) fn call(self) -> Exchange<S, Tracked> {
+        Exchange::call(self.service, self.request.map(TimedBody::into_service), self.tracked)
     }
 }
 

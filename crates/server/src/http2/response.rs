@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,9 +15,18 @@ use h2::{Reason, server::SendResponse};
 use http::{HeaderMap, HeaderName, StatusCode, header, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::Sleep;
 
-use super::{date, pipe::Pipe, request::Tracked, streams::Stream};
+use super::{
+    date,
+    pipe::Pipe,
+    request::{First, Opening, Tracked},
+    streams::Stream,
+};
 use crate::service::{Application, Exchange, Outgoing};
+
+/// How long a request that hardly has a body waits for the frame that says so.
+const EMPTY_FRAME: Duration = Duration::from_millis(250);
 
 /// Why a response ends early.
 pub(super) enum Broken {
@@ -52,19 +62,19 @@ pin_project! {
     where
         S: Application,
     {
+        Opening { opening: Option<Opening<S>>, patience: Option<Pin<Box<Sleep>>> },
         Service { #[pin] exchange: Exchange<S, Tracked> },
         Body { #[pin] body: Outgoing<S::ResponseBody, Tracked>, pipe: Pipe },
     }
 }
 
 impl<S: Application> Responding<S> {
-    pub(super) fn new(
-        exchange: Exchange<S, Tracked>,
-        reply: SendResponse<Bytes>,
-        stream: Arc<Stream>,
-        is_head: bool,
-    ) -> Self {
-        Self { stage: Stage::Service { exchange }, reply, stream, is_head }
+    pub(super) fn new(first: First<S>, reply: SendResponse<Bytes>, stream: Arc<Stream>, is_head: bool) -> Self {
+        let stage = match first {
+            First::Call(exchange) => Stage::Service { exchange },
+            First::Body(opening) => Stage::Opening { opening: Some(opening), patience: None },
+        };
+        Self { stage, reply, stream, is_head }
     }
 
     fn poll_sent(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
@@ -74,6 +84,20 @@ impl<S: Application> Responding<S> {
         }
         loop {
             let response = match this.stage.as_mut().project() {
+                StageProjection::Opening { opening, patience } => {
+                    let Some(open) = opening else { unreachable!("it is taken as this stage ends") };
+                    if open.poll_body(cx).is_pending() && open.is_likely_empty {
+                        let patience =
+                            patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(EMPTY_FRAME)));
+                        if patience.as_mut().poll(cx).is_pending() {
+                            return this.stream.poll_end(cx, |cx| this.reply.poll_reset(cx)).map(Err);
+                        }
+                    }
+                    if let Some(opening) = opening.take() {
+                        this.stage.set(Stage::Service { exchange: opening.call() });
+                    }
+                    continue;
+                }
                 StageProjection::Service { exchange } => match exchange.poll(cx) {
                     Poll::Ready(Ok(response)) => response,
                     Poll::Pending => {

@@ -123,8 +123,36 @@ async fn a_body_of_which_nothing_is_gone_is_given_back() {
     }
 }
 
+/// What was taken of the body, and what is left of it.
+async fn replayed(then: Then, body: Body) -> Option<(Bytes, Option<Body>)> {
+    let pool = used_once(then).await;
+    let connection = pool.checkout(Require::Any).await.expect("is open");
+    let request = Request::post("http://origin/a?b").header("x-a", "b").body(body).expect("a request");
+    let (error, given_back) = connection.send(request).await.expect_err("fails").into_replay();
+    assert!(error.is_unsent(), "{then:?}: {error:?}");
+    let (request, taken) = given_back?;
+    let rest = assert_whole(Some(request));
+    Some((taken.data().clone(), (!taken.is_all()).then_some(rest)))
+}
+
 #[tokio::test]
-async fn a_body_that_is_gone_takes_its_request_along() {
+async fn a_body_that_has_left_is_given_back_up_to_a_cap() {
+    for then in REFUSALS {
+        let (taken, rest) = replayed(then, Body::once("all of it")).await.expect("is given back");
+        let rest = match rest {
+            Some(rest) => rest.collect().await.expect("is whole").to_bytes(),
+            None => Bytes::new(),
+        };
+        assert_eq!([taken, rest].concat(), b"all of it", "{then:?}");
+    }
+    // The endpoint's window is 65,535 bytes: what it does not allow is not taken, but it comes in one frame.
+    for then in REFUSALS {
+        assert!(replayed(then, Body::once(vec![b'x'; (64 << 10) + 1])).await.is_none(), "{then:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_has_left_is_not_taken_for_a_whole_one() {
     for then in REFUSALS {
         let (error, request) = send_second(then, Body::once("gone")).await;
         assert!(error.is_unsent() && request.is_none(), "{then:?}: {error:?}");

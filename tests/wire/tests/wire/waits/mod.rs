@@ -71,7 +71,12 @@ const WAITS: [Wait; 25] = [
         Permit,
         Sends(WEBSOCKET),
     ),
-    wait("a client that goes on after it was refused", "", Connection, Drips("GET / HTTP/1.1\r\nbad\r\n\r\n")),
+    wait(
+        "a client that goes on after it was refused",
+        "linger",
+        Connection,
+        Drips("GET / HTTP/1.1\r\nbad\r\n\r\n"),
+    ),
     wait("an upload that stops, by the route's limit", "idle_timeout", Permit, Sends(STOPS)),
     wait(
         "the same on a connection that is never idle",
@@ -148,7 +153,7 @@ routes:
 - {{path_prefix: /mute-http2, upstream: mute-http2}}
 - {{path_prefix: /full, upstream: full}}
 ",
-        values(&["head", "idle", "body", "write", "stream"]),
+        values(&["head", "idle", "body", "write", "stream", "linger", "linger_pause"]),
         values(&["timeout", "idle_timeout", "connect_timeout"]),
     ))
     .listeners("- address: 127.0.0.1:0\n- address: 127.0.0.1:0\n  proxy_protocol: {from: [127.0.0.0/8]}\n")

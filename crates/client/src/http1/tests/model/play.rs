@@ -87,7 +87,8 @@ async fn all(case: &Case) -> Played {
     let place = Arc::new(());
     let held = Arc::downgrade(&place);
     let connection = Connection::new(Stream::Other(Box::new(socket)), place);
-    let mut connection = Some(connection.remember_heads(case.remembers_heads));
+    let mut connection =
+        Some(connection.reading(gatewright_http1::Rules::for_responses(), case.remembers_heads));
     let mut world = World {
         case,
         peer,

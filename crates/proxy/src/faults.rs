@@ -1,0 +1,161 @@
+//! What the failures of one endpoint leave in the log.
+//!
+//! 1. Each kind of failure is a warning of its own: a refused connection does not hide a reset, nor a reset a timeout.
+//! 2. A kind is warned of once a minute at most. Those in between are counted, and the next warning says how many they were.
+//! 3. When the endpoint answers after a warning, that is said once.
+
+use std::{
+    error::Error as StdError,
+    io,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use gatewright_core::{Error, ErrorKind};
+use tokio::time::Instant;
+
+/// How long a kind that was warned of is counted only.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Kinds that are told apart at most; further ones take the place of the one that was warned of first.
+const MOST: usize = 32;
+
+/// What kinds are told apart by: what failed, and what the system said of it.
+type Kind = (ErrorKind, Option<io::ErrorKind>);
+
+/// The failures of one endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// A warning was the last word.
+    failing: AtomicBool,
+    seen: Mutex<Vec<Seen>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    kind: Kind,
+    warned: Instant,
+    left_out: u64,
+}
+
+impl Faults {
+    /// Warns of a failure, or counts it.
+    pub(crate) fn note(&self, endpoint: &str, error: &Error) {
+        let Some(left_out) = self.count(kind_of(error), Instant::now()) else { return };
+        self.failing.store(true, Ordering::Relaxed);
+        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        let causes = causes.join(": ");
+        if left_out == 0 {
+            tracing::warn!(%endpoint, "{error}: {causes}");
+        } else {
+            tracing::warn!(%endpoint, left_out, "{error}: {causes} (and {left_out} more like it since the last warning)");
+        }
+    }
+
+    /// Notes that the endpoint has answered.
+    pub(crate) fn note_success(&self, endpoint: &str) {
+        if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
+            tracing::warn!(%endpoint, "the endpoint answers again");
+        }
+    }
+
+    /// How many of this kind were left out since the last warning, when one is due.
+    fn count(&self, kind: Kind, now: Instant) -> Option<u64> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = seen.iter_mut().find(|known| known.kind == kind) {
+            if now.duration_since(known.warned) < QUIET {
+                known.left_out += 1;
+                return None;
+            }
+            known.warned = now;
+            return Some(std::mem::take(&mut known.left_out));
+        }
+        if seen.len() >= MOST
+            && let Some(oldest) = (0..seen.len()).min_by_key(|at| seen[*at].warned)
+        {
+            seen.swap_remove(oldest);
+        }
+        seen.push(Seen { kind, warned: now, left_out: 0 });
+        Some(0)
+    }
+}
+
+fn kind_of(error: &Error) -> Kind {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    let said = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).next();
+    (error.kind(), said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: Kind = (ErrorKind::Connect, Some(io::ErrorKind::ConnectionRefused));
+    const UNREACHABLE: Kind = (ErrorKind::Connect, Some(io::ErrorKind::HostUnreachable));
+    const RESET: Kind = (ErrorKind::Closed, Some(io::ErrorKind::ConnectionReset));
+    const TIMEOUT: Kind = (ErrorKind::ResponseTimeout, None);
+    const PROTOCOL: Kind = (ErrorKind::Protocol, None);
+
+    #[test]
+    fn each_kind_is_warned_of() {
+        let (faults, now) = (Faults::default(), Instant::now());
+        for kind in [REFUSED, UNREACHABLE, RESET, TIMEOUT, PROTOCOL] {
+            assert_eq!(faults.count(kind, now), Some(0), "{kind:?}");
+            assert_eq!(faults.count(kind, now), None, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn those_in_between_are_counted_by_kind() {
+        let (faults, start) = (Faults::default(), Instant::now());
+        for second in 0..QUIET.as_secs() {
+            let expected = (second == 0).then_some(0);
+            assert_eq!(faults.count(RESET, start + Duration::from_secs(second)), expected);
+        }
+        assert_eq!(faults.count(TIMEOUT, start), Some(0));
+        assert_eq!(faults.count(RESET, start + QUIET), Some(QUIET.as_secs() - 1));
+        assert_eq!(faults.count(TIMEOUT, start + QUIET), Some(0));
+        assert_eq!(faults.count(RESET, start + 2 * QUIET), Some(0));
+    }
+
+    #[test]
+    fn kinds_are_told_apart_by_what_the_system_said() {
+        let of = |said| kind_of(&Error::new(ErrorKind::Connect, io::Error::from(said)));
+        assert_eq!(of(io::ErrorKind::ConnectionRefused), REFUSED);
+        assert_eq!(of(io::ErrorKind::HostUnreachable), UNREACHABLE);
+        assert_eq!(kind_of(&Error::new(ErrorKind::Protocol, "bad")), PROTOCOL);
+    }
+
+    #[test]
+    fn the_kinds_are_bounded() {
+        let (faults, start) = (Faults::default(), Instant::now());
+        let kinds = [
+            ErrorKind::Resolve,
+            ErrorKind::Connect,
+            ErrorKind::Tls,
+            ErrorKind::ConnectTimeout,
+            ErrorKind::ResponseTimeout,
+            ErrorKind::IdleTimeout,
+            ErrorKind::Overloaded,
+            ErrorKind::Closed,
+            ErrorKind::Protocol,
+        ];
+        let said = [
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::BrokenPipe,
+            io::ErrorKind::TimedOut,
+            io::ErrorKind::UnexpectedEof,
+        ];
+        for kind in kinds {
+            for said in said {
+                faults.count((kind, Some(said)), start);
+            }
+        }
+        assert_eq!(faults.seen.lock().expect("is not poisoned").len(), MOST);
+    }
+}
