@@ -22,7 +22,7 @@ use crate::service::{Application, Exchange, Outgoing};
 pub(super) enum Broken {
     /// The client reset the stream, or the connection is gone.
     Gone,
-    /// The client takes it too slowly, or the connection ends.
+    /// The client takes it too slowly.
     Cut,
     /// The body failed.
     Body(BoxError),
