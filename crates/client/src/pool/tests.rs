@@ -555,7 +555,7 @@ async fn a_reset_that_nothing_pays_for_waits_for_its_turn() {
 
 #[tokio::test]
 async fn a_short_response_to_a_stream_that_was_given_up_spares_its_reset() {
-    const HELD: usize = 40;
+    const HELD: usize = 90;
     // It answers as many requests as it is told to, and tells of each reset.
     let (told, answers) = tokio::sync::watch::channel(0);
     let (tell, mut resets) = tokio::sync::mpsc::unbounded_channel();
@@ -585,7 +585,7 @@ async fn a_short_response_to_a_stream_that_was_given_up_spares_its_reset() {
         let given_up = tokio::time::timeout(Duration::from_millis(5), connection.send(request)).await;
         assert!(given_up.is_err());
     };
-    // The first three are paid for. The last of the others would have its turn after four seconds.
+    // The first three are paid for. The last of the others would have its turn after nine seconds.
     for _ in 0..3 + HELD {
         give_up().await;
     }
@@ -599,5 +599,5 @@ async fn a_short_response_to_a_stream_that_was_given_up_spares_its_reset() {
     let start = std::time::Instant::now();
     give_up().await;
     while resets.recv().await.expect("it is told") < 3 + HELD {}
-    assert!(start.elapsed() < Duration::from_secs(3), "after {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(8), "after {:?}", start.elapsed());
 }
