@@ -64,3 +64,22 @@ async fn a_trimmed_connection_holds_nothing_and_works_as_before() {
     let seen = exchange.await.expect("answers");
     assert_eq!((seen.body, seen.reusable), (Bytes::from("xxxxx"), true));
 }
+
+#[tokio::test]
+async fn pieces_that_trickle_in_share_their_buffers() {
+    let (connection, mut far) = connection();
+    let mut exchange = pin!(Exchange::<Body, ()>::new(connection, get(), None));
+    assert!(once(exchange.as_mut()).await.is_pending());
+    far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n").await.expect("is open");
+    let mut body = exchange.await.expect("answers").into_body();
+    let mut held: Vec<Bytes> = Vec::new();
+    for _ in 0..40 {
+        far.write_all(&[b'x'; 200]).await.expect("is open");
+        let frame = body.frame().await.expect("a frame").expect("is whole");
+        held.push(frame.into_data().expect("data"));
+    }
+    // A piece that lies behind the one before needs no memory of its own.
+    let lies_behind = |pair: &[Bytes]| pair[0].as_ptr_range().end == pair[1].as_ptr();
+    let buffers = 1 + held.windows(2).filter(|pair| !lies_behind(pair)).count();
+    assert!(buffers <= 3, "8,000 bytes are held in {buffers} buffers");
+}
