@@ -86,14 +86,19 @@ enum Reached {
 
 /// Our own errors, the request body's say, are found in the chain of causes; of the others the kind is what counts.
 pub(crate) fn classify(cause: hyper::Error) -> Error {
-    let kind = match h2_error(&cause).and_then(h2::Error::reason) {
-        _ if cause.is_parse() => ErrorKind::Protocol,
+    let kind = kind(cause.is_parse(), h2_error(&cause).and_then(h2::Error::reason));
+    Error::caused_by(kind, cause)
+}
+
+/// Whether the endpoint breaks the protocol, or the connection has ended in another way.
+fn kind(is_parse: bool, reason: Option<Reason>) -> ErrorKind {
+    match reason {
+        _ if is_parse => ErrorKind::Protocol,
         Some(Reason::PROTOCOL_ERROR | Reason::FRAME_SIZE_ERROR | Reason::COMPRESSION_ERROR) => {
             ErrorKind::Protocol
         }
         _ => ErrorKind::Closed,
-    };
-    Error::caused_by(kind, cause)
+    }
 }
 
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
@@ -136,5 +141,39 @@ impl<B> fmt::Display for SendError<B> {
 impl<B> std::error::Error for SendError<B> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_breaks_the_protocol_is_told_from_one_that_closes() {
+        for (reason, expected) in [
+            (Some(Reason::PROTOCOL_ERROR), ErrorKind::Protocol),
+            (Some(Reason::FRAME_SIZE_ERROR), ErrorKind::Protocol),
+            (Some(Reason::COMPRESSION_ERROR), ErrorKind::Protocol),
+            (Some(Reason::NO_ERROR), ErrorKind::Closed),
+            (Some(Reason::INTERNAL_ERROR), ErrorKind::Closed),
+            (Some(Reason::REFUSED_STREAM), ErrorKind::Closed),
+            (Some(Reason::ENHANCE_YOUR_CALM), ErrorKind::Closed),
+            (None, ErrorKind::Closed),
+        ] {
+            assert_eq!(kind(false, reason), expected, "{reason:?}");
+            assert_eq!(kind(true, reason), ErrorKind::Protocol, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_shown_as_what_went_wrong() {
+        let error = || Error::new(ErrorKind::Closed, "the endpoint went away");
+        let failure = SendError::<()>::new(error());
+        assert_eq!(failure.to_string(), error().to_string());
+        assert!(format!("{failure:?}").contains("given_back: false"), "{failure:?}");
+        let source = std::error::Error::source(&failure).map(ToString::to_string);
+        assert_eq!(source, std::error::Error::source(&error()).map(ToString::to_string));
+        let given_back = SendError::unsent(error(), Some(Request::new(())));
+        assert!(format!("{given_back:?}").contains("given_back: true"), "{given_back:?}");
     }
 }

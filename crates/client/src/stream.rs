@@ -114,7 +114,7 @@ impl AsyncWrite for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        !matches!(self, Self::Receiving(_))
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -127,5 +127,46 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().sending()?.poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream};
+
+    use super::*;
+
+    /// One that holds what is written until it is flushed, as a TLS session may.
+    fn holding() -> (Stream, tokio::io::DuplexStream) {
+        let (near, far) = tokio::io::duplex(1024);
+        (Stream::Other(Box::new(BufStream::new(near))), far)
+    }
+
+    #[tokio::test]
+    async fn what_is_written_leaves_when_it_is_flushed() {
+        let (mut stream, mut far) = holding();
+        stream.write_all(b"hello").await.expect("is open");
+        stream.flush().await.expect("is open");
+        let mut received = [0; 5];
+        far.read_exact(&mut received).await.expect("is there");
+        assert_eq!(&received, b"hello");
+        stream.write_all(b"bye").await.expect("is open");
+        stream.shutdown().await.expect("is open");
+        let mut received = String::new();
+        far.read_to_string(&mut received).await.expect("is there");
+        assert_eq!(received, "bye");
+    }
+
+    #[tokio::test]
+    async fn the_half_that_receives_does_not_send() {
+        let (stream, mut far) = holding();
+        let (receiving, _sending) = tokio::io::split(stream);
+        let mut receiving = Stream::Receiving(receiving);
+        let kind = |error: io::Error| error.kind();
+        assert_eq!(receiving.write(b"x").await.map_err(kind), Err(io::ErrorKind::BrokenPipe));
+        assert_eq!(receiving.flush().await.map_err(kind), Err(io::ErrorKind::BrokenPipe));
+        assert_eq!(receiving.shutdown().await.map_err(kind), Err(io::ErrorKind::BrokenPipe));
+        far.write_all(b"x").await.expect("is open");
+        assert_eq!(receiving.read_u8().await.expect("is there"), b'x');
     }
 }

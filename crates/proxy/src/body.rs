@@ -233,3 +233,61 @@ impl fmt::Debug for ProxyBody {
         f.debug_tuple("ProxyBody").field(content).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    /// Each frame after a wait.
+    struct Waiting(Vec<&'static str>, bool);
+
+    impl HttpBody for Waiting {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+            self.1 = !self.1;
+            if self.1 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(self.0.pop().map(|data| Ok(Frame::data(data.into()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_deadline_sees_how_far_the_body_has_come() {
+        let mut body = RequestBody::new(Body::new(Waiting(vec!["more", "some"], false)), None);
+        let progress = body.progress().expect("there is a body");
+        let is = |state: &str| format!("{progress:?}").contains(state);
+        assert!(is("Moving"));
+        std::future::poll_fn(|cx| {
+            assert!(Pin::new(&mut body).poll_frame(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        assert!(is("Starved"));
+        body.frame().await.expect("some").expect("some");
+        assert!(is("Moving"));
+        body.frame().await.expect("more").expect("more");
+        assert!(is("Moving"));
+        assert!(body.frame().await.is_none());
+        assert!(is("Ended"));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_known_to_be_over_is_not_waited_for() {
+        assert!(RequestBody::empty().progress().is_none());
+        assert!(RequestBody::new(Body::empty(), None).progress().is_none());
+        // The last frame is the end.
+        let mut body = RequestBody::new(Body::once("all"), None);
+        let progress = body.progress().expect("there is a body");
+        body.frame().await.expect("all").expect("all");
+        assert!(format!("{progress:?}").contains("Ended"));
+    }
+}

@@ -105,6 +105,8 @@ mod refused;
 mod server;
 mod service;
 mod socket;
+#[cfg(test)]
+mod still;
 #[cfg(feature = "tls")]
 mod tls;
 mod worker;

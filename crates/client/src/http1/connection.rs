@@ -114,7 +114,7 @@ impl<P> Connection<P> {
     /// Reads once, of a body that goes on for `left` bytes at least where that is known. Gives how many came; none
     /// means that the endpoint has closed.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<io::Result<usize>> {
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).clamp(READ / 2, self.read_size);
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(self.read_size);
         let mut room = self.received.capacity() - self.received.len();
         if room < wanted / 2 || room < READ / 2 {
             self.received.reserve(wanted.max(READ));
@@ -136,5 +136,18 @@ impl<P> Connection<P> {
 impl<P> std::fmt::Debug for Connection<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").field("received", &self.received.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl<P> Connection<P> {
+    /// As if it had been idle for so much longer.
+    pub(crate) fn age(&mut self, by: std::time::Duration) {
+        self.idle_since = self.idle_since.and_then(|since| since.checked_sub(by));
+    }
+
+    /// Whether it holds a buffer to read into.
+    pub(crate) fn holds_buffer(&self) -> bool {
+        self.received.capacity() > 0
     }
 }

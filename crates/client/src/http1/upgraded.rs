@@ -51,3 +51,43 @@ impl<P: Unpin> AsyncWrite for Tunnel<P> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_and_leave_when_they_are_flushed() {
+        let (near, mut far) = tokio::io::duplex(1024);
+        let place = Arc::new(());
+        let stream = Stream::Other(Box::new(BufStream::new(near)));
+        let mut tunnel = Tunnel { stream, _place: Some(Arc::clone(&place)) };
+        let pieces = [&b"one, "[..], b"two, ", b"three"];
+        for piece in pieces {
+            tunnel.write_all(piece).await.expect("is open");
+        }
+        tunnel.flush().await.expect("is open");
+        let mut received = [0; 15];
+        far.read_exact(&mut received).await.expect("is there");
+        assert_eq!(&received, b"one, two, three");
+        // All at once.
+        let written = tunnel.write_vectored(&pieces.map(IoSlice::new)).await.expect("is open");
+        assert_eq!(written, 15);
+        tunnel.flush().await.expect("is open");
+        far.read_exact(&mut received).await.expect("is there");
+        assert_eq!(&received, b"one, two, three");
+        far.write_all(b"back").await.expect("is open");
+        let mut back = [0; 4];
+        tunnel.read_exact(&mut back).await.expect("is there");
+        assert_eq!(&back, b"back");
+        tunnel.shutdown().await.expect("is open");
+        assert_eq!(far.read(&mut received).await.expect("is closed"), 0);
+        assert_eq!(Arc::strong_count(&place), 2, "it keeps its place until it is dropped");
+        drop(tunnel);
+        assert_eq!(Arc::strong_count(&place), 1);
+    }
+}

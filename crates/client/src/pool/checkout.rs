@@ -205,3 +205,32 @@ impl<B> Drop for Waiting<'_, B> {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gatewright_core::Body;
+
+    use super::*;
+    use crate::PoolBuilder;
+
+    #[test]
+    fn threads_that_share_their_work_share_their_connections() {
+        assert!(!steals(), "there is no runtime");
+        let one = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        assert!(!one.block_on(async { steals() }));
+        let many = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        assert!(many.block_on(async { steals() }));
+    }
+
+    #[test]
+    fn the_other_shards_are_all_but_ones_own() {
+        let pool: Pool<Body> = PoolBuilder::new("127.0.0.1:1".parse().expect("a target")).build();
+        let shards = &pool.inner.shards;
+        assert!(shards.len() > 1);
+        for own in shards {
+            let others: Vec<_> = pool.inner.others(own).collect();
+            assert_eq!(others.len(), shards.len() - 1);
+            assert!(!others.iter().any(|other| std::ptr::eq(*other, own)));
+        }
+    }
+}

@@ -77,11 +77,12 @@ where
         .map_err(|error| Error::new(ErrorKind::Connect, error))?;
     let at_once = || Error::new(ErrorKind::Connect, "the endpoint closed the connection at once");
     let multiplexed = Multiplexed::new(sender, Arc::clone(&streams));
+    // Before it is driven: a connection without a stream is idle, however long the first word takes.
+    let reserved = multiplexed.reserve();
     tokio::spawn(drive(connection, Arc::clone(&streams), shard, pool.keep_alive));
     if heard.await.is_err() {
         return Err(at_once());
     }
-    let reserved = multiplexed.reserve();
     pool.shards[shard].put_multiplexed(multiplexed);
     reserved.map(Connection::http2).ok_or_else(at_once)
 }

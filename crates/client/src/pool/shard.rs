@@ -149,3 +149,100 @@ pub(super) fn thread_number() -> usize {
         number.get()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use gatewright_core::Body;
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::{Pool, PoolBuilder, stream::Stream};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn pool() -> Pool<Body> {
+        PoolBuilder::new("127.0.0.1:1".parse().expect("a target")).build()
+    }
+
+    /// Puts an idle connection in, and gives its other end.
+    fn put(pool: &Pool<Body>, shard: &Shard<Body>) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(64);
+        let place = Place::reserve(&pool.inner).expect("there is room");
+        let mut connection = http1::Connection::new(Stream::Memory(near), place);
+        connection.rest();
+        shard.put(connection);
+        far
+    }
+
+    #[test]
+    fn a_connection_is_taken_that_is_open_silent_and_not_idle_for_too_long() {
+        let (pool, shard) = (pool(), Shard::new());
+        let _far = put(&pool, &shard);
+        assert!(shard.take(HOUR).is_some());
+        assert!(shard.take(HOUR).is_none(), "it was the only one");
+        let _far = put(&pool, &shard);
+        assert!(shard.take(Duration::ZERO).is_none(), "it has been idle for too long");
+        drop(put(&pool, &shard));
+        assert!(shard.take(HOUR).is_none(), "it is closed");
+        let mut far = put(&pool, &shard);
+        futures_now(tokio::io::AsyncWriteExt::write_all(&mut far, b"HTTP/1.1 408"));
+        assert!(shard.take(HOUR).is_none(), "it was sent something that nobody asked for");
+        assert_eq!(pool.open_connections(), 0, "what is of no use is closed");
+    }
+
+    /// Polls what is ready at once.
+    fn futures_now<T>(future: impl Future<Output = T>) {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(std::pin::pin!(future).poll(&mut context).is_ready());
+    }
+
+    #[test]
+    fn the_last_one_in_is_the_first_one_out_and_what_is_of_no_use_is_passed_over() {
+        let (pool, shard) = (pool(), Shard::new());
+        let _first = put(&pool, &shard);
+        shard.lock().idle[0].age(HOUR / 2);
+        let second = put(&pool, &shard);
+        drop(put(&pool, &shard));
+        let idle_for = |shard: &Shard<Body>| {
+            shard.take(HOUR).map(|connection| idle_for(&connection, Instant::now()) >= HOUR / 2)
+        };
+        assert_eq!(idle_for(&shard), Some(false), "the second one");
+        assert_eq!(idle_for(&shard), Some(true), "the first one");
+        drop(second);
+    }
+
+    #[test]
+    fn what_is_swept_is_closed_when_it_is_of_no_use_and_trimmed_when_it_is_likely_to_stay_idle() {
+        let (pool, shard) = (pool(), Shard::new());
+        assert!(!shard.sweep(HOUR), "nothing is there");
+        let _far = put(&pool, &shard);
+        drop(put(&pool, &shard));
+        assert!(shard.sweep(HOUR));
+        assert_eq!(pool.open_connections(), 1, "the closed one is gone");
+        let holds_buffer = || shard.lock().idle[0].holds_buffer();
+        assert!(holds_buffer());
+        shard.lock().idle[0].age(TRIMMED);
+        assert!(shard.sweep(HOUR) && !holds_buffer());
+        shard.lock().idle[0].age(HOUR);
+        assert!(!shard.sweep(HOUR), "nothing is left");
+        assert_eq!(pool.open_connections(), 0);
+    }
+
+    #[test]
+    fn a_shard_is_swept_by_one_at_a_time() {
+        let (pool, shard) = (pool(), Shard::new());
+        let connection = || {
+            let place = Place::reserve(&pool.inner).expect("there is room");
+            let mut connection = http1::Connection::new(Stream::Memory(tokio::io::duplex(64).0), place);
+            connection.rest();
+            connection
+        };
+        assert!(shard.put(connection()), "nobody sweeps yet");
+        assert!(!shard.put(connection()));
+        shard.unswept();
+        assert!(shard.put(connection()));
+        // All are closed, so that the sweeper ends.
+        assert!(!shard.sweep(HOUR));
+        assert!(shard.put(connection()));
+    }
+}

@@ -119,11 +119,9 @@ impl<B> UploadHandle<B> {
     /// Lets the body go on by itself.
     pub(super) fn detach(self, permit: StreamPermit<B>) {
         let mut state = lock(&self.0);
-        // hyper has let its end go already.
-        if Arc::strong_count(&self.0) > 1 {
-            state.stage = Stage::Detached;
-            state.permit = Some(permit);
-        }
+        // Dropped with the body: now, if hyper has let its end go already.
+        state.stage = Stage::Detached;
+        state.permit = Some(permit);
         let failed = state.failure.is_some();
         let sender = if failed { state.sender.take() } else { None };
         drop(state);

@@ -24,6 +24,12 @@ pub(crate) struct Activity {
     pub(crate) head_begun: Stamp,
     /// No request has been in flight since then.
     pub(crate) idle: Stamp,
+    /// So many bytes have been read from the socket, for tests to wait for.
+    #[cfg(test)]
+    pub(crate) read: AtomicU64,
+    /// So many bytes have been written to it.
+    #[cfg(test)]
+    pub(crate) written: AtomicU64,
 }
 
 impl Activity {
@@ -35,6 +41,10 @@ impl Activity {
             body_awaited: Stamp::none(),
             head_begun: Stamp::none(),
             idle: Stamp(AtomicU64::new(1)),
+            #[cfg(test)]
+            read: AtomicU64::new(0),
+            #[cfg(test)]
+            written: AtomicU64::new(0),
         }
     }
 

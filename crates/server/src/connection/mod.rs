@@ -197,3 +197,32 @@ fn reason(error: &io::Error) -> &'static str {
         _ => "handshake",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_went_away_is_told_from_one_that_is_wrong() {
+        for (kind, expected) in [
+            (io::ErrorKind::UnexpectedEof, true),
+            (io::ErrorKind::ConnectionReset, true),
+            (io::ErrorKind::BrokenPipe, true),
+            (io::ErrorKind::InvalidData, false),
+            (io::ErrorKind::TimedOut, false),
+            (io::ErrorKind::Other, false),
+        ] {
+            assert_eq!(is_hang_up(&kind.into()), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_before_the_first_request_is_named_by_what_failed() {
+        let other = |kind| reason(&io::Error::new(kind, "something else"));
+        assert_eq!(reason(&proxy_protocol::bad()), "bad_proxy_header");
+        // TLS says that data are invalid, too.
+        assert_eq!(other(io::ErrorKind::InvalidData), "handshake");
+        assert_eq!(other(io::ErrorKind::Other), "handshake");
+        assert_eq!(reason(&io::ErrorKind::InvalidData.into()), "handshake");
+    }
+}

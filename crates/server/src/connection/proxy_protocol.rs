@@ -29,7 +29,7 @@ impl fmt::Display for BadHeader {
 
 impl std::error::Error for BadHeader {}
 
-fn bad() -> io::Error {
+pub(super) fn bad() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, BadHeader(()))
 }
 

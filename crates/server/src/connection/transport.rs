@@ -44,7 +44,11 @@ impl Socket {
         let _ = self.stream.set_zero_linger();
     }
 
-    fn note<T>(&self, written: &Poll<io::Result<T>>) {
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        #[cfg(test)]
+        if let Poll::Ready(Ok(written)) = written {
+            self.activity.written.fetch_add(*written as u64, std::sync::atomic::Ordering::SeqCst);
+        }
         match written {
             Poll::Pending => self.activity.begin(&self.activity.write_blocked),
             Poll::Ready(_) => self.activity.write_resumes(),
@@ -60,7 +64,14 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.again.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            #[cfg(test)]
+            let before = buf.filled().len();
+            let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+            #[cfg(test)]
+            self.activity
+                .read
+                .fetch_add((buf.filled().len() - before) as u64, std::sync::atomic::Ordering::SeqCst);
+            return polled;
         }
         let length = self.again.len().min(buf.remaining());
         buf.put_slice(&self.again[..length]);

@@ -60,9 +60,9 @@ impl<S: Application> Room<S> {
         }
     }
 
-    /// Gives up the memory. Gives whether there was any.
-    pub(super) fn release(&mut self) -> bool {
-        self.0.take().is_some()
+    /// Gives up the memory.
+    pub(super) fn release(&mut self) {
+        self.0 = None;
     }
 
     pub(super) fn is_released(&self) -> bool {

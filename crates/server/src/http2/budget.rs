@@ -136,4 +136,82 @@ mod tests {
         }
         assert_eq!(flood(&mut budget, PING, 1000), Some((6, "ping_flood")));
     }
+
+    #[test]
+    fn a_response_pays_for_one_reset() {
+        let mut budget = Budget::new();
+        assert_eq!(flood(&mut budget, RST_STREAM, 0), Some((200, "reset_flood")));
+        budget.earn_responses(50);
+        assert_eq!(flood(&mut budget, RST_STREAM, 0), Some((50, "reset_flood")));
+        // It pays for nothing else, and is not saved up beyond the bucket.
+        assert_eq!(flood(&mut budget, PING, 0), Some((200, "ping_flood")));
+        budget.earn_responses(1000);
+        assert_eq!(flood(&mut budget, PING, 0), Some((0, "ping_flood")));
+        assert_eq!(flood(&mut budget, RST_STREAM, 0), Some((200, "reset_flood")));
+    }
+
+    #[test]
+    fn data_that_are_sent_pay_for_the_windows_that_take_them() {
+        for (length, windows, control) in [(0, 0, 0), (1, 1, 2), (255, 1, 2), (256, 2, 2), (16_384, 65, 2)] {
+            let mut budget = Budget::new();
+            flood(&mut budget, WINDOW_UPDATE, 0);
+            flood(&mut budget, PING, 0);
+            budget.earn_sent(FrameHead { length, ..frame(DATA) });
+            let earned = [flood(&mut budget, WINDOW_UPDATE, 0), flood(&mut budget, PING, 0)];
+            assert_eq!(earned.map(|flood| flood.map(|(count, _)| count)), [Some(windows), Some(control)]);
+            // Other frames earn nothing.
+            budget.earn_sent(FrameHead { length: 1000, ..frame(SETTINGS) });
+            assert_eq!(flood(&mut budget, WINDOW_UPDATE, 0), Some((0, "window_update_flood")));
+        }
+    }
+
+    /// Whether such a frame is paid for.
+    fn costs(kind: u8, flags: u8, length: usize) -> bool {
+        let mut budget = Budget::new();
+        flood(&mut budget, PING, 0);
+        budget.charge(FrameHead { length, flags, ..frame(kind) }, &|| 0).is_some()
+    }
+
+    #[test]
+    fn data_are_free_if_they_carry_something_or_end_the_stream() {
+        for (flags, length, expected) in [
+            (0, 0, true),
+            (0, 1, false),
+            (0, 256, false),
+            (PADDED, 0, true),
+            (PADDED, 1, true),
+            (PADDED, 256, true),
+            (PADDED, 257, false),
+            (END_STREAM, 0, false),
+            (END_STREAM, 1, false),
+            (END_STREAM | PADDED, 0, false),
+            (END_STREAM | PADDED, 256, false),
+        ] {
+            assert_eq!(costs(DATA, flags, length), expected, "flags {flags}, {length} bytes");
+        }
+    }
+
+    #[test]
+    fn the_last_frame_of_a_head_is_free_and_the_head_pays_for_others() {
+        assert!(costs(CONTINUATION, 0, 100));
+        assert!(!costs(CONTINUATION, END_HEADERS, 0));
+        let mut budget = Budget::new();
+        flood(&mut budget, PING, 0);
+        assert_eq!(budget.charge(frame(HEADERS), &|| 0), None);
+        assert_eq!(flood(&mut budget, PING, 0), Some((2, "ping_flood")));
+    }
+
+    #[test]
+    fn a_bucket_fills_by_its_rate_up_to_its_burst() {
+        for (now, tokens) in
+            [(49, 0), (50, 1), (999, 19), (1000, 20), (9999, 199), (10_000, 200), (1 << 40, 200)]
+        {
+            let mut bucket = Bucket { tokens: 0, burst: 200, per_second: 20, filled_at: 0 };
+            let taken = (0..1000).take_while(|_| bucket.take(&|| now)).count();
+            assert_eq!(taken, tokens, "after {now} ms");
+        }
+        // A clock that goes back gives nothing.
+        let mut bucket = Bucket { tokens: 0, burst: 200, per_second: 20, filled_at: 5000 };
+        assert!(!bucket.take(&|| 4000));
+    }
 }

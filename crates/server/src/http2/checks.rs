@@ -131,3 +131,164 @@ pub(super) fn authority<B>(request: &Request<B>) -> &[u8] {
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     authority.or_else(|| request.headers().get(header::HOST).map(|host| host.as_bytes())).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use http::request::Builder;
+
+    use super::*;
+
+    fn get() -> Builder {
+        Request::get("http://a/")
+    }
+
+    fn checked(request: Builder, rules: &Rules) -> Result<u16, Violation> {
+        check(&mut request.body(()).expect("valid"), rules).map_err(|refusal| refusal.violation())
+    }
+
+    fn rules(change: impl FnOnce(&mut Rules)) -> Rules {
+        let mut rules = Rules::default();
+        change(&mut rules);
+        rules
+    }
+
+    /// The head as HTTP/1 would have it: both have the same limit.
+    fn of_http1(fields: &str) -> usize {
+        format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n").len()
+    }
+
+    #[test]
+    fn a_head_may_be_as_large_as_one_of_http1_and_no_larger() {
+        for (request, fields) in [
+            (get(), ""),
+            (get().header("x", ""), "x: \r\n"),
+            (get().header("x", "value").header("x-long-name", "v"), "x: value\r\nx-long-name: v\r\n"),
+            (get().header("cookie", "a=1"), "cookie: a=1\r\n"),
+            (get().header("cookie", "a=1").header("cookie", "b=2"), "cookie: a=1; b=2\r\n"),
+            (
+                get().header("cookie", "a=1").header("cookie", "b=2").header("cookie", "c=3"),
+                "cookie: a=1; b=2; c=3\r\n",
+            ),
+        ] {
+            let request = request.body(()).expect("valid");
+            let size = of_http1(fields);
+            assert_eq!(check_size(&request, &rules(|rules| rules.max_head = size)), Ok(()), "{fields}");
+            let less = rules(|rules| rules.max_head = size - 1);
+            assert_eq!(check_size(&request, &less), Err(Violation::HEAD_TOO_LARGE), "{fields}");
+        }
+        // The method, the target and the authority count.
+        let long = || Request::options("http://example.com:8080/path?query");
+        let size = "OPTIONS /path?query HTTP/1.1\r\nhost: example.com:8080\r\n\r\n".len();
+        assert_eq!(checked(long(), &rules(|rules| rules.max_head = size)), Ok(0));
+        assert_eq!(checked(long(), &rules(|rules| rules.max_head = size - 1)), Err(Violation::HEAD_TOO_LARGE));
+    }
+
+    #[test]
+    fn as_many_fields_as_are_allowed_pass_and_no_more() {
+        let with = |fields: usize, crumbs: usize| {
+            let request = (0..fields).fold(get(), |request, index| request.header(format!("x-{index}"), "1"));
+            (0..crumbs).fold(request, |request, _| request.header("cookie", "a=1"))
+        };
+        let three = rules(|rules| rules.max_fields = 3);
+        for (fields, crumbs, expected) in [
+            (0, 0, Ok(0)),
+            (3, 0, Ok(0)),
+            (4, 0, Err(Violation::TOO_MANY_FIELDS)),
+            // Crumbs are one field.
+            (2, 1, Ok(0)),
+            (2, 20, Ok(0)),
+            (3, 1, Err(Violation::TOO_MANY_FIELDS)),
+            (3, 20, Err(Violation::TOO_MANY_FIELDS)),
+        ] {
+            assert_eq!(checked(with(fields, crumbs), &three), expected, "{fields} fields, {crumbs} crumbs");
+        }
+    }
+
+    #[test]
+    fn a_target_may_be_as_long_as_is_allowed_and_no_longer() {
+        let ten = rules(|rules| rules.max_target = 10);
+        for (target, expected) in [
+            ("/", Ok(0)),
+            ("/123456789", Ok(0)),
+            ("/1234?6789", Ok(0)),
+            ("/1234567890", Err(Violation::TARGET_TOO_LONG)),
+            ("/1234?67890", Err(Violation::TARGET_TOO_LONG)),
+        ] {
+            assert_eq!(checked(Request::get(format!("http://a{target}")), &ten), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_host_beside_the_authority_says_the_same_with_the_port_of_the_scheme() {
+        for (uri, host, expected) in [
+            ("http://a/", "a", Ok(0)),
+            ("http://a/", "A", Ok(0)),
+            ("http://a/", "a:80", Ok(0)),
+            ("http://a:80/", "a", Ok(0)),
+            ("https://a/", "a:443", Ok(0)),
+            ("http://a/", "a:443", Err(Violation::HOST_MISMATCH)),
+            ("https://a/", "a:80", Err(Violation::HOST_MISMATCH)),
+            ("http://a/", "b", Err(Violation::HOST_MISMATCH)),
+            ("http://a/", "a/b", Err(Violation::HOST_MALFORMED)),
+            ("/", "a", Ok(0)),
+            ("/", "a/b", Err(Violation::HOST_MALFORMED)),
+        ] {
+            let request = Request::get(uri).header("host", host);
+            assert_eq!(checked(request, &Rules::default()), expected, "{uri}, {host}");
+        }
+        assert_eq!(checked(Request::get("/"), &Rules::default()), Err(Violation::HOST_MISSING));
+        let twice = get().header("host", "a").header("host", "a");
+        assert_eq!(checked(twice, &Rules::default()), Err(Violation::HOST_DUPLICATE));
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_one_number() {
+        let length = |values: &[&str]| {
+            let request = values.iter().fold(get(), |request, value| request.header("content-length", *value));
+            checked(request, &Rules::default())
+        };
+        for (values, expected) in [
+            (&[][..], Ok(0)),
+            (&["0"], Ok(0)),
+            (&["12"], Ok(0)),
+            (&["1", "1"], Err(Violation::LENGTH_DUPLICATE)),
+            (&["1", "2"], Err(Violation::LENGTH_DUPLICATE)),
+            (&["+1"], Err(Violation::LENGTH)),
+            (&["1,1"], Err(Violation::LENGTH)),
+            (&[""], Err(Violation::LENGTH)),
+        ] {
+            assert_eq!(length(values), expected, "{values:?}");
+        }
+        let known = |value: &str| body_length(&get().header("content-length", value).body(()).expect("valid"));
+        assert_eq!([known("0"), known("12"), known("x")], [Some(0), Some(12), None]);
+        assert_eq!(body_length(&get().body(()).expect("valid")), None);
+    }
+
+    #[test]
+    fn trailers_may_be_as_many_as_fields_and_route_nothing() {
+        let two = rules(|rules| rules.max_fields = 2);
+        let trailers = |names: &[&'static str]| {
+            let mut trailers = HeaderMap::new();
+            for name in names {
+                trailers.append(*name, http::HeaderValue::from_static("1"));
+            }
+            check_trailers(&mut trailers, &two).map(|()| trailers.len())
+        };
+        assert_eq!(trailers(&[]), Ok(0));
+        assert_eq!(trailers(&["x", "y"]), Ok(2));
+        assert_eq!(trailers(&["x", "x_y"]), Ok(1), "one is left out for its name");
+        assert_eq!(trailers(&["x", "y", "z"]), Err(Violation::TRAILERS_TOO_LARGE));
+        assert_eq!(trailers(&["x", "x", "x"]), Err(Violation::TRAILERS_TOO_LARGE));
+        for name in ["host", "content-length", "expect"] {
+            assert_eq!(trailers(&[name]), Err(Violation::TRAILER), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_authority_is_that_of_the_target_or_else_the_host() {
+        let of = |request: Builder| authority(&request.body(()).expect("valid")).to_vec();
+        assert_eq!(of(Request::get("http://a:1/").header("host", "b")), b"a:1");
+        assert_eq!(of(Request::get("/").header("host", "b")), b"b");
+        assert_eq!(of(Request::get("/")), b"");
+    }
+}

@@ -66,8 +66,8 @@ where
         rules: shared.limits.rules(),
     };
     let protocol = Protocol::new(GuardedIo::new(transport, Arc::clone(&state)), &shared.limits);
+    // As it is dropped, h2 fails every stream and wakes its task.
     let end = drive(protocol, requests, &state, &shared).await;
-    state.streams.reset_all();
     if let Some(parts) = state.take_back() {
         finish(parts, end, &accepted, &shared).await;
     }

@@ -15,4 +15,7 @@ mod response;
 mod state;
 mod streams;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use driver::serve;

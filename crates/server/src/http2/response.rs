@@ -32,7 +32,7 @@ const EMPTY_FRAME: Duration = Duration::from_millis(250);
 pub(super) enum Broken {
     /// The client reset the stream, or the connection is gone.
     Gone,
-    /// The client takes it too slowly, or the connection ends.
+    /// The client takes it too slowly.
     Cut,
     /// The body failed.
     Body(BoxError),

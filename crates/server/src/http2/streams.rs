@@ -165,11 +165,6 @@ impl Streams {
         });
         if stuck { Found::Stuck } else { Found::Next(next) }
     }
-
-    /// Ends the tasks of all streams.
-    pub(super) fn reset_all(&self) {
-        lock(&self.0).iter().for_each(|entry| entry.stream.reset());
-    }
 }
 
 impl Entry {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::support::{finish, limits, plain, raw, start, start_with};
+use gatewright_server::Server;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -79,6 +80,17 @@ async fn connections_beyond_the_limit_wait_until_one_closes() {
     assert!(finish(&mut third, Duration::from_millis(300)).await.answers.is_empty());
     drop(first);
     assert_eq!(finish(&mut third, Duration::from_millis(500)).await.statuses(), [200]);
+}
+
+#[tokio::test]
+async fn a_server_is_shown_by_its_addresses_and_its_handle_by_its_connections() {
+    for count in 0..4 {
+        let server = (0..count).fold(Server::builder(), |builder, _| builder.listener(plain()));
+        let server = server.bind().expect("binds");
+        let addresses: Vec<_> = server.local_addrs().iter().map(ToString::to_string).collect();
+        assert_eq!((addresses.len(), server.to_string()), (count, addresses.join(", ")));
+        assert_eq!(format!("{:?}", server.handle()), "ServerHandle { connections: 0, .. }");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -397,6 +397,38 @@ async fn half_a_handshake_and_a_silent_session_are_closed_at_the_limit() {
     assert!(start.elapsed() >= Duration::from_millis(450) && start.elapsed() < Duration::from_millis(1500));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_fails_is_reported_and_one_that_is_given_up_is_not() {
+    let authority = Authority::new();
+    let server = serve(&authority.issue(&["a.example"], 1));
+    let closed = async |count: usize| {
+        let start = std::time::Instant::now();
+        while server.handle.connections() > 0 || server.reasons().len() < count {
+            assert!(start.elapsed() < Duration::from_secs(20), "{:?}", server.reasons());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // It is none, and its end is unknown to the authority.
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n").await.expect("sends");
+    closed(1).await;
+    assert!(connect(&server, &Authority::new().client(None, &[]), "a.example").await.is_err());
+    closed(2).await;
+    assert_eq!(server.reasons(), ["handshake"; 2]);
+    // A port scan, and a client that leaves in the midst of it.
+    for bytes in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01"] {
+        let mut stream = server.connect().await;
+        stream.write_all(bytes).await.expect("sends");
+        drop(stream);
+        let stream = server.connect().await;
+        stream.set_zero_linger().expect("is open");
+        drop(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    closed(2).await;
+    assert_eq!(server.reasons(), ["handshake"; 2]);
+}
+
 #[tokio::test]
 async fn what_is_wrong_is_told_with_the_file() {
     let authority = Authority::new();

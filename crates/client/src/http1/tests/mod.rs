@@ -1,3 +1,4 @@
+mod memory;
 mod model;
 mod overtaken;
 mod requests;
@@ -49,7 +50,10 @@ async fn seen(exchange: Exchange<Body, ()>) -> Result<Seen, Error> {
     let (parts, mut body) = response.into_parts();
     let hint = body.size_hint();
     let (mut data, mut trailers) = (Vec::new(), None);
-    while let Some(frame) = body.frame().await {
+    loop {
+        let said_over = body.is_end_stream();
+        let Some(frame) = body.frame().await else { break };
+        assert!(!said_over, "it was over before {frame:?}");
         match frame?.into_data() {
             Ok(chunk) => data.extend_from_slice(&chunk),
             Err(frame) => trailers = frame.into_trailers().ok(),

@@ -1,11 +1,11 @@
 //! What endpoints are sent.
 
-use std::{collections::VecDeque, task::Context};
+use std::{collections::VecDeque, io, task::Context};
 
 use gatewright_core::ErrorKind;
 use gatewright_http1::{BodyLength, BodyReader, Piece, Rules};
 use http_body::{Frame, SizeHint};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::*;
 
@@ -175,4 +175,62 @@ async fn an_answer_that_explains_why_the_body_was_not_taken_is_given() {
     drop(far);
     let seen = exchange.await.expect("answers");
     assert_eq!((seen.status.as_u16(), &seen.body[..], seen.reusable), (413, &b"no"[..], false));
+}
+
+/// Takes so many bytes, then breaks, and gives nothing but its end.
+struct Breaking {
+    takes: usize,
+    broken: bool,
+}
+
+impl AsyncRead for Breaking {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.broken { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.takes == 0 {
+            self.broken = true;
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let taken = buf.len().min(self.takes);
+        self.takes -= taken;
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_given_back_as_far_as_nothing_of_it_is_lost() {
+    let ready = || post(&[], frames(&[Some(b"hello")], None));
+    let waiting = || post(&[], frames(&[None, Some(b"hello")], None));
+    for (name, takes, request, is_unsent, is_given_back) in [
+        ("no body, no byte left", 0, get(), true, true),
+        ("a body that waits, no byte left", 0, waiting(), true, true),
+        ("a body of which a frame was taken, no byte left", 0, ready(), false, false),
+        ("no body, some bytes left", 10, get(), false, true),
+        ("a body that waits, some bytes left", 10, waiting(), false, false),
+        ("a body of which a frame was taken, some bytes left", 10, ready(), false, false),
+    ] {
+        let stream = Stream::Other(Box::new(Breaking { takes, broken: false }));
+        let exchange = Exchange::<Body, ()>::new(Connection::new(stream, ()), request, None);
+        let (error, request) = exchange.await.expect_err(name).into_parts();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{name}");
+        assert_eq!((error.is_unsent(), error.is_unanswered()), (is_unsent, !is_unsent), "{name}");
+        assert_eq!(request.is_some(), is_given_back, "{name}");
+        if let Some(request) = request {
+            let is_post = request.method() == http::Method::POST;
+            let body = request.into_body().collect().await.expect(name).to_bytes();
+            assert_eq!(body, if is_post { "hello" } else { "" }, "{name}");
+        }
+    }
 }

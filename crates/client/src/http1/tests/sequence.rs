@@ -213,3 +213,20 @@ async fn a_protocol_cannot_change_while_the_request_is_sent() {
     let (error, _) = exchange.await.expect_err("is refused").into_parts();
     assert_eq!(error.kind(), ErrorKind::Protocol);
 }
+
+#[tokio::test]
+async fn the_timer_of_a_response_is_that_of_its_connection() {
+    let (connection, mut far) = connection();
+    let timer = |exchange: &mut Exchange<Body, ()>| exchange.alarm().map(std::ptr::from_mut);
+    let mut exchange = Exchange::<Body, ()>::new(connection, get(), None);
+    let first = timer(&mut exchange);
+    assert!(first.is_some());
+    assert_eq!(timer(&mut exchange), first, "it stays from one poll to the next");
+    assert!(once(pin!(&mut exchange)).await.is_pending());
+    far.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("is open");
+    let mut body = (&mut exchange).await.expect("answers").into_body();
+    assert_eq!(timer(&mut exchange), None, "the head is there");
+    assert!(body.frame().await.is_none());
+    let mut next = Exchange::new(body.take_spent().expect("is whole"), get(), None);
+    assert_eq!(timer(&mut next), first, "it stays from one response to the next");
+}

@@ -207,3 +207,19 @@ async fn a_connection_that_others_hear_from_keeps_its_place() {
     }
     assert_eq!(accepted.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_connection_that_is_slow_to_open_is_not_idle_meanwhile() {
+    let (builder, accepted) = origin(|stream| async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+        while let Some(Ok((_, respond))) = connection.accept().await {
+            at_once(respond).await;
+        }
+    })
+    .await;
+    let pool = builder.protocol(Protocol::Http2).keep_alive(Duration::from_millis(20)).build();
+    assert_eq!(send_http2(&pool).await.expect("answers"), "hello");
+    assert!(closed(&pool).await, "it is kept");
+    assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}

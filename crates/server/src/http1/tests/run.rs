@@ -18,6 +18,7 @@ use crate::{
     drain::Connections,
     http1::connection::{Connection, End},
     refused::OnRefused,
+    service::Application,
 };
 
 /// What is left when all is over.
@@ -68,15 +69,7 @@ pub(super) fn play(case: &Case) -> Played {
         let stage = Arc::clone(&stage);
         tower::service_fn(move |request| service::serve(Arc::clone(&stage), request))
     };
-    let shared = Shared {
-        limits: Limits::default(),
-        connections: Arc::new(Connections::new()),
-        on_refused: OnRefused::default(),
-    };
-    let address = ([127, 0, 0, 1], 1).into();
-    let accepted = Accepted { info: ConnectionInfo::new(address, address), host_check: None };
-    let activity = Arc::new(Activity::new());
-    let mut connection = Connection::new(socket, activity, service, accepted, Arc::new(shared));
+    let mut connection = connection(socket, service);
     let mut world = World { case, peer: &peer, stage: &stage, tasks: Vec::new(), choice: 0, calm: (0, 0) };
     let flag = Arc::new(Flag::default());
     let waker = Waker::from(Arc::clone(&flag));
@@ -106,6 +99,18 @@ pub(super) fn play(case: &Case) -> Played {
     let seen = std::mem::take(&mut *stage.seen.lock().expect("not poisoned"));
     let unread = [read_ahead, peer.unread()].concat();
     Played { end, received: peer.received(), requests, seen, unread, forgotten }
+}
+
+/// A connection with the usual limits.
+pub(super) fn connection<S: Application, T>(socket: T, service: S) -> Connection<S, T> {
+    let shared = Shared {
+        limits: Limits::default(),
+        connections: Arc::new(Connections::new()),
+        on_refused: OnRefused::default(),
+    };
+    let address = ([127, 0, 0, 1], 1).into();
+    let accepted = Accepted { info: ConnectionInfo::new(address, address), host_check: None };
+    Connection::new(socket, Arc::new(Activity::new()), service, accepted, Arc::new(shared))
 }
 
 fn ended(end: &End) -> Ended {

@@ -105,6 +105,41 @@ async fn trailers_come_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_service_knows_how_much_of_a_body_is_still_to_come() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let tell = tell.clone();
+        async move {
+            let mut body = request.into_body();
+            loop {
+                let left = http_body::Body::size_hint(&body).exact();
+                let frame = body.frame().await;
+                let length = frame.and_then(Result::ok).and_then(|frame| frame.into_data().ok());
+                let _ = tell.send((left, length.as_ref().map(Bytes::len)));
+                if length.is_none() {
+                    return support::once("read");
+                }
+            }
+        }
+    });
+    let server = start_with(service, |builder| builder.listener(plain()));
+    for (length, left) in [(Some("5"), [Some(5), Some(3), Some(0)]), (None, [None; 3])] {
+        let mut client = client(&server).await.ready().await.expect("ready");
+        let mut request = get("http://a/");
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        let (response, mut body) = client.send_request(request.body(()).expect("valid"), false).expect("sends");
+        body.send_data(Bytes::from_static(b"ab"), false).expect("sends");
+        assert_eq!(timeout(LONG, told.recv()).await.expect("in time"), Some((left[0], Some(2))));
+        body.send_data(Bytes::from_static(b"cde"), true).expect("sends");
+        assert_eq!(timeout(LONG, told.recv()).await.expect("in time"), Some((left[1], Some(3))));
+        assert_eq!(timeout(LONG, told.recv()).await.expect("in time"), Some((left[2], None)));
+        assert_eq!(response.await.expect("answers").status(), 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_streams_than_allowed_wait() {
     let server = start(limits().max_streams(2));
     let client = client(&server).await;
