@@ -312,7 +312,7 @@ mod tests {
     /// The streams of a connection, and what tells that it is to be closed.
     fn connect(pool: &Pool<Body>) -> (Arc<Streams<Body>>, oneshot::Receiver<Infallible>) {
         let (closer, closing) = oneshot::channel();
-        (Streams::new(Arc::downgrade(&pool.inner), closer), closing)
+        (Streams::new(Arc::downgrade(&pool.inner), closer, Rules::for_responses()), closing)
     }
 
     fn is_closed(closing: &mut oneshot::Receiver<Infallible>) -> bool {

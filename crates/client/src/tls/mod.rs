@@ -250,17 +250,3 @@ impl fmt::Display for ClientTlsError {
 }
 
 impl std::error::Error for ClientTlsError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_never_shown() {
-        let builder = ClientTls::builder().identity("a certificate", "the key");
-        let shown = format!("{builder:?}");
-        assert!(shown.contains('…'), "{shown}");
-        // As text, or as its bytes.
-        assert!(!shown.contains("the key") && !shown.contains("116, 104, 101"), "{shown}");
-    }
-}

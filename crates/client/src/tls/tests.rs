@@ -137,3 +137,12 @@ async fn an_authoritys_certificate_that_is_not_named_itself_is_refused_in_words(
     let error = taken(&named.pem(), stranger.der(), &other, &TLS13).await.expect_err("a stranger's");
     assert!(!error.contains("CaUsedAsEndEntity"), "{error}");
 }
+
+#[test]
+fn a_key_is_never_shown() {
+    let builder = ClientTls::builder().identity("a certificate", "the key");
+    let shown = format!("{builder:?}");
+    assert!(shown.contains('…'), "{shown}");
+    // As text, or as its bytes.
+    assert!(!shown.contains("the key") && !shown.contains("116, 104, 101"), "{shown}");
+}
