@@ -231,7 +231,10 @@ async fn what_is_thrown_away_is_bounded_in_bytes_and_time() {
         within(path, dripping).await;
         let took = started.elapsed();
         assert!(took >= Duration::from_millis(1500), "{path}: {took:?}");
-        // One that is silent has half a second, or two where its connection was to go on.
+        // One that is silent has half a second. While a service may still want the body, `timeouts.stream` holds.
+        if matches!(path, "/service" | "/closing") {
+            continue;
+        }
         let mut socket = RawClient::connect(gateway.address()).await.into_socket();
         socket.write_all(head(path, "").as_bytes()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(3500)).await;
