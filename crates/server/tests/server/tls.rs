@@ -408,13 +408,13 @@ async fn a_handshake_that_fails_is_reported_and_one_that_is_given_up_is_not() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    // It is none, and its end is unknown to the authority.
+    // It is none, and the client does not know our authority.
     let mut stream = server.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n").await.expect("sends");
     closed(1).await;
     assert!(connect(&server, &Authority::new().client(None, &[]), "a.example").await.is_err());
     closed(2).await;
-    assert_eq!(server.reasons(), ["handshake"; 2]);
+    assert_eq!(server.reasons(), ["plain_http", "handshake"]);
     // A port scan, and a client that leaves in the midst of it.
     for bytes in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01"] {
         let mut stream = server.connect().await;
@@ -426,7 +426,7 @@ async fn a_handshake_that_fails_is_reported_and_one_that_is_given_up_is_not() {
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
     closed(2).await;
-    assert_eq!(server.reasons(), ["handshake"; 2]);
+    assert_eq!(server.reasons(), ["plain_http", "handshake"]);
 }
 
 #[tokio::test]

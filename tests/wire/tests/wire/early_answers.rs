@@ -23,8 +23,9 @@ async fn refusing(close: bool) -> Origin {
         let answer = format!("HTTP/1.1 413 Too Large\r\n{connection}Content-Length: 9\r\n\r\ntoo large");
         let mut script = vec![Step::Head, Step::Send(answer.into())];
         if !close {
-            // It reads a little more, as servers do, and closes.
-            script.push(Step::Listen(Duration::from_millis(200)));
+            // It reads a little more, as servers do, and closes. In a longer time it would have read all, and the connection
+            // would serve for the next request.
+            script.push(Step::Listen(Duration::from_millis(5)));
         }
         script
     })
@@ -34,6 +35,8 @@ async fn refusing(close: bool) -> Origin {
 /// A gateway whose paths answer early, each in a way of its own.
 async fn gateway(origin: SocketAddr, closing: SocketAddr, more: &str) -> (Gateway, TempDir) {
     let dir = TempDir::new();
+    // Its connection stays, and is none that another request would meet the end of.
+    let once = Origin::ok().await;
     let passwords = dir.write("users", "ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n");
     let gateway = Gateway::builder(&format!(
         "{more}
@@ -44,9 +47,10 @@ routes:
 - {{path_prefix: /service, upstream: \"{origin}\"}}
 - {{path_prefix: /closing, upstream: \"{closing}\"}}
 - {{path_prefix: /staff, upstream: \"{origin}\", auth: staff}}
-- {{path_prefix: /once, upstream: \"{origin}\", limit: once}}
+- {{path_prefix: /once, upstream: \"{}\", limit: once}}
 ",
-        passwords.display()
+        passwords.display(),
+        once.address()
     ))
     .start();
     // The one that is allowed.
