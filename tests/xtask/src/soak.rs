@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: the acceptance tests at their whole size.
 //!
-//! They print their figures, which belong into docs/reference/soak.md together with the machine and the date.
+//! They print their figures, which belong into the note on the work that they were run for, with the machine and the date.
 
 use crate::{
     Context,
