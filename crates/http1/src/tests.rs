@@ -1,7 +1,7 @@
 //! Messages come out the same however their bytes come in.
 
 use bytes::BytesMut;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use proptest::prelude::*;
 
 use super::*;
@@ -9,6 +9,8 @@ use super::*;
 mod bodies;
 mod refusals;
 mod requests;
+mod response_memory;
+mod response_refusals;
 mod responses;
 
 /// One message as it was read.
@@ -127,6 +129,15 @@ pub(crate) fn message() -> impl Strategy<Value = Vec<u8>> {
             bytes
         },
     )
+}
+
+fn header_map<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+        map.append(name, HeaderValue::from_str(value).expect("a value"));
+    }
+    map
 }
 
 proptest! {

@@ -19,7 +19,9 @@ use tokio::{
 
 use super::*;
 
+mod given_back;
 mod http2_ends;
+mod http2_resets;
 mod not_processed;
 
 /// An origin that serves each connection by this function, and counts them.
@@ -421,66 +423,6 @@ async fn what_arrived_while_the_runtime_was_busy_is_nobodys_answer() {
     assert_eq!(read(send(&pool).await.expect("answers")).await.expect("a body"), "hello");
 }
 
-/// An origin that answers once a connection and then does this with the second request's head.
-async fn once_then<F>(then: impl Fn(TcpStream) -> F + Clone + Send + Sync + 'static) -> Pool<Body>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let (builder, _) = origin(move |mut stream| {
-        let then = then.clone();
-        async move {
-            let _ = stream.read(&mut [0; 1024]).await;
-            let _ = stream.write_all(HELLO).await;
-            let _ = stream.read(&mut [0; 1024]).await;
-            then(stream).await;
-        }
-    })
-    .await;
-    builder.build()
-}
-
-#[tokio::test]
-async fn a_request_whose_connection_closes_unanswered_is_given_back() {
-    let closed = once_then(async |stream| drop(stream)).await;
-    let reset = once_then(async |stream: TcpStream| {
-        let _ = stream.set_zero_linger();
-    })
-    .await;
-    for pool in [closed, reset] {
-        read(send(&pool).await.expect("answers")).await.expect("a body");
-        let connection = pool.checkout(Require::Any).await.expect("is idle");
-        assert!(connection.is_reused());
-        let (error, request) = connection.send(request()).await.expect_err("is closed").into_parts();
-        assert!(error.is_unanswered() && !error.is_unsent(), "{error:?}");
-        assert_eq!(error.kind(), ErrorKind::Closed);
-        assert_eq!(request.expect("is whole").headers()["host"], "origin");
-    }
-}
-
-#[tokio::test]
-async fn a_request_that_is_not_whole_any_more_is_not_given_back() {
-    let pool = once_then(async |stream| drop(stream)).await;
-    read(send(&pool).await.expect("answers")).await.expect("a body");
-    let connection = pool.checkout(Require::Any).await.expect("is idle");
-    let request = Request::put("/").header("host", "origin").body(Body::once("all of it")).expect("a request");
-    let (error, request) = connection.send(request).await.expect_err("is closed").into_parts();
-    assert!(error.is_unanswered() && request.is_none(), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_request_whose_response_has_begun_is_not_given_back() {
-    for bytes in [&b"H"[..], b"HTTP/1.1 103 Early Hints\r\n\r\n"] {
-        let pool = once_then(move |mut stream| async move {
-            let _ = stream.write_all(bytes).await;
-        })
-        .await;
-        read(send(&pool).await.expect("answers")).await.expect("a body");
-        let connection = pool.checkout(Require::Any).await.expect("is idle");
-        let (error, request) = connection.send(request()).await.expect_err("is closed").into_parts();
-        assert!(!error.is_unanswered() && !error.is_unsent() && request.is_none(), "{error:?}");
-    }
-}
-
 #[tokio::test]
 async fn an_endpoint_of_http2_alone_gives_its_connection_whatever_is_required() {
     let (builder, accepted) = http2_origin(100, slowly).await;
@@ -517,87 +459,4 @@ async fn a_request_without_a_body_ends_with_its_head_on_http2_too() {
         assert!(format!("{:?}", response.body()).starts_with("PoolBody("));
         assert_eq!(ends.recv().await, Some(expected));
     }
-}
-
-#[tokio::test]
-async fn a_reset_that_nothing_pays_for_waits_for_its_turn() {
-    // It answers nothing, and tells when a stream was reset.
-    let (told, mut resets) = tokio::sync::mpsc::unbounded_channel();
-    let (builder, _) = http2_origin(100, move |mut respond: h2::server::SendResponse<Bytes>| {
-        let told = told.clone();
-        async move {
-            let reset = std::future::poll_fn(|cx| respond.poll_reset(cx)).await;
-            let _ = told.send((reset.ok(), std::time::Instant::now()));
-        }
-    })
-    .await;
-    let pool: Pool<Body> = builder.max_connections(1).build();
-    let mut start = std::time::Instant::now();
-    for index in 0..5_u32 {
-        let connection = pool.checkout(Require::Any).await.expect("connects");
-        let request = Request::get("http://origin/").body(Body::empty()).expect("a request");
-        // Given up before it is answered. The first three are paid for.
-        if index == 3 {
-            start = std::time::Instant::now();
-        }
-        let given_up = tokio::time::timeout(Duration::from_millis(20), connection.send(request)).await;
-        assert!(given_up.is_err());
-    }
-    for index in 0..5_u32 {
-        let (reset, at) = resets.recv().await.expect("it is told");
-        assert_eq!(reset, Some(h2::Reason::CANCEL));
-        if let Some(turn @ 1..) = index.checked_sub(2) {
-            let turn = Duration::from_millis(100) * turn;
-            assert!(at >= start + turn, "reset {index} came after {:?}", at - start);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_short_response_to_a_stream_that_was_given_up_spares_its_reset() {
-    const HELD: usize = 90;
-    // It answers as many requests as it is told to, and tells of each reset.
-    let (told, answers) = tokio::sync::watch::channel(0);
-    let (tell, mut resets) = tokio::sync::mpsc::unbounded_channel();
-    let (requests, answered) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
-    let (requests, counter) = (Arc::new(requests), Arc::clone(&answered));
-    let (builder, _) = http2_origin(100, move |mut respond: h2::server::SendResponse<Bytes>| {
-        let (mut answers, tell, counter) = (answers.clone(), tell.clone(), Arc::clone(&counter));
-        let number = requests.fetch_add(1, Ordering::SeqCst);
-        async move {
-            tokio::select! {
-                _ = std::future::poll_fn(|cx| respond.poll_reset(cx)) => drop(tell.send(number)),
-                _ = answers.wait_for(|answers| number < *answers) => {
-                    if let Ok(mut body) = respond.send_response(Response::new(()), false) {
-                        let _ = body.send_data(Bytes::from_static(b"short"), false);
-                        let _ = body.send_data(Bytes::from_static(b"enough"), true);
-                    }
-                    counter.fetch_add(1, Ordering::SeqCst);
-                }
-            }
-        }
-    })
-    .await;
-    let pool: Pool<Body> = builder.max_connections(1).build();
-    let give_up = async || {
-        let connection = pool.checkout(Require::Any).await.expect("connects");
-        let request = Request::get("http://origin/").body(Body::empty()).expect("a request");
-        let given_up = tokio::time::timeout(Duration::from_millis(5), connection.send(request)).await;
-        assert!(given_up.is_err());
-    };
-    // The first three are paid for. The last of the others would have its turn after nine seconds.
-    for _ in 0..3 + HELD {
-        give_up().await;
-    }
-    told.send_replace(3 + HELD);
-    let start = std::time::Instant::now();
-    while answered.load(Ordering::SeqCst) < HELD / 2 && start.elapsed() < Duration::from_secs(2) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    // What has ended well pays for the next one.
-    let start = std::time::Instant::now();
-    give_up().await;
-    while resets.recv().await.expect("it is told") < 3 + HELD {}
-    assert!(start.elapsed() < Duration::from_secs(8), "after {:?}", start.elapsed());
 }

@@ -1,6 +1,6 @@
 //! Requests, against a plain account of what was written.
 
-use http::{HeaderName, HeaderValue, Uri, Version};
+use http::{Uri, Version};
 
 use super::*;
 
@@ -114,15 +114,6 @@ fn filling() -> impl Strategy<Value = Filling> {
             chunks,
             trailers,
         })
-}
-
-fn header_map<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    for (name, value) in fields {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
-        map.append(name, HeaderValue::from_str(value).expect("a value"));
-    }
-    map
 }
 
 /// Writes a request as plainly as can be, and says what it is to be read as.
