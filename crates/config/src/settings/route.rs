@@ -73,7 +73,7 @@ pub(super) static ROUTE: Section = Section {
         Key::new(
             "listener",
             Shape::List(&Shape::Text),
-            "Names of listeners by which requests come in. It does not matter where a trusted proxy stands before one.",
+            "Names of listeners. The route takes requests of their connections alone.",
             "public",
         )
         .absent("any"),

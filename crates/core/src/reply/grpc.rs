@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
-use super::{StatusMeant, fixed};
+use super::StatusMeant;
 
 const GRPC: &str = "application/grpc";
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -23,7 +23,7 @@ pub(super) fn is_grpc(content_type: &HeaderValue) -> bool {
 pub(crate) fn render(status: StatusCode, message: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, fixed(GRPC));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
     headers.insert(GRPC_STATUS, code(status).into());
     if let Ok(message) = HeaderValue::try_from(percent_encoded(message)) {
         headers.insert(GRPC_MESSAGE, message);

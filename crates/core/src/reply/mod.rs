@@ -13,9 +13,7 @@
 
 mod grpc;
 
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts,
-};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 
 pub(crate) use grpc::render as render_grpc;
 
@@ -61,11 +59,6 @@ pub(crate) struct StatusMeant(pub(crate) StatusCode);
 /// response that no layer of ours has made, that is its status.
 pub fn status_meant<B>(response: &Response<B>) -> StatusCode {
     response.extensions().get::<StatusMeant>().map_or(response.status(), |meant| meant.0)
-}
-
-/// A header value of ASCII letters only.
-const fn fixed(value: &'static str) -> HeaderValue {
-    HeaderValue::from_static(value)
 }
 
 #[cfg(test)]

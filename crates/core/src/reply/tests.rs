@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::{HeaderValue, header::RETRY_AFTER};
 
 use super::*;
 use crate::{Error, ErrorKind, Rejection, RequestRecord, problem};
