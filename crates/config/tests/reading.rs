@@ -236,7 +236,7 @@ const PIECES: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000 * ProptestConfig::default().cases / 256, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "\\PC*") {

@@ -42,7 +42,7 @@ fn targets() -> impl Strategy<Value = Uri> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(ProptestConfig { cases: 500 * ProptestConfig::default().cases / 256, ..ProptestConfig::default() })]
 
     #[test]
     fn no_client_chooses_where_a_rewrite_leads(target in targets()) {

@@ -72,7 +72,7 @@ fn router(routes: &[Path]) -> Result<RouterService, Vec<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(ProptestConfig { cases: 500 * ProptestConfig::default().cases / 256, ..ProptestConfig::default() })]
 
     #[test]
     fn the_tree_chooses_what_the_rules_say(

@@ -250,12 +250,8 @@ fn paths() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| format!("/{}", pieces.concat()))
 }
 
-fn cases() -> u32 {
-    std::env::var("GATEWRIGHT_PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+    #![proptest_config(ProptestConfig { cases: 2_000 * ProptestConfig::default().cases / 256, ..ProptestConfig::default() })]
 
     #[test]
     fn the_canonical_form_is_canonical_and_safe(path in paths(), keep in any::<bool>()) {

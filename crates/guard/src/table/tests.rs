@@ -96,7 +96,7 @@ fn address() -> impl Strategy<Value = u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig { cases: 150 * ProptestConfig::default().cases / 256, ..ProptestConfig::default() })]
 
     #[test]
     fn it_finds_what_looking_at_each_network_finds(

@@ -54,7 +54,7 @@ impl Activity {
     }
 
     pub(crate) fn at(&self, instant: Instant) -> u64 {
-        millis(instant.saturating_duration_since(self.start)) + 1
+        millis(instant.saturating_duration_since(self.start)).saturating_add(1)
     }
 
     /// The instant of a stamp.
@@ -79,7 +79,13 @@ impl Activity {
     }
 }
 
-pub(crate) fn millis(duration: Duration) -> u64 {
+/// How far a stamp has to lie behind now when a limit is over. Stamps are rounded down, so it is a millisecond more than
+/// the limit: none rings early.
+pub(crate) fn ticks(limit: Duration) -> u64 {
+    millis(limit).saturating_add(1)
+}
+
+fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -109,6 +115,27 @@ impl Stamp {
     pub(crate) fn clear(&self) {
         if self.get().is_some() {
             self.0.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_is_over_after_all_of_it_and_at_most_a_millisecond_later() {
+        let limit = Duration::from_millis(300);
+        for micros in [0, 1, 499, 500, 900, 999] {
+            let activity = Activity::new();
+            tokio::time::advance(Duration::from_micros(micros)).await;
+            let stamp = Stamp::none();
+            activity.begin(&stamp);
+            let due = stamp.get().expect("it has begun") + ticks(limit);
+            tokio::time::advance(limit - Duration::from_micros(1)).await;
+            assert!(activity.now() < due, "{micros}");
+            tokio::time::advance(Duration::from_micros(1001)).await;
+            assert!(activity.now() >= due, "{micros}");
         }
     }
 }

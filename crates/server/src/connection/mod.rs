@@ -17,7 +17,7 @@ use http::Response;
 use proxy_protocol::Origin;
 use tokio::{net::TcpStream, time::timeout};
 
-pub(crate) use activity::{Activity, Stamp, millis};
+pub(crate) use activity::{Activity, Stamp, ticks};
 pub(crate) use closing::{Linger, close, encode_last};
 pub(crate) use preface::Protocol;
 pub(crate) use transport::{Socket, Transport};

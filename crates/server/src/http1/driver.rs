@@ -13,7 +13,7 @@ use super::{
     watch::{Standing, Verdict, judge},
 };
 use crate::{
-    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last, millis},
+    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last, ticks},
     drain::Phase,
     refused::RequestLine,
     service::{Application, refuse},
@@ -75,7 +75,7 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
             match judge(connection.standing(phase, draining_since), &connection.activity, limits) {
                 Verdict::Wait(_) if phase == Phase::Serving && is_asleep(connection) => {
                     let idle = connection.activity.idle.get().unwrap_or_default();
-                    let until = idle + millis(limits.keep_alive_timeout);
+                    let until = idle + ticks(limits.keep_alive_timeout);
                     watchdog.look_at(connection.activity.instant(until));
                     sleeps_long = true;
                 }

@@ -16,7 +16,7 @@ use gatewright_core::{PendingUpgrade, Upgraded};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
-    connection::{Activity, Shared, Transport, Watchdog, millis},
+    connection::{Activity, Shared, Transport, Watchdog, ticks},
     drain::Phase,
 };
 
@@ -51,7 +51,7 @@ async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
             return Poll::Ready(());
         }
         while watchdog.poll(cx).is_ready() {
-            let due = activity.idle.get().unwrap_or_default() + millis(shared.limits.stream_timeout);
+            let due = activity.idle.get().unwrap_or_default() + ticks(shared.limits.stream_timeout);
             if due <= activity.now() {
                 ties.cut();
                 watchdog.look_at(tokio::time::Instant::now() + shared.limits.stream_timeout);

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use crate::{
-    connection::{Activity, DRAIN_GRACE, millis},
+    connection::{Activity, DRAIN_GRACE, ticks},
     drain::Phase,
     limits::Limits,
 };
@@ -47,9 +47,9 @@ pub(super) struct Standing {
 /// Judges the connection by its stamps.
 pub(super) fn judge(standing: Standing, activity: &Activity, limits: &Limits) -> Verdict {
     let now = activity.now();
-    let mut next = now + millis(limits.shortest());
+    let mut next = now + ticks(limits.shortest());
     if standing.phase != Phase::Serving {
-        next = next.min(now + millis(DRAIN_GRACE));
+        next = next.min(now + ticks(DRAIN_GRACE));
     }
     let mut due = |since: u64, limit: u64, verdict: Verdict| {
         let at = since.saturating_add(limit);
@@ -66,7 +66,7 @@ pub(super) fn judge(standing: Standing, activity: &Activity, limits: &Limits) ->
 type Due<'a> = dyn FnMut(u64, u64, Verdict) -> Option<Verdict> + 'a;
 
 fn stalled(activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
-    due(activity.write_blocked.get()?, millis(limits.write_timeout), Verdict::Stalled)
+    due(activity.write_blocked.get()?, ticks(limits.write_timeout), Verdict::Stalled)
 }
 
 fn slow_body(standing: Standing, activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
@@ -75,25 +75,25 @@ fn slow_body(standing: Standing, activity: &Activity, limits: &Limits, due: &mut
         Standing { responding: true, .. } => limits.stream_timeout,
         _ => limits.body_timeout,
     };
-    due(activity.body_awaited.get()?, millis(limit), Verdict::SlowBody)
+    due(activity.body_awaited.get()?, ticks(limit), Verdict::SlowBody)
 }
 
 fn idle(standing: Standing, activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
     let idle_since = activity.idle.get()?;
     if let Some(begun) = activity.head_begun.get() {
         // A head that came while a response was still under way is timed from the response's end.
-        return due(begun.max(idle_since), millis(limits.header_timeout), Verdict::SlowHead);
+        return due(begun.max(idle_since), ticks(limits.header_timeout), Verdict::SlowHead);
     }
     let (limit, verdict) = if standing.requests == 0 {
         (limits.header_timeout, Verdict::Silent)
     } else {
         (limits.keep_alive_timeout, Verdict::Idle)
     };
-    let ordinary = due(idle_since, millis(limit), verdict);
+    let ordinary = due(idle_since, ticks(limit), verdict);
     if standing.phase == Phase::Serving {
-        let parks = || due(idle_since, millis(limits.park_after), Verdict::Park);
+        let parks = || due(idle_since, ticks(limits.park_after), Verdict::Park);
         return if standing.can_park { ordinary.or_else(parks) } else { ordinary };
     }
     let draining_since = standing.draining_since.unwrap_or(idle_since);
-    ordinary.or_else(|| due(idle_since.max(draining_since), millis(DRAIN_GRACE), Verdict::Idle))
+    ordinary.or_else(|| due(idle_since.max(draining_since), ticks(DRAIN_GRACE), Verdict::Idle))
 }

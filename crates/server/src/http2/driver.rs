@@ -14,7 +14,7 @@ use super::{
     streams::Found,
 };
 use crate::{
-    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, millis},
+    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, ticks},
     drain::Phase,
     limits::Limits,
     service::Application,
@@ -133,13 +133,13 @@ where
 fn judge(state: &State, limits: &Limits, leave_by: Option<u64>, next: u64) -> Verdict {
     let activity = state.activity();
     let now = activity.now();
-    let mut next = next.min(now + millis(limits.shortest()));
+    let mut next = next.min(now + ticks(limits.shortest()));
     match state.streams.check(activity, limits) {
         Found::Next(at) => next = next.min(at),
         Found::Stuck => return Verdict::End(End::Flooded("slow_reader")),
     }
     let mut is_due = |since: Option<u64>, limit: Duration| {
-        let Some(at) = since.map(|since| since.saturating_add(millis(limit))) else { return false };
+        let Some(at) = since.map(|since| since.saturating_add(ticks(limit))) else { return false };
         next = next.min(at);
         at <= now
     };

@@ -5,7 +5,7 @@ use std::{task::Context, time::Duration};
 use h2::{Ping, PingPong};
 
 use super::state::State;
-use crate::connection::millis;
+use crate::connection::ticks;
 
 /// A client that says nothing for so long is asked. It may be silent for up to twice as long before.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ pub(super) struct KeepAlive {
 
 impl KeepAlive {
     pub(super) fn new(pings: Option<PingPong>, state: &State) -> Self {
-        Self { pings, due: state.activity().now() + millis(INTERVAL), asked: false }
+        Self { pings, due: state.activity().now() + ticks(INTERVAL), asked: false }
     }
 
     /// When to look again; `None` when the client is gone.
@@ -43,7 +43,7 @@ impl KeepAlive {
             // It fails when the connection does.
             let _ = pings.send_ping(Ping::opaque());
         }
-        self.due = now + millis(if self.asked { TIMEOUT } else { INTERVAL });
+        self.due = now + ticks(if self.asked { TIMEOUT } else { INTERVAL });
         Some(self.due)
     }
 }

@@ -21,7 +21,7 @@ use h2::Reason;
 
 use super::response::Broken;
 use crate::{
-    connection::{Activity, Stamp, millis},
+    connection::{Activity, Stamp, ticks},
     limits::Limits,
 };
 
@@ -254,7 +254,7 @@ impl Stream {
     /// Fails a body that its client has been too slow with. Gives when to look again.
     fn check_body(&self, now: u64, limits: &Limits) -> u64 {
         let answered = self.answered.load(Relaxed);
-        let limit = millis(if answered { limits.stream_timeout } else { limits.body_timeout });
+        let limit = ticks(if answered { limits.stream_timeout } else { limits.body_timeout });
         let Some(since) = self.body_awaited.get() else { return u64::MAX };
         let due = since.saturating_add(limit);
         if due > now {
@@ -272,12 +272,12 @@ impl Stream {
     /// only by the longest limit, so that trickling bytes of one stream cannot shelter the others for ever.
     fn unsent_due(&self, activity: &Activity, limits: &Limits) -> Option<u64> {
         let since = self.unsent.get()?;
-        let longest = since.saturating_add(millis(limits.stream_timeout.max(limits.write_timeout)));
+        let longest = since.saturating_add(ticks(limits.stream_timeout.max(limits.write_timeout)));
         if activity.write_blocked.get().is_some() {
             return Some(longest);
         }
         let since = since.max(activity.write_resumed.get().unwrap_or(0));
-        Some(longest.min(since.saturating_add(millis(limits.write_timeout))))
+        Some(longest.min(since.saturating_add(ticks(limits.write_timeout))))
     }
 
     /// Whether the service has asked for nothing of the body for too long, once the response has left.
@@ -287,7 +287,7 @@ impl Stream {
         }
         activity.begin(&self.body_ignored);
         let since = self.body_ignored.get().unwrap_or(u64::MAX);
-        since.saturating_add(millis(limits.stream_timeout)) <= activity.now()
+        since.saturating_add(ticks(limits.stream_timeout)) <= activity.now()
     }
 }
 

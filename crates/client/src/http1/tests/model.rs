@@ -194,7 +194,7 @@ fn config(cases: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     let cases = (u64::from(cases) * u64::from(usual.cases) / 256).max(1);
     let cases = u32::try_from(cases).unwrap_or(u32::MAX);
-    ProptestConfig { cases, max_shrink_iters: 5000, failure_persistence: None, ..usual }
+    ProptestConfig { cases, max_shrink_iters: 5000, ..usual }
 }
 
 proptest! {

@@ -174,7 +174,7 @@ async fn a_response_that_is_cut_short_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+    #![proptest_config(ProptestConfig { cases: 1000 * ProptestConfig::default().cases / 256, ..ProptestConfig::default() })]
 
     #[test]
     fn a_response_is_the_same_however_it_is_split(

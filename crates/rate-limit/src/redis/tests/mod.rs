@@ -479,7 +479,8 @@ fn the_script_decides_exactly_as_the_local_arithmetic() {
     ];
     let steps = prop::collection::vec((0_u64..3_000_000, 0_u32..60), 1..60);
     let cases = Cell::new(0);
-    let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    let usual = ProptestConfig::default();
+    let config = ProptestConfig { cases: 60 * usual.cases / 256, ..usual };
     let result = TestRunner::new(config).run(&(quota, steps), |(quota, steps)| {
         let case = cases.replace(cases.get() + 1_u32);
         let rate = Rate::new(quota);
