@@ -11,8 +11,13 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::JoinHandle,
 };
+use tracing::Level;
 
-use crate::{failure::Failure, say::say, watch};
+use crate::{
+    failure::Failure,
+    say::{log, say},
+    watch,
+};
 
 /// Reloads a gateway at SIGHUP, and when the files change that it was read from.
 pub(crate) struct Reloads {
@@ -98,9 +103,9 @@ impl Reloads {
             Ok((reloaded, config)) => {
                 self.accepted += 1;
                 if config.is_open() && !self.open {
-                    say("warning: there is no `auth:` section any more: every route is served openly");
+                    log(Level::WARN, "there is no `auth:` section any more: every route is served openly");
                 }
-                say(format_args!("{why}: reloaded {}: {reloaded}", self.file.display()));
+                log(Level::INFO, format_args!("{why}: reloaded {}: {reloaded}", self.file.display()));
                 self.settle(config);
             }
             Err(errors) => {
@@ -109,9 +114,12 @@ impl Reloads {
                 self.files = errors.files().clone();
                 say(Failure::from(errors).text().unwrap_or_default());
                 let Self { accepted, refused, .. } = self;
-                say(format_args!(
-                    "{why}: not reloaded, the running configuration stays (reloads so far: {accepted} accepted, {refused} refused)"
-                ));
+                log(
+                    Level::ERROR,
+                    format_args!(
+                        "{why}: not reloaded, the running configuration stays (reloads so far: {accepted} accepted, {refused} refused)"
+                    ),
+                );
             }
         }
     }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use gatewright::config::{Config, Gateway};
+use tracing::Level;
 
-use crate::{failure::Failure, reload::Reloads, say::say, serve, shutdown::Shutdown};
+use crate::{failure::Failure, reload::Reloads, say::log, serve, shutdown::Shutdown};
 
 /// Serves as a file says, until the process is told to stop and what was under way is done. `watch` says whether a
 /// change of the file is a reason to reload it.
@@ -23,11 +24,11 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
     })?;
 
     if config.is_open() {
-        say("warning: no `auth:` section: every route is served openly");
+        log(Level::WARN, "no `auth:` section: every route is served openly");
     }
     let mut serving = serve::start(server, &service)?;
     for url in urls {
-        say(format_args!("listening on {url}"));
+        log(Level::INFO, format_args!("listening on {url}"));
     }
     reloads.settle(config);
     drop(entered);
@@ -46,7 +47,7 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
         log.flush();
     }
     if cut > 0 {
-        say(format_args!("{cut} connections were cut at the deadline"));
+        log(Level::WARN, format_args!("{cut} connections were cut at the deadline"));
     }
     Ok(())
 }

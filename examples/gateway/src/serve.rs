@@ -10,8 +10,9 @@ use tokio::{
     runtime::{Builder, Runtime},
     sync::mpsc,
 };
+use tracing::Level;
 
-use crate::{failure::Failure, say::say, shutdown::Shutdown};
+use crate::{failure::Failure, say::log, shutdown::Shutdown};
 
 /// Serves on threads of its own.
 pub(crate) struct Serving {
@@ -83,12 +84,12 @@ impl Serving {
         deadline: Duration,
     ) -> Result<usize, Failure> {
         let open = self.handle.connections();
-        say(format_args!("{why}: draining {open} connections, for at most {deadline:?}"));
+        log(Level::INFO, format_args!("{why}: draining {open} connections, for at most {deadline:?}"));
         self.handle.drain(deadline);
         loop {
             tokio::select! {
                 signal = shutdown.requested() => {
-                    say(format_args!("{signal} again: what is left is cut"));
+                    log(Level::INFO, format_args!("{signal} again: what is left is cut"));
                     self.handle.drain(Duration::ZERO);
                 }
                 ended = self.ended.recv() => if ended.is_none() { break },

@@ -249,6 +249,26 @@ fn a_second_signal_cuts_what_is_under_way() {
 }
 
 #[test]
+fn what_the_process_says_of_its_life_has_time_and_level() {
+    let text = "listen: 127.0.0.1:0\nroutes: [{path_prefix: /, upstream: \"127.0.0.1:1\"}]\n";
+    let file = TestFile::new("stamped.yaml", text);
+    let mut gateway = Running::start(file.path(), &[]);
+    let mut said = gateway.until("listening on");
+    said += &gateway.reload();
+    gateway.signal("TERM");
+    said += &gateway.until("draining");
+    let lines: Vec<_> = said.lines().map(|line| line.splitn(3, ' ').collect::<Vec<_>>()).collect();
+    let texts = ["no `auth:`", "listening", "SIGHUP: reloaded", "SIGTERM: draining"];
+    assert_eq!(lines.len(), texts.len(), "{said}");
+    for (line, text) in lines.iter().zip(texts) {
+        let time = line[0].as_bytes();
+        assert!(time.len() >= 20 && time[4] == b'-' && time[10] == b'T' && time.ends_with(b"Z"), "{said}");
+        let level = if text.starts_with("no") { "WARN" } else { "INFO" };
+        assert!(line[1..].join(" ").trim_start().starts_with(&format!("{level} {text}")), "{said}");
+    }
+}
+
+#[test]
 fn an_open_gateway_says_so() {
     let text = "listen: 127.0.0.1:0\nroutes: [{path_prefix: /, upstream: \"127.0.0.1:1\"}]\n";
     let file = TestFile::new("open.yaml", text);

@@ -350,7 +350,7 @@ async fn a_gateway_that_is_opened_says_so_and_one_that_is_closed_is_so_for_open_
 
     let said = reloading.reload(&routes);
     assert!(
-        said.contains("warning: there is no `auth:` section any more: every route is served openly"),
+        said.contains(" WARN there is no `auth:` section any more: every route is served openly"),
         "{said}"
     );
     assert_eq!(status(&mut client, "/a").await, 200);
