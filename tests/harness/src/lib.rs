@@ -30,7 +30,7 @@ mod socket;
 mod tally;
 mod temp_dir;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
 
 pub use ca::{Ca, Identity};
 pub use gateway::{Gateway, GatewayBuilder};
@@ -47,6 +47,11 @@ pub use rustls::ClientConfig;
 pub use socket::Socket;
 pub use tally::Tally;
 pub use temp_dir::TempDir;
+
+/// The gateway's binary, which is built once a run: `GATEWRIGHT_BIN` when that is set.
+pub fn gateway_binary() -> &'static Path {
+    binary::path()
+}
 
 /// How long anything may take before a test calls it a hang.
 pub const PATIENCE: Duration = Duration::from_secs(60);
