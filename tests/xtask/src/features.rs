@@ -3,6 +3,10 @@
 //! Within the workspace the features of dependencies are unified. A crate that does not name what it needs builds there,
 //! thanks to another one that does, and fails for whoever takes it alone.
 
+pub(crate) mod page;
+
+use std::fs;
+
 use serde_json::Value;
 
 use crate::{
@@ -40,6 +44,7 @@ const NONE: &str = "--no-default-features";
 pub(crate) fn check(context: &Context) -> Result<Outcome> {
     let crates = published(context)?;
     sizes(context, &crates)?;
+    guide(context)?;
     if !context.arguments.full {
         println!("each crate alone is checked by --full");
         return Ok(Outcome::Passed);
@@ -98,6 +103,26 @@ fn sizes(context: &Context, crates: &[(String, Vec<String>)]) -> Result<()> {
         let shown = limit.map(|limit| format!("(at most {limit})")).unwrap_or_default();
         println!("{name:24}{least:>8} {shown:16}{default:>10}{all:>6}");
         problems.extend(problem(name, least, limit));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+}
+
+/// The guide says how many crates each feature brings.
+fn guide(context: &Context) -> Result<()> {
+    let text = fs::read_to_string(context.root.join(page::GUIDE))
+        .map_err(|error| format!("{}: {error}", page::GUIDE))?;
+    let mut problems = Vec::new();
+    for row in page::rows(&text) {
+        let features = row.features.join(",");
+        let selection = if features.is_empty() { vec![NONE] } else { vec![NONE, "--features", &features] };
+        let size = size(context, &row.package, &selection)?;
+        if size != row.crates {
+            let page::Row { package, crates, .. } = row;
+            problems.push(format!(
+                "{}: {package} with `{features}` brings {size} crates, not {crates}",
+                page::GUIDE
+            ));
+        }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }

@@ -1,6 +1,8 @@
-//! The program in the README is one that is compiled.
+//! The program in the README is one that is compiled, and pages that list features list all of them.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
+
+use crate::features::page::{FACADE, rows};
 
 const PROGRAM: &str = "examples/axum-embed/examples/stack.rs";
 
@@ -36,6 +38,68 @@ fn the_facades_readme_names_every_feature() {
         expected.collect::<Vec<_>>(),
         "what is there, and what the manifest says"
     );
+}
+
+/// Features of a crate that one of them takes along, itself included.
+fn closure(manifest: &serde_json::Value, feature: &str) -> BTreeSet<String> {
+    let mut taken = BTreeSet::new();
+    let mut open = vec![feature.to_owned()];
+    while let Some(feature) = open.pop() {
+        if manifest["features"].get(&feature).is_some() && taken.insert(feature.clone()) {
+            let next = crate::layering::list(&manifest["features"], &feature).iter();
+            open.extend(next.filter_map(|feature| feature.as_str()).map(str::to_owned));
+        }
+    }
+    taken
+}
+
+/// The guide has a row for each feature of each crate, says which are there by default, and names examples that take them.
+#[test]
+fn the_guide_of_features_names_every_one() {
+    let page = fs::read_to_string(crate::root().join("docs/guide/features.md")).expect("the guide");
+    let members = crate::layering::members();
+    let rows = rows(&page);
+    let told: BTreeSet<_> = rows
+        .iter()
+        .filter(|row| row.features.len() == 1)
+        .map(|row| (row.package.clone(), row.features[0].clone()))
+        .collect();
+    let mut expected = BTreeSet::new();
+    for (name, package) in members.iter().filter(|(_, package)| crate::layering::is_published(package)) {
+        let features = package["features"].as_object().expect("features");
+        let by_default = closure(package, "default");
+        for feature in features.keys().filter(|feature| *name == FACADE || *feature != "default") {
+            expected.insert(((*name).to_owned(), feature.clone()));
+            let row = rows.iter().find(|row| row.package == *name && row.features == [feature.clone()]);
+            let is_marked = row.is_some_and(|row| row.text.contains("(default)"));
+            assert!(
+                *name == FACADE || is_marked == by_default.contains(feature),
+                "{name}: {feature} by default?"
+            );
+        }
+        if features.is_empty() {
+            let without = page.lines().any(|line| line.contains("have no features") && line.contains(name));
+            assert!(without, "{name} has no features, and the guide does not say so");
+        }
+    }
+    assert_eq!(told, expected, "what the guide has, and what the manifests say");
+    let default = closure(members[FACADE], "default");
+    let row = rows.iter().find(|row| row.features == ["default"]).expect("what is there by default");
+    for feature in default.iter().filter(|feature| *feature != "default") {
+        assert!(row.text.contains(&format!("`{feature}`")), "{feature} is there by default");
+    }
+    for row in rows.iter().filter(|row| row.package == FACADE) {
+        for example in row.text.split("examples/").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let taken: BTreeSet<_> = crate::layering::list(members[example], "dependencies")
+                .iter()
+                .filter(|dependency| dependency["name"] == FACADE)
+                .flat_map(|dependency| crate::layering::list(dependency, "features"))
+                .flat_map(|feature| closure(members[FACADE], feature.as_str().expect("a name")))
+                .collect();
+            let missing: Vec<_> = row.features.iter().filter(|feature| !taken.contains(*feature)).collect();
+            assert!(missing.is_empty(), "{example} does not take {missing:?}");
+        }
+    }
 }
 
 /// A page with an example says which features of the facade it needs that are not there by default.
