@@ -30,6 +30,8 @@ use crate::{Cause, Challenge, Outcome};
 ///    then are the header fields of the [`Identity`](crate::Identity) set.
 /// 6. A panic is a bug, not a refusal.
 ///
+/// [How to write one](https://github.com/gatewright/gatewright/blob/main/docs/guide/write-an-authenticator.md) is a guide of its own.
+///
 /// A builder is no authenticator yet, and the compiler says what it lacks:
 ///
 /// ```compile_fail,E0277

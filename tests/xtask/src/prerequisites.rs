@@ -27,9 +27,11 @@ const PROGRAMS: &[Program] = &[
     Program { name: "curl", package: "curl", full: false },
     Program { name: "g++", package: "g++", full: false },
     Program { name: "git", package: "git", full: false },
+    Program { name: "jq", package: "jq", full: false },
     Program { name: "nginx", package: "nginx-light", full: false },
     Program { name: "node", package: "nodejs", full: false },
     Program { name: "npm", package: "npm", full: false },
+    Program { name: "openssl", package: "openssl", full: false },
     Program { name: "python3", package: "python3", full: false },
     Program { name: "redis-server", package: "redis-server", full: false },
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
