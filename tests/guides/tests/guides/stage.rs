@@ -1,4 +1,5 @@
 //! Where the commands of one page run: a folder, a shell, free ports and a service behind the gateway.
+#![allow(clippy::disallowed_methods, reason = "a page has a thread of its own, which may sleep")]
 
 use std::{
     collections::BTreeMap,
@@ -126,7 +127,7 @@ impl Stage {
         if run.contains("upstream: ") {
             run = self.with_services(&run);
         }
-        let ends = !run.ends_with('&') && !(SERVES.is_match(&run) && !run.contains("--once"));
+        let ends = !run.ends_with('&') && (!SERVES.is_match(&run) || run.contains("--once"));
         if ends {
             // A line of the log is written a moment after its response.
             if run.contains(".log") {
