@@ -57,6 +57,10 @@ mod target;
 #[cfg(feature = "tls")]
 mod tls;
 
+/// How long an endpoint whose response is whole may take nothing of the rest of the request. A client that reads when it
+/// has sent all waits as long for its response; nginx and Envoy send nothing more of the request from there on.
+const AFTER_RESPONSE: std::time::Duration = std::time::Duration::from_secs(1);
+
 #[cfg(fuzzing)]
 pub use http1::fuzzing;
 pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, Sending, Taken};

@@ -102,7 +102,7 @@ impl HttpBody for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let taken = self.taken.data().len() as u64;
+        let taken = self.taken.size() as u64;
         if self.taken.is_all() {
             return SizeHint::with_exact(taken);
         }

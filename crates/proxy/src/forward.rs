@@ -399,7 +399,7 @@ impl Exchange {
             body.discard();
             let upstream = parts.extensions.remove::<OnUpgrade>();
             return match (self.upgrade, upstream) {
-                (Some(upgrade), Some(upstream)) if tunnel::names_websocket(&parts.headers) => {
+                (Some(upgrade), Some(upstream)) if tunnel::changes_to_websocket(&parts.headers) => {
                     head::clean_response(&mut parts)?;
                     Upgrade::write(&mut parts.headers);
                     upgrade.tunnel(upstream, self.settings.idle_timeout);

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError, OnUpgrade, Upgraded};
 use http::{
-    HeaderMap, HeaderValue, Method,
+    HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONNECTION, UPGRADE},
     request,
 };
@@ -45,7 +45,7 @@ impl Upgrade {
             Some(ours) => Client::Ours(ours),
             None => Client::Hyper(parts.extensions.remove::<hyper::upgrade::OnUpgrade>()?),
         };
-        let asked = parts.method == Method::GET && body.is_end_stream() && names_websocket(&parts.headers);
+        let asked = parts.method == Method::GET && body.is_end_stream() && offers_websocket(&parts.headers);
         asked.then_some(Self(client))
     }
 
@@ -92,17 +92,23 @@ async fn both(client: Client, upstream: OnUpgrade) -> Result<(Upgraded, Upgraded
     Ok((client, upstream.await?))
 }
 
-/// Whether a head names `websocket`, and it alone, as the protocol to change to.
-pub(crate) fn names_websocket(headers: &HeaderMap) -> bool {
-    let mut protocols = headers.get_all(UPGRADE).iter();
-    let named = protocols.next().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let option = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-    };
-    named && protocols.next().is_none() && headers.get_all(CONNECTION).iter().any(option)
+/// Whether a request's head offers to change to `websocket`, maybe among other protocols (RFC 6455, section 4.2.1).
+fn offers_websocket(headers: &HeaderMap) -> bool {
+    elements(headers, &CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+        && elements(headers, &UPGRADE).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Whether a response's head changes to `websocket`, and to nothing else.
+pub(crate) fn changes_to_websocket(headers: &HeaderMap) -> bool {
+    offers_websocket(headers)
+        && elements(headers, &UPGRADE).all(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The elements of a list, over all its field lines (RFC 9110, section 5.6.1.2: empty ones are none).
+fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let values = headers.get_all(name).into_iter();
+    let elements = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
 /// When bytes last came, from either side.
@@ -168,19 +174,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_websocket_upgrade_counts() {
-        let named = |fields: &[(&'static str, &'static str)]| {
+    fn websocket_is_found_among_offers_and_alone_in_an_answer() {
+        let found = |fields: &[(&'static str, &'static str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in fields {
                 headers.append(*name, HeaderValue::from_static(value));
             }
-            names_websocket(&headers)
+            (offers_websocket(&headers), changes_to_websocket(&headers))
         };
-        assert!(named(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")]));
-        assert!(!named(&[("upgrade", "websocket")]));
-        assert!(!named(&[("connection", "upgrade"), ("upgrade", "h2c")]));
-        assert!(!named(&[("connection", "upgrade"), ("upgrade", "websocket, h2c")]));
-        assert!(!named(&[("connection", "upgrade"), ("upgrade", "websocket"), ("upgrade", "h2c")]));
+        for (protocols, expected) in [
+            (&["WebSocket"][..], (true, true)),
+            (&["websocket,"], (true, true)),
+            (&["websocket", "websocket"], (true, true)),
+            (&["websocket, h2c"], (true, false)),
+            (&["h2c,websocket"], (true, false)),
+            (&["TLS/1.2", "websocket"], (true, false)),
+            (&["h2c"], (false, false)),
+            (&["websocket/1"], (false, false)),
+            (&["web socket"], (false, false)),
+            (&[","], (false, false)),
+            (&[], (false, false)),
+        ] {
+            let fields: Vec<_> = protocols.iter().map(|protocol| ("upgrade", *protocol)).collect();
+            for connection in ["keep-alive, Upgrade", "upgrade", ",upgrade"] {
+                let fields = [&[("connection", connection)], &fields[..]].concat();
+                assert_eq!(found(&fields), expected, "{fields:?}");
+            }
+            assert_eq!(found(&fields), (false, false), "{fields:?}");
+            assert_eq!(
+                found(&[&[("connection", "close")], &fields[..]].concat()),
+                (false, false),
+                "{fields:?}"
+            );
+        }
     }
 
     #[tokio::test(start_paused = true)]

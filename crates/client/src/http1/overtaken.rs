@@ -5,7 +5,8 @@
 //! 2. The task ends when the rest has been sent, when the endpoint takes no more, when the body fails, or when the
 //!    response is dropped before its end.
 //! 3. An endpoint that takes nothing of what is written, and sends nothing either, is waited for as long as the stall
-//!    timeout says. The rest is given up then, and the connection with it.
+//!    timeout says. The rest is given up then, and the connection with it. Once its response is whole, it has
+//!    [`AFTER_RESPONSE`] at most: a client that reads when it has sent all would wait for as long.
 //! 4. A body that gives nothing is waited for as long as its own limits say.
 
 use std::{
@@ -25,6 +26,7 @@ use gatewright_http1::WriteBuffer;
 use http_body::Body;
 use tokio::{
     io::WriteHalf,
+    sync::Notify,
     task::{JoinError, JoinHandle},
     time::Instant,
 };
@@ -33,13 +35,21 @@ use super::{
     Connection,
     upload::{Broken, Upload},
 };
-use crate::stream::Stream;
+use crate::{AFTER_RESPONSE, stream::Stream};
 
 /// The task that sends the rest of a request. Dropped, it is stopped.
 pub(super) struct Remainder<P> {
     task: Option<JoinHandle<Result<Overtaken<P>, Error>>>,
-    /// Whether something was received since the task last looked.
-    received: Arc<AtomicBool>,
+    response: Arc<ResponseProgress>,
+}
+
+/// What the task is told of the response.
+#[derive(Default)]
+struct ResponseProgress {
+    /// Something was received since the task last looked.
+    received: AtomicBool,
+    /// It is whole.
+    ended: Notify,
 }
 
 /// What became of the rest.
@@ -69,9 +79,9 @@ impl<P: Send + 'static> Remainder<P> {
         B::Error: Into<BoxError>,
     {
         let (receiving, sender) = Sender::split(connection);
-        let received = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(send_rest(sender, upload, body, stall_timeout, Arc::clone(&received)));
-        (receiving, Self { task: Some(task), received })
+        let response = Arc::new(ResponseProgress::default());
+        let task = tokio::spawn(send_rest(sender, upload, body, stall_timeout, Arc::clone(&response)));
+        (receiving, Self { task: Some(task), response })
     }
 }
 
@@ -79,32 +89,38 @@ async fn send_rest<B, P>(
     mut sender: Sender<P>,
     mut upload: Upload,
     mut body: B,
-    stall_timeout: Duration,
-    received: Arc<AtomicBool>,
+    mut stall_timeout: Duration,
+    response: Arc<ResponseProgress>,
 ) -> Result<Overtaken<P>, Error>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
     let mut stalled = pin!(tokio::time::sleep(stall_timeout));
-    let mut waiting = false;
+    let mut ended = pin!(response.ended.notified());
+    let (mut waiting, mut is_whole) = (false, false);
     let sent = poll_fn(|cx| {
         let Sender { stream, out, .. } = &mut sender;
         if let Poll::Ready(sent) = upload.poll(cx, &mut body, out, stream) {
             return Poll::Ready(Some(sent));
         }
         let moved = out.take_moved();
+        if !is_whole && ended.as_mut().poll(cx).is_ready() {
+            is_whole = true;
+            waiting = false;
+            stall_timeout = stall_timeout.min(AFTER_RESPONSE);
+        }
         if !upload.is_held_up() {
             waiting = false;
             return Poll::Pending;
         }
         if moved || !waiting {
             waiting = true;
-            received.store(false, Ordering::Relaxed);
+            response.received.store(false, Ordering::Relaxed);
             stalled.as_mut().reset(Instant::now() + stall_timeout);
         }
         while stalled.as_mut().poll(cx).is_ready() {
-            if !received.swap(false, Ordering::Relaxed) {
+            if !response.received.swap(false, Ordering::Relaxed) {
                 return Poll::Ready(None);
             }
             stalled.as_mut().reset(Instant::now() + stall_timeout);
@@ -120,14 +136,15 @@ where
 }
 
 impl<P> Remainder<P> {
-    /// Lets the task go on by itself.
+    /// The response is whole: lets the task go on by itself.
     pub(super) fn detach(mut self) {
         self.task = None;
+        self.response.ended.notify_one();
     }
 
     /// Notes that something was received.
     pub(super) fn note_received(&self) {
-        self.received.store(true, Ordering::Relaxed);
+        self.response.received.store(true, Ordering::Relaxed);
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! An HTTP/2 endpoint says late that it has not processed a request: the body may have left by then. So its bytes are
 //! copied on their way, up to [`MOST`] of them. A longer body is not kept any more, nor is any from the response's head on.
+//!
+//! hyper asks for a frame when the one before has gone to h2, and holds it until h2 has room for some of it. So a frame
+//! that goes beyond [`MOST`] is cut there, and one more frame is kept beside what was copied: while hyper has asked for no
+//! further one, no more than [`MOST`] bytes have left.
 
 use std::{
     mem,
@@ -21,18 +25,20 @@ const MOST: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub struct Taken {
     data: Bytes,
+    /// What comes after them, of which nothing has left.
+    ahead: Bytes,
     end: Option<Option<HeaderMap>>,
 }
 
 impl Taken {
-    /// The bytes that were taken.
-    pub fn data(&self) -> &Bytes {
-        &self.data
+    /// How many bytes were taken.
+    pub fn size(&self) -> usize {
+        self.data.len() + self.ahead.len()
     }
 
     /// Whether nothing was taken, neither bytes nor the end.
     pub fn is_nothing(&self) -> bool {
-        self.data.is_empty() && self.end.is_none()
+        self.size() == 0 && self.end.is_none()
     }
 
     /// Whether the body's end was taken too, so that the rest is not to be asked for anything.
@@ -40,34 +46,39 @@ impl Taken {
         self.end.is_some()
     }
 
-    /// The next frame of what was taken; `None` when all of it has been given. The bytes are one frame.
+    /// The next frame of what was taken; `None` when all of it has been given.
     pub fn next_frame(&mut self) -> Option<Frame<Bytes>> {
-        if !self.data.is_empty() {
-            return Some(Frame::data(mem::take(&mut self.data)));
+        for data in [&mut self.data, &mut self.ahead] {
+            if !data.is_empty() {
+                return Some(Frame::data(mem::take(data)));
+            }
         }
         self.end.as_mut()?.take().map(Frame::trailers)
     }
 
     /// Whether frames are left to be given.
     pub fn has_frames(&self) -> bool {
-        !self.data.is_empty() || matches!(self.end, Some(Some(_)))
+        self.size() > 0 || matches!(self.end, Some(Some(_)))
     }
 
     /// Puts what was taken of a body before what is left of an earlier taking of the same body.
     #[must_use]
     pub fn before(self, later: Self) -> Self {
-        let data = match (self.data.is_empty(), later.data.is_empty()) {
-            (_, true) => self.data,
-            (true, false) => later.data,
-            (false, false) => [self.data, later.data].concat().into(),
-        };
-        Self { data, end: self.end.or(later.end) }
+        let mut parts =
+            [self.data, self.ahead, later.data, later.ahead].into_iter().filter(|part| !part.is_empty());
+        let (data, ahead) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let ahead = parts.fold(ahead, |ahead, part| [ahead, part].concat().into());
+        Self { data, ahead, end: self.end.or(later.end) }
     }
 }
 
 /// A body that remembers what was taken of it.
 pub(super) struct Captured<B> {
     body: B,
+    /// What is behind the cut, and has not been given.
+    cut: Bytes,
+    /// Whoever asks now asks anew.
+    paused: bool,
     /// `None` when it is not remembered any more.
     memory: Option<Memory>,
 }
@@ -75,19 +86,26 @@ pub(super) struct Captured<B> {
 #[derive(Default)]
 struct Memory {
     data: BytesMut,
+    /// The frame after them, once they are as many as are kept.
+    ahead: Bytes,
     end: Option<Option<HeaderMap>>,
 }
 
 impl Memory {
+    fn room(&self) -> usize {
+        MOST - self.data.len()
+    }
+
     /// Remembers one more frame. Says whether there was room.
     fn note(&mut self, frame: &Frame<Bytes>) -> bool {
-        let room = MOST - self.data.len();
+        let room = self.room();
         if let Some(data) = frame.data_ref() {
-            let fits = data.len() <= room;
-            if fits {
+            if room == 0 {
+                self.ahead = data.clone();
+            } else {
                 self.data.extend_from_slice(data);
             }
-            return fits;
+            return true;
         }
         if let Some(trailers) = frame.trailers_ref() {
             let size: usize = trailers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -103,7 +121,7 @@ impl Memory {
 
 impl<B> Captured<B> {
     pub(super) fn new(body: B) -> Self {
-        Self { body, memory: Some(Memory::default()) }
+        Self { body, cut: Bytes::new(), paused: false, memory: Some(Memory::default()) }
     }
 
     /// Remembers nothing any more: the request is not sent again.
@@ -113,8 +131,40 @@ impl<B> Captured<B> {
 
     /// The rest of the body and what was taken of it, when that is known.
     pub(super) fn into_parts(self) -> Option<(B, Taken)> {
-        let Memory { data, end } = self.memory?;
-        Some((self.body, Taken { data: data.freeze(), end }))
+        let Memory { data, ahead, end } = self.memory?;
+        let ahead = if ahead.is_empty() { self.cut } else { ahead };
+        Some((self.body, Taken { data: data.freeze(), ahead, end }))
+    }
+
+    /// Cuts a frame where the memory is full. Gives what comes before the cut.
+    fn cut(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let room = self.memory.as_ref().map_or(0, Memory::room);
+        match frame.into_data() {
+            Ok(mut data) if (1..data.len()).contains(&room) => {
+                self.cut = data.split_off(room);
+                Frame::data(data)
+            }
+            Ok(data) => Frame::data(data),
+            Err(frame) => frame,
+        }
+    }
+
+    /// Once the memory is full, each frame is given to one who asks anew, since who asks on joins frames to one. When
+    /// another one is asked for after the one that is kept ahead, nothing is remembered any more.
+    fn poll_beyond(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Some(memory) = &self.memory else { return Poll::Ready(()) };
+        if memory.room() > 0 {
+            return Poll::Ready(());
+        }
+        if !self.paused {
+            self.paused = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if !memory.ahead.is_empty() {
+            self.memory = None;
+        }
+        Poll::Ready(())
     }
 }
 
@@ -131,7 +181,13 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = &mut *self;
-        let polled = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        ready!(this.poll_beyond(cx));
+        let polled = if this.cut.is_empty() {
+            ready!(Pin::new(&mut this.body).poll_frame(cx)).map(|frame| frame.map(|frame| this.cut(frame)))
+        } else {
+            Some(Ok(Frame::data(mem::take(&mut this.cut))))
+        };
+        this.paused = false;
         match (&mut this.memory, &polled) {
             (None, _) => {}
             (Some(memory), None) => {
@@ -148,11 +204,18 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.cut.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let cut = self.cut.len() as u64;
+        let mut hint = self.body.size_hint();
+        // The upper bound first: the lower one must not go beyond it.
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(cut));
+        }
+        hint.set_lower(hint.lower().saturating_add(cut));
+        hint
     }
 }
 
@@ -175,10 +238,47 @@ mod tests {
     async fn up_to_the_cap_a_body_is_kept() {
         for length in [1, 10, 10_000, MOST] {
             let (rest, taken) = taken(AnyBody::once(vec![b'x'; length]), 1).await.expect("is kept");
-            assert_eq!(taken.data().len(), length);
+            assert_eq!(taken.size(), length);
             assert!(!taken.is_nothing() && rest.is_end_stream());
         }
-        assert!(taken(AnyBody::once(vec![b'x'; MOST + 1]), 1).await.is_none());
+        // Beyond it, as long as no frame is asked for after the one that may be held.
+        for (frames, expected) in [(1, Some((MOST, 1))), (2, Some((MOST, 1))), (3, None)] {
+            let taken = taken(AnyBody::once(vec![b'x'; MOST + 1]), frames).await;
+            assert_eq!(taken.map(|(_, taken)| (taken.data.len(), taken.ahead.len())), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_byte_is_lost_or_moved_at_the_cut() {
+        for lengths in [&[MOST, 1][..], &[MOST - 1, 2], &[1, 3 * MOST], &[3 * MOST, 1], &[10; 10_000]] {
+            let sent: Vec<u8> = (0..lengths.iter().sum::<usize>()).map(|at| at as u8).collect();
+            let frames = || {
+                let mut rest = Bytes::from(sent.clone());
+                Frames(lengths.iter().map(|length| rest.split_to(*length)).collect())
+            };
+            let mut given = Vec::new();
+            let mut captured = Captured::new(frames());
+            while let Some(frame) = captured.frame().await {
+                given.extend_from_slice(&frame.expect("is sound").into_data().expect("is data"));
+            }
+            assert!(given == sent, "{lengths:?}");
+            // Given back after any number of frames.
+            for asked in [1, 2, 6_553, 6_554, 6_555, 6_556] {
+                let mut captured = Captured::new(frames());
+                for _ in 0..asked {
+                    let _ = captured.frame().await;
+                }
+                let Some((mut rest, mut taken)) = captured.into_parts() else { continue };
+                let mut again = Vec::new();
+                while let Some(frame) = taken.next_frame() {
+                    again.extend_from_slice(&frame.into_data().expect("is data"));
+                }
+                while let Some(frame) = rest.frame().await {
+                    again.extend_from_slice(&frame.expect("is sound").into_data().expect("is data"));
+                }
+                assert!(again == sent, "{lengths:?}, {asked}");
+            }
+        }
     }
 
     #[tokio::test]
@@ -214,6 +314,20 @@ mod tests {
         assert!(taken(AnyBody::new(Failing(0)), 2).await.is_none());
     }
 
+    struct Frames(std::collections::VecDeque<Bytes>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Ready(self.0.pop_front().map(|data| Ok(Frame::data(data))))
+        }
+    }
+
     /// A frame and a failure.
     struct Failing(u8);
 
@@ -236,10 +350,27 @@ mod tests {
 
     #[test]
     fn what_is_taken_twice_keeps_its_order() {
-        let taken = |data: &'static str, end: bool| Taken { data: data.into(), end: end.then_some(None) };
-        let both = taken("a", false).before(taken("b", true));
-        assert_eq!((&both.data[..], both.is_all()), (&b"ab"[..], true));
-        assert_eq!(taken("", false).before(taken("b", false)).data, "b");
-        assert_eq!(taken("a", false).before(taken("", false)).data, "a");
+        let taken = |data: &'static str, ahead: &'static str, end: bool| Taken {
+            data: data.into(),
+            ahead: ahead.into(),
+            end: end.then_some(None),
+        };
+        let all = |mut taken: Taken| {
+            let frames = std::iter::from_fn(|| taken.next_frame()?.into_data().ok());
+            frames.collect::<Vec<_>>().concat()
+        };
+        let both = taken("a", "", false).before(taken("b", "", true));
+        assert!(both.is_all());
+        assert_eq!(all(both), b"ab");
+        for (first, second, expected) in [
+            (("", ""), ("b", ""), "b"),
+            (("a", ""), ("", ""), "a"),
+            (("a", "b"), ("c", "d"), "abcd"),
+            (("a", ""), ("c", "d"), "acd"),
+            (("a", "b"), ("", "d"), "abd"),
+        ] {
+            let both = taken(first.0, first.1, false).before(taken(second.0, second.1, false));
+            assert_eq!((both.size(), all(both)), (expected.len(), expected.as_bytes().to_vec()));
+        }
     }
 }

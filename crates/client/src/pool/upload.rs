@@ -6,18 +6,20 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind, Gather};
 use http_body::{Body, Frame, SizeHint};
+use tokio::runtime::Handle;
 
 use super::{
     capture::{Captured, Taken},
     streams::StreamPermit,
 };
+use crate::AFTER_RESPONSE;
 
 /// The end that hyper has.
 pub(super) struct Upload<B>(Option<Arc<Mutex<State<B>>>>);
@@ -30,6 +32,10 @@ struct State<B> {
     body: Option<Captured<B>>,
     gather: Gather,
     stage: Stage,
+    /// The body has nothing to give at the moment.
+    starved: bool,
+    /// So many frames have been given to hyper.
+    given: u64,
     failure: Option<Error>,
     /// hyper's task.
     sender: Option<Waker>,
@@ -71,6 +77,8 @@ impl<B> Upload<B> {
             body: Some(Captured::new(body)),
             gather: Gather::default(),
             stage: Stage::Watched,
+            starved: false,
+            given: 0,
             failure: None,
             sender: None,
             observer: None,
@@ -115,8 +123,10 @@ impl<B> UploadHandle<B> {
         let body = lock(&self.0).body.take();
         drop(body);
     }
+}
 
-    /// Lets the body go on by itself.
+impl<B: Send + 'static> UploadHandle<B> {
+    /// The response is whole: lets the body go on by itself, for as long as the endpoint takes it.
     pub(super) fn detach(self, permit: StreamPermit<B>) {
         let mut state = lock(&self.0);
         // Dropped with the body: now, if hyper has let its end go already.
@@ -124,10 +134,34 @@ impl<B> UploadHandle<B> {
         state.permit = Some(permit);
         let failed = state.failure.is_some();
         let sender = if failed { state.sender.take() } else { None };
+        let (goes_on, given) = (state.body.is_some(), state.given);
         drop(state);
         if let Some(sender) = sender {
             sender.wake();
         }
+        if goes_on && let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(stop_when_stalled(Arc::downgrade(&self.0), given));
+        }
+    }
+}
+
+/// Lets a body go that has more to give when the endpoint has taken nothing of it for a while.
+async fn stop_when_stalled<B>(state: Weak<Mutex<State<B>>>, mut given: u64) {
+    loop {
+        tokio::time::sleep(AFTER_RESPONSE).await;
+        let Some(state) = state.upgrade() else { return };
+        let mut state = lock(&state);
+        let body = match &state.body {
+            None => return,
+            Some(_) if state.starved || state.given != given => {
+                given = state.given;
+                continue;
+            }
+            Some(_) => state.body.take(),
+        };
+        drop(state);
+        drop(body);
+        return;
     }
 }
 
@@ -167,8 +201,12 @@ where
         }
         if let Some(body) = &mut state.body {
             match state.gather.poll_frame(Pin::new(body), cx) {
-                Poll::Pending => {}
-                Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
+                Poll::Pending => state.starved = true,
+                Poll::Ready(Some(Ok(frame))) => {
+                    state.starved = false;
+                    state.given += 1;
+                    return Poll::Ready(Some(Ok(frame)));
+                }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(Err(error))) => {
                     state.body = None;

@@ -102,6 +102,21 @@ async fn a_client_that_sends_all_before_it_reads_gets_its_answer() {
     assert_eq!(send_all(gateway.address(), large).await, Ok(431));
 }
 
+/// The service keeps its connection open, and reads nothing more.
+#[tokio::test]
+async fn a_service_that_answers_and_reads_no_more_does_not_hold_the_client() {
+    let answer = b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large".to_vec();
+    let origin = Origin::start(move |_| {
+        vec![Step::Head, Step::Send(answer.clone()), Step::Pause(Duration::from_secs(3600))]
+    })
+    .await;
+    // Whoever waits for anything but the second after the response waits for an hour.
+    let limits = "timeouts: {body: 1h, stream: 1h, write: 1h}\ndefaults: {timeout: 1h, idle_timeout: 1h}\n";
+    let routes = format!("{limits}routes: [{{path_prefix: /, upstream: \"{}\"}}]\n", origin.address());
+    let gateway = Gateway::builder(&routes).start();
+    assert_eq!(send_all(gateway.address(), head("/", "")).await, Ok(413));
+}
+
 #[tokio::test]
 async fn clients_of_other_makes_get_their_answers() {
     let (origin, closing) = (refusing(false).await, refusing(true).await);

@@ -16,17 +16,17 @@ enum Then {
 }
 
 const SETTINGS: u8 = 4;
-const HEADERS: u8 = 1;
+pub(super) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
 
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).expect("a short frame");
     [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
 }
 
 /// Reads frames up to a request's head.
-async fn read_head(stream: &mut TcpStream) {
+pub(super) async fn read_head(stream: &mut TcpStream) {
     loop {
         let mut head = [0; 9];
         if stream.read_exact(&mut head).await.is_err() {
@@ -41,7 +41,7 @@ async fn read_head(stream: &mut TcpStream) {
 }
 
 /// Answers a connection's first request, with frames made by hand.
-async fn answer_first(stream: &mut TcpStream) {
+pub(super) async fn answer_first(stream: &mut TcpStream) {
     let _ = stream.read_exact(&mut [0; b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len()]).await;
     let _ = stream.write_all(&frame(SETTINGS, 0, 0, b"")).await;
     read_head(stream).await;
@@ -130,9 +130,10 @@ async fn replayed(then: Then, body: Body) -> Option<(Bytes, Option<Body>)> {
     let request = Request::post("http://origin/a?b").header("x-a", "b").body(body).expect("a request");
     let (error, given_back) = connection.send(request).await.expect_err("fails").into_replay();
     assert!(error.is_unsent(), "{then:?}: {error:?}");
-    let (request, taken) = given_back?;
+    let (request, mut taken) = given_back?;
     let rest = assert_whole(Some(request));
-    Some((taken.data().clone(), (!taken.is_all()).then_some(rest)))
+    let frames = std::iter::from_fn(|| taken.next_frame()?.into_data().ok()).collect::<Vec<_>>();
+    Some((frames.concat().into(), (!taken.is_all()).then_some(rest)))
 }
 
 #[tokio::test]
@@ -145,9 +146,21 @@ async fn a_body_that_has_left_is_given_back_up_to_a_cap() {
         };
         assert_eq!([taken, rest].concat(), b"all of it", "{then:?}");
     }
-    // The endpoint's window is 65,535 bytes: what it does not allow is not taken, but it comes in one frame.
-    for then in REFUSALS {
-        assert!(replayed(then, Body::once(vec![b'x'; (64 << 10) + 1])).await.is_none(), "{then:?}");
+}
+
+/// The endpoint's window is 65,535 bytes, so that no more can have left.
+#[tokio::test]
+async fn a_body_that_is_longer_than_the_cap_is_given_back_unless_more_than_that_has_left() {
+    for length in [(64 << 10) - 1, 64 << 10, (64 << 10) + 1, 200_000] {
+        for then in REFUSALS {
+            let given_back = replayed(then, Body::once(vec![b'x'; length])).await;
+            let (taken, rest) = given_back.unwrap_or_else(|| panic!("{then:?}: {length} are lost"));
+            let rest = match rest {
+                Some(rest) => rest.collect().await.expect("is whole").to_bytes(),
+                None => Bytes::new(),
+            };
+            assert_eq!(taken.len() + rest.len(), length, "{then:?}");
+        }
     }
 }
 

@@ -100,7 +100,7 @@ const WAITS: [Wait; 25] = [
     wait("a body until a close that does not come", "idle_timeout", Permit, Gets("/until-close")),
     wait("a body over HTTP/2 that stops", "idle_timeout", Permit, Gets("/http2/half-body")),
     wait("a WebSocket in which neither side speaks", "idle_timeout", Permit, Sends(WEBSOCKET)),
-    wait("an upload that is not taken after its response", "idle_timeout", Connection, Uploads("/early")),
+    wait("an upload that is not taken after its response", "a second", Connection, Uploads("/early")),
     wait("the same over HTTP/2", "stream", Connection, Uploads("/http2/early")),
     wait("the same of an HTTP/2 client", "stream, idle", Connection, PostsHttp2("/early")),
 ];
