@@ -107,13 +107,11 @@ impl HttpBody for RequestBody {
             return SizeHint::with_exact(taken);
         }
         let mut size = self.body.size_hint();
-        if taken > 0 {
-            // The upper bound first: the lower one must not go beyond it.
-            if let Some(upper) = size.upper() {
-                size.set_upper(upper.saturating_add(taken));
-            }
-            size.set_lower(size.lower().saturating_add(taken));
+        // The upper bound first: the lower one must not go beyond it.
+        if let Some(upper) = size.upper() {
+            size.set_upper(upper.saturating_add(taken));
         }
+        size.set_lower(size.lower().saturating_add(taken));
         size
     }
 }
@@ -289,5 +287,19 @@ mod tests {
         let progress = body.progress().expect("there is a body");
         body.frame().await.expect("all").expect("all");
         assert!(format!("{progress:?}").contains("Ended"));
+    }
+
+    #[tokio::test]
+    async fn a_body_of_the_proxys_own_is_one_frame_or_none() {
+        let mut empty = ProxyBody::default();
+        assert!(empty.is_end_stream());
+        assert_eq!(empty.size_hint().exact(), Some(0));
+        assert!(empty.frame().await.is_none());
+        let mut own = ProxyBody::own("own".into());
+        assert!(!own.is_end_stream());
+        assert_eq!(own.size_hint().exact(), Some(3));
+        assert_eq!(format!("{own:?}"), "ProxyBody(b\"own\")");
+        assert_eq!(own.frame().await.expect("a frame").expect("data").into_data().expect("data"), "own");
+        assert!(own.is_end_stream() && own.frame().await.is_none());
     }
 }

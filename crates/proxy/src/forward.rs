@@ -23,15 +23,10 @@ use crate::{
     interim, max_forwards,
     retries::is_idempotent,
     service::Settings,
+    spent::Spent,
     tunnel::{self, Upgrade},
     upstream::Endpoint,
 };
-
-/// Connections that turn out to be over before the request is taken up, at most, before it is given up.
-const UNSENT: u32 = 16;
-
-/// Times that endpoints refuse the request without having processed it, at most, before it is given up.
-const REFUSED: u32 = 3;
 
 pin_project! {
     /// A request on its way through.
@@ -116,42 +111,6 @@ struct Exchange {
     replayable: bool,
     started: Instant,
     record: Option<RequestRecord>,
-}
-
-/// What the attempts so far have used up.
-#[derive(Default)]
-struct Spent {
-    /// The endpoint of the last failure.
-    failed: Option<usize>,
-    unconnected: u32,
-    unsent: u32,
-    refused: u32,
-    resent: u32,
-    /// A connection that had served before closed unanswered.
-    met_a_close: bool,
-}
-
-impl Spent {
-    /// Whether a request that was given back is sent again, whatever the retries that are set: it has not been
-    /// processed, or it may be carried out twice and has met the end of an idle connection (RFC 9112, section 9.3.1).
-    fn goes_again(&mut self, error: &Error, whole: &Request<RequestBody>, reused: bool, index: usize) -> bool {
-        if error.is_refused() {
-            self.refused += 1;
-            self.failed = Some(index);
-            return self.refused < REFUSED;
-        }
-        if error.is_unsent() {
-            self.unsent += 1;
-            self.failed = (!reused).then_some(index);
-            return self.unsent < UNSENT;
-        }
-        let again = reused && error.is_unanswered() && !self.met_a_close && is_idempotent(whole.method());
-        if again {
-            self.met_a_close = true;
-            self.failed = None;
-        }
-        again
-    }
 }
 
 /// How far a request comes without waiting.

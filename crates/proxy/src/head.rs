@@ -3,11 +3,10 @@
 use gatewright_core::{Error, ErrorKind, RequestRecord, claims, hop_by_hop, method_override};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
-    header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE},
     request, response,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use http_body::Body;
 
 use crate::loops;
 
@@ -186,7 +185,7 @@ fn appended(headers: &HeaderMap, peer: &HeaderValue) -> Option<HeaderValue> {
 impl Destination {
     /// Writes the request's target and host as this version of HTTP wants them. `own` is the target's own host, in
     /// the client's stead when it named none or when it is not to be passed on.
-    pub(crate) fn write<B: Body>(
+    pub(crate) fn write<B>(
         &self,
         request: &mut Request<B>,
         version: Version,
@@ -203,7 +202,6 @@ impl Destination {
             let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
             *request.uri_mut() = uri.map_err(|error| Error::new(ErrorKind::BadRequest, error))?;
             request.headers_mut().remove(HOST);
-            request.headers_mut().remove(TRANSFER_ENCODING);
             if self.trailers {
                 request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
             }
@@ -220,10 +218,6 @@ impl Destination {
             // An attempt over HTTP/2 may have left it there.
             request.headers_mut().remove(TE);
         }
-        // A body that does not know its own length goes in chunks, whatever the client declared.
-        if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
-            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
         Ok(())
     }
 }
@@ -238,12 +232,7 @@ fn path_of(uri: &Uri) -> PathAndQuery {
 ///
 /// When its lengths contradict each other.
 pub(crate) fn clean_response(parts: &mut response::Parts) -> Result<(), Error> {
-    let (mut hop_by_hop, mut lengths) = (false, 0);
-    for name in parts.headers.keys() {
-        hop_by_hop |= hop_by_hop::is_one(name.as_str());
-        lengths += usize::from(*name == CONTENT_LENGTH);
-    }
-    if hop_by_hop {
+    if parts.headers.keys().any(|name| hop_by_hop::is_one(name.as_str())) {
         hop_by_hop::remove(&mut parts.headers);
     }
     // What the upstream speaks says nothing about what we speak with the client.
@@ -251,10 +240,9 @@ pub(crate) fn clean_response(parts: &mut response::Parts) -> Result<(), Error> {
     if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT {
         // RFC 9110, section 8.6.
         parts.headers.remove(CONTENT_LENGTH);
-    } else if lengths > 0 {
-        settle_length(&mut parts.headers)?;
+        return Ok(());
     }
-    Ok(())
+    settle_length(&mut parts.headers)
 }
 
 /// Several equal lengths are made one, written as it should be (RFC 9110, section 8.6).

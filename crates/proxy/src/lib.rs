@@ -69,6 +69,7 @@ mod loops;
 mod max_forwards;
 mod retries;
 mod service;
+mod spent;
 mod tunnel;
 mod upstream;
 

@@ -11,8 +11,8 @@ use http::{Method, StatusCode};
 /// requests to an upstream, at most a fifth more than its clients sent.
 ///
 /// A request of which no byte left, or which an HTTP/2 endpoint has not processed, is sent again in any case, whatever
-/// its method, with its body unless more than 64 KiB of it have left. An idempotent one is sent once more, too, when a connection that had served before closes before a byte
-/// of the response (RFC 9112, section 9.3.1).
+/// its method, with its body unless more than 64 KiB of it have left. An idempotent one is sent once more, too, when a
+/// connection that had served before closes before a byte of the response (RFC 9112, section 9.3.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Retries {
@@ -122,5 +122,56 @@ mod tests {
         });
         let paid = paid.count();
         assert!((166..=172).contains(&paid), "{paid}");
+    }
+
+    #[test]
+    fn a_quiet_upstream_can_afford_five_and_then_one_for_each_six_requests() {
+        let budget = Budget::new();
+        // What was not spent is not saved up.
+        for _ in 0..1_000 {
+            budget.earn();
+        }
+        assert_eq!((0..10).filter(|_| budget.pay()).count(), 5);
+        for _ in 0..3 {
+            for _ in 0..5 {
+                budget.earn();
+                assert!(!budget.pay());
+            }
+            budget.earn();
+            assert!(budget.pay());
+        }
+    }
+
+    #[test]
+    fn only_what_was_named_is_a_reason_to_send_again() {
+        let of = |kind| Error::new(kind, "failed");
+        let (none, reset) = (Retries::new(3), Retries::new(3).on_reset());
+        let late = Retries::new(3).on_timeout().on_status(503);
+        for (kind, reset_covers, late_covers) in [
+            (ErrorKind::Closed, true, false),
+            (ErrorKind::Protocol, true, false),
+            (ErrorKind::ResponseTimeout, false, true),
+            (ErrorKind::RequestBodyTimeout, false, false),
+            (ErrorKind::BadRequest, false, false),
+        ] {
+            assert!(!none.cover_error(&of(kind)), "{kind:?}");
+            assert_eq!(reset.cover_error(&of(kind)), reset_covers, "{kind:?}");
+            assert_eq!(late.cover_error(&of(kind)), late_covers, "{kind:?}");
+        }
+        assert!(
+            late.cover_status(StatusCode::SERVICE_UNAVAILABLE) && !late.cover_status(StatusCode::BAD_GATEWAY)
+        );
+        assert!(!none.cover_status(StatusCode::SERVICE_UNAVAILABLE));
+        assert_eq!(late.attempts(), 3);
+    }
+
+    #[test]
+    fn the_methods_that_may_be_carried_out_twice_are_those_of_the_rfc() {
+        for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"] {
+            assert!(is_idempotent(&method.parse().expect("a method")), "{method}");
+        }
+        for method in ["POST", "PATCH", "CONNECT", "PROPFIND", "get"] {
+            assert!(!is_idempotent(&method.parse().expect("a method")), "{method}");
+        }
     }
 }

@@ -171,6 +171,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+
     use super::*;
 
     #[test]
@@ -221,5 +223,23 @@ mod tests {
         };
         tokio::join!(activity.silence(timeout), talking);
         assert_eq!(activity.start.elapsed().as_secs(), 210);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_flushed_and_ended_on_the_other_side() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let activity = Arc::new(Activity { start: Instant::now(), last: AtomicU64::new(0) });
+        let mut watched = Watched { io: BufWriter::new(near), activity };
+        watched.write_all(b"all of it").await.expect("writes");
+        watched.flush().await.expect("flushes");
+        let mut read = [0; 9];
+        tokio::time::timeout(Duration::from_secs(20), far.read_exact(&mut read))
+            .await
+            .expect("comes")
+            .expect("reads");
+        assert_eq!(&read, b"all of it");
+        watched.shutdown().await.expect("ends");
+        let end = tokio::time::timeout(Duration::from_secs(20), far.read(&mut read));
+        assert_eq!(end.await.expect("comes").expect("reads"), 0);
     }
 }

@@ -318,4 +318,17 @@ mod tests {
         assert!(message(Upstream::builder("u").target("http://a:1")).contains("leave the scheme away"));
         assert!(message(Upstream::builder("u").weighted_target("a:1", 0)).contains("from 1 to 100"));
     }
+
+    #[test]
+    fn an_upstream_tells_its_name_and_its_targets() {
+        let upstream =
+            Upstream::builder("orders").target("a:1").weighted_target("b:2", 3).build().expect("builds");
+        assert_eq!(&**upstream.name(), "orders");
+        let targets: Vec<String> = upstream.targets().map(ToString::to_string).collect();
+        assert_eq!(targets, ["a:1", "b:2"]);
+        let proxy = crate::ProxyService::builder().upstream(upstream).build().expect("builds");
+        assert_eq!(proxy.upstream().targets().count(), 2);
+        let said = format!("{proxy:?}");
+        assert!(said.contains("orders") && said.contains("b:2"), "{said}");
+    }
 }

@@ -13,32 +13,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{Body, ErrorKind};
+use gatewright_core::{Body, ClientInfoLayer, ConnectionInfo, ErrorKind, OnUpgrade, RequestRecord};
 use gatewright_proxy::{Protocol, ProxyService, Upstream};
 use h2::{Reason, server::SendResponse};
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
-use tower::ServiceExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::{Layer, Service, ServiceExt};
 
-/// Listens, and serves each connection by this function.
-async fn origin<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-    let address = listener.local_addr().expect("is bound").to_string();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
-        }
-    });
-    address
-}
+mod support;
+
+use support::origin;
 
 /// An HTTP/2 origin that answers each stream by this function, which gets the stream's number over all connections.
 async fn http2_origin<F>(
@@ -179,4 +165,110 @@ async fn clients_that_do_not_read_stop_nobody_else_on_the_connection() {
     let body =
         tokio::time::timeout(Duration::from_secs(20), read).await.expect("is not held up").expect("a body");
     assert_eq!(body.to_bytes().len(), 4 << 20);
+}
+
+/// What an origin sees of this request, with this body.
+async fn seen_of(request: http::request::Builder, body: Body) -> String {
+    seen_by(|proxy| proxy, request, body).await
+}
+
+/// What an origin sees of this request, when a proxy that is wrapped like this sends it on.
+async fn seen_by<S>(
+    wrapped: impl FnOnce(ProxyService) -> S,
+    request: http::request::Builder,
+    body: Body,
+) -> String
+where
+    S: Service<Request<Body>, Error: std::fmt::Debug>,
+{
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let address = origin(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            let mut seen = Vec::new();
+            let mut buffer = [0; 1024];
+            // A body may come after its head.
+            while !seen.ends_with(b"\r\n\r\n") && !seen.ends_with(b"hello") {
+                let Ok(read @ 1..) = stream.read(&mut buffer).await else { break };
+                seen.extend_from_slice(&buffer[..read]);
+            }
+            let _ = tell.send(String::from_utf8_lossy(&seen).into_owned());
+            let _ =
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+        }
+    })
+    .await;
+    let proxy = ProxyService::builder().target(address).build().expect("builds");
+    wrapped(proxy).oneshot(request.body(body).expect("a request")).await.expect("answers");
+    told.recv().await.expect("the origin saw it")
+}
+
+#[tokio::test]
+async fn a_body_that_knows_its_length_goes_with_it() {
+    let seen = seen_of(Request::post("/").header("host", "a"), Body::once("hello")).await;
+    assert!(!seen.contains("transfer-encoding"), "{seen}");
+    assert!(seen.contains("content-length: 5\r\n") && seen.ends_with("\r\n\r\nhello"), "{seen}");
+    let seen = seen_of(Request::get("/").header("host", "a"), Body::empty()).await;
+    assert!(!seen.contains("transfer-encoding"), "{seen}");
+}
+
+#[tokio::test]
+async fn one_host_arrives_whatever_the_client_sent() {
+    let seen = seen_of(Request::get("/").header("host", "a").header("host", "b"), Body::empty()).await;
+    assert_eq!(seen.matches("host: a\r\n").count(), 2, "x-forwarded-host and the host itself: {seen}");
+    assert!(!seen.contains("host: b"), "{seen}");
+}
+
+/// What an origin sees of a request from 192.0.2.7, behind a layer that trusts these peers; and what was taken down of it.
+async fn seen_from(trusted: &str, fields: &[(&str, &str)]) -> (String, RequestRecord) {
+    let peer = "192.0.2.7:50000".parse().expect("an address");
+    let local = "192.0.2.1:80".parse().expect("an address");
+    let record = RequestRecord::new(Some(Arc::new(ConnectionInfo::new(peer, local))));
+    let mut request = Request::get("/").header("host", "a").extension(record.clone());
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let layer = ClientInfoLayer::new().trust(trusted.parse().expect("a network"));
+    (seen_by(|proxy| layer.layer(proxy), request, Body::empty()).await, record)
+}
+
+#[tokio::test]
+async fn the_hops_and_the_scheme_that_a_trusted_proxy_names_are_passed_on() {
+    let named = [("x-forwarded-for", "198.51.100.1"), ("x-forwarded-proto", "https")];
+    let (seen, _) = seen_from("192.0.2.0/24", &named).await;
+    assert!(seen.contains("x-forwarded-for: 198.51.100.1, 192.0.2.7\r\n"), "{seen}");
+    assert_eq!(seen.matches("x-forwarded-proto: https\r\n").count(), 1, "{seen}");
+    let (seen, _) = seen_from("203.0.113.0/24", &named).await;
+    assert!(seen.contains("x-forwarded-for: 192.0.2.7\r\n"), "{seen}");
+    assert_eq!(seen.matches("x-forwarded-proto: http\r\n").count(), 1, "{seen}");
+    // Without anyone who knows the connection, nothing is said of it.
+    let seen = seen_of(Request::get("/").header("host", "a"), Body::empty()).await;
+    assert!(!seen.contains("x-forwarded-proto") && !seen.contains("x-forwarded-for"), "{seen}");
+}
+
+#[tokio::test]
+async fn the_record_says_which_endpoint_of_which_upstream_answered() {
+    let (_, record) = seen_from("203.0.113.0/24", &[]).await;
+    let (upstream, endpoint, time) =
+        record.with(|known| (known.upstream.clone(), known.endpoint.clone(), known.upstream_time));
+    let (upstream, endpoint) = (upstream.expect("is named"), endpoint.expect("is named"));
+    assert_eq!(upstream, endpoint);
+    assert!(endpoint.starts_with("127.0.0.1:") && time.is_some(), "{endpoint}");
+}
+
+#[tokio::test]
+async fn a_websocket_is_asked_for_at_the_origin_and_nothing_else_is() {
+    let asking = |method: &str, protocol: &str| {
+        let (pending, upgrade) = OnUpgrade::pending();
+        let request = Request::builder().method(method).uri("/").header("host", "a").extension(upgrade);
+        (pending, request.header("connection", "upgrade").header("upgrade", protocol))
+    };
+    let (_pending, request) = asking("GET", "websocket");
+    let seen = seen_of(request, Body::empty()).await;
+    assert!(seen.contains("connection: upgrade\r\n") && seen.contains("upgrade: websocket\r\n"), "{seen}");
+    for (method, protocol) in [("GET", "h2c"), ("PUT", "websocket")] {
+        let (_pending, request) = asking(method, protocol);
+        let seen = seen_of(request, Body::empty()).await;
+        assert!(!seen.contains("upgrade"), "{method} {protocol}: {seen}");
+    }
 }

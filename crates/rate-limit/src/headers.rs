@@ -140,4 +140,11 @@ mod tests {
             written("", &[Quota::per_second(1000).burst(10)], false, &[Reading { remaining: 1, reset: 1 }]);
         assert_eq!(headers["ratelimit-policy"], r#""second";q=1000;w=1"#);
     }
+
+    #[test]
+    fn a_bucket_that_refills_in_a_second_is_described_by_what_it_holds() {
+        let quota = Quota::per(10, Duration::from_secs(2)).burst(5);
+        let headers = written("", &[quota], false, &[Reading { remaining: 1, reset: 1 }]);
+        assert_eq!(headers["ratelimit-policy"], r#""2s";q=5;w=1"#);
+    }
 }

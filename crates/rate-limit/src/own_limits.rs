@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -36,15 +35,6 @@ impl OwnLimits {
             ready.insert(quotas.into(), Arc::clone(&limits));
         }
         limits
-    }
-}
-
-impl fmt::Debug for OwnLimits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnLimits")
-            .field("name", &self.name)
-            .field("scope", &self.scope)
-            .finish_non_exhaustive()
     }
 }
 

@@ -261,3 +261,15 @@ async fn readiness_is_the_inner_services() {
     handle.allow(1);
     assert!(service.poll_ready().is_ready());
 }
+
+#[test]
+fn a_layer_says_what_it_is_and_nothing_of_who_came() {
+    let layer = RateLimitLayer::new(Quota::per_hour(3)).cost(7).key(Key::route());
+    let shown = format!("{layer:?}");
+    assert!(shown.contains("route") && shown.contains("7"), "{shown}");
+    let counts = layer.counts();
+    assert_eq!((counts.refused(), counts.would_refuse(), counts.undecided()), (0, 0, 0));
+    let policy = layer.cost_of(|_| 1).into_policy();
+    assert_eq!(gatewright_core::Policy::name(&policy), "rate-limit");
+    assert!(format!("{policy:?}").contains("route"));
+}

@@ -89,6 +89,9 @@ mod tests {
         assert_eq!(seconds("2027-06-30T12:00:00+02:00"), Some(1_814_349_600));
         assert_eq!(seconds("2027-06-30 12:00:00-00:30"), Some(1_814_358_600));
         assert_eq!(seconds("9999-12-31"), Some(253_402_300_800));
+        // The latest clock and the furthest offset.
+        assert_eq!(seconds("2027-06-30T23:59:59Z"), Some(1_814_399_999));
+        assert_eq!(seconds("2027-06-30T23:59:00+23:59"), Some(1_814_313_600));
     }
 
     #[test]

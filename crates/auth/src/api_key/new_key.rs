@@ -246,4 +246,54 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn whatever_a_name_looks_like_in_yaml_it_is_read_as_it_was_said() {
+        for name in [
+            "orders: east",
+            "orders:",
+            "a #b",
+            "#a",
+            "- a",
+            "a, b",
+            "[a]",
+            "null",
+            "Null",
+            "~",
+            "true",
+            "yes",
+            "12",
+            "1.5",
+            "0x1F",
+            "2027-06-30",
+            "a: b: c",
+            "'a'",
+            "\"a\"",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a",
+            "a\\b",
+            ".inf",
+        ] {
+            let key = NewApiKey::builder(name).owner(name).generate();
+            let key = key.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut entries = Vec::new();
+            let hasher = KeyHasher::new(None);
+            keys_file::read(key.entry().as_bytes(), &hasher, |entry| entries.push(entry)).expect(name);
+            let [entry] = &entries[..] else { panic!("{name}: one entry") };
+            assert_eq!((&*entry.name, entry.owner.as_deref()), (name, Some(name)));
+        }
+    }
+
+    #[test]
+    fn a_plain_name_stands_in_the_entry_without_quotes() {
+        let entry = |name| NewApiKey::builder(name).generate().expect("a key").entry().to_owned();
+        assert!(entry("orders east").starts_with("- name: orders east\n"));
+        assert!(entry("orders: east").starts_with("- name: \"orders: east\"\n"));
+    }
 }

@@ -193,3 +193,21 @@ fn a_file_is_replaced_under_load_and_no_good_key_is_refused() {
         assert!(caller.join().expect("no good key was refused") > 0);
     }
 }
+
+#[test]
+fn keys_in_the_place_of_bearer_tokens_are_asked_for_as_those_are() {
+    let keys = ApiKeys::from_yaml("[]").header(http::header::AUTHORIZATION).build().expect("is right");
+    let texts: Vec<_> = keys.challenges(Cause::NoCredential).iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["Bearer"]);
+}
+
+#[test]
+fn it_is_known_whether_some_key_has_limits_of_its_own() {
+    let limited = NewApiKey::builder("limited").limit("100/min").generate().expect("a key");
+    let some = |entries: &[&NewApiKey]| {
+        let text: String = entries.iter().map(|key| key.entry()).collect();
+        ApiKeys::from_yaml(text).build().expect("is right").limits_some()
+    };
+    assert!(!some(&[&new("a"), &new("b")]));
+    assert!(some(&[&new("a"), &limited]));
+}

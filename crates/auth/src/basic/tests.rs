@@ -168,3 +168,11 @@ async fn what_is_no_credential_is_told_from_what_is_a_bad_one() {
         assert_eq!(basic.build().expect_err(expected).to_string(), expected);
     }
 }
+
+#[tokio::test]
+async fn users_of_a_text_have_no_file_whose_status_could_be_told() {
+    let basic = Basic::from_htpasswd(format!("anna:{BCRYPT}\nbob:{BCRYPT}\n")).build().expect("is right");
+    assert!(basic.status().is_none());
+    let said = format!("{basic:?}");
+    assert!(said.contains("2 users") && !said.contains("$2b$"), "{said}");
+}

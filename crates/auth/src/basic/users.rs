@@ -89,8 +89,8 @@ impl Users {
     /// The user whose hash is worked through for a name that nobody has, so that it takes as long as another's. It is
     /// the same one whenever the name is asked for, since a cost that changes would give the name away too.
     pub(super) fn stand_in(&self, name: &str) -> Option<&Arc<User>> {
-        let count = u64::try_from(self.all.len()).ok().filter(|count| *count > 0)?;
-        usize::try_from(self.choice.hash_one(name) % count).ok().and_then(|index| self.all.get(index))
+        let index = self.choice.hash_one(name).checked_rem(self.all.len() as u64)?;
+        self.all.get(usize::try_from(index).ok()?)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -154,6 +154,10 @@ mod tests {
 6:1: this name begins or ends with a space
   help: a line is `USER:HASH`; `htpasswd -B FILE USER` writes one"
         );
+        let (longest, longer) = ("a".repeat(LONGEST), "a".repeat(LONGEST + 1));
+        assert!(read(&format!("{longest}:{BCRYPT}\n")).expect("is right").find(&longest).is_some());
+        let error = read(&format!("{longer}:{BCRYPT}\n")).expect_err("is wrong");
+        assert!(error.starts_with("1:1: this name is longer than 128 octets"), "{error}");
         assert!(read("# nobody\n").expect_err("is empty").starts_with("1:1: the file names no user"));
     }
 

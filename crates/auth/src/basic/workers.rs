@@ -252,4 +252,20 @@ mod tests {
         }
         assert_eq!(jobs.begin(), [13, 14]);
     }
+
+    #[test]
+    fn the_threads_go_when_nobody_is_left_to_ask() {
+        let workers = Workers::new(1, 1);
+        let jobs = Jobs::new();
+        let (job, end) = jobs.job(0);
+        workers.submit(job).expect("there is room");
+        assert_eq!(jobs.begin(), [0]);
+        drop(end);
+        let (shared, begun) = (Arc::downgrade(&workers.0), std::time::Instant::now());
+        drop(workers);
+        while shared.strong_count() > 0 {
+            assert!(begun.elapsed() < PATIENCE, "a thread lingers, as it does for further work");
+            thread::yield_now();
+        }
+    }
 }

@@ -233,3 +233,24 @@ fn what_a_key_is_for_has_to_be_said_as_it_should() {
         }
     }
 }
+
+#[test]
+fn a_secret_verifies_in_its_own_algorithm_alone() {
+    use aws_lc_rs::hmac;
+
+    let secret = [7; 64];
+    let key = super::key::Key::secret(Algorithm::Hs256, &secret).expect("is long enough");
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), b"message");
+    assert!(key.verifies(Algorithm::Hs256, b"message", signature.as_ref()));
+    for other in [Algorithm::Hs384, Algorithm::Hs512, Algorithm::EdDsa, Algorithm::Rs256] {
+        assert!(!key.verifies(other, b"message", signature.as_ref()), "{other}");
+    }
+}
+
+#[test]
+fn the_algorithms_that_keys_verify_are_told() {
+    let keys = Jwks::secret(Algorithm::Hs256, &[7; 32]).expect("is long enough");
+    assert_eq!(keys.algorithms(None), Some(vec![Algorithm::Hs256]));
+    assert_eq!(keys.algorithms(Some(&[Algorithm::Hs256, Algorithm::Es256])), Some(vec![Algorithm::Hs256]));
+    assert_eq!(keys.algorithms(Some(&[Algorithm::Es256])), Some(vec![]));
+}

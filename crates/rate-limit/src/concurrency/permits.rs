@@ -62,6 +62,14 @@ impl Permits {
     }
 }
 
+#[cfg(test)]
+impl Permits {
+    /// How many keys are known.
+    pub(super) fn keys(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().expect("is not poisoned").len()).sum()
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut shard = self.permits.shard(self.key);

@@ -54,6 +54,7 @@ async fn a_permit_is_out_until_the_body_has_ended() {
     let mut service = layer.layer(Slow(wait));
     let response = service.call(request("a")).await.expect("a response");
     assert_eq!((response.status(), layer.under_way()), (StatusCode::OK, 1));
+    assert_eq!(response.body().size_hint().exact(), Some(4), "the body's length is known as before");
 
     let refused = service.clone().call(request("a")).await.expect("a response");
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -158,4 +159,22 @@ fn readiness_is_the_inner_services() {
     assert!(service.poll_ready().is_pending());
     handle.allow(1);
     assert!(service.poll_ready().is_ready());
+}
+
+#[test]
+fn a_key_counts_each_request_that_is_under_way_and_is_forgotten_when_all_have_ended() {
+    use std::hash::Hasher;
+
+    let permits = std::sync::Arc::new(permits::Permits::new(2));
+    let mut key = crate::key::KeyBytes::default();
+    key.write_u64(1);
+    let take = || permits::Permits::take(&permits, &key);
+    let (first, second) = (take().expect("one of two"), take().expect("two of two"));
+    assert!(take().is_none());
+    drop(first);
+    assert_eq!((permits.under_way(), permits.keys()), (1, 1));
+    let third = take().expect("one has ended");
+    assert!(take().is_none());
+    drop((second, third));
+    assert_eq!((permits.under_way(), permits.keys()), (0, 0));
 }

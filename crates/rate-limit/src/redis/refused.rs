@@ -83,3 +83,56 @@ impl Refused {
         shard.insert(hash, Refusal { at, until: at + wait.min(LONGEST), cost, verdict: verdict.clone() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::Hasher;
+
+    use gatewright_core::Quota;
+
+    use super::*;
+
+    fn key(number: u64) -> KeyBytes {
+        let mut key = KeyBytes::default();
+        key.write_u64(number);
+        key
+    }
+
+    fn refusal(wait: Duration) -> Verdict {
+        let wait = u64::try_from(wait.as_nanos()).expect("fits");
+        Verdict { admitted: false, wait: Some(wait), readings: Default::default() }
+    }
+
+    /// More keys than all shards take, whatever chance gives to each.
+    const MANY: u64 = (SHARDS * (MOST_IN_A_SHARD + 400)) as u64;
+
+    fn known(refused: &Refused, limits: &Limits) -> usize {
+        (0..MANY).filter(|number| refused.look_up(&key(*number), limits, 1).is_some()).count()
+    }
+
+    #[test]
+    fn a_flood_of_refusals_is_kept_up_to_the_cap_and_drives_none_out_that_holds() {
+        let (refused, limits) = (Refused::new(), Limits::new("", "", &[Quota::per_day(1)]));
+        let hour = refusal(Duration::from_secs(3_600));
+        for number in 0..MANY {
+            // As of later, so that the test may take its time.
+            refused.remember(&key(number), &limits, 1, Instant::now() + Duration::from_secs(600), &hour);
+        }
+        assert_eq!(known(&refused, &limits), SHARDS * MOST_IN_A_SHARD);
+        assert!(refused.look_up(&key(0), &limits, 1).is_some());
+    }
+
+    #[test]
+    fn refusals_that_are_over_make_room_for_new_ones() {
+        let (refused, limits) = (Refused::new(), Limits::new("", "", &[Quota::per_day(1)]));
+        for number in 0..MANY {
+            // They were over before they came.
+            let past = Instant::now() - Duration::from_secs(1);
+            refused.remember(&key(number), &limits, 1, past, &refusal(SHORTEST));
+        }
+        let later = Instant::now() + Duration::from_secs(600);
+        refused.remember(&key(MANY), &limits, 1, later, &refusal(LONGEST));
+        assert!(refused.look_up(&key(MANY), &limits, 1).is_some());
+        assert_eq!(known(&refused, &limits), 0);
+    }
+}

@@ -110,3 +110,22 @@ impl Buckets {
         self.evicted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_which_most_was_full_gives_room_back_and_keeps_some() {
+        let mut buckets = Buckets::new(10_000);
+        for number in 0..5_000 {
+            let full_at = if number < 40 { 100 } else { 1 };
+            buckets.put(Fingerprint([number, number]), FullAt::at(full_at));
+        }
+        let large = buckets.table.capacity();
+        assert!(buckets.evict_full(10));
+        assert_eq!((buckets.len(), buckets.evicted()), (40, 4_960));
+        let left = buckets.table.capacity();
+        assert!((80..large / 8).contains(&left), "{left} of {large}");
+    }
+}

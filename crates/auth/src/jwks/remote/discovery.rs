@@ -137,4 +137,17 @@ mod tests {
         let long = error(&format!("https://a\n{}", "x".repeat(5000)), "https://id.example/");
         assert!(long.len() < 500 && !long.contains('\n'), "{long}");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_keys_are_is_asked_once_a_day() {
+        let access = Access { cleartext: true, ..Access::default() };
+        let discovery = Discovery::new("http://id.example/", access.clone()).expect("is a URL");
+        assert!(discovery.known().is_none());
+        let keys = Arc::new(Endpoint::new("http://id.example/k", &access).expect("is a URL"));
+        *discovery.known.lock().expect("sound") = Some(Known { keys, since: Instant::now() });
+        tokio::time::advance(BELIEVED - Duration::from_secs(1)).await;
+        assert!(discovery.known().is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(discovery.known().is_none());
+    }
 }

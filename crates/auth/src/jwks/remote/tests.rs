@@ -16,7 +16,11 @@ use super::{
     fetch::{Fetch, Fetched},
     refresher::Remote,
 };
-use crate::{jwks::Allowed, jwt::Algorithm, provider::NoAnswer};
+use crate::{
+    jwks::{Allowed, Jwks},
+    jwt::Algorithm,
+    provider::NoAnswer,
+};
 
 /// A provider that answers as it is told, after a while.
 #[derive(Clone, Default)]
@@ -288,4 +292,16 @@ fn another_runtime_goes_on_when_the_first_has_ended() {
         assert!(has(&keys, "b"));
     });
     assert_eq!(provider.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_from_afar_say_nothing_until_they_are_fetched_and_can_be_asked_for() {
+    let provider = Provider::default();
+    provider.answers(&["a"], 600);
+    let keys = Jwks::of_remote(provider.keys());
+    assert_eq!(keys.algorithms(None), None);
+    keys.newer().expect("a fetch").ended().await;
+    assert_eq!(keys.algorithms(None), Some(vec![Algorithm::EdDsa]));
+    let fixed = Jwks::secret(Algorithm::Hs256, &[7; 32]).expect("is long enough");
+    assert!(fixed.newer().is_none());
 }

@@ -286,7 +286,7 @@ async fn a_server_that_was_never_there_holds_nobody_up_for_longer_than_the_timeo
     server.kill();
     let store = RedisStore::builder(server.url()).timeout(TIMEOUT).build().expect("a URL");
     let (decided, longest) = ask(&store, 100).await;
-    assert_eq!(decided, 0);
+    assert_eq!((decided, store.failures()), (0, 100));
     assert!(longest < TIMEOUT + GRACE, "{longest:?}");
     server.run();
     assert!(recovery(&store).await < TIMEOUT + GRACE);
@@ -516,4 +516,13 @@ fn the_script_decides_exactly_as_the_local_arithmetic() {
         Ok(())
     });
     result.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn each_thread_has_a_number_of_its_own_and_keeps_it() {
+    let of_another = || std::thread::spawn(thread_number).join().expect("a number");
+    let own = thread_number();
+    let (one, other) = (of_another(), of_another());
+    assert!(own != one && own != other && one != other);
+    assert_eq!(thread_number(), own);
 }

@@ -241,3 +241,46 @@ proptest! {
         prop_assert_eq!(store.overflowed(), 0);
     }
 }
+
+#[test]
+fn a_fingerprint_is_its_own_hash() {
+    use std::hash::{BuildHasher, BuildHasherDefault};
+
+    let hash =
+        |halves| BuildHasherDefault::<crate::store::buckets::AsItIs>::default().hash_one(Fingerprint(halves));
+    assert_eq!(hash([7, 9]), 7);
+    assert_eq!(hash([u64::MAX, 9]), u64::MAX);
+}
+
+#[test]
+fn a_bucket_makes_room_from_the_moment_at_which_it_is_full() {
+    let store = LocalStore::by_hand(2);
+    let limits = limits(&[Quota::per_second(1)]);
+    for (number, time) in [(1, 0), (2, 500_000_000)] {
+        store.set_time(time);
+        assert!(store.decide(&key(number), &limits, 1).admitted);
+    }
+    store.set_time(1_000_000_000);
+    assert!(store.decide(&key(3), &limits, 1).admitted);
+    assert_eq!((store.keys(), store.evicted(), store.overflowed()), (2, 1, 0));
+}
+
+#[test]
+fn who_has_a_bucket_is_not_counted_among_those_who_share_one() {
+    let store = LocalStore::by_hand(1);
+    let limits = limits(&[Quota::per_hour(10)]);
+    assert!(store.decide(&key(1), &limits, 1).admitted);
+    assert!(store.decide(&key(2), &limits, 1).admitted);
+    assert_eq!(store.overflowed(), 1);
+    assert!(store.decide(&key(1), &limits, 1).admitted);
+    assert_eq!((store.keys(), store.overflowed()), (1, 1));
+}
+
+#[test]
+fn a_request_that_takes_nothing_leaves_no_bucket() {
+    let store = LocalStore::by_hand(10);
+    let limits = limits(&[Quota::per_hour(10)]);
+    let verdict = store.decide(&key(1), &limits, 0);
+    assert!(verdict.admitted && verdict.readings[0].remaining == 10);
+    assert_eq!(store.keys(), 0);
+}
