@@ -165,8 +165,7 @@ impl RewriteLayer {
     }
 
     /// Leaves empty segments in the path (`/bucket//key`), as [a route](https://docs.rs/gatewright-router) around it may;
-    /// else slashes are merged before the path is rewritten. A redirect merges them in any case: a path that begins with
-    /// two slashes names a host to a browser.
+    /// else slashes are merged before the path is rewritten or redirected.
     pub fn keep_empty_segments(mut self) -> Self {
         self.0.keep_empty_segments = true;
         self

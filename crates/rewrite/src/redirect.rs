@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use gatewright_core::{
     RequestRecord,
-    path::{EncodedSlash, PathError, PathRules, canonical},
+    path::{PathError, PathRules, canonical},
 };
 use http::{HeaderValue, Response, StatusCode, header, request, uri::Authority};
 
@@ -184,8 +184,12 @@ impl Redirect {
     }
 
     /// The answer to a request; `None` when it is not to be redirected.
-    pub(crate) fn answer(&self, head: &request::Parts) -> Result<Option<Response<bytes::Bytes>>, Unfit> {
-        let Some(location) = self.location(head)? else { return Ok(None) };
+    pub(crate) fn answer(
+        &self,
+        head: &request::Parts,
+        rules: PathRules,
+    ) -> Result<Option<Response<bytes::Bytes>>, Unfit> {
+        let Some(location) = self.location(head, rules)? else { return Ok(None) };
         // A path and a query that were a URI's are a header's value too.
         let location = HeaderValue::try_from(location).map_err(|_| Unfit::Path(PathError::Control))?;
         let mut response = Response::new(bytes::Bytes::new());
@@ -194,8 +198,7 @@ impl Redirect {
         Ok(Some(response))
     }
 
-    fn location(&self, head: &request::Parts) -> Result<Option<String>, Unfit> {
-        let rules = PathRules::from(EncodedSlash::Keep);
+    fn location(&self, head: &request::Parts, rules: PathRules) -> Result<Option<String>, Unfit> {
         let path = canonical(head.uri.path(), rules).map_err(Unfit::Path)?;
         let target = match &self.path {
             None => None,
@@ -256,6 +259,9 @@ impl Place<'_> {
             }
         } else if needs_host {
             return Err(Unfit::NoHost);
+        } else if self.path.starts_with("//") {
+            // Two slashes at the beginning would name a host (RFC 3986, section 4.2).
+            location.push_str("/.");
         }
         location.push_str(self.path);
         if let Some(query) = query {

@@ -32,7 +32,7 @@ impl Policy for Rewrite {
     }
 
     fn decide(&self, head: &mut request::Parts) -> Decision<(), Immediate> {
-        match self.redirect.as_ref().map(|redirect| redirect.answer(head)) {
+        match self.redirect.as_ref().map(|redirect| redirect.answer(head, self.path_rules())) {
             None | Some(Ok(None)) => {}
             Some(Ok(Some(response))) => return Decision::Answer(response),
             Some(Err(Unfit::Path(error))) => return Decision::Refuse(bad_path(error)),
@@ -62,15 +62,17 @@ impl Policy for Rewrite {
 }
 
 impl Rewrite {
+    fn path_rules(&self) -> PathRules {
+        let rules = PathRules::from(EncodedSlash::Keep);
+        if self.keep_empty_segments { rules.keep_empty_segments() } else { rules }
+    }
+
     fn rewrite_path(&self, head: &mut request::Parts) -> Result<(), PathError> {
         if self.paths.is_empty() {
             return Ok(());
         }
         // The router has done this already; under another one, the path is still as the client wrote it.
-        let mut rules = PathRules::from(EncodedSlash::Keep);
-        if self.keep_empty_segments {
-            rules = rules.keep_empty_segments();
-        }
+        let rules = self.path_rules();
         let before = canonical(head.uri.path(), rules)?;
         let after = match self.paths.iter().find_map(|rule| rule.apply(&before, rules)) {
             Some(after) => after?,

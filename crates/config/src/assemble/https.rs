@@ -34,7 +34,7 @@ pub(super) fn build(settings: &Settings, reader: &mut Reader<'_>) -> Option<Redi
         };
         match Redirect::permanent().scheme("https") {
             Ok(redirect) => {
-                let layer = RewriteLayer::new().redirect(redirect.port(port).always());
+                let layer = RewriteLayer::new().redirect(redirect.port(port).always()).keep_empty_segments();
                 redirects.push((name(listener).into(), layer.into_policy()));
             }
             Err(error) => drop(reader.error(https.span, error.to_string())),

@@ -87,6 +87,7 @@ fn edit(mut layer: RewriteLayer, edits: &HeaderEdits, side: &Side, reader: &mut 
 pub(super) fn redirect(
     redirect: &settings::Redirect,
     matcher: &Matcher,
+    merge_slashes: bool,
     reader: &mut Reader<'_>,
 ) -> PolicyLayer<Rewrite> {
     let status = redirect.status.as_ref().map_or(FOUND, |status| status.value);
@@ -122,7 +123,8 @@ pub(super) fn redirect(
             .help("say what changes: another `scheme`, `host`, `port`, `path` or `prefix`");
     }
     // Nothing stands behind it that could answer instead.
-    PolicyLayer::new(RewriteLayer::new().redirect(built.always()).into_policy())
+    let layer = RewriteLayer::new().redirect(built.always());
+    PolicyLayer::new(if merge_slashes { layer } else { layer.keep_empty_segments() }.into_policy())
 }
 
 /// Whether a redirect sends every request of its route to where it is. The scheme and the port of a request are the

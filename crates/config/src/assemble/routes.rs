@@ -86,7 +86,7 @@ fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack 
     let guards = guards(made_of, lists, reader);
     let stack = match &route.action {
         Action::Redirect(redirect) => {
-            let layer = rewriting::redirect(redirect, &route.matcher, reader);
+            let layer = rewriting::redirect(redirect, &route.matcher, route.merge_slashes, reader);
             Stack::redirect(layer.layer(Nowhere), guards)
         }
         Action::Forward(forward) => {

@@ -54,7 +54,9 @@ impl fmt::Display for PathError {
             Self::Control => "the path holds a control character",
             Self::Fragment => "the path holds a `#`",
             Self::Query => "the path holds a `?`",
-            Self::DotSegment => "the path holds a dot segment that must not be resolved",
+            Self::DotSegment => {
+                "the path holds a segment (`..`, `.;x` or `;x`) that servers resolve in different ways"
+            }
             Self::Parameter => "the path without its parameter (`;x`) belongs to another route",
             Self::TooLong => "the path is too long",
         })

@@ -230,6 +230,21 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        about: "with empty segments kept",
+        layer: || {
+            let redirect = Redirect::new(302)?.prefix("/foo", "/");
+            Ok(RewriteLayer::new().redirect(redirect).keep_empty_segments())
+        },
+        cases: &[
+            ("/foo/https://x/a.jpg host=h.test plain", "302 http://h.test/https://x/a.jpg"),
+            ("/foo//evil.test/ host=h.test plain", "302 http://h.test//evil.test/"),
+            ("/foo//evil.test/ host=h.test", "302 //h.test//evil.test/"),
+            // Without a host before them, two slashes would name one.
+            ("/foo//evil.test/", "302 /.//evil.test/"),
+            ("/foo/../foo//evil.test/", "302 /.//evil.test/"),
+        ],
+    },
+    Group {
         about: "to what a pattern captures",
         layer: || Ok(RewriteLayer::new().redirect(Redirect::new(301)?.pattern("/u/{id}", "/v2/users/{id}")?)),
         cases: &[("/u/7?x host=h.test tls", "301 https://h.test/v2/users/7?x"), ("/u/7/8", "-> /u/7/8")],

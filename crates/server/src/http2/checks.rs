@@ -58,7 +58,9 @@ fn check_target<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violation>
 
 /// Trailers are held to the rules of a head, and hold nothing that frames or routes (RFC 9110, section 6.5.1).
 pub(super) fn check_trailers(trailers: &mut HeaderMap, rules: &Rules) -> Result<(), Violation> {
-    if trailers.len() > usize::from(rules.max_fields) {
+    // As they would stand in HTTP/1: `name: value` and a line break each, and an empty line.
+    let size = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() + 2;
+    if trailers.len() > usize::from(rules.max_fields) || size > rules.max_trailers {
         return Err(Violation::TRAILERS_TOO_LARGE);
     }
     check_fields(trailers, rules).map_err(|refusal| refusal.violation())?;
@@ -279,6 +281,14 @@ mod tests {
         assert_eq!(trailers(&["x", "x_y"]), Ok(1), "one is left out for its name");
         assert_eq!(trailers(&["x", "y", "z"]), Err(Violation::TRAILERS_TOO_LARGE));
         assert_eq!(trailers(&["x", "x", "x"]), Err(Violation::TRAILERS_TOO_LARGE));
+        let bytes = rules(|_| {});
+        for (length, expected) in
+            [(bytes.max_trailers - 7, Ok(())), (bytes.max_trailers - 6, Err(Violation::TRAILERS_TOO_LARGE))]
+        {
+            let value = "x".repeat(length).parse::<http::HeaderValue>().expect("a value");
+            let mut trailers = HeaderMap::from_iter([(http::HeaderName::from_static("x"), value)]);
+            assert_eq!(check_trailers(&mut trailers, &bytes), expected, "{length}");
+        }
         for name in ["host", "content-length", "expect"] {
             assert_eq!(trailers(&[name]), Err(Violation::TRAILER), "{name}");
         }

@@ -32,7 +32,8 @@ async fn clients_of_a_listener_that_says_so_are_sent_to_https() {
         ("GET /a/b?c=d HTTP/1.1\r\nHost: a.test\r\n", "https://a.test/a/b?c=d"),
         ("GET /only/inner HTTP/1.1\r\nHost: a.test:8080\r\n", "https://a.test/only/inner"),
         ("POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n", "https://a.test/x"),
-        ("GET //evil.test/x HTTP/1.1\r\nHost: a.test\r\n", "https://a.test/evil.test/x"),
+        ("GET //evil.test/x HTTP/1.1\r\nHost: a.test\r\n", "https://a.test//evil.test/x"),
+        ("GET /plain/https://x/a.jpg HTTP/1.1\r\nHost: a.test\r\n", "https://a.test/plain/https://x/a.jpg"),
         ("GET /none HTTP/1.1\r\nHost: [::1]:80\r\n", "https://[::1]/none"),
         // It is no trusted proxy that says so.
         ("GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-Proto: https\r\n", "https://a.test/"),
@@ -55,9 +56,9 @@ async fn clients_of_a_listener_that_says_so_are_sent_to_https() {
     tally.equal("within alone", RawClient::once(inner, get("/only/inner")).await.status(), 200);
     let targets: Vec<_> = origin.take_requests().iter().map(|seen| seen.target().to_owned()).collect();
     tally.equal("targets", targets, ["/a", "/only/inner", "/inner", "/only/inner"].map(str::to_owned).to_vec());
-    let lines = gateway.access_log(13).await;
-    tally.equal("lines", lines.iter().filter(|line| line["status"] == 308).count(), 7);
-    tally.finish(23);
+    let lines = gateway.access_log(14).await;
+    tally.equal("lines", lines.iter().filter(|line| line["status"] == 308).count(), 8);
+    tally.finish(25);
 }
 
 #[tokio::test]
