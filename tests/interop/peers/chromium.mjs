@@ -109,7 +109,7 @@ function tell(method, params, sessionId) {
 const { result: { targetId } } = await tell("Target.createTarget", { url: "about:blank" });
 const { result: { sessionId } } = await tell("Target.attachToTarget", { targetId, flatten: true });
 await tell("Page.enable", {}, sessionId);
-const went = await tell("Page.navigate", { url: `${url}/sized/10` }, sessionId);
+const went = await tell("Page.navigate", { url: `${url}/echo` }, sessionId);
 if (went.result.errorText) throw new Error(went.result.errorText);
 await load;
 const expression = `(${page})(${JSON.stringify(version)}, ${JSON.stringify(only)})`;

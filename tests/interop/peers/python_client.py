@@ -77,12 +77,14 @@ def with_httpx():
 
     context = ssl.create_default_context(cafile=CA)
     with httpx.Client(
-        http1=VERSION == "1.1", http2=VERSION == "2", verify=context, trust_env=False, timeout=60
+        http1=VERSION == "1.1", http2=VERSION == "2", verify=context, trust_env=False
     ) as client:
         for case, method, path, body, fields in CASES:
             data = body(10_000_000) if callable(body) else None if body is None else pattern(body)
             try:
-                answer = client.request(method, URL + path, content=data, headers=fields)
+                # Over HTTP/2 it waits for a window that never comes, since it does not look whether its stream has ended.
+                patience = 3 if (VERSION, case) == ("2", "early") else 60
+                answer = client.request(method, URL + path, content=data, headers=fields, timeout=patience)
                 version = answer.http_version.removeprefix("HTTP/")
                 report(case, version, answer.status_code, answer.headers.get("content-length"), answer.content)
             except httpx.HTTPError as error:

@@ -44,7 +44,8 @@ async function inMany(response, body) {
 const server = createServer(async (request, response) => {
   const [, kind, length] = request.url.split("/");
   if (kind === "echo") return echo(request, response);
-  const body = pattern(Number(length));
+  // Browsers ask for `/favicon.ico` as well.
+  const body = pattern(Number(length ?? 0));
   response.setHeader("content-type", "text/plain");
   switch (kind) {
     case "sized":

@@ -139,7 +139,9 @@ impl Scene {
     async fn run(&self, mut command: Command, url: &str, run: Run, only: Option<&str>) -> String {
         command.arg(url).arg(self.ca.pem()).arg(run.version).args(only);
         command.env("NO_PROXY", "*").env("NODE_EXTRA_CA_CERTS", self.ca.pem()).kill_on_drop(true);
-        let output = harness::within("a client", command.output()).await.unwrap();
+        // It is ten exchanges, each of which may take a while on a busy machine.
+        let output = tokio::time::timeout(harness::PATIENCE * 4, command.output());
+        let output = output.await.unwrap_or_else(|_| panic!("{command:?} hangs")).unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command:?}: {errors}\n{}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8(output.stdout).unwrap()

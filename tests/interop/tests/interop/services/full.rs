@@ -97,3 +97,19 @@ async fn caddy_is_the_same_through_the_gateway() {
     let server = proxies::caddy(inner.address()).await;
     hold(server.address(), Ends { requests: None, idle: Some(HALF) }).await;
 }
+
+/// grpcio's server says GOAWAY to each connection once it is so old, with calls under way.
+#[tokio::test]
+#[ignore = "beside the calls of `wire`, a long run: cargo xtask test --full"]
+async fn no_call_is_lost_when_grpcio_ends_its_connections() {
+    let peer = format!("{PEERS}/grpc_service.py");
+    let service = PeerServer::start(Command::new(peer::python()).args([&peer, "serve", "100"])).await;
+    let gateway = harness::Gateway::with_routes(&format!(
+        "- path_prefix: /\n  upstream: {{target: \"{}\", protocol: http2}}\n",
+        service.address()
+    ));
+    let target = gateway.address().to_string();
+    let output = peer::run(&peer::python(), &[&peer, "talk", &target, "250"]).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.trim(), r#"{"hash": 1000, "stream": 1000}"#, "{}", String::from_utf8_lossy(&output.stderr));
+}

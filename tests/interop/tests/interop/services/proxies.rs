@@ -116,6 +116,7 @@ backend packed
     .await
 }
 
+/// It compresses by the first piece of a body: with pieces of one byte it would be by chance.
 pub(super) async fn caddy(inner: SocketAddr) -> Server {
     Server::start(1, |folder, addresses| {
         let config = format!(
@@ -128,7 +129,8 @@ pub(super) async fn caddy(inner: SocketAddr) -> Server {
     }}
   }}
 }}
-http://{address} {{
+http://:{port} {{
+  bind 127.0.0.1
   handle_path /gzip/* {{
     encode gzip
     rewrite * /sized{{uri}}
@@ -136,10 +138,8 @@ http://{address} {{
   }}
   handle_path /gzip-stream/* {{
     encode gzip
-    rewrite * /many{{uri}}
-    reverse_proxy {inner} {{
-      flush_interval -1
-    }}
+    rewrite * /one{{uri}}
+    reverse_proxy {inner}
   }}
   handle {{
     reverse_proxy {inner} {{
@@ -148,7 +148,7 @@ http://{address} {{
   }}
 }}
 ",
-            address = addresses[0]
+            port = addresses[0].port()
         );
         let file = folder.join("Caddyfile");
         std::fs::write(&file, config).unwrap();
