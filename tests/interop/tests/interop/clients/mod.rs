@@ -46,8 +46,9 @@ pub(crate) struct Own {
     without: &'static [&'static str],
     /// Cases in which it may end in an error instead of the answer, since it does so against nginx too.
     may_fail: &'static [&'static str],
-    /// It sends a body of no bytes as no body: without a length.
-    no_empty_body: bool,
+    /// Cases in which it may end in an error although nginx gives it the answer: a fault of ours that is open. Take a case
+    /// out when it is mended.
+    open_fault: &'static [&'static str],
 }
 
 /// What a body that arrived looks like in the answer of the service.
@@ -71,10 +72,11 @@ fn check(tally: &mut Tally, run: Run, own: Own, printed: &str) {
             tally.check(name, false, "the client said nothing");
             continue;
         };
-        if own.may_fail.contains(&case) && line["error"].is_string() {
+        let may_fail = own.may_fail.contains(&case) || own.open_fault.contains(&case);
+        if may_fail && line["error"].is_string() {
             continue;
         }
-        let expected = expected(case, own);
+        let expected = expected(case);
         let wanted = match &expected {
             Expected::Status(status) => line["status"] == *status,
             Expected::Head(length) => {
@@ -108,12 +110,12 @@ impl std::fmt::Debug for Expected {
     }
 }
 
-fn expected(case: &str, own: Own) -> Expected {
+fn expected(case: &str) -> Expected {
     let echo = |method, length, framing| Expected::Body(arrived(method, length, framing).into_bytes());
     match case {
         "get" => Expected::Body(pattern(1_000_000)),
         "head" => Expected::Head(1_000_000),
-        "post-0" => echo("POST", 0, if own.no_empty_body { "none" } else { "length" }),
+        "post-0" => echo("POST", 0, "length"),
         "post-10" => echo("POST", 10_000_000, "length"),
         "post-20" => echo("POST", 20_000_000, "length"),
         "chunked" => echo("POST", 10_000_000, "chunked"),
