@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
-    date_time_ymd,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RevokedCertParams, RsaKeySize,
+    SanType, SerialNumber, date_time_ymd,
 };
 use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::aws_lc_rs, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -54,6 +54,16 @@ impl Ca {
     /// A server's certificate for these names and addresses.
     pub fn server(&self, names: &[&str]) -> Identity {
         self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, false)
+    }
+
+    /// A server's certificate with an RSA key of 2048 bits; the others' keys are on the curve P-256.
+    pub fn rsa_server(&self, names: &[&str]) -> Identity {
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let file = format!("{}-rsa", names[0].replace('*', "any"));
+        let name = names[0].clone();
+        let params = CertificateParams::new(names).unwrap();
+        self.sign_key(params, &name, &file, ExtendedKeyUsagePurpose::ServerAuth, key)
     }
 
     /// A server's certificate that ended years ago.
@@ -116,14 +126,24 @@ impl Ca {
 
     fn sign(
         &self,
-        mut params: CertificateParams,
+        params: CertificateParams,
         name: &str,
         file: &str,
         purpose: ExtendedKeyUsagePurpose,
     ) -> Identity {
+        self.sign_key(params, name, file, purpose, KeyPair::generate().unwrap())
+    }
+
+    fn sign_key(
+        &self,
+        mut params: CertificateParams,
+        name: &str,
+        file: &str,
+        purpose: ExtendedKeyUsagePurpose,
+        key: KeyPair,
+    ) -> Identity {
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![purpose];
-        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {
             cert: self.dir.write(&format!("{file}.pem"), certificate.pem()),

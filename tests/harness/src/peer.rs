@@ -13,12 +13,12 @@ use tokio::{
 
 use crate::within;
 
-/// The Python of the virtual environment in `target/peers`, which has `grpcio`, `pyjwt` and `websockets`.
+/// The Python of the virtual environment in `target/peers`, with the packages that the tests run against.
 pub fn python() -> PathBuf {
     installed(peers().join("venv/bin/python"))
 }
 
-/// The folder of npm packages in `target/peers`, which has `jose` and `ws`.
+/// The folder of npm packages in `target/peers`, likewise.
 pub fn node_modules() -> PathBuf {
     installed(peers().join("node_modules"))
 }

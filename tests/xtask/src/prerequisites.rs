@@ -17,6 +17,7 @@ use crate::{
 
 /// A program of the system, and the Debian package that brings it.
 struct Program {
+    /// Its name, or the whole path of a file that is no program.
     name: &'static str,
     package: &'static str,
     /// Only `--full` and the soak need it.
@@ -36,19 +37,36 @@ const PROGRAMS: &[Program] = &[
     Program { name: "redis-server", package: "redis-server", full: false },
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     Program { name: "valgrind", package: "valgrind", full: false },
+    Program { name: "/usr/share/java/httpclient5.jar", package: "libhttpclient5-java", full: true },
+    Program { name: "/usr/share/tomcat10/lib/catalina.jar", package: "tomcat10-common", full: true },
+    Program { name: "ab", package: "apache2-utils", full: true },
+    // Without the service that the package `apache2` would start.
+    Program { name: "apache2", package: "apache2-bin", full: true },
+    Program { name: "caddy", package: "caddy", full: true },
+    Program { name: "chromium", package: "chromium", full: true },
+    Program { name: "go", package: "golang-go", full: true },
     Program { name: "h2load", package: "nghttp2-client", full: true },
+    Program { name: "haproxy", package: "haproxy", full: true },
+    Program { name: "javac", package: "default-jdk-headless", full: true },
     Program { name: "slowhttptest", package: "slowhttptest", full: true },
+    Program { name: "wget", package: "wget", full: true },
 ];
 
 /// Of the peers, which the tests over sockets run against.
 const PYTHON_PACKAGES: &[(&str, &str)] = &[
+    ("aiohttp", "aiohttp"),
     ("cryptography", "cryptography"),
     ("grpc", "grpcio"),
     ("grpc_tools", "grpcio-tools"),
+    ("gunicorn", "gunicorn"),
+    // What httpx needs for HTTP/2.
+    ("h2", "httpx[http2]"),
     ("jwt", "pyjwt"),
+    ("requests", "requests"),
+    ("uvicorn", "uvicorn"),
     ("websockets", "websockets"),
 ];
-const NPM_PACKAGES: &[&str] = &["jose", "ws"];
+const NPM_PACKAGES: &[&str] = &["jose", "undici", "ws"];
 
 /// Subcommands of cargo, and the Python packages that bring them ready-made.
 const CARGO_TOOLS: &[(&str, &str)] =

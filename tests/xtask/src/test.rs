@@ -36,9 +36,13 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "features", run: features::check },
 ];
 
+/// A client of the tests `interop`, apart for the sake of the lockfile.
+const REQWEST: &str = "tests/interop/peers/reqwest/Cargo.toml";
+
 fn fmt(context: &Context) -> Result<Outcome> {
     run(context.cargo().args(["fmt", "--all", "--check"]))?;
     run(context.cargo().args(["fmt", "--manifest-path", fuzz::MANIFEST, "--check"]))?;
+    run(context.cargo().args(["fmt", "--manifest-path", REQWEST, "--check"]))?;
     run(context.cargo().args(["fmt", "--all", "--manifest-path", peers::MANIFEST, "--check"]))?;
     Ok(Outcome::Passed)
 }
