@@ -93,7 +93,7 @@ pub(super) static TIMEOUTS: Section = Section {
         Key::new(
             "linger",
             Shape::Duration,
-            "For an HTTP/1 client that goes on sending a request which has been answered and which nobody reads, so that it gets \
+            "For a client that goes on sending a request which has been answered and which nobody reads, so that it gets \
              the answer when it reads only after it has sent all. What it sends is thrown away, up to \
              `client_limits.max_discarded`.",
             "10s",

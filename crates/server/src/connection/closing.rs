@@ -11,7 +11,10 @@ use tokio::{
 };
 
 use super::{Shared, transport::Transport, wait_for};
-use crate::{drain::Phase, limits::Limits};
+use crate::{
+    drain::{Connections, Phase},
+    limits::Limits,
+};
 
 /// How long a closing client is waited for that is in the midst of nothing, and how much of what it still sends is read.
 const LINGER: Duration = Duration::from_secs(2);
@@ -67,14 +70,16 @@ pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger,
         }
         throw_away(&mut transport, &bounds).await
     };
-    let drained = async {
-        wait_for(&shared.connections, Phase::Draining).await;
-        tokio::time::sleep(LINGER).await;
-    };
     tokio::select! {
         _ = timeout(bounds.total, closing) => {}
-        () = drained => {}
+        () = draining_for(&shared.connections) => {}
     }
+}
+
+/// Ends when the server has drained for so long that nothing more is thrown away.
+pub(crate) async fn draining_for(connections: &Connections) {
+    wait_for(connections, Phase::Draining).await;
+    tokio::time::sleep(LINGER).await;
 }
 
 async fn throw_away(transport: &mut Transport, bounds: &Bounds) -> io::Result<()> {

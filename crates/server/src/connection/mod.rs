@@ -18,7 +18,7 @@ use proxy_protocol::Origin;
 use tokio::{net::TcpStream, time::timeout};
 
 pub(crate) use activity::{Activity, Stamp, ticks};
-pub(crate) use closing::{Linger, close, encode_last};
+pub(crate) use closing::{Linger, close, draining_for, encode_last};
 pub(crate) use preface::Protocol;
 pub(crate) use transport::{Socket, Transport};
 pub(crate) use watchdog::Watchdog;

@@ -1,4 +1,7 @@
 //! The body of a request on its way to the service.
+//!
+//! Of a body that the service lets go, the rest is thrown away for a while, as an HTTP/1 connection does it. Many clients
+//! take a stream that is reset behind its response for a failure, or read the response when they have sent all.
 
 use std::{
     mem,
@@ -12,12 +15,14 @@ use gatewright_core::{Error, ErrorKind};
 use gatewright_http1::Rules;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
+use tokio::{runtime::Handle, time::timeout};
 
 use super::{checks, state::State, streams::Stream};
+use crate::connection::{Shared, draining_for};
 
 /// Fails when the client pauses for too long, or gives the stream up.
 pub(super) struct TimedBody {
-    body: RecvStream,
+    body: Received,
     /// What `content-length` says is still to come.
     left: Option<u64>,
     data_over: bool,
@@ -26,6 +31,13 @@ pub(super) struct TimedBody {
     rules: Rules,
     state: Arc<State>,
     stream: Arc<Stream>,
+}
+
+/// h2's part of a body. Dropped before its end, it is thrown away as it comes.
+struct Received {
+    /// `None` when it is thrown away.
+    stream: Option<RecvStream>,
+    shared: Arc<Shared>,
 }
 
 /// What comes first of a body.
@@ -44,7 +56,9 @@ impl TimedBody {
         rules: Rules,
         state: Arc<State>,
         stream: Arc<Stream>,
+        shared: Arc<Shared>,
     ) -> Self {
+        let body = Received { stream: Some(body), shared };
         Self { body, left: length, data_over: false, first: First::Nothing, rules, state, stream }
     }
 
@@ -70,13 +84,14 @@ impl TimedBody {
 
     /// The next frame, whatever time it takes.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(body) = &mut self.body.stream else { return Poll::Ready(None) };
         if !self.data_over {
-            if let Some(data) = ready!(self.body.poll_data(cx)) {
+            if let Some(data) = ready!(body.poll_data(cx)) {
                 return Poll::Ready(Some(data.map_err(Error::from_body).map(|data| self.take(data))));
             }
             self.data_over = true;
         }
-        Poll::Ready(match ready!(self.body.poll_trailers(cx)) {
+        Poll::Ready(match ready!(body.poll_trailers(cx)) {
             Ok(None) => None,
             Ok(Some(mut trailers)) => Some(match checks::check_trailers(&mut trailers, &self.rules) {
                 Ok(()) => Ok(Frame::trailers(trailers)),
@@ -90,8 +105,9 @@ impl TimedBody {
     }
 
     fn take(&mut self, data: Bytes) -> Frame<Bytes> {
-        // It fails when the stream is over, and then nothing is owed to the client.
-        let _ = self.body.flow_control().release_capacity(data.len());
+        if let Some(body) = &mut self.body.stream {
+            release(body, &data);
+        }
         // h2 sees to it that the lengths agree.
         self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
         Frame::data(data)
@@ -146,6 +162,51 @@ impl Body for TimedBody {
 impl Drop for TimedBody {
     fn drop(&mut self) {
         self.stream.body_awaited.clear();
+        if self.stream.is_body_expired() {
+            // A client that has been too slow is not waited for.
+            self.body.stream = None;
+        }
         self.state.ended(self.state.streams.body_dropped(self.stream.id()));
     }
+}
+
+impl Received {
+    fn is_end_stream(&self) -> bool {
+        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.take().filter(|stream| !stream.is_end_stream())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(throw_away(stream, Arc::clone(&self.shared)));
+        }
+    }
+}
+
+/// Throws away what comes of a body that nobody reads, within the limits. Then the stream is reset without an error
+/// (RFC 9113, section 8.1) if the client has not ended it.
+async fn throw_away(mut body: RecvStream, shared: Arc<Shared>) {
+    let mut left = shared.limits.max_discarded;
+    let throwing = async {
+        while let Ok(Some(Ok(data))) = timeout(shared.limits.linger_pause, body.data()).await {
+            release(&mut body, &data);
+            match left.checked_sub(data.len() as u64) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    tokio::select! {
+        _ = timeout(shared.limits.linger_timeout, throwing) => {}
+        () = draining_for(&shared.connections) => {}
+    }
+}
+
+/// Lets the client send as much more.
+fn release(body: &mut RecvStream, data: &Bytes) {
+    // It fails when the stream is over, and then nothing is owed to the client.
+    let _ = body.flow_control().release_capacity(data.len());
 }

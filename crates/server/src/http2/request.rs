@@ -48,7 +48,7 @@ impl<S: Application> Requests<S> {
         }
         let timed = |body| {
             let (state, stream) = (Arc::clone(&self.state), Arc::clone(&stream));
-            TimedBody::new(body, length, self.rules, state, stream)
+            TimedBody::new(body, length, self.rules, state, stream, Arc::clone(&self.shared))
         };
         let first = match verdict {
             Ok(()) if has_body => {

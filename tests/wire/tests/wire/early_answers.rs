@@ -1,7 +1,7 @@
 //! Uploads that are answered before they are sent: the answer arrives, also at a client that reads only when it has sent
 //! all, as long as it stays within the bound.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, time::Duration};
 
 use harness::{
     Frame, Gateway, H2Client, H2Origin, Origin, RawClient, RawH2Client, Reply, Step, TempDir, flag, kind, peer,
@@ -9,7 +9,7 @@ use harness::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::Instant,
 };
 
@@ -190,9 +190,9 @@ async fn early_http2() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn over_http2_the_rest_of_an_upload_is_not_waited_for() {
+async fn over_http2_a_client_that_sends_no_more_is_told_that_nothing_more_is_wanted() {
     let (origin, closing) = (refusing(false).await, refusing(true).await);
-    let (gateway, _dir) = gateway(origin.address(), closing.address(), "").await;
+    let (gateway, _dir) = gateway(origin.address(), closing.address(), "timeouts: {linger_pause: 500ms}").await;
     for (path, status) in [("/closing", 413), ("/staff", 401), ("/once", 429)] {
         let mut client = RawH2Client::connect(gateway.address()).await;
         let fields: [(&[u8], &[u8]); 4] =
@@ -222,6 +222,39 @@ async fn over_http2_the_rest_of_an_upload_is_not_waited_for() {
         assert_eq!(client.exchange(request).await.unwrap().status(), status);
         let request = http::Request::get("http://x/nowhere").body(vec![]).unwrap();
         assert_eq!(client.exchange(request).await.unwrap().status(), 404);
+    }
+}
+
+/// A client over HTTP/2 that sends all before it looks at what came: no reset may hide the answer.
+#[tokio::test]
+async fn over_http2_an_upload_that_is_answered_early_ends_without_a_reset() {
+    let (origin, closing) = (refusing(false).await, refusing(true).await);
+    let limits = "timeouts: {linger: 1h, linger_pause: 1h}";
+    let (gateway, _dir) = gateway(origin.address(), closing.address(), limits).await;
+    for (path, status) in ANSWERS {
+        let (sender, connection) =
+            h2::client::handshake(TcpStream::connect(gateway.address()).await.unwrap()).await.unwrap();
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.unwrap();
+        let request = http::Request::post(format!("http://x{path}")).body(()).unwrap();
+        let (response, mut upload) = sender.send_request(request, false).unwrap();
+        let sending = async {
+            let mut left = UPLOAD / 10;
+            while left > 0 {
+                upload.reserve_capacity(left.min(16_000));
+                let room = poll_fn(|cx| upload.poll_capacity(cx)).await.expect("the stream is open").unwrap();
+                let piece = room.min(left);
+                left -= piece;
+                upload.send_data(vec![b'x'; piece].into(), left == 0).unwrap();
+            }
+        };
+        within(path, sending).await;
+        let response = within(path, response).await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        let mut body = response.into_body();
+        while let Some(data) = within(path, body.data()).await {
+            data.unwrap_or_else(|error| panic!("{path}: {error}"));
+        }
     }
 }
 

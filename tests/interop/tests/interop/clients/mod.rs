@@ -46,9 +46,6 @@ pub(crate) struct Own {
     without: &'static [&'static str],
     /// Cases in which it may end in an error instead of the answer, since it does so against nginx too.
     may_fail: &'static [&'static str],
-    /// Cases in which it may end in an error although nginx gives it the answer: a fault of ours that is open. Take a case
-    /// out when it is mended.
-    open_fault: &'static [&'static str],
 }
 
 /// What a body that arrived looks like in the answer of the service.
@@ -72,7 +69,7 @@ fn check(tally: &mut Tally, run: Run, own: Own, printed: &str) {
             tally.check(name, false, "the client said nothing");
             continue;
         };
-        let may_fail = own.may_fail.contains(&case) || own.open_fault.contains(&case);
+        let may_fail = own.may_fail.contains(&case);
         if may_fail && line["error"].is_string() {
             continue;
         }
