@@ -19,10 +19,10 @@ use super::error::TlsError;
 /// PEM, or the file that holds it, for one field of the settings.
 pub(super) struct Source {
     field: &'static str,
-    from: From,
+    origin: Origin,
 }
 
-enum From {
+enum Origin {
     Bytes(Vec<u8>, &'static str),
     File(PathBuf),
 }
@@ -36,24 +36,24 @@ impl fmt::Debug for Source {
 
 impl Source {
     pub(super) fn bytes(field: &'static str, bytes: impl Into<Vec<u8>>, label: &'static str) -> Self {
-        Self { field, from: From::Bytes(bytes.into(), label) }
+        Self { field, origin: Origin::Bytes(bytes.into(), label) }
     }
 
     pub(super) fn file(field: &'static str, path: impl AsRef<Path>) -> Self {
-        Self { field, from: From::File(path.as_ref().to_owned()) }
+        Self { field, origin: Origin::File(path.as_ref().to_owned()) }
     }
 
     pub(super) fn label(&self) -> Cow<'_, str> {
-        match &self.from {
-            From::Bytes(_, label) => Cow::Borrowed(label),
-            From::File(path) => path.to_string_lossy(),
+        match &self.origin {
+            Origin::Bytes(_, label) => Cow::Borrowed(label),
+            Origin::File(path) => path.to_string_lossy(),
         }
     }
 
     fn read(&self) -> Result<Cow<'_, [u8]>, TlsError> {
-        match &self.from {
-            From::Bytes(bytes, _) => Ok(Cow::Borrowed(bytes)),
-            From::File(path) => std::fs::read(path).map(Cow::Owned).map_err(|error| {
+        match &self.origin {
+            Origin::Bytes(bytes, _) => Ok(Cow::Borrowed(bytes)),
+            Origin::File(path) => std::fs::read(path).map(Cow::Owned).map_err(|error| {
                 let message = format!("cannot read {}: {}", self.label(), error.kind());
                 TlsError::new(self.field, message).because(error)
             }),
