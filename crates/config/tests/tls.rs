@@ -96,7 +96,7 @@ fn an_upstreams_certificate_has_to_match_its_key() {
         other => panic!("{tls}: {other:?}"),
     };
     assert!(one("{ca: a.key}").contains("ca: "));
-    assert!(one("{ca: a.pem, cert: a.pem, key: b.key}").contains("cert: "));
+    assert!(one("{ca: a.pem, cert: a.pem, key: b.key}").contains("key: "));
     assert!(one("{ca: a.pem, cert: a.pem, key: a.pem}").contains("key: "));
     assert!(one("{ca: a.pem, server_name: not a name}").contains("server_name: "));
     assert_eq!(errors("{ca: no.pem, cert: no.pem, key: no.key}").len(), 3);
@@ -255,6 +255,126 @@ fn certificates_and_lists_near_their_end_are_told_of() {
         assert!(
             matches!(&found[..], [text] if text.contains("gone.pem") && text.contains("expired on")),
             "{found:?}"
+        );
+    }
+}
+
+/// What is said of an upstream with this TLS: the place's line, and the words.
+fn said_of_upstream(folder: &Folder, tls: &str) -> Vec<(usize, String)> {
+    let text = format!("routes:\n- path: /a\n  upstream:\n    target: localhost:443\n    tls:\n{tls}");
+    let found = match Config::parse(folder.as_ref().join("gateway.yaml"), text) {
+        Ok(config) => config.warnings(),
+        Err(errors) => errors,
+    };
+    let folder = format!("{}/", folder.as_ref().display());
+    let line = |it: &gatewright_config::Diagnostic| it.place().map_or(0, |place| place.line());
+    found.iter().map(|it| (line(it), it.message().replace(&folder, ""))).collect()
+}
+
+#[test]
+fn a_key_in_a_wrong_form_is_told_in_words_and_never_shown() {
+    let folder = Folder::new("leak");
+    let key = fs::read_to_string(folder.as_ref().join("a.key")).expect("reads");
+    let cert = fs::read_to_string(folder.as_ref().join("a.pem")).expect("reads");
+    let write = |name: &str, content: String| fs::write(folder.as_ref().join(name), content).expect("writes");
+    let secret = &key.lines().nth(1).expect("a line")[16..];
+    let shown = secret.bytes().take(4).map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+    write("line.key", key.replace('\n', ""));
+    write("literal.key", key.replace('\n', "\\n"));
+    write("cut.key", key[..100].to_owned());
+    write("damaged.key", key.replacen(&secret[..4], "*", 1));
+    write("indented.key", key.lines().map(|line| format!("  {line}\n")).collect());
+    write("trusted.pem", cert.replace("CERTIFICATE", "TRUSTED CERTIFICATE"));
+    let lost = "its line breaks are lost (one line, or literal `\\n`): write each line on its own";
+    for (cert, key, expected) in [
+        ("a.pem", "line.key", lost),
+        ("a.pem", "literal.key", lost),
+        ("a.pem", "cut.key", "is cut off: it has no END line"),
+        ("a.pem", "damaged.key", "is damaged in line 2"),
+        ("a.pem", "indented.key", "is indented"),
+        ("trusted.pem", "a.key", "openssl x509 -in trusted.pem -out CERT.pem"),
+    ] {
+        let listener = said(&folder, &format!("cert: {cert}, key: {key}"));
+        let upstream = said_of_upstream(&folder, &format!("      cert: {cert}\n      key: {key}\n"));
+        let place = if key == "a.key" { 6 } else { 7 };
+        assert_eq!(upstream.first().map(|(line, _)| *line), Some(place), "{upstream:?}");
+        for found in [listener, upstream] {
+            let [(_, text)] = &found[..] else { panic!("{cert} {key}: {found:?}") };
+            assert!(text.contains(expected), "{expected}: {text}");
+            assert!(!text.contains(secret) && !text.contains(&shown), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_file_that_is_wrong_is_the_one_that_is_shown() {
+    let folder = Folder::new("places");
+    let read = |name: &str| fs::read_to_string(folder.as_ref().join(name)).expect("reads");
+    fs::write(folder.as_ref().join("turned.pem"), read("b.pem") + &read("a.pem")).expect("writes");
+    for (cert, key, is_key) in [
+        ("a.key", "a.key", false),
+        ("a.key", "a.pem", false),
+        ("turned.pem", "a.key", false),
+        ("a.pem", "a.pem", true),
+        ("a.pem", "b.key", true),
+    ] {
+        let upstream = said_of_upstream(&folder, &format!("      cert: {cert}\n      key: {key}\n"));
+        assert_eq!(upstream.first().map(|(line, _)| *line), Some(if is_key { 7 } else { 6 }), "{upstream:?}");
+        let listener = said(&folder, &format!("cert: {cert},\n    key: {key}"));
+        assert_eq!(listener.first().map(|(line, _)| *line), Some(if is_key { 4 } else { 3 }), "{listener:?}");
+    }
+}
+
+#[test]
+fn certificates_without_a_name_are_told_of() {
+    let folder = Folder::new("nameless");
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    fs::write(folder.as_ref().join("cn.pem"), certificate.pem()).expect("writes");
+    fs::write(folder.as_ref().join("cn.key"), key.serialize_pem()).expect("writes");
+    let remedy = "`-addext subjectAltName=DNS:localhost`";
+    for found in [said(&folder, "cert: cn.pem, key: cn.key"), said_of_upstream(&folder, "      ca: cn.pem\n")] {
+        let [(_, text)] = &found[..] else { panic!("{found:?}") };
+        assert!(
+            text.contains("no subjectAltName") && text.contains(remedy) && text.contains("cn.pem"),
+            "{text}"
+        );
+    }
+    // An authority needs no such name.
+    assert_eq!(said(&folder, "cert: a.pem, key: a.key, client_ca: cn.pem"), []);
+}
+
+#[test]
+fn authorities_of_clients_and_providers_near_their_end_are_told_of() {
+    let folder = Folder::new("authorities");
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let certificate = params.self_signed(&rcgen::KeyPair::generate().expect("a key")).expect("a certificate");
+    fs::write(folder.as_ref().join("gone.pem"), certificate.pem()).expect("writes");
+    fs::write(folder.as_ref().join("id.secret"), "a secret that is long enough").expect("writes");
+    let of_clients = said(&folder, "cert: a.pem, key: a.key, client_ca: gone.pem");
+    assert!(
+        matches!(&of_clients[..], [(3, text)] if text.contains("gone.pem") && text.contains("expired on")),
+        "{of_clients:?}"
+    );
+    for kind in [
+        "jwt: {issuer: \"https://id.example/\", audiences: [a], jwks_url: \"https://id.example/keys\", ca: gone.pem}",
+        "jwt: {oidc: \"https://id.example/\", audiences: [a], ca: gone.pem}",
+        "introspect: {url: \"https://id.example/introspect\", client: a, secret: \"file:id.secret\", ca: gone.pem}",
+    ] {
+        let text = format!("auth:\n  a:\n    {kind}\nroutes: [{{path: /a, upstream: \"a:80\", auth: a}}]\n");
+        let found = match Config::parse(folder.as_ref().join("gateway.yaml"), text) {
+            Ok(config) => config.warnings(),
+            Err(errors) => errors,
+        };
+        let found: Vec<_> = found.iter().map(|it| it.message().to_owned()).collect();
+        assert!(
+            found.iter().filter(|text| text.contains("gone.pem") && text.contains("expired on")).count() == 1,
+            "{kind}: {found:?}"
         );
     }
 }

@@ -18,7 +18,8 @@
 //! 10. [`path`] holds the one canonical form of a path, [`pattern`] the patterns that match it.
 //! 11. [`WatchedFile`] is a file that is read again when it changes.
 //! 12. [`KeyFile`] says what a file holds that was meant to hold a key or a certificate.
-//! 13. With the feature `x509`, `CertificateFacts` and `RevocationListFacts` are what those say of themselves.
+//! 13. With the feature `x509`, `CertificateFacts` and `RevocationListFacts` are what those say of themselves, and
+//!     `IdentityFault` is why a certificate and a key are no pair.
 //! 14. [`OnUpgrade`] waits for a connection that leaves HTTP, [`Upgraded`] is what becomes of it.
 //!
 //! # Example
@@ -107,7 +108,7 @@ pub use response_body::ResponseBody;
 pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};
 pub use watched_file::{FileStamp, WatchedContent, WatchedFile, WatchedFileError, WatchedFileStatus};
 #[cfg(feature = "x509")]
-pub use x509::{CertificateFacts, CertificatePurpose, RevocationListFacts};
+pub use x509::{CertificateFacts, CertificatePurpose, IdentityFault, RevocationListFacts};
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]

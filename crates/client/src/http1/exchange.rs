@@ -188,6 +188,12 @@ where
             let unanswered = connection.received.is_empty() && self.interim_seen == 0;
             // That the endpoint took no more of the request is what came first.
             let cause = match &mut self.stage {
+                // But what it says of TLS is why.
+                Stage::Unwanted(_)
+                    if cause.as_ref().is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData) =>
+                {
+                    cause
+                }
                 Stage::Unwanted(error) => Some(std::mem::replace(error, io::ErrorKind::BrokenPipe.into())),
                 _ => cause,
             };

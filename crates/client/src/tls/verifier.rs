@@ -18,11 +18,11 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-/// Verifies as rustls does, and takes one more certificate: one that is named itself, byte for byte, though it says that
-/// it is an authority's (`CA:TRUE`), as that of a plain `openssl req -x509` does.
+/// Verifies as rustls does, and takes one more certificate: one that is named itself, byte for byte. It may say that it is
+/// an authority's (`CA:TRUE`), as that of a plain `openssl req -x509` does, or be issued by an authority that is not named.
 ///
-/// That flag is then the only thing that is overlooked. Such a certificate is held to its dates, to the name that was
-/// asked for and to what its key may be used for; that the endpoint has its key is proven by the handshake.
+/// Such a certificate is held to its dates, to the name that was asked for and to what its key may be used for; that the
+/// endpoint has its key is proven by the handshake.
 #[derive(Debug)]
 pub(super) struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
@@ -70,7 +70,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            Err(error) if is_authority(&error) && self.named.iter().any(|named| named == end_entity) => {
+            Err(_) if self.named.iter().any(|named| named == end_entity) => {
                 self.verify_named(end_entity, server_name, now)
             }
             verified => verified,

@@ -6,6 +6,7 @@
 
 mod access_log;
 mod auth;
+mod client_tls;
 mod gateway;
 mod https;
 mod kept;

@@ -89,15 +89,19 @@ fn build(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<TlsConfig> {
         Ok(config) => {
             for doubt in config.doubts() {
                 let certificates = tls.certificates.iter().map(|certificate| Some(&certificate.cert));
-                let files = certificates.chain([tls.crl.as_ref()]);
+                let files = certificates.chain([tls.client_ca.as_ref(), tls.crl.as_ref()]);
                 let place = Some(reader.place(place(&doubt, files, tls.at.0)));
                 reader.report(Diagnostic::warning(place, doubt));
             }
             Some(config)
         }
         Err(error) => {
-            let files = [tls.crl.as_ref(), tls.client_ca.as_ref()];
-            report(&error, files, tls.at.0, reader);
+            let file = match error.field() {
+                "client_ca" => tls.client_ca.as_ref(),
+                "crl" => tls.crl.as_ref(),
+                _ => None,
+            };
+            report(&error, file.map_or(tls.at.0, |file| file.span), reader);
             None
         }
     }
@@ -109,24 +113,15 @@ fn is_right(certificate: &Certificate, reader: &mut Reader<'_>) -> bool {
     match TlsConfig::from_pem_files(&cert.value, &key.value) {
         Ok(_) => true,
         Err(error) => {
-            // A mismatch names both files; the key is the one that is more often the wrong one.
-            report(&error, [Some(key), Some(cert)], cert.span, reader);
+            report(&error, if error.field() == "key" { key.span } else { cert.span }, reader);
             false
         }
     }
 }
 
-/// Reports an error at the first of the files that it names.
-fn report<'a>(
-    error: &TlsError,
-    files: impl IntoIterator<Item = Option<&'a Spanned<PathBuf>>>,
-    otherwise: Span,
-    reader: &mut Reader<'_>,
-) {
-    let text = error.to_string();
-    let span = place(&text, files, otherwise);
+fn report(error: &TlsError, span: Span, reader: &mut Reader<'_>) {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    reader.error(span, format!("{text}{cause}"));
+    reader.error(span, format!("{error}{cause}"));
 }
 
 /// Where the first file stands that a text names, unless its name is a part of another's that the text names.

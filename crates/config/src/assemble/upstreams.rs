@@ -2,13 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use gatewright_proxy::{ClientTls, ClientTlsError, Resolver, Upstream};
+use gatewright_proxy::{Resolver, Upstream};
 
-use super::{Changes, kept::Kept};
+use super::{Changes, client_tls::TlsFiles, kept::Kept};
 use crate::{
-    diagnostics::{Diagnostic, Span},
     read::Reader,
-    settings::{self, Defaults, ResponseLimits, UpstreamRef, UpstreamTls},
+    settings::{self, Defaults, ResponseLimits, UpstreamRef},
 };
 
 /// The upstreams of a file. Of those that say the same, in the routes that write them themselves say, there is one; and
@@ -30,13 +29,6 @@ pub(super) struct Identity {
     settings: settings::Upstream,
     connect_timeout: Option<Duration>,
     tls: TlsFiles,
-}
-
-/// What the files of an upstream's TLS hold.
-#[derive(Default, PartialEq, Eq, Hash)]
-struct TlsFiles {
-    ca: Option<Vec<u8>>,
-    identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 pub(super) type Shared = Kept<Identity, Upstream>;
@@ -136,7 +128,8 @@ impl Identity {
             builder = builder.weighted_target(target.target.value.to_string(), target.weight);
         }
         if let Some(settings) = &settings.tls {
-            builder = builder.tls(tls.build(settings, reader)?);
+            let hosts = self.settings.targets.iter().map(|target| target.target.value.host());
+            builder = builder.tls(tls.build(settings, &hosts.collect::<Vec<_>>(), reader)?);
         }
         if let Some(timeout) = connect_timeout {
             builder = builder.connect_timeout(*timeout);
@@ -161,65 +154,4 @@ impl Identity {
             }
         }
     }
-}
-
-impl TlsFiles {
-    /// Every file is looked at, so that one pass names all that cannot be read.
-    fn read(tls: &UpstreamTls, reader: &mut Reader<'_>) -> Option<Self> {
-        let ca = tls.ca.as_ref().map(|ca| reader.contents(ca));
-        let identity = tls.identity.as_ref().map(|(cert, key)| {
-            let (cert, key) = (reader.contents(cert), reader.contents(key));
-            cert.zip(key)
-        });
-        Some(Self { ca: settings::optional(ca)?, identity: settings::optional(identity)? })
-    }
-
-    fn build(&self, settings: &UpstreamTls, reader: &mut Reader<'_>) -> Option<ClientTls> {
-        let mut builder = ClientTls::builder();
-        if let Some(ca) = &self.ca {
-            builder = builder.ca(ca.as_slice());
-        }
-        if let Some((cert, key)) = &self.identity {
-            builder = builder.identity(cert.as_slice(), key.as_slice());
-        }
-        if let Some(name) = &settings.server_name {
-            builder = builder.server_name(&name.value);
-        }
-        match builder.build() {
-            Ok(built) => {
-                for (field, doubt) in built.doubts() {
-                    let span = place(field, settings);
-                    let file = match field {
-                        "ca" => settings.ca.as_ref(),
-                        _ => settings.identity.as_ref().map(|(cert, _)| cert),
-                    };
-                    let file = file.map(|file| format!("`{}`", file.value.display())).unwrap_or_default();
-                    let place = Some(reader.place(span));
-                    reader.report(Diagnostic::warning(place, format!("{file}: {doubt}")));
-                }
-                Some(built)
-            }
-            Err(error) => {
-                report(&error, settings, reader);
-                None
-            }
-        }
-    }
-}
-
-fn report(error: &ClientTlsError, tls: &UpstreamTls, reader: &mut Reader<'_>) {
-    reader.error(place(error.field(), tls), format!("TLS to the upstream cannot be set up: {error}"));
-}
-
-/// Where the field stands that is at fault.
-fn place(field: &str, tls: &UpstreamTls) -> Span {
-    let identity = tls.identity.as_ref();
-    let place = match field {
-        "ca" => tls.ca.as_ref().map(|ca| ca.span),
-        "cert" => identity.map(|(cert, _)| cert.span),
-        "key" => identity.map(|(_, key)| key.span),
-        "server_name" => tls.server_name.as_ref().map(|name| name.span),
-        _ => None,
-    };
-    place.unwrap_or(tls.at.0)
 }

@@ -108,8 +108,8 @@ static TLS: Section = Section {
         Key::new(
             "client_ca",
             Shape::File,
-            "The authorities that clients' certificates are checked against. A client's own certificate may be among them, then that very one is \
-             taken.",
+            "The authorities that clients' certificates are checked against. A client's own certificate may be among them: that very one is then \
+             taken, whoever issued it, until it expires or `crl` revokes it.",
             "partners.pem",
         ),
         Key::new(
@@ -122,8 +122,8 @@ static TLS: Section = Section {
         Key::new(
             "crl",
             Shape::File,
-            "Revoked certificates of clients; each authority of a chain needs a list that is not out of date. `check` and the log warn before \
-             one is.",
+            "Revoked certificates of clients. Each authority of a chain needs a list that is not out of date; of several lists of one authority the \
+             newest counts. `check` and the log warn before a list ends, and of an authority in `client_ca` that has none.",
             "partners.crl",
         ),
     ],

@@ -188,8 +188,8 @@ static TLS: Section = Section {
         Key::new(
             "ca",
             Shape::File,
-            "The authorities that the service's certificate is checked against. The service's own certificate may be among them, then that \
-             very one is taken while its names and dates are right.",
+            "The authorities that the service's certificate is checked against. The service's own certificate may be among them: that very \
+             one is then taken, whoever issued it, while its names and dates are right.",
             "internal.pem",
         )
         .absent("the system's"),

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+use gatewright_core::CertificateFacts;
 use rustls::{
     CipherSuite, SignatureAlgorithm, SignatureScheme, SupportedCipherSuite,
     crypto::CryptoProvider,
@@ -60,9 +61,12 @@ impl Certificates {
     /// Adds one. Names that an earlier one with a key of the same kind has are left to that.
     pub(super) fn add(&mut self, key: CertifiedKey, label: &str) -> Result<Added, TlsError> {
         let index = self.keys.len();
-        let leaf = key.end_entity_cert().map_err(|error| TlsError::certificate(label, error))?;
-        let parsed =
-            webpki::EndEntityCert::try_from(leaf).map_err(|error| TlsError::certificate(label, error))?;
+        let unusable = |leaf: &[u8]| {
+            let why = CertificateFacts::why_unusable(leaf);
+            TlsError::new("cert", format!("the certificate in {label} {why}"))
+        };
+        let leaf = key.end_entity_cert().map_err(|_| unusable(&[]))?;
+        let parsed = webpki::EndEntityCert::try_from(leaf).map_err(|_| unusable(leaf))?;
         let names: Vec<_> = parsed.valid_dns_names().map(str::to_ascii_lowercase).collect();
         self.keys.push(Arc::new(key));
         let mut is_used = index == DEFAULT;

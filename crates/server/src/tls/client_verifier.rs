@@ -17,14 +17,15 @@ use rustls::{
 
 use super::revocation::Revocation;
 
-/// Verifies as rustls does, and takes one more certificate: one that is named itself, byte for byte, though it says that
-/// it is an authority's (`CA:TRUE`), as that of a plain `openssl req -x509` does.
+/// Verifies as rustls does, and takes one more certificate: one that is named itself, byte for byte. It may say that it is
+/// an authority's (`CA:TRUE`), as that of a plain `openssl req -x509` does, or be issued by an authority that is not named.
 ///
-/// That flag is then the only thing that is overlooked. Such a certificate is held to its dates, to what its key may be
-/// used for, and to the revocation lists as its own authority; that the client has its key is proven by the handshake.
+/// Such a certificate is held to its dates, to what its key may be used for, and to the revocation lists of its issuer;
+/// that the client has its key is proven by the handshake.
 pub(super) struct Verifier {
     inner: Arc<dyn ClientCertVerifier>,
     named: Vec<Named>,
+    hints: Vec<DistinguishedName>,
 }
 
 /// A certificate that is named itself.
@@ -42,12 +43,22 @@ impl Verifier {
         lists: &[CertificateRevocationListDer<'static>],
         provider: &CryptoProvider,
     ) -> Self {
-        let named = named.into_iter().filter_map(|der| {
-            let facts = CertificateFacts::read(&der)?;
-            let revocation = Revocation::of(&der, &facts, lists, provider);
-            Some(Named { der, facts, revocation })
-        });
-        Self { inner, named: named.collect() }
+        let mut hints = inner.root_hint_subjects().to_vec();
+        let named: Vec<_> = named
+            .iter()
+            .filter_map(|der| {
+                let facts = CertificateFacts::read(der)?;
+                let revocation = Revocation::of(der, &facts, &named, lists, provider);
+                Some(Named { der: der.clone(), facts, revocation })
+            })
+            .collect();
+        // Many clients show only a certificate whose issuer is named to them.
+        for issuer in named.iter().filter_map(|named| named.facts.issuer_der()) {
+            if !hints.iter().any(|hint| hint.as_ref() == issuer) {
+                hints.push(issuer.into());
+            }
+        }
+        Self { inner, named, hints }
     }
 }
 
@@ -76,7 +87,7 @@ impl ClientCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         match self.inner.verify_client_cert(end_entity, intermediates, now) {
-            Err(error) if is_authority(&error) => {
+            Err(error) if !matches!(error, Error::InvalidCertificate(CertificateError::Revoked)) => {
                 let named = self.named.iter().find(|named| named.der == *end_entity);
                 named.map_or(Err(error), |named| named.verify(now))
             }
@@ -93,7 +104,7 @@ impl ClientCertVerifier for Verifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        &self.hints
     }
 
     fn verify_tls12_signature(

@@ -5,8 +5,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use gatewright_core::{CertificateFacts, RevocationListFacts};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use gatewright_core::{CertificateFacts, IdentityFault, RevocationListFacts};
+use rustls::pki_types::CertificateDer;
+
+use super::revocation::Lists;
 
 /// How often the log is told of what is near its end, while there are handshakes.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -34,13 +36,9 @@ impl Doubts {
     pub(super) fn certificates(&mut self, label: &str, chain: &[CertificateDer<'_>]) {
         let chain: Vec<_> =
             chain.iter().filter_map(|certificate| CertificateFacts::read(certificate)).collect();
-        if let Some(index) = chain.windows(2).position(|pair| !pair[0].names_as_issuer(&pair[1])) {
-            self.fixed.push(format!(
-                "certificate {} in {label} is not followed by that of its issuer, and some clients then cannot verify it: put each \
-                 certificate before that of its issuer, and leave others out",
-                index + 1
-            ));
-        }
+        self.fixed.extend(IdentityFault::order_doubt(&chain, label));
+        let names = chain.first().and_then(CertificateFacts::name_doubt);
+        self.fixed.extend(names.map(|doubt| format!("the certificate in {label} {doubt}")));
         self.certificates.extend(chain.into_iter().enumerate().map(|(index, facts)| {
             let what = match index {
                 0 => format!("the certificate in {label}"),
@@ -58,13 +56,18 @@ impl Doubts {
         ));
     }
 
+    /// Takes note of a certificate that clients' certificates may come from, or that is a client's own.
+    pub(super) fn authority(&mut self, label: &str, certificate: &CertificateDer<'_>) {
+        let Some(facts) = CertificateFacts::read(certificate) else { return };
+        let what = format!("the certificate of `{}` in {label}", facts.shown_subject());
+        self.fixed.extend(facts.flaw().map(|flaw| format!("{what} {flaw}")));
+        self.certificates.push((what, facts));
+    }
+
     /// Takes note of revocation lists.
-    pub(super) fn lists(&mut self, label: &str, lists: &[CertificateRevocationListDer<'_>]) {
-        let lists = lists.iter().filter_map(|list| RevocationListFacts::read(list));
-        self.lists.extend(lists.map(|facts| {
-            let issuer: String = facts.issuer().chars().take(100).flat_map(char::escape_debug).collect();
-            (format!("the revocation list of `{issuer}` in {label}"), facts)
-        }));
+    pub(super) fn lists(&mut self, lists: &Lists<'_>) {
+        self.fixed.extend(lists.gaps());
+        self.lists.extend(lists.that_count());
     }
 
     /// All doubts at this time.

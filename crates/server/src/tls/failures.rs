@@ -141,7 +141,10 @@ impl Kind {
             Self::NothingInCommon => {
                 "the client and this listener have no protocol version, cipher, signature or application protocol in common"
             }
-            Self::RefusedByClient => "the client broke off: it may not trust the certificate of this listener",
+            Self::RefusedByClient => {
+                "the client broke off: it may not trust the certificate of this listener, or not find the name in it that it asked for \
+                 (`subjectAltName`)"
+            }
             Self::PlainHttp => "the client sent plain HTTP to a port for HTTPS",
             Self::NotTls => "what the client sent is no TLS",
             Self::Slow => "the client took too long for its handshake",

@@ -7,6 +7,7 @@ mod doubts;
 mod error;
 mod failures;
 mod revocation;
+mod source;
 
 use std::{fmt, io, path::Path, sync::Arc, time::SystemTime};
 
@@ -87,8 +88,8 @@ impl TlsConfig {
     }
 
     /// What may not be meant, or is wrong by now or will be within days, each in a sentence that names its file:
-    /// certificates and revocation lists that have expired or will soon, certificates that no client will ever get, a
-    /// chain in disorder. The log is told again of what is near its end, once an hour while clients come.
+    /// certificates and revocation lists that have expired or will soon, certificates that no client will ever get or
+    /// take, a chain in disorder, authorities without a revocation list where there are lists. The log is told again of what is near its end, once an hour while clients come.
     pub fn doubts(&self) -> Vec<String> {
         self.0.load().doubts.at(SystemTime::now())
     }

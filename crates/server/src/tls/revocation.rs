@@ -1,59 +1,145 @@
-//! Whether a certificate that is its own authority has been revoked (RFC 5280, section 6.3).
+//! The revocation lists of a listener, and what they say of a certificate that is named itself (RFC 5280, section 6.3).
 
-use std::time::SystemTime;
+use std::{cmp::Reverse, time::SystemTime};
 
 use gatewright_core::{CertificateFacts, RevocationListFacts};
 use rustls::{
     CertificateError, Error,
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, CertificateRevocationListDer},
+    pki_types::{CertificateDer, CertificateRevocationListDer, SubjectPublicKeyInfoDer},
 };
-use webpki::{CertRevocationList, EndEntityCert, OwnedCertRevocationList};
+use webpki::{CertRevocationList, OwnedCertRevocationList, RawPublicKeyEntity};
 
-/// What the lists of a listener say of such a certificate.
+/// Lists, and the authorities that are named.
+pub(super) struct Lists<'a> {
+    authorities: Vec<CertificateFacts>,
+    lists: Vec<List>,
+    provider: &'a CryptoProvider,
+}
+
+struct List {
+    der: CertificateRevocationListDer<'static>,
+    facts: Option<RevocationListFacts>,
+    file: String,
+    /// The place of the authority that signed it, if that is named.
+    signer: Option<usize>,
+}
+
+impl<'a> Lists<'a> {
+    pub(super) fn new(authorities: &[CertificateDer<'static>], provider: &'a CryptoProvider) -> Self {
+        let authorities = authorities.iter().filter_map(|authority| CertificateFacts::read(authority));
+        Self { authorities: authorities.collect(), lists: Vec::new(), provider }
+    }
+
+    pub(super) fn add(&mut self, der: CertificateRevocationListDer<'static>, file: &str) {
+        let facts = RevocationListFacts::read(&der);
+        let signer = facts.as_ref().and_then(|list| {
+            self.authorities.iter().position(|facts| {
+                list.is_of(facts) && facts.may_sign_lists() && is_signed_by(&der, facts, self.provider)
+            })
+        });
+        self.lists.push(List { der, facts, file: file.to_owned(), signer });
+        // rustls asks the first list with the authority's name and no other: it has to be the newest that the authority
+        // itself has signed.
+        self.lists.sort_by_key(|list| {
+            let made = list.facts.as_ref().map(RevocationListFacts::this_update);
+            Reverse((list.signer.is_some(), made))
+        });
+    }
+
+    /// All of them. No list is left out, since no list at all would let in whoever is revoked.
+    pub(super) fn in_order(&self) -> Vec<CertificateRevocationListDer<'static>> {
+        self.lists.iter().map(|list| list.der.clone()).collect()
+    }
+
+    /// Those without a newer one of the same authority, and what to call them.
+    pub(super) fn that_count(&self) -> impl Iterator<Item = (String, RevocationListFacts)> {
+        self.lists.iter().enumerate().filter_map(|(index, list)| {
+            let facts = list.facts.as_ref()?;
+            let is_older = self.lists[..index].iter().any(|newer| {
+                let issuer = newer.facts.as_ref().map(RevocationListFacts::issuer);
+                newer.signer == list.signer && issuer == Some(facts.issuer())
+            });
+            let issuer: String = facts.issuer().chars().take(100).flat_map(char::escape_debug).collect();
+            (!is_older).then(|| (format!("the revocation list of `{issuer}` in {}", list.file), facts.clone()))
+        })
+    }
+
+    /// The authorities that are named and have no list that can be used, where there are lists at all.
+    pub(super) fn gaps(&self) -> Vec<String> {
+        let Some(first) = self.lists.first() else { return Vec::new() };
+        let lacking = |index: usize, facts: &CertificateFacts| {
+            let is_issuer = facts.is_authority() || facts.has_no_extensions();
+            if !is_issuer || self.lists.iter().any(|list| list.signer == Some(index)) {
+                return None;
+            }
+            let name = facts.shown_subject();
+            let in_its_name = |list: &&List| list.facts.as_ref().is_some_and(|list| list.is_of(facts));
+            let why = match self.lists.iter().find(in_its_name) {
+                Some(list) if facts.may_sign_lists() => {
+                    format!("the revocation list of `{name}` in {} is signed by another key", list.file)
+                }
+                Some(list) => {
+                    format!(
+                        "`{name}` may not sign the revocation list in {} (its key usage lacks cRLSign)",
+                        list.file
+                    )
+                }
+                None => format!("{} holds no revocation list of `{name}`", first.file),
+            };
+            Some(format!("{why}, so that no certificate that `{name}` issued is taken: add its own list"))
+        };
+        let authorities = self.authorities.iter().enumerate();
+        authorities.filter_map(|(index, facts)| lacking(index, facts)).collect()
+    }
+}
+
+/// What the lists of a listener say of a certificate that is named itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Revocation {
-    /// There are no lists.
+    /// None of them is of its issuer: whoever named it vouches for it.
     NotAsked,
-    /// None of them is of its authority, which it is itself. Where there are lists, that is no good.
-    Unknown,
     Revoked,
     /// It is not on its list, which counts until then.
     Good(SystemTime),
 }
 
 impl Revocation {
+    /// Its issuer may be among those that are `named`, as it is when it is its own.
     pub(super) fn of(
         der: &CertificateDer<'_>,
         facts: &CertificateFacts,
+        named: &[CertificateDer<'_>],
         lists: &[CertificateRevocationListDer<'_>],
         provider: &CryptoProvider,
     ) -> Self {
-        if lists.is_empty() {
-            return Self::NotAsked;
-        }
-        let Ok(certificate) = EndEntityCert::try_from(der) else { return Self::Unknown };
-        // Another authority's lists are for that one to sign, and it is not at hand here.
-        if !facts.names_as_issuer(facts) || !facts.may_sign_lists() {
-            return Self::Unknown;
-        }
-        let mut found = Self::Unknown;
+        let is_own = facts.names_as_issuer(facts);
+        let issuers: Vec<_> = named
+            .iter()
+            .filter(|other| !lists.is_empty() && (!is_own || *other == der))
+            .filter_map(|other| CertificateFacts::read(other))
+            .filter(|other| facts.names_as_issuer(other) && other.may_sign_lists())
+            .collect();
+        let mut found = Self::NotAsked;
         for list in lists {
-            let Some(of_list) = RevocationListFacts::read(list).filter(|list| list.is_of(facts)) else {
+            let Some(of_list) = RevocationListFacts::read(list).filter(|list| list.is_of_issuer_of(facts))
+            else {
                 continue;
             };
-            let Ok(read) = OwnedCertRevocationList::from_der(list) else { continue };
-            if !is_signed_by(list, &certificate, provider) {
+            let is_signed = issuers.iter().any(|issuer| is_signed_by(list, issuer, provider));
+            // Where the issuer is not at hand, its name has to do: nobody but the operator puts lists here.
+            if !is_signed && (is_own || !issuers.is_empty()) {
                 continue;
             }
+            let Ok(read) = OwnedCertRevocationList::from_der(list) else { continue };
             let read = CertRevocationList::from(read);
+            if is_in(&read, facts.serial()) {
+                return Self::Revoked;
+            }
             // A list for some of the certificates says nothing of the others.
             let (None, Some(until)) = (read.issuing_distribution_point(), of_list.next_update()) else {
                 continue;
             };
-            if is_in(&read, facts.serial()) {
-                return Self::Revoked;
-            }
             found = match found {
                 Self::Good(other) => Self::Good(other.max(until)),
                 _ => Self::Good(until),
@@ -68,7 +154,6 @@ impl Revocation {
             Self::Good(until) if now < until => return Ok(()),
             Self::Good(_) => CertificateError::ExpiredRevocationList,
             Self::Revoked => CertificateError::Revoked,
-            Self::Unknown => CertificateError::UnknownRevocationStatus,
         }
         .into())
     }
@@ -83,9 +168,11 @@ fn is_in(list: &CertRevocationList<'_>, serial: &[u8]) -> bool {
 
 fn is_signed_by(
     list: &CertificateRevocationListDer<'_>,
-    issuer: &EndEntityCert<'_>,
+    issuer: &CertificateFacts,
     provider: &CryptoProvider,
 ) -> bool {
+    let Some(key) = issuer.public_key().map(SubjectPublicKeyInfoDer::from) else { return false };
+    let Ok(issuer) = RawPublicKeyEntity::try_from(&key) else { return false };
     let Some((message, algorithm, signature)) = RevocationListFacts::signed(list) else { return false };
     provider
         .signature_verification_algorithms

@@ -5,7 +5,10 @@ use std::{collections::HashMap, path::PathBuf};
 use gatewright_auth::{Algorithm, Jwks};
 use gatewright_core::{KeyFile, KeyFilePart};
 
-use super::problems::{no_provider, unusable};
+use super::{
+    super::client_tls::check_authorities,
+    problems::{no_provider, unusable},
+};
 use crate::{
     diagnostics::{Diagnostic, Spanned},
     read::Reader,
@@ -94,7 +97,8 @@ impl Origin {
             KeySource::PublicKey(_) | KeySource::Secret(_) => return None,
         };
         let mut builder = builder;
-        if let Some(ca) = &self.ca {
+        if let (Some(ca), Some(file)) = (&self.ca, &self.provider.ca) {
+            check_authorities(file, ca, &url.value, reader)?;
             builder = builder.ca(ca.as_slice());
         }
         if let Some(timeout) = self.provider.timeout {

@@ -3,6 +3,7 @@
 use gatewright_auth::{Introspection, Jwt};
 
 use super::{
+    super::client_tls::check_authorities,
     keys::Keys,
     problems::{no_provider, token_header, told},
 };
@@ -121,7 +122,11 @@ pub(super) fn introspection(settings: &settings::Introspect, reader: &mut Reader
     let Provider { ca, timeout, cleartext } = &settings.provider;
     let TokenPlaces { header, cookie, query, forward, realm, max_cached } = &settings.places;
     let Claims { subject, scopes, .. } = &settings.claims;
-    let ca = ca.as_ref().map(|ca| reader.contents(ca));
+    let ca = ca.as_ref().map(|file| {
+        let contents = reader.contents(file)?;
+        check_authorities(file, &contents, &settings.url.value, reader)?;
+        Some(contents)
+    });
     let header = header.as_ref().map(|header| token_header(header, reader));
     let told = told(&settings.claims, reader);
     let mut builder = Introspection::builder(&settings.url.value);

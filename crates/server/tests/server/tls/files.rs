@@ -58,8 +58,15 @@ async fn what_is_wrong_is_told_with_the_file() {
                 "the private key in {} is encrypted; store it without a passphrase: `openssl pkey -in {} -out PLAIN.key`",
             ),
         ),
-        (&garbled, &key, told(&garbled, "the certificate in {} cannot be used")),
-        (&torn, &key, told(&torn, "{} is not valid PEM")),
+        (
+            &garbled,
+            &key,
+            told(
+                &garbled,
+                "the certificate in {} is damaged: what stands between BEGIN and END is no certificate. Copy it anew",
+            ),
+        ),
+        (&torn, &key, told(&torn, "{} is cut off: it has no END line. Copy it whole")),
         (
             &chain,
             &other,
@@ -96,4 +103,101 @@ async fn what_is_wrong_is_told_with_the_file() {
     let shown = format!("{:?}", TlsConfig::builder().certificate_pem(one.chain, one.key.clone()));
     assert!(!shown.contains("PRIVATE") && !shown.contains(&one.key[30..60]), "{shown}");
     std::fs::remove_dir_all(folder).expect("removes");
+}
+
+/// What is doubted of a listener with these authorities of clients and these revocation lists.
+fn doubts(authorities: &[String], lists: &[String]) -> Vec<String> {
+    let identity = Authority::new().issue(&["a.example"], 1);
+    let mut builder =
+        TlsConfig::builder().certificate_pem(identity.chain, identity.key).client_auth(ClientAuth::Required);
+    builder = authorities.iter().fold(builder, |builder, pem| builder.client_ca_pem(pem.as_str()));
+    builder = lists.iter().fold(builder, |builder, pem| builder.crl_pem(pem.as_str()));
+    builder.build().expect("is right").doubts()
+}
+
+#[tokio::test]
+async fn a_key_that_lost_its_line_breaks_is_never_shown() {
+    let identity = Authority::new().issue(&["a.example"], 1);
+    let secret = identity.key.lines().nth(1).expect("a line").to_owned();
+    let bytes = format!("{:?}", &secret.as_bytes()[..8]);
+    for key in [
+        identity.key.replace('\n', ""),
+        identity.key.replace('\n', "\\n"),
+        identity.key.replace("-----END", ""),
+        identity.key.replace(&secret[..4], "*"),
+    ] {
+        let error = TlsConfig::from_pem(identity.chain.as_bytes(), key.as_bytes()).expect_err("it is wrong");
+        let mut shown = format!("{error} {error:?}");
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            shown += &format!(" {inner} {inner:?}");
+            cause = inner.source();
+        }
+        assert!(!shown.contains(&secret[8..]) && !shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_whose_certificates_ran_together_is_not_cut_short() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.example"], 1);
+    let chain = identity.chain.trim_end().to_owned() + &authority.pem();
+    let error = TlsConfig::from_pem(chain.as_bytes(), identity.key.as_bytes()).expect_err("it is wrong");
+    assert!(error.to_string().contains("has two lines in one"), "{error}");
+    assert_eq!(error.field(), "cert");
+}
+
+#[tokio::test]
+async fn a_certificate_without_a_name_is_doubted() {
+    let authority = Authority::new();
+    let mut nameless = CertificateParams::default();
+    nameless.distinguished_name.push(DnType::CommonName, "localhost");
+    let key = KeyPair::generate().expect("a key");
+    let certificate = nameless.self_signed(&key).expect("a certificate").pem();
+    let tls = TlsConfig::from_pem(certificate.as_bytes(), key.serialize_pem().as_bytes()).expect("is right");
+    let doubts = tls.doubts();
+    assert!(
+        matches!(&doubts[..], [doubt] if doubt.contains("no subjectAltName") && doubt.contains("`-addext subjectAltName=DNS:localhost`")),
+        "{doubts:?}"
+    );
+    let good = authority.issue(&["a.example"], 1);
+    let tls = TlsConfig::from_pem(good.chain.as_bytes(), good.key.as_bytes()).expect("is right");
+    assert_eq!(tls.doubts(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn an_authority_without_a_list_of_its_own_is_doubted_where_there_are_lists() {
+    let (one, other) = (Authority::new(), Authority::new());
+    let (third, third_issuer) =
+        own_authority(|params| params.distinguished_name.push(DnType::CommonName, "third"));
+    let list_of = |authority: &Authority| authority.revoke(1, 2400);
+    assert_eq!(doubts(&[one.pem()], &[]), [] as [&str; 0]);
+    assert_eq!(doubts(&[one.pem()], &[list_of(&one)]), [] as [&str; 0]);
+    for (authorities, lists, expected) in [
+        (vec![one.pem()], vec![list(&third_issuer, 9, 2400)], "holds no revocation list of `CN=tests`"),
+        (vec![one.pem(), third.chain.clone()], vec![list_of(&one)], "holds no revocation list of `CN=third"),
+        // They have one name.
+        (
+            vec![one.pem()],
+            vec![list_of(&other)],
+            "`CN=tests` in the revocation list's PEM is signed by another key",
+        ),
+    ] {
+        let found = doubts(&authorities, &lists);
+        assert!(matches!(&found[..], [doubt] if doubt.contains(expected)), "{expected}: {found:?}");
+    }
+    // An old list beside the new one is no reason to worry.
+    let old = one.revoke(1, 2021);
+    for lists in [[old.clone(), dated(&one.0, 2, 2023, 2400)], [dated(&one.0, 2, 2023, 2400), old]] {
+        assert_eq!(doubts(&[one.pem()], &lists), [] as [&str; 0]);
+    }
+    let future = doubts(&[one.pem()], &[dated(&one.0, 2, 2300, 2400)]);
+    assert!(matches!(&future[..], [doubt] if doubt.contains("is dated in the future")), "{future:?}");
+}
+
+#[tokio::test]
+async fn authorities_of_clients_near_their_end_are_doubted() {
+    let (gone, _) = own_authority(|params| params.not_after = date_time_ymd(2021, 1, 1));
+    let found = doubts(&[gone.chain], &[]);
+    assert!(matches!(&found[..], [doubt] if doubt.contains("expired on")), "{found:?}");
 }

@@ -150,8 +150,18 @@ fn list(
     serial: impl Into<SerialNumber>,
     next_update: i32,
 ) -> String {
+    dated(issuer, serial, 2020, next_update)
+}
+
+/// The same, made in this year.
+fn dated(
+    issuer: &CertifiedIssuer<'static, KeyPair>,
+    serial: impl Into<SerialNumber>,
+    this_update: i32,
+    next_update: i32,
+) -> String {
     let params = CertificateRevocationListParams {
-        this_update: date_time_ymd(2020, 1, 1),
+        this_update: date_time_ymd(this_update, 1, 1),
         next_update: date_time_ymd(next_update, 1, 1),
         crl_number: SerialNumber::from(1_u64),
         issuing_distribution_point: None,

@@ -1,6 +1,10 @@
 //! What files hold that were meant to hold a key or a certificate in PEM, for errors that say how to mend them.
 
+mod damage;
+
 use std::fmt;
+
+use damage::Damage;
 
 /// What a file holds, judged by its first octets and its PEM labels (RFC 7468). Nothing in it is verified.
 ///
@@ -35,6 +39,8 @@ pub enum KeyFilePart {
 enum Kind {
     Nothing,
     Certificate,
+    TrustedCertificate,
+    OldCertificate,
     Request,
     RevocationList,
     PrivateKey,
@@ -53,15 +59,17 @@ enum Kind {
     DerPublicKey,
     Der,
     Utf16,
+    BareBase64,
     Other,
 }
 
 /// The PEM labels that are known, those first that are part of no other.
-const LABELS: [(&str, Kind); 12] = [
+const LABELS: [(&str, Kind); 13] = [
     ("BEGIN CERTIFICATE REQUEST", Kind::Request),
     ("BEGIN NEW CERTIFICATE REQUEST", Kind::Request),
     ("BEGIN CERTIFICATE-----", Kind::Certificate),
-    ("BEGIN TRUSTED CERTIFICATE", Kind::Certificate),
+    ("BEGIN TRUSTED CERTIFICATE", Kind::TrustedCertificate),
+    ("BEGIN X509 CERTIFICATE", Kind::OldCertificate),
     ("BEGIN X509 CRL", Kind::RevocationList),
     ("BEGIN ENCRYPTED PRIVATE KEY", Kind::EncryptedKey),
     ("BEGIN OPENSSH PRIVATE KEY", Kind::SshPrivateKey),
@@ -99,8 +107,50 @@ impl KeyFile {
                 Kind::SshPublicKey
             }
             _ if content.trim_ascii().is_empty() => Kind::Nothing,
+            // A sequence of 256 bytes or more in DER (X.690).
+            _ if content.trim_ascii_start().starts_with(b"MII") => Kind::BareBase64,
             _ => Kind::Other,
         })
+    }
+
+    /// Says why a file has no such part that can be read, in a sentence that begins with the file's name, and how to mend
+    /// it. The sentence holds nothing of the contents, which may be those of a key.
+    pub fn why_not(content: &[u8], wanted: KeyFilePart, file: &str) -> String {
+        let found = Self::of(content);
+        let damage = || Damage::of(Self::without_mark(content), wanted);
+        let mut message = match wanted {
+            KeyFilePart::PrivateKey if found.is_encrypted_key() => {
+                format!("the private key in {file} is encrypted; store it without a passphrase")
+            }
+            _ if found.is_empty() => return format!("{file} is empty, and is to hold a {wanted}"),
+            _ => match damage() {
+                Some(damage) => return format!("{file}{damage}"),
+                None if found.is(wanted) => {
+                    return format!("the {wanted} in {file} is no valid PEM: copy it anew");
+                }
+                None => format!("{file} holds no {wanted}, but {found}"),
+            },
+        };
+        if let Some(command) = found.remedy(wanted, file) {
+            message = format!("{message}: {command}");
+        }
+        message
+    }
+
+    /// Whether an END line and the BEGIN line of the next part are one line, as `cat` makes it of a file without a line
+    /// break at its end. Readers of PEM pass over the next part without a word.
+    pub fn has_joined_lines(content: &[u8]) -> bool {
+        const JOINED: &[u8] = b"----------BEGIN ";
+        content.windows(JOINED.len()).any(|part| part == JOINED)
+    }
+
+    fn is(self, wanted: KeyFilePart) -> bool {
+        match wanted {
+            KeyFilePart::Certificate => self.0 == Kind::Certificate,
+            KeyFilePart::PrivateKey => self.0 == Kind::PrivateKey,
+            KeyFilePart::PublicKey => self.0 == Kind::PublicKey,
+            KeyFilePart::RevocationList => self.0 == Kind::RevocationList,
+        }
     }
 
     /// A text without the byte order mark that some editors put before it.
@@ -132,6 +182,9 @@ impl KeyFile {
     pub fn remedy(self, wanted: KeyFilePart, file: &str) -> Option<String> {
         use KeyFilePart::{Certificate, PrivateKey, PublicKey, RevocationList};
         let command = match (wanted, self.0) {
+            (Certificate, Kind::TrustedCertificate | Kind::OldCertificate) => {
+                "openssl x509 -in FILE -out CERT.pem"
+            }
             (Certificate, Kind::DerCertificate) => "openssl x509 -inform DER -in FILE -out CERT.pem",
             (Certificate, Kind::Pkcs7) => "openssl pkcs7 -print_certs -in FILE -out CERT.pem",
             (Certificate, Kind::Pkcs12) => "openssl pkcs12 -in FILE -nokeys -out CERT.pem",
@@ -143,7 +196,9 @@ impl KeyFile {
             (PrivateKey, Kind::EncryptedKey) => "openssl pkey -in FILE -out PLAIN.key",
             (PrivateKey, Kind::DerEncryptedKey) => "openssl pkey -inform DER -in FILE -out PLAIN.key",
             (PrivateKey, Kind::SshPrivateKey) => "ssh-keygen -p -N '' -m PKCS8 -f FILE",
-            (PublicKey, Kind::Certificate) => "openssl x509 -in FILE -pubkey -noout",
+            (PublicKey, Kind::Certificate | Kind::TrustedCertificate | Kind::OldCertificate) => {
+                "openssl x509 -in FILE -pubkey -noout"
+            }
             (PublicKey, Kind::DerCertificate) => "openssl x509 -inform DER -in FILE -pubkey -noout",
             (PublicKey, Kind::PrivateKey | Kind::EncryptedKey) => "openssl pkey -in FILE -pubout",
             (PublicKey, Kind::DerPrivateKey) => "openssl pkey -inform DER -in FILE -pubout",
@@ -206,6 +261,8 @@ impl fmt::Display for KeyFile {
         f.write_str(match self.0 {
             Kind::Nothing => "nothing",
             Kind::Certificate => "a certificate",
+            Kind::TrustedCertificate => "a TRUSTED CERTIFICATE, which only OpenSSL reads",
+            Kind::OldCertificate => "an X509 CERTIFICATE, as old tools label it",
             Kind::Request => "a request for a certificate",
             Kind::RevocationList => "a revocation list",
             Kind::PrivateKey => "a private key",
@@ -224,6 +281,7 @@ impl fmt::Display for KeyFile {
             Kind::DerPublicKey => "a public key in DER, not in PEM",
             Kind::Der => "DER, not PEM",
             Kind::Utf16 => "text in UTF-16, not in UTF-8",
+            Kind::BareBase64 => "base64 without its BEGIN and END lines",
             Kind::Other => "something else",
         })
     }
@@ -238,6 +296,9 @@ mod tests {
         let pem = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n").into_bytes();
         for (content, expected) in [
             (pem("CERTIFICATE"), "a certificate"),
+            (pem("TRUSTED CERTIFICATE"), "a TRUSTED CERTIFICATE, which only OpenSSL reads"),
+            (pem("X509 CERTIFICATE"), "an X509 CERTIFICATE, as old tools label it"),
+            (b"MIIBAAAA\n".to_vec(), "base64 without its BEGIN and END lines"),
             (pem("CERTIFICATE REQUEST"), "a request for a certificate"),
             (pem("PRIVATE KEY"), "a private key"),
             (pem("EC PRIVATE KEY"), "a private key"),
