@@ -42,6 +42,25 @@ fn a_wildcard_of_another_gateway_is_a_warning_that_says_what_is_written_here() {
 }
 
 #[test]
+fn listeners_of_one_port_are_a_warning_where_one_takes_what_the_other_leaves() {
+    for (one, other, is_told) in [
+        ("0.0.0.0", "127.0.0.1", true),
+        ("127.0.0.1", "0.0.0.0", true),
+        ("[::]", "[::1]", true),
+        ("[::]", "127.0.0.1", true),
+        ("[::]", "0.0.0.0", false),
+        ("0.0.0.0", "[::1]", false),
+        ("127.0.0.1", "127.0.0.2", false),
+    ] {
+        let text = format!("listeners: ['{one}:8080', '{other}:8080']\nroutes: [{{path: /a, upstream: 'a:80'}}]");
+        let warnings = parse(&text).warnings();
+        let told: Vec<_> = warnings.iter().map(|warning| warning.message().to_owned()).collect();
+        let expected = is_told.then(|| format!("`{one}:8080` and `{other}:8080` share a port"));
+        assert_eq!(told, Vec::from_iter(expected), "{one} {other}");
+    }
+}
+
+#[test]
 fn every_key_has_its_place() {
     let config = parse(
         r#"

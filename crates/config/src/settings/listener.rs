@@ -61,7 +61,8 @@ pub(super) static LISTENER: Section = Section {
     about: "Where the gateway listens, and what is spoken there. HTTP/1 and HTTP/2 are told apart by how the client begins, \
             or by ALPN.",
     keys: &[
-        Key::new("address", Shape::Address, "Where it listens. Port 0 is any that is free.", "0.0.0.0:8443"),
+        Key::new("address", Shape::Address, "Where it listens. Port 0 is any that is free. `[::]` takes IPv4 as well, save where another listener has `0.0.0.0` and \
+             the same port.", "0.0.0.0:8443"),
         Key::new(
             "name",
             Shape::Text,
