@@ -14,6 +14,7 @@ mod listeners;
 mod lists;
 mod nowhere;
 mod parts;
+mod reach;
 mod reloaded;
 mod restart;
 mod rewriting;

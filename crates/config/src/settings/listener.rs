@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{borrow::Cow, net::SocketAddr, path::PathBuf};
 
 use gatewright_core::IpNetwork;
 
@@ -168,6 +168,14 @@ impl Listener {
     /// The short form: an address without TLS.
     pub(crate) fn plain(address: Spanned<SocketAddr>) -> Self {
         Self { address, name: None, redirect_https: None, tls: None, proxy_protocol: Vec::new() }
+    }
+
+    /// What routes, logs and metrics call it.
+    pub(crate) fn called(&self) -> Cow<'_, str> {
+        match &self.name {
+            Some(name) => Cow::Borrowed(&name.value),
+            None => Cow::Owned(self.address.value.to_string()),
+        }
     }
 
     /// The scheme of its URLs.

@@ -255,11 +255,12 @@ impl Settings {
             }
         }
         for listener in self.routes.iter().flat_map(|route| &route.matcher.listeners) {
-            if names.iter().any(|name| name.value == listener.value) {
+            if self.listeners.iter().any(|it| it.called() == listener.value) {
                 continue;
             }
             let message = format!("there is no listener called `{}`", shorten(&listener.value));
-            let known = names.iter().map(|name| name.value.as_str());
+            let known: Vec<_> = self.listeners.iter().map(Listener::called).collect();
+            let known = known.iter().map(|name| &**name);
             let help = match nearest(&listener.value, known.clone()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None if names.is_empty() => {

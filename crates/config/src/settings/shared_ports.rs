@@ -15,7 +15,8 @@ pub(super) fn check(listeners: &[Listener], reader: &mut Reader<'_>) {
         let is_same = |other: &&Listener| canonical(other.address.value) == canonical(address);
         if let Some(earlier) = earlier().find(is_same) {
             let first = reader.place(earlier.address.span);
-            let problem = reader.error(listener.address.span, format!("two listeners on `{}`", canonical(address)));
+            let problem =
+                reader.error(listener.address.span, format!("two listeners on `{}`", canonical(address)));
             problem.related(first, "the first one is here");
             if earlier.address.value != address {
                 problem.help(format!("both addresses are the same one: keep `{}`", canonical(address)));
