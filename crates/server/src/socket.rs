@@ -1,6 +1,10 @@
 //! Binding sockets.
 
-use std::{error::Error, fmt, io, net::{IpAddr, SocketAddr}};
+use std::{
+    error::Error,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -41,12 +45,16 @@ impl Error for BindError {
 
 /// Binds `count` sockets to each address; those of one address share its port, and the kernel spreads connections over
 /// them. A connection goes to the listener that names its address most exactly.
-pub(crate) fn bind(addresses: &[SocketAddr], count: usize) -> Result<Vec<Vec<std::net::TcpListener>>, BindError> {
+pub(crate) fn bind(
+    addresses: &[SocketAddr],
+    count: usize,
+) -> Result<Vec<Vec<std::net::TcpListener>>, BindError> {
     let kinds: Vec<_> = addresses.iter().map(|address| Kind::of(*address, addresses, count)).collect();
     // Sockets that share a port would share it with another process too, which is taken for a mistake. All are tried
     // before the first one stays, for a listener of ours is no mistake.
     for (index, (&address, kind)) in addresses.iter().zip(&kinds).enumerate() {
-        let is_same = |other: &SocketAddr| other.port() == address.port() && canonical(*other) == canonical(address);
+        let is_same =
+            |other: &SocketAddr| other.port() == address.port() && canonical(*other) == canonical(address);
         if address.port() != 0 && addresses[..index].iter().any(is_same) {
             return Err(BindError { address, source: io::ErrorKind::AddrInUse.into() });
         }
@@ -177,7 +185,8 @@ mod tests {
                 let bound = bind(&addresses, workers).unwrap_or_else(|error| panic!("{listeners:?}: {error}"));
                 for (client, expected) in clients {
                     let _stream = TcpStream::connect(at(client)).expect("connects");
-                    let accepts = |sockets: &Vec<std::net::TcpListener>| sockets.iter().any(|it| it.accept().is_ok());
+                    let accepts =
+                        |sockets: &Vec<std::net::TcpListener>| sockets.iter().any(|it| it.accept().is_ok());
                     assert_eq!(bound.iter().position(accepts), Some(*expected), "{client} at {listeners:?}");
                 }
                 let error = bind(&addresses[..1], workers).expect_err("is taken");
