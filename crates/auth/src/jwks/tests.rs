@@ -287,7 +287,7 @@ fn a_secret_verifies_in_its_own_algorithm_alone() {
     use aws_lc_rs::hmac;
 
     let secret = [7; 64];
-    let key = super::key::Key::secret(Algorithm::Hs256, &secret).expect("is long enough");
+    let key = super::key::Key::secret(Some(Algorithm::Hs256), &secret).expect("is long enough");
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), b"message");
     assert!(key.verifies(Algorithm::Hs256, b"message", signature.as_ref()));
     for other in [Algorithm::Hs384, Algorithm::Hs512, Algorithm::EdDsa, Algorithm::Rs256] {
