@@ -34,8 +34,14 @@ impl Config {
             Ok(text) => Self::read(Source::new(path, text), files),
             Err(error) => {
                 let mut problem = Diagnostic::error(None, format!("cannot be read: {}", reason(&error)));
-                if error.kind() == io::ErrorKind::NotFound {
-                    problem.help("check the path; it is relative to where the command is run");
+                match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        problem.help("check the path; it is relative to where the command is run");
+                    }
+                    io::ErrorKind::InvalidData => {
+                        problem.help("save it as UTF-8 in the editor, or by `iconv -f ENCODING -t UTF-8`");
+                    }
+                    _ => {}
                 }
                 Err(Diagnostics::new(Arc::new(Source::new(path, String::new())), vec![problem], files))
             }
@@ -55,8 +61,10 @@ impl Config {
     fn read(source: Source, files: Files) -> Result<Self, Diagnostics> {
         let source = Arc::new(source);
         let mut reader = Reader::after(&source, files);
-        let settings =
-            syntax::parse(&source, reader.problems()).and_then(|root| Settings::read(&root, &mut reader));
+        let settings = syntax::parse(&source, reader.problems()).and_then(|mut root| {
+            reader.check_variables(&mut root);
+            Settings::read(&root, &mut reader)
+        });
         if let Some(settings) = &settings {
             crate::assemble::check(settings, &mut reader);
         }
@@ -129,10 +137,13 @@ fn read(path: &Path, files: &mut Files) -> io::Result<String> {
     if bytes.len() > syntax::SIZE {
         return Err(io::Error::other(format!("it is larger than {} MiB", syntax::SIZE >> 20)));
     }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is UTF-16, and not UTF-8"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        io::Error::other(format!("it is not UTF-8 text (line {line})"))
+        io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 text (line {line})"))
     })
 }
 

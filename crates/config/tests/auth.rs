@@ -285,3 +285,14 @@ routes:
     assert_eq!(ask(&folder.guest, "one").await, 302);
     assert_eq!(ask(&folder.guest, "guest").await, 429);
 }
+
+#[test]
+fn a_shared_secret_that_does_not_say_its_algorithm_is_for_the_one_that_is_listed() {
+    let folder = Folder::new("oct");
+    folder.write("jwks.json", r#"{"keys":[{"kty":"oct","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg"}]}"#);
+    let config = folder.config(
+        "auth: {app: {jwt: {issuer: i, audiences: [api], jwks_file: jwks.json, algorithms: [HS256]}}}
+routes: [{path: /a, upstream: 'a:80', auth: app}]",
+    );
+    assert!(config.warnings().is_empty(), "{}", config.warnings());
+}

@@ -42,6 +42,26 @@ fn a_wildcard_of_another_gateway_is_a_warning_that_says_what_is_written_here() {
 }
 
 #[test]
+fn listeners_of_one_port_are_a_warning_where_one_takes_what_the_other_leaves() {
+    for (one, other, is_told) in [
+        ("0.0.0.0", "127.0.0.1", true),
+        ("127.0.0.1", "0.0.0.0", true),
+        ("[::]", "[::1]", true),
+        ("[::]", "127.0.0.1", true),
+        ("[::]", "0.0.0.0", false),
+        ("0.0.0.0", "[::1]", false),
+        ("127.0.0.1", "127.0.0.2", false),
+    ] {
+        let text =
+            format!("listeners: ['{one}:8080', '{other}:8080']\nroutes: [{{path: /a, upstream: 'a:80'}}]");
+        let warnings = parse(&text).warnings();
+        let told: Vec<_> = warnings.iter().map(|warning| warning.message().to_owned()).collect();
+        let expected = is_told.then(|| format!("`{one}:8080` and `{other}:8080` share a port"));
+        assert_eq!(told, Vec::from_iter(expected), "{one} {other}");
+    }
+}
+
+#[test]
 fn every_key_has_its_place() {
     let config = parse(
         r#"
@@ -168,6 +188,119 @@ fn a_file_that_is_no_text_says_where() {
     let errors = Config::load(&path).expect_err("it is no text").to_string();
     std::fs::remove_file(&path).expect("removes the file");
     assert!(errors.contains("it is not UTF-8 text (line 2)"), "{errors}");
+}
+
+#[test]
+fn a_file_in_another_encoding_says_how_to_mend_it() {
+    let path = std::env::temp_dir().join(format!("gatewright-utf16-{}.yaml", std::process::id()));
+    let utf16: Vec<u8> = "\u{feff}routes: []\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, why) in
+        [(&utf16[..], "it is UTF-16, and not UTF-8"), (b"a: \xe9\n", "it is not UTF-8 text (line 1)")]
+    {
+        std::fs::write(&path, bytes).expect("a file");
+        let errors = Config::load(&path).expect_err("it is no UTF-8");
+        let error = errors.iter().next().expect("an error");
+        assert!(error.message().contains(why), "{errors}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("iconv")), "{errors}");
+    }
+    std::fs::remove_file(&path).expect("removes the file");
+}
+
+#[test]
+fn the_help_for_an_upstream_is_taken_as_it_stands() {
+    let route = |upstream: &str| format!("routes:\n- path_prefix: /\n  upstream: {upstream}\n");
+    for text in [
+        "http://x",
+        "https://x",
+        "https://x/",
+        "wss://x",
+        "ws://x/a",
+        "grpcs://x",
+        "grpc://x:50051",
+        "h2c://x",
+        "h2://x",
+        "HTTPS://X:8443/a/?b=c#d",
+        "https://[::1]/",
+        "http://[::1]:80",
+        "::1:80",
+        "::1",
+        "[::1]",
+        "x",
+        "x:",
+        "x:8080/api",
+        "http://x/api?a=b",
+        "x:80#f",
+        "http://x?a=b",
+        "http://",
+        "http://x:/",
+        "unix:/tmp/x",
+        "/tmp/x",
+        "user:pw@x:80",
+        "https://user:pw@x/a",
+        "http://x/a@b",
+        "tcp://x:80",
+        "dns:///x:80",
+        "*.example.com:80",
+        "x :80",
+    ] {
+        // A word by itself names an upstream.
+        let text = if text == "x" { "{target: x}".to_owned() } else { format!("\"{text}\"") };
+        let errors = Config::parse("gateway.yaml", route(&text)).expect_err(&text);
+        let help = errors.iter().next().and_then(|error| error.hint()).expect("a help").to_owned();
+        // What follows the first semicolon is about the route.
+        let mended = help
+            .split(';')
+            .next()
+            .and_then(|help| help.split('`').nth(1))
+            .unwrap_or_else(|| panic!("{text}: {help}"));
+        let config =
+            Config::parse("gateway.yaml", route(mended)).unwrap_or_else(|errors| panic!("{text}: {errors}"));
+        assert!(config.warnings().is_empty(), "{text}: {}", config.warnings());
+    }
+}
+
+#[test]
+fn a_secrets_file_is_found_through_the_environment() {
+    let folder = std::env::temp_dir().join(format!("gatewright-through-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("v0")).expect("a folder");
+    std::fs::write(folder.join("v0/token"), "abc\n").expect("a file");
+    let value = "\"file:v${env:CARGO_PKG_VERSION_MAJOR}/token\"";
+    let text = format!(
+        "routes: [{{path: /a, upstream: 'a:80', rewrite: {{request_headers: {{set: {{x-token: {value}}}}}}}}}]"
+    );
+    let read = Config::parse(folder.join("gateway.yaml"), text);
+    std::fs::remove_dir_all(&folder).expect("removes the folder");
+    assert!(read.is_ok(), "{read:?}");
+}
+
+#[test]
+fn a_listener_without_a_name_is_named_by_its_address() {
+    parse(
+        "listeners: ['127.0.0.1:8443', '[::1]:8443']
+routes:
+- {path: /a, upstream: 'a:80', listener: '127.0.0.1:8443'}
+- {path: /b, upstream: 'a:80', listener: ['[::1]:8443', '127.0.0.1:8443']}",
+    );
+}
+
+#[test]
+fn a_route_that_no_request_comes_to_is_a_warning() {
+    const LISTENERS: &str = "listeners: [{address: '127.0.0.1:8080', redirect_https: 443}, {address: '127.0.0.1:8081', name: plain}]";
+    let warnings = |more: &str, route: &str| {
+        let text = format!("{more}\n{LISTENERS}\nroutes: [{{path: /a, upstream: 'a:80', {route}}}]");
+        parse(&text).warnings().iter().map(|warning| warning.message().to_owned()).collect::<Vec<_>>()
+    };
+    let tls = "no request comes to this route: it takes `https` alone, and no listener that it has speaks TLS";
+    let away = "no request comes to this route: each listener that it has sends its clients to HTTPS";
+    assert_eq!(warnings("", "scheme: https"), [tls]);
+    assert_eq!(warnings("", "listener: plain, scheme: https"), [tls]);
+    assert_eq!(warnings("", "listener: '127.0.0.1:8080'"), [away]);
+    for route in ["scheme: http", "listener: plain", "listener: ['127.0.0.1:8080', plain]"] {
+        assert!(warnings("", route).is_empty(), "{route}");
+    }
+    let proxies = "trusted_proxies: [10.0.0.0/8]";
+    assert!(warnings(proxies, "listener: '127.0.0.1:8080', scheme: https").is_empty());
+    assert_eq!(warnings(proxies, "listener: '127.0.0.1:8080', scheme: http"), [away]);
 }
 
 #[test]
@@ -298,6 +431,9 @@ fn an_environment_variable_stands_for_a_part_of_any_value() {
 #[test]
 fn what_may_not_be_meant_is_a_warning() {
     let route = "routes:\n- {path_prefix: /, upstream: 'a:80'}\n";
+    let upstream = |upstream: &str| format!("routes:\n- {{path_prefix: /, upstream: {upstream}}}\n");
+    let matched =
+        |matched: &str| format!("routes:\n- {{path_prefix: /, upstream: 'a:80', match: {{{matched}}}}}\n");
     let set = |name: &str, value: &str| {
         format!(
             "routes:\n- {{path_prefix: /, upstream: 'a:80', rewrite: {{request_headers: {{set: {{{name}: '{value}'}}}}}}}}\n"
@@ -306,6 +442,15 @@ fn what_may_not_be_meant_is_a_warning() {
     for (file, warning) in [
         (format!("listen: 0.0.0.0:443\n{route}"), Some("port 443 without TLS")),
         (format!("listen: 0.0.0.0:8443\n{route}"), None),
+        (upstream("a:443"), Some("`a:443` without TLS: services speak HTTPS there")),
+        (upstream("{targets: ['a:80', 'b:443']}"), Some("`b:443` without TLS")),
+        (upstream("{target: 'a:443', tls: off}"), None),
+        (upstream("{target: 'a:443', tls: on}"), None),
+        (matched("headers: {authorization: abc}"), Some("stands in this file for all to read")),
+        (matched("headers: {x-api-key: {exact: abc}}"), Some("stands in this file for all to read")),
+        (matched("query: {access_token: abc}"), Some("stands in this file for all to read")),
+        (matched("query: {beta: abc}"), None),
+        (matched("query: {token: '${env:CARGO_PKG_VERSION_MAJOR}'}"), None),
         (format!("listeners: [127.0.0.1:80, 0.0.0.0:80]\n{route}"), Some("share a port")),
         (format!("listeners: ['[::]:80', 0.0.0.0:80]\n{route}"), None),
         (format!("listeners: [127.0.0.1:80, 127.0.0.2:80]\n{route}"), None),

@@ -378,3 +378,25 @@ fn authorities_of_clients_and_providers_near_their_end_are_told_of() {
         );
     }
 }
+
+#[test]
+fn a_redirect_to_the_scheme_and_the_port_where_all_clients_are_only_loops() {
+    const TLS: &str = "tls: {cert: a.pem, key: a.key}";
+    let folder = Folder::new("loop");
+    let check = |listeners: &str, more: &str| {
+        let text = format!(
+            "{more}listeners: [{listeners}]\nroutes: [{{path_prefix: /, redirect: {{scheme: https}}}}]\n"
+        );
+        let errors = Config::parse(folder.0.join("gateway.yaml"), text).err();
+        errors
+            .map(|errors| errors.iter().map(|error| error.message().to_owned()).collect::<Vec<_>>().join("; "))
+    };
+    let loops = Some("the redirect of `/` leads to where each request already is".to_owned());
+    let secure = format!("{{address: '127.0.0.1:443', {TLS}}}");
+    assert_eq!(check(&secure, ""), loops);
+    assert_eq!(check(&format!("{secure}, {{address: '127.0.0.1:80', redirect_https: on}}"), ""), loops);
+    // Some come without TLS, to another port, or by a proxy that says more.
+    assert_eq!(check(&format!("{secure}, '127.0.0.1:80'"), ""), None);
+    assert_eq!(check(&format!("{{address: '127.0.0.1:8443', {TLS}}}"), ""), None);
+    assert_eq!(check(&secure, "trusted_proxies: [10.0.0.0/8]\n"), None);
+}

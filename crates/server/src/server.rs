@@ -125,10 +125,11 @@ impl ServerBuilder {
         let mut sockets: Vec<Vec<_>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut entries = Vec::new();
         let mut local_addrs = Vec::new();
-        for listener in self.listeners {
+        let addresses: Vec<_> = self.listeners.iter().map(|listener| listener.address).collect();
+        let bound = socket::bind(&addresses, self.workers)?;
+        for (listener, bound) in self.listeners.into_iter().zip(bound) {
             let address = listener.address;
             let entry = Arc::new(Entry::new(listener));
-            let bound = socket::bind(address, self.workers)?;
             local_addrs.push(bound.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(address));
             for (socket, worker) in bound.into_iter().zip(&mut sockets) {
                 worker.push((socket, Arc::clone(&entry)));

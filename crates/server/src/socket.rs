@@ -1,6 +1,10 @@
 //! Binding sockets.
 
-use std::{error::Error, fmt, io, net::SocketAddr};
+use std::{
+    error::Error,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -39,16 +43,34 @@ impl Error for BindError {
     }
 }
 
-/// Binds `count` sockets to one address; more than one share its port, and the kernel spreads connections over them.
-pub(crate) fn bind(address: SocketAddr, count: usize) -> Result<Vec<std::net::TcpListener>, BindError> {
+/// Binds `count` sockets to each address; those of one address share its port, and the kernel spreads connections over
+/// them. A connection goes to the listener that names its address most exactly.
+pub(crate) fn bind(
+    addresses: &[SocketAddr],
+    count: usize,
+) -> Result<Vec<Vec<std::net::TcpListener>>, BindError> {
+    let kinds: Vec<_> = addresses.iter().map(|address| Kind::of(*address, addresses, count)).collect();
+    // Sockets that share a port would share it with another process too, which is taken for a mistake. All are tried
+    // before the first one stays, for a listener of ours is no mistake.
+    for (index, (&address, kind)) in addresses.iter().zip(&kinds).enumerate() {
+        let is_same =
+            |other: &SocketAddr| other.port() == address.port() && canonical(*other) == canonical(address);
+        if address.port() != 0 && addresses[..index].iter().any(is_same) {
+            return Err(BindError { address, source: io::ErrorKind::AddrInUse.into() });
+        }
+        if kind.shared && address.port() != 0 {
+            let alone = Kind { shared: false, ..*kind };
+            bind_one(address, alone).map_err(|source| BindError { address, source })?;
+        }
+    }
+    addresses.iter().zip(&kinds).map(|(address, kind)| bind_all(*address, *kind, count)).collect()
+}
+
+fn bind_all(address: SocketAddr, kind: Kind, count: usize) -> Result<Vec<std::net::TcpListener>, BindError> {
     let mut sockets = Vec::with_capacity(count);
     let mut bound = address;
-    if count > 1 && address.port() != 0 {
-        // Sockets that share a port would share it with another process too, which is taken for a mistake.
-        bind_one(address, false).map_err(|source| BindError { address, source })?;
-    }
     for _ in 0..count {
-        let socket = bind_one(bound, count > 1).map_err(|source| BindError { address, source })?;
+        let socket = bind_one(bound, kind).map_err(|source| BindError { address, source })?;
         // Port 0 has become a real one, which the others must share.
         bound = socket.local_addr().map_err(|source| BindError { address, source })?;
         sockets.push(socket);
@@ -56,12 +78,48 @@ pub(crate) fn bind(address: SocketAddr, count: usize) -> Result<Vec<std::net::Tc
     Ok(sockets)
 }
 
-fn bind_one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+/// What a socket does with its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    /// Others of this process may have it too.
+    shared: bool,
+    /// IPv4 is somebody else's.
+    only_v6: bool,
+}
+
+impl Kind {
+    fn of(address: SocketAddr, all: &[SocketAddr], count: usize) -> Self {
+        let others = || all.iter().filter(|other| other.port() == address.port() && **other != address);
+        Self {
+            shared: count > 1 || (address.port() != 0 && others().next().is_some()),
+            only_v6: is_every_v6(address) && address.port() != 0 && others().any(|other| is_every_v4(*other)),
+        }
+    }
+}
+
+/// IPv4 mapped into IPv6 is IPv4.
+fn canonical(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}
+
+fn is_every_v6(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
+}
+
+fn is_every_v4(address: SocketAddr) -> bool {
+    address.is_ipv4() && address.ip().is_unspecified()
+}
+
+fn bind_one(address: SocketAddr, kind: Kind) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a server that ran here before may still be waiting out their end.
     socket.set_reuse_address(true)?;
-    if shared {
+    if kind.shared {
         socket.set_reuse_port(true)?;
+    }
+    if is_every_v6(address) {
+        // Said both ways: the system's own choice differs from machine to machine.
+        socket.set_only_v6(kind.only_v6)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -71,17 +129,69 @@ fn bind_one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListen
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
+
+    fn one(address: SocketAddr, count: usize) -> Result<Vec<std::net::TcpListener>, BindError> {
+        bind(&[address], count).map(|mut bound| bound.remove(0))
+    }
+
+    fn free_port() -> u16 {
+        let socket = one(SocketAddr::from(([0, 0, 0, 0], 0)), 1).expect("a free port");
+        socket[0].local_addr().expect("is bound").port()
+    }
 
     #[test]
     fn workers_share_a_port_with_each_other_but_not_with_another_server() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let first = bind(any, 2).expect("a free port");
+        let first = one(any, 2).expect("a free port");
         let address = first[0].local_addr().expect("is bound");
         assert_eq!(first[1].local_addr().expect("is bound"), address);
-        let error = bind(address, 2).expect_err("is taken");
+        let error = one(address, 2).expect_err("is taken");
         assert_eq!(error.to_string(), format!("cannot listen on {address}: the port is taken"));
         drop(first);
-        bind(address, 2).expect("is free again");
+        one(address, 2).expect("is free again");
+    }
+
+    #[test]
+    fn one_address_is_listened_on_once() {
+        for second in ["127.0.0.1", "::ffff:127.0.0.1"] {
+            let port = free_port();
+            let both = ["127.0.0.1", second].map(|ip| SocketAddr::new(ip.parse().expect("an address"), port));
+            for workers in [1, 2] {
+                let error = bind(&both, workers).expect_err("is taken by the first one");
+                assert_eq!(error.address(), both[1]);
+            }
+        }
+    }
+
+    /// For listeners of one port: the address that a client connects to, and which listener it comes to.
+    #[test]
+    fn listeners_share_a_port_and_the_most_exact_one_is_asked() {
+        let cases: [(&[&str], &[(&str, usize)]); 6] = [
+            (&["0.0.0.0", "127.0.0.1"], &[("127.0.0.1", 1), ("127.0.0.2", 0)]),
+            (&["127.0.0.1", "0.0.0.0"], &[("127.0.0.1", 0), ("127.0.0.2", 1)]),
+            (&["::", "::1"], &[("::1", 1), ("127.0.0.1", 0)]),
+            (&["::", "0.0.0.0"], &[("::1", 0), ("127.0.0.1", 1)]),
+            (&["::", "127.0.0.1"], &[("::1", 0), ("127.0.0.1", 1), ("127.0.0.2", 0)]),
+            (&["::"], &[("::1", 0), ("127.0.0.1", 0)]),
+        ];
+        for workers in [1, 2] {
+            for (listeners, clients) in cases {
+                let port = free_port();
+                let at = |ip: &str| SocketAddr::new(ip.parse::<IpAddr>().expect("an address"), port);
+                let addresses: Vec<_> = listeners.iter().map(|ip| at(ip)).collect();
+                let bound = bind(&addresses, workers).unwrap_or_else(|error| panic!("{listeners:?}: {error}"));
+                for (client, expected) in clients {
+                    let _stream = TcpStream::connect(at(client)).expect("connects");
+                    let accepts =
+                        |sockets: &Vec<std::net::TcpListener>| sockets.iter().any(|it| it.accept().is_ok());
+                    assert_eq!(bound.iter().position(accepts), Some(*expected), "{client} at {listeners:?}");
+                }
+                let error = bind(&addresses[..1], workers).expect_err("is taken");
+                assert_eq!(error.to_string(), format!("cannot listen on {}: the port is taken", addresses[0]));
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Why a command did not do what it should, as a newcomer needs to be told.
 
+use std::io;
+
 use gatewright::{config::Diagnostics, server::BindError};
 
 /// Text for stderr.
@@ -23,8 +25,17 @@ impl Failure {
 
     /// An address that cannot be listened on, and what else can be done about it than to end what listens there.
     pub(crate) fn bind(error: &BindError, else_help: &str) -> Self {
-        let why = std::error::Error::source(error).map(|source| format!(" ({source})")).unwrap_or_default();
-        Self::new(format!("error: {error}{why}\n  help: end what listens there, or {else_help}"))
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+        let why = source.map(|source| format!(" ({source})")).unwrap_or_default();
+        let help = match source.map(io::Error::kind) {
+            Some(io::ErrorKind::AddrInUse) | None => "end what listens there",
+            Some(io::ErrorKind::PermissionDenied) => {
+                "ports below 1024 need the capability `CAP_NET_BIND_SERVICE`: give it to the process"
+            }
+            Some(io::ErrorKind::AddrNotAvailable) => "give the address to an interface of this machine",
+            Some(_) => "mend what the system says",
+        };
+        Self::new(format!("error: {error}{why}\n  help: {help}, or {else_help}"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `gatewright keys`.
 
-use std::path::PathBuf;
+use std::{fs::File, io, os::fd::AsFd, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use gatewright::auth::{NewApiKey, NewApiKeyError};
@@ -58,7 +58,12 @@ fn make(new: New) -> Result<(), Failure> {
     key = new.limits.into_iter().fold(key, |key, limit| key.limit(limit));
     if let Some(path) = new.pepper_file {
         let pepper = std::fs::read(&path).map_err(|error| {
-            Failure::new(format!("error: cannot read {}: {}", path.display(), error.kind()))
+            let why = match error.kind() {
+                io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                kind => kind.to_string(),
+            };
+            let help = "name the file that `pepper` of the configuration names, relative to this directory";
+            Failure::new(format!("error: cannot read {}: {why}\n  help: {help}", path.display()))
         })?;
         // As the configuration reads secrets: whoever writes one into a file ends its line.
         let end = pepper.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
@@ -67,8 +72,16 @@ fn make(new: New) -> Result<(), Failure> {
     let key = key.generate().map_err(|error| failure(&error))?;
     say(format_args!("the key of {}, which is shown this once:\n\n  {}\n", new.name, key.secret()));
     say("its entry for the keys file:\n");
-    print(key.entry().trim_end());
+    let apart = if appends_to_something() { "\n" } else { "" };
+    print(&format!("{apart}{}", key.entry().trim_end()));
     Ok(())
+}
+
+/// Whether stdout is a file that holds something. Its last line may not have been ended, and an entry that went on in it
+/// would change the one before.
+fn appends_to_something() -> bool {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    stdout.and_then(|file| file.metadata()).is_ok_and(|found| found.is_file() && found.len() > 0)
 }
 
 /// What is wrong with what was asked for, without the lines of an entry that nobody has seen.

@@ -25,39 +25,55 @@ pub(crate) enum Origin {
 /// The longest `kid`, in bytes.
 const LONGEST_KID: usize = 256;
 
-/// The key; `None` when it is none for signatures that are verified here.
-pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Option<Key>, KeyError> {
+/// What a JSON Web Key is.
+pub(super) enum Jwk {
+    Key(Key),
+    /// None for signatures that are verified here, and why.
+    Other(String),
+}
+
+/// The names of the algorithms, as an error lists them.
+const ALGORITHMS: &str = "HS256, RS256, PS256, ES256 (each with 384 and 512 too) or EdDSA";
+
+/// Reads one.
+pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Jwk, KeyError> {
     let kid = match jwk.get("kid") {
         None => None,
         Some(Value::String(kid)) if kid.len() <= LONGEST_KID => Some(kid.as_str()),
-        Some(_) => return Err(KeyError::new("the `kid` is no text of at most 256 bytes")),
+        Some(Value::Number(number)) => {
+            return Err(KeyError::new(format!("its `kid` is a number, and has to be text: `\"{number}\"`")));
+        }
+        Some(_) => return Err(KeyError::new("its `kid` is no text of at most 256 bytes")),
     };
     let algorithm = match jwk.get("alg") {
         None => None,
         Some(Value::String(name)) => match Algorithm::of_name(name) {
+            None if Algorithm::of_name(&name.to_ascii_uppercase()).is_some() => {
+                let right = name.to_ascii_uppercase();
+                return Err(KeyError::new(format!("its `alg` is in lower case: write `{right}`")));
+            }
             // An encryption algorithm, say, or one of the future.
-            None => return Ok(None),
+            None => return Ok(Jwk::Other(format!("its `alg` is none of {ALGORITHMS}"))),
             algorithm => algorithm,
         },
-        Some(_) => return Err(KeyError::new("the `alg` is no text")),
+        Some(_) => {
+            return Err(KeyError::new("its `alg` is no text: write the algorithm's name, or leave it out"));
+        }
     };
     let key = match text(jwk, "kty")? {
         "oct" if origin == Origin::Remote => {
             return Err(KeyError::new("a shared secret that is published is none"));
         }
-        "oct" => {
-            let algorithm = algorithm.ok_or(KeyError::new("a shared secret needs an `alg`"))?;
-            Key::secret(algorithm, &octets(jwk, "k")?)
-        }
+        "oct" => Key::secret(algorithm, &octets(jwk, "k")?),
         "RSA" => {
             let (n, e) = (octets(jwk, "n")?, octets(jwk, "e")?);
             certificate::agrees(jwk, &PublicKey::Rsa(&n, &e))?;
             Key::rsa(algorithm, &n, &e)
         }
         "EC" => match of_curve(text(jwk, "crv")?) {
-            None => return Ok(None),
+            None => return Ok(Jwk::Other("its curve (`crv`) is none of P-256, P-384 and P-521".to_owned())),
             Some(own) if algorithm.is_some_and(|named| named != own) => {
-                Err(KeyError::new("the `alg` does not fit the curve"))
+                Err(KeyError::new(format!("its `alg` does not fit its curve: leave it out, or write `{own}`")))
             }
             Some(own) => {
                 let (x, y) = (octets(jwk, "x")?, octets(jwk, "y")?);
@@ -70,9 +86,10 @@ pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Option<Ke
             certificate::agrees(jwk, &PublicKey::Edwards(&x))?;
             Key::edwards(algorithm.unwrap_or(Algorithm::EdDsa), &x)
         }
-        _ => return Ok(None),
+        "OKP" => return Ok(Jwk::Other("its curve (`crv`) is not Ed25519".to_owned())),
+        _ => return Ok(Jwk::Other("its `kty` is none of RSA, EC, OKP and oct".to_owned())),
     }?;
-    Ok(Some(key.named(kid)))
+    Ok(Jwk::Key(key.named(kid)))
 }
 
 /// Why a key is not for verifying signatures, by what its `use` and `key_ops` say (RFC 7517, sections 4.2 and 4.3).
@@ -81,17 +98,18 @@ pub(super) fn other_use(jwk: &Map<String, Value>) -> Option<&'static str> {
         operations.as_array().is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
     };
     if jwk.get("use").is_some_and(|used| used != "sig") {
-        Some("its `use` is not `sig`")
+        Some("its `use` is not `sig`; ask the issuer for the keys that sign its tokens")
     } else if !jwk.get("key_ops").is_none_or(verifies) {
-        Some("its `key_ops` have no `verify`")
+        Some("its `key_ops` have no `verify`; ask the issuer for the keys that sign its tokens")
     } else {
         None
     }
 }
 
-/// Whether it has its private half (RFC 7518, sections 6.2.2 and 6.3.2, and RFC 8037, section 2).
-pub(super) fn is_private(jwk: &Map<String, Value>) -> bool {
-    jwk.contains_key("d") && jwk.get("kty").is_some_and(|kind| kind != "oct")
+/// The members of its private half, where it has one (RFC 7518, sections 6.2.2 and 6.3.2, and RFC 8037, section 2).
+pub(super) fn private_members(jwk: &Map<String, Value>) -> Option<&'static str> {
+    let kind = jwk.get("kty").filter(|kind| *kind != "oct" && jwk.contains_key("d"))?;
+    Some(if kind == "RSA" { "`d`, `p`, `q`, `dp`, `dq` and `qi`" } else { "`d`" })
 }
 
 fn of_curve(name: &str) -> Option<Algorithm> {
@@ -101,9 +119,23 @@ fn of_curve(name: &str) -> Option<Algorithm> {
 }
 
 fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, KeyError> {
-    jwk.get(name).and_then(Value::as_str).ok_or_else(|| KeyError::new(format!("the key has no `{name}`")))
+    jwk.get(name).and_then(Value::as_str).ok_or_else(|| {
+        let remedy = match jwk.contains_key("x5c") {
+            true => {
+                "; its certificate (`x5c`) does not stand for it: name the certificate's public key by `public_key`, \
+                 in PEM"
+            }
+            false => "",
+        };
+        KeyError::new(format!("it has no `{name}`{remedy}"))
+    })
 }
 
 fn octets(jwk: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, KeyError> {
-    base64url::decode(text(jwk, name)?).ok_or_else(|| KeyError::new(format!("the `{name}` is no base64url")))
+    let why = || {
+        KeyError::new(format!(
+            "its `{name}` is no base64url, which has `-` for `+`, `_` for `/`, and no `=` at the end"
+        ))
+    };
+    base64url::decode(text(jwk, name)?).ok_or_else(why)
 }

@@ -21,6 +21,8 @@ use crate::jwt::{Algorithm, Scheme};
 /// A key, which verifies signatures of the algorithms that it is for, and no other.
 pub(crate) struct Key {
     kid: Option<Box<str>>,
+    /// Which one of its set it is, counted from 1.
+    number: usize,
     /// What it is for where nobody says which algorithms are allowed.
     algorithm: Algorithm,
     material: Material,
@@ -31,7 +33,12 @@ enum Material {
     /// An RSA key that does not say its algorithm, for each of its family ([`RSA_FAMILY`]).
     Rsa(Box<[ParsedPublicKey]>),
     Secret(Box<hmac::Key>),
+    /// A shared secret that does not say its algorithm, for each hash that it is long enough for.
+    Secrets(Box<[(Algorithm, hmac::Key)]>),
 }
+
+/// The algorithms that one shared secret can be used with.
+const SECRET_FAMILY: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
 
 /// The algorithms that one RSA key can be used with.
 const RSA_FAMILY: [Algorithm; 6] = [
@@ -60,29 +67,31 @@ pub(crate) enum Allowed {
 
 impl Key {
     fn new(algorithm: Algorithm, material: Material) -> Self {
-        Self { kid: None, algorithm, material }
+        Self { kid: None, number: 1, algorithm, material }
     }
 
     pub(super) fn named(self, kid: Option<&str>) -> Self {
         Self { kid: kid.map(Into::into), ..self }
     }
 
-    /// A shared secret, at least as long as the hash (RFC 7518, section 3.2).
-    pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        let Scheme::Secret(hash) = algorithm.scheme() else {
-            return Err(KeyError::new(format!(
-                "a shared secret verifies HS256, HS384 or HS512, not {algorithm}"
-            )));
-        };
-        // A public key is known to all, and tokens "signed" with one are the oldest forgery there is.
-        if secret.trim_ascii_start().starts_with(b"-----BEGIN ") {
-            return Err(KeyError::new("a key in PEM is no shared secret"));
+    pub(super) fn numbered(self, number: usize) -> Self {
+        Self { number, ..self }
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// A shared secret, at least as long as the hash (RFC 7518, section 3.2); without an algorithm, for the whole family.
+    pub(super) fn secret(algorithm: Option<Algorithm>, secret: &[u8]) -> Result<Self, KeyError> {
+        if let Some(algorithm) = algorithm {
+            let key = hmac_key(algorithm, secret)?;
+            return Ok(Self::new(algorithm, Material::Secret(Box::new(key))));
         }
-        let least = hash.digest_algorithm().output_len();
-        if secret.len() < least {
-            return Err(KeyError::new(format!("a secret for {algorithm} has at least {least} bytes")));
-        }
-        Ok(Self::new(algorithm, Material::Secret(Box::new(hmac::Key::new(hash, secret)))))
+        let least = SECRET_FAMILY[0];
+        hmac_key(least, secret)?;
+        let family = SECRET_FAMILY.into_iter().filter_map(|it| Some((it, hmac_key(it, secret).ok()?)));
+        Ok(Self::new(least, Material::Secrets(family.collect())))
     }
 
     /// An RSA key of modulus and exponent, both unsigned and big-endian; without an algorithm, for the whole family.
@@ -91,7 +100,7 @@ impl Key {
         let n = &n[n.iter().take_while(|octet| **octet == 0).count()..];
         let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
         if !RSA_BITS.contains(&bits) {
-            return Err(KeyError::new("an RSA key has 2048 to 8192 bits"));
+            return Err(KeyError::new(format!("an RSA key has 2048 to 8192 bits, and this one has {bits}")));
         }
         // The product of two primes that large is odd.
         if n.last().is_none_or(|last| last % 2 == 0) {
@@ -122,7 +131,9 @@ impl Key {
             return Err(unfit("an elliptic curve key", algorithm));
         };
         if x.len() != coordinate || y.len() != coordinate {
-            return Err(KeyError::new("a coordinate has not the length of its curve"));
+            return Err(KeyError::new(
+                "a coordinate has not the length of its curve: zeros before it are written, and none beyond that",
+            ));
         }
         let point = [&[4], x, y].concat();
         let parsed = ParsedPublicKey::new(verification, point);
@@ -175,9 +186,9 @@ impl Key {
         self.kid.as_deref()
     }
 
-    /// What it is for where no algorithms are listed.
-    pub(super) fn algorithm(&self) -> Algorithm {
-        self.algorithm
+    /// What it can be used with at all.
+    pub(super) fn family(&self) -> Vec<Algorithm> {
+        Algorithm::ALL.into_iter().filter(|algorithm| self.is_for(*algorithm, Allowed::Listed)).collect()
     }
 
     /// Whether it is for this algorithm. `Allowed::Listed` says that the issuer's list has it: a key that does not say
@@ -185,6 +196,9 @@ impl Key {
     pub(super) fn is_for(&self, algorithm: Algorithm, allowed: Allowed) -> bool {
         match (&self.material, allowed) {
             (Material::Rsa(_), Allowed::Listed) => RSA_FAMILY.contains(&algorithm),
+            (Material::Secrets(family), Allowed::Listed) => family.iter().any(|(own, _)| *own == algorithm),
+            // Of several that it may be for, somebody has to say which.
+            (Material::Secrets(_), Allowed::Unsaid) => false,
             _ => self.algorithm == algorithm,
         }
     }
@@ -197,11 +211,30 @@ impl Key {
                 keys.filter(|(own, _)| **own == algorithm)
                     .any(|(_, key)| key.verify_sig(message, signature).is_ok())
             }
+            Material::Secrets(family) => {
+                let mut keys = family.iter().filter(|(own, _)| *own == algorithm);
+                keys.any(|(_, key)| hmac::verify(key, message, signature).is_ok())
+            }
             _ if self.algorithm != algorithm => false,
             Material::Public(key) => key.verify_sig(message, signature).is_ok(),
             Material::Secret(key) => hmac::verify(key, message, signature).is_ok(),
         }
     }
+}
+
+fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, KeyError> {
+    let Scheme::Secret(hash) = algorithm.scheme() else {
+        return Err(KeyError::new(format!("a shared secret verifies HS256, HS384 or HS512, not {algorithm}")));
+    };
+    // A public key is known to all, and tokens "signed" with one are the oldest forgery there is.
+    if secret.trim_ascii_start().starts_with(b"-----BEGIN ") {
+        return Err(KeyError::new("a key in PEM is no shared secret"));
+    }
+    let least = hash.digest_algorithm().output_len();
+    if secret.len() < least {
+        return Err(KeyError::new(format!("a secret for {algorithm} has at least {least} bytes")));
+    }
+    Ok(hmac::Key::new(hash, secret))
 }
 
 fn unfit(what: &str, algorithm: Algorithm) -> KeyError {

@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     KeyError,
-    jwk::{self, Origin},
+    jwk::{self, Jwk, Origin},
     key::{Allowed, Key},
+    other_form,
 };
 use crate::{jwt::Algorithm, strict_json};
 
@@ -38,11 +39,15 @@ impl KeySet {
 
     /// Reads a set, or one key by itself. Keys that are no use are left out; a set with none that is, is refused.
     pub(crate) fn read(text: &[u8], origin: Origin) -> Result<Self, KeyError> {
-        let set = strict_json::read(text).map_err(|error| KeyError::new(format!("no valid JSON: {error}")))?;
-        let jwks: Vec<&Map<String, Value>> = match set.get("keys") {
-            Some(Value::Array(keys)) => keys.iter().filter_map(Value::as_object).collect(),
-            None if set.contains_key("kty") => vec![&set],
-            _ => return Err(KeyError::new("no JSON Web Key Set: it has no list `keys`")),
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let set = strict_json::read(text).map_err(|error| other_form::of_text(text, &error))?;
+        let jwks: Vec<(usize, &Map<String, Value>)> = match set.get("keys") {
+            Some(Value::Array(keys)) => {
+                let keys = keys.iter().enumerate();
+                keys.filter_map(|(index, key)| Some((index + 1, key.as_object()?))).collect()
+            }
+            None if set.contains_key("kty") => vec![(1, &set)],
+            _ => return Err(other_form::of_object(&set)),
         };
         if jwks.len() > MOST_KEYS {
             return Err(KeyError::new(format!("a set has {MOST_KEYS} keys at most")));
@@ -50,26 +55,32 @@ impl KeySet {
         let mut keys = Vec::with_capacity(jwks.len());
         let mut doubts = Vec::new();
         let mut last = None;
-        for jwk in jwks {
-            let name = || name(jwk.get("kid").and_then(Value::as_str));
-            if jwk::is_private(jwk) {
-                doubts.push(format!("{} holds its private half (`d`), with which tokens are made: take `d`, `p`, `q`, `dp`, `dq` and `qi` out", name()));
+        for (number, jwk) in jwks {
+            let name = || name(jwk.get("kid").and_then(Value::as_str), number);
+            if let Some(members) = jwk::private_members(jwk) {
+                doubts.push(format!(
+                    "{} holds its private half (`d`), with which tokens are made: take {members} out",
+                    name()
+                ));
             }
             if let Some(why) = jwk::other_use(jwk) {
-                last.get_or_insert(KeyError::new(format!("{} is not for verifying signatures: {why}", name())));
+                last.get_or_insert(format!("{} is not for verifying signatures: {why}", name()));
                 continue;
             }
             match jwk::read(jwk, origin) {
-                Ok(Some(key)) => keys.push(key),
-                Ok(None) => {}
+                Ok(Jwk::Key(key)) => keys.push(key.numbered(number)),
+                Ok(Jwk::Other(why)) => {
+                    last.get_or_insert(format!("{} is not for verifying signatures: {why}", name()));
+                }
                 Err(error) => {
                     doubts.push(format!("{} is left out: {error}", name()));
-                    last = Some(error);
+                    last = Some(format!("{}: {error}", name()));
                 }
             }
         }
         if keys.is_empty() {
-            return Err(last.unwrap_or(KeyError::new("there is no key in it that verifies signatures")));
+            let none = || "there is no key in it: its list `keys` is empty".to_owned();
+            return Err(KeyError::new(last.unwrap_or_else(none)));
         }
         Ok(Self { keys, doubts })
     }
@@ -86,19 +97,37 @@ impl KeySet {
 
     /// The algorithms of these that some key is for; of all, where nobody says which are allowed.
     pub(crate) fn algorithms(&self, listed: Option<&[Algorithm]>) -> Vec<Algorithm> {
-        let (of, allowed) = match listed {
-            Some(listed) => (listed, Allowed::Listed),
-            None => (&Algorithm::ALL[..], Allowed::Unsaid),
-        };
+        let (of, allowed) = scope(listed);
         let is_for = |algorithm: &&Algorithm| self.keys.iter().any(|key| key.is_for(**algorithm, allowed));
         of.iter().filter(is_for).copied().collect()
     }
 
-    /// The keys that verify no token, since each is for an algorithm that is not among these: their names, and what
-    /// they are for.
-    pub(crate) fn idle(&self, listed: &[Algorithm]) -> Vec<(String, Algorithm)> {
-        let is_idle = |key: &&Key| !listed.iter().any(|algorithm| key.is_for(*algorithm, Allowed::Listed));
-        self.keys.iter().filter(is_idle).map(|key| (name(key.kid()), key.algorithm())).collect()
+    /// Of each key that verifies no token, since it is for none of these algorithms, a sentence that says so.
+    pub(crate) fn idle(&self, listed: Option<&[Algorithm]>) -> Vec<String> {
+        let (of, allowed) = scope(listed);
+        let is_idle = |key: &&Key| !of.iter().any(|algorithm| key.is_for(*algorithm, allowed));
+        let tell = |key: &Key| {
+            let (name, own) = (name(key.kid(), key.number()), names(&key.family()));
+            match listed {
+                Some(_) => {
+                    format!(
+                        "{name} is for {own}, which is not among the allowed algorithms, and verifies no token"
+                    )
+                }
+                None => format!(
+                    "{name} has no `alg`, and verifies no token: list which of {own} it is for under `algorithms`"
+                ),
+            }
+        };
+        self.keys.iter().filter(is_idle).map(tell).collect()
+    }
+
+    /// Why no token can be verified where these algorithms are listed; `None` when there is a key for one of them.
+    pub(crate) fn misfit(&self, listed: &[Algorithm]) -> Option<String> {
+        self.algorithms(Some(listed)).is_empty().then(|| {
+            let own = names(&self.algorithms(Some(&Algorithm::ALL)));
+            format!("verifies {}: there are keys for {own}", names(listed))
+        })
     }
 
     /// The keys that may have signed a token: those of its `kid`, else those that have none.
@@ -135,12 +164,25 @@ impl KeySet {
     }
 }
 
-/// How a key is called where it is told of. A name from afar may be anything, and log lines end where theirs do.
-fn name(kid: Option<&str>) -> String {
+/// Which algorithms there can be, and whether somebody has said so.
+fn scope(listed: Option<&[Algorithm]>) -> (&[Algorithm], Allowed) {
+    match listed {
+        Some(listed) => (listed, Allowed::Listed),
+        None => (&Algorithm::ALL, Allowed::Unsaid),
+    }
+}
+
+fn names(algorithms: &[Algorithm]) -> String {
+    algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// How a key is called where it is told of: by its `kid`, or else by its place in the set. A name from afar may be
+/// anything, and log lines end where theirs do.
+fn name(kid: Option<&str>, number: usize) -> String {
     match kid {
         Some(kid) => {
             format!("the key `{}`", kid.chars().take(64).flat_map(char::escape_debug).collect::<String>())
         }
-        None => "a key without a `kid`".to_owned(),
+        None => format!("key number {number} (without a `kid`)"),
     }
 }

@@ -5,6 +5,7 @@ mod error;
 mod jwk;
 mod key;
 mod key_set;
+mod other_form;
 #[cfg(feature = "remote")]
 mod remote;
 mod source;

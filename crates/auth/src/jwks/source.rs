@@ -24,7 +24,8 @@ use crate::jwt::Algorithm;
 /// 2. A key on a curve is for the algorithm of its curve: ES256, ES384, ES512 or EdDSA.
 /// 3. An RSA key that names none is for those of [`Jwt::algorithms`](crate::Jwt::algorithms) that are of RSA (RS256 to
 ///    PS512), one or several; for RS256 where no algorithms are listed.
-/// 4. A shared secret has to name its algorithm.
+/// 4. A shared secret that names none is for those of `Jwt::algorithms` that are HMAC (HS256 to HS512) and have no longer
+///    hash than it has bytes; for none where no algorithms are listed.
 ///
 /// The kind of a key is never for the token to say: a public key verifies no HMAC. A key whose `use` is not `sig`, or
 /// whose `key_ops` have no `verify`, is left out, and so is one whose first certificate (`x5c`) is another key's. `x5u`,
@@ -108,7 +109,7 @@ impl Jwks {
     ///
     /// When it is too short, or the algorithm does not use secrets.
     pub fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        Key::secret(algorithm, secret).map(KeySet::of).map(Self::fixed)
+        Key::secret(Some(algorithm), secret).map(KeySet::of).map(Self::fixed)
     }
 
     /// The keys at a URL, fetched over HTTPS when they are first needed, and again when they have aged or a token names
@@ -140,14 +141,26 @@ impl Jwks {
     }
 
     /// What may not be meant in the keys, as they are now, each in a sentence: keys that are left out, keys with their
-    /// private half, and, where algorithms are listed, keys that are for none of them.
+    /// private half, and keys that are for none of the algorithms that are listed.
     pub fn doubts(&self, listed: Option<&[Algorithm]>) -> Vec<String> {
         let Some((keys, _)) = self.load() else { return Vec::new() };
-        let idle = listed.map(|listed| keys.idle(listed)).unwrap_or_default();
-        let idle = idle.into_iter().map(|(name, own)| {
-            format!("{name} is for {own}, which is not among the allowed algorithms, and verifies no token")
-        });
-        keys.doubts().iter().cloned().chain(idle).collect()
+        keys.doubts().iter().cloned().chain(keys.idle(listed)).collect()
+    }
+
+    /// Why the keys, as they are now, verify no token where these algorithms are listed, as the end of a sentence that
+    /// begins with "no key"; `None` while they may verify one.
+    pub fn misfit(&self, listed: &[Algorithm]) -> Option<String> {
+        self.load().and_then(|(keys, _)| keys.misfit(listed))
+    }
+
+    /// Has the log told of fetched keys that verify none of these algorithms, for as long as the list is there.
+    pub(crate) fn expect(&self, listed: &Arc<[Algorithm]>) {
+        #[cfg(feature = "remote")]
+        if let Source::Remote(remote) = &self.0 {
+            remote.expect(listed);
+        }
+        #[cfg(not(feature = "remote"))]
+        let _ = listed;
     }
 
     fn fixed(keys: KeySet) -> Self {
@@ -198,6 +211,19 @@ impl Jwks {
 
 /// The `SubjectPublicKeyInfo` of a PEM text.
 fn public_key(pem: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, KeyError> {
+    let begins = |label: &[u8]| pem.windows(label.len()).filter(|window| *window == label).count();
+    if begins(b"PRIVATE KEY-----") > 0 && begins(b"-----BEGIN PUBLIC KEY-----") > 0 {
+        return Err(KeyError::new(
+            "there is a private key beside the public one, with which tokens are made: keep the public key alone",
+        ));
+    }
+    let count = begins(b"-----BEGIN PUBLIC KEY-----");
+    if count > 1 {
+        return Err(KeyError::new(format!(
+            "there are {count} public keys in it, and one is used: keep the one that signs the tokens, or write \
+             them as a JSON Web Key Set and name that by `jwks_file`"
+        )));
+    }
     SubjectPublicKeyInfoDer::from_pem_slice(KeyFile::without_mark(pem)).map_err(|_| {
         let found = KeyFile::of(pem);
         let found = found.remedy(KeyFilePart::PublicKey, "FILE").map(|_| format!(", but {found}"));

@@ -48,11 +48,18 @@ fn a_bad_key_is_told_of_when_there_is_no_other() {
         (&EC.replace("f83O", "+83O"), "base64url"),
         (&ED.replace("11qYAYKx", ""), "32 bytes"),
         (&format!(r#"{ED},"alg":"ES256""#), "does not verify"),
-        (r#""kty":"oct","k":"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg""#, "`alg`"),
+        (r#""kty":"oct","k":"c2VjcmV0""#, "at least 32 bytes"),
         (r#""kty":"oct","alg":"HS256","k":"c2VjcmV0""#, "at least 32 bytes"),
         (&SECRET.replace("HS256", "HS512"), "at least 64 bytes"),
         (&SECRET.replace("HS256", "RS256"), "not RS256"),
-        (r#""kty":"PQ""#, "no key"),
+        (r#""kty":"PQ""#, "its `kty` is none of RSA"),
+        (r#""kty":"OKP","crv":"Ed448""#, "is not Ed25519"),
+        (r#""kty":"EC","crv":"secp256k1""#, "none of P-256"),
+        (&format!(r#"{EC},"alg":"ECDH-ES""#), "its `alg` is none of"),
+        (&format!(r#"{EC},"alg":"es256""#), "write `ES256`"),
+        (&format!(r#"{EC},"kid":7"#), "has to be text: `\"7\"`"),
+        (r#""kty":"RSA","kid":"a","x5c":["AA"]"#, "the key `a`: it has no `n`; its certificate (`x5c`)"),
+        (r#""kty":"RSA","n":"AQAB=","e":"AQAB""#, "key number 1 (without a `kid`): its `n` is no base64url"),
         ("", "no `kty`"),
         (&format!(r#"{EC},"kid":"a","kid":"b""#), "twice"),
     ] {
@@ -62,6 +69,37 @@ fn a_bad_key_is_told_of_when_there_is_no_other() {
     assert!(read(Origin::Local, &[]).is_err());
     for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#] {
         assert!(KeySet::read(text.as_bytes(), Origin::Local).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn another_kind_of_text_is_named() {
+    for (text, why) in [
+        ("", "it is empty"),
+        (" \n", "it is empty"),
+        ("-----BEGIN PUBLIC KEY-----\n", "it is PEM"),
+        ("<!doctype html>", "it is a web page"),
+        (r#"[{"kty":"RSA"}]"#, "write the list as `{\"keys\": [...]}`"),
+        (r#"{"keys":[]}"#, "`keys` is empty"),
+        (r#"{"keys":{}}"#, "`keys` are no list"),
+        (r#"{"issuer":"i","jwks_uri":"u"}"#, "take what its `jwks_uri` leads to"),
+        (r#"{"a":"-----BEGIN CERTIFICATE-----"}"#, "it holds certificates"),
+        ("{", "no valid JSON"),
+    ] {
+        let error = KeySet::read(text.as_bytes(), Origin::Local).expect_err(text).to_string();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    let marked = format!("\u{feff}{{{ED}}}");
+    assert!(KeySet::read(marked.as_bytes(), Origin::Local).is_ok());
+}
+
+#[test]
+fn a_private_half_is_told_of_by_its_members() {
+    for (key, members) in
+        [(&format!(r#"{EC},"d":"AA""#), "take `d` out"), (&format!(r#"{ED},"d":"AA""#), "take `d` out")]
+    {
+        let set = KeySet::read(format!("{{{key}}}").as_bytes(), Origin::Local).expect(key);
+        assert!(set.doubts()[0].contains(members), "{:?}", set.doubts());
     }
 }
 
@@ -104,6 +142,16 @@ fn a_pem_text_holds_one_key_of_the_algorithm() {
     for algorithm in [Algorithm::Es256, Algorithm::Es512, Algorithm::Rs256, Algorithm::Ps512, Algorithm::Hs256]
     {
         assert!(Jwks::pem(algorithm, ed25519.as_bytes()).is_err(), "{algorithm}");
+    }
+    for (text, why) in [
+        (ed25519.repeat(2), "there are 2 public keys"),
+        (
+            format!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{ed25519}"),
+            "a private key beside",
+        ),
+    ] {
+        let error = Jwks::any_pem(text.as_bytes()).expect_err(&text).to_string();
+        assert!(error.contains(why), "{error}");
     }
     for text in ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "secret"] {
         assert!(Jwks::pem(Algorithm::EdDsa, text.as_bytes()).is_err(), "{text}");
@@ -239,7 +287,7 @@ fn a_secret_verifies_in_its_own_algorithm_alone() {
     use aws_lc_rs::hmac;
 
     let secret = [7; 64];
-    let key = super::key::Key::secret(Algorithm::Hs256, &secret).expect("is long enough");
+    let key = super::key::Key::secret(Some(Algorithm::Hs256), &secret).expect("is long enough");
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), b"message");
     assert!(key.verifies(Algorithm::Hs256, b"message", signature.as_ref()));
     for other in [Algorithm::Hs384, Algorithm::Hs512, Algorithm::EdDsa, Algorithm::Rs256] {

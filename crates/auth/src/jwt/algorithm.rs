@@ -52,7 +52,7 @@ pub(crate) enum Scheme {
 
 impl Algorithm {
     /// All of them.
-    pub(crate) const ALL: [Self; 13] = [
+    pub const ALL: [Self; 13] = [
         Self::Hs256,
         Self::Hs384,
         Self::Hs512,

@@ -127,11 +127,14 @@ impl Jwt {
         self.each(|issuer| issuer.audiences.get_or_insert_default().push(audience.clone()))
     }
 
-    /// Allows these algorithms alone. An RSA key that does not say its algorithm is for those of them that are of RSA; see
+    /// Allows these algorithms alone. A key that does not say its algorithm is for those of them that are of its kind; see
     /// [`Jwks`].
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        let algorithms: Vec<_> = algorithms.into_iter().collect();
-        self.each(|issuer| issuer.algorithms = Some(algorithms.clone()))
+        let algorithms: Arc<[_]> = algorithms.into_iter().collect();
+        self.each(|issuer| {
+            issuer.keys.expect(&algorithms);
+            issuer.algorithms = Some(Arc::clone(&algorithms));
+        })
     }
 
     /// Allows these types (`typ`) alone, and no token without one. Unless set, a token may have none, `JWT` or

@@ -1,5 +1,7 @@
 //! What is asked of one issuer's tokens.
 
+use std::sync::Arc;
+
 use gatewright_core::Principal;
 use serde_json::{Map, Value};
 
@@ -25,7 +27,7 @@ pub(super) struct Issuer {
     /// What `aud` has to hold one of; `None` for anything.
     pub(super) audiences: Option<Vec<Box<str>>>,
     /// The algorithms that are allowed at all; `None` for those of the keys.
-    pub(super) algorithms: Option<Vec<Algorithm>>,
+    pub(super) algorithms: Option<Arc<[Algorithm]>>,
     /// The types that are allowed; `None` for those of access tokens, which may also go without.
     pub(super) types: Option<Vec<String>>,
     pub(super) leeway: u64,

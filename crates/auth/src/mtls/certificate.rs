@@ -94,7 +94,8 @@ impl San {
     /// anything but visible ASCII characters, or a quote or a backslash, is none: no URI, host or plain address does.
     fn new(name: &GeneralName) -> Option<Self> {
         if let GeneralName::IpAddress(octets) = name {
-            return address(octets.as_bytes()).map(|address| Self::Ip(address.to_string().into()));
+            return address(octets.as_bytes())
+                .map(|address| Self::Ip(address.to_canonical().to_string().into()));
         }
         let text = match name {
             GeneralName::DnsName(name) | GeneralName::Rfc822Name(name) => name.as_str(),

@@ -1,15 +1,15 @@
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 /// A text that no identity can be made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MtlsError {
     text: Box<str>,
-    hint: &'static str,
+    hint: Cow<'static, str>,
 }
 
 impl MtlsError {
-    pub(super) fn pattern(text: &str, hint: &'static str) -> Self {
-        Self { text: text.into(), hint }
+    pub(super) fn pattern(text: &str, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), hint: hint.into() }
     }
 
     /// The text at fault.
@@ -19,7 +19,7 @@ impl MtlsError {
 
     /// What is wrong with it, or how to mend it.
     pub fn hint(&self) -> &str {
-        self.hint
+        &self.hint
     }
 }
 

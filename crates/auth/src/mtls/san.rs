@@ -33,12 +33,15 @@ impl SanPattern {
     /// Reads a pattern. An IP address is for itself, however it is written; else one with a colon is for URIs, one with an
     /// `@` for e-mail addresses, and any other for DNS names.
     pub(super) fn parse(text: &str) -> Result<Self, MtlsError> {
-        let wrong = |hint| Err(MtlsError::pattern(text, hint));
+        let wrong = |hint: &'static str| Err(MtlsError::pattern(text, hint));
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return wrong("a name is not empty, and holds visible ASCII characters alone");
         }
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self::Ip(address.to_string().into()));
+            return Ok(Self::Ip(address.to_canonical().to_string().into()));
+        }
+        if let Some(hint) = other_form(text) {
+            return Err(MtlsError::pattern(text, hint));
         }
         if text.starts_with('[') {
             return wrong("an IPv6 address stands without brackets, as in `2001:db8::1`");
@@ -84,6 +87,32 @@ impl SanPattern {
             _ => false,
         }
     }
+}
+
+/// How a name is written here that is written as other programs do: with its kind before it, as OpenSSL prints names, or
+/// with a port, a zone or the length of a prefix behind it.
+fn other_form(text: &str) -> Option<String> {
+    const KINDS: [&str; 6] = ["DNS:", "IP Address:", "IP:", "URI:", "email:", "otherName:"];
+    let is_kind = |kind: &&&str| text.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind));
+    if let Some(kind) = KINDS.iter().find(is_kind) {
+        let name = text[kind.len()..].trim_start();
+        return Some(match name {
+            "" => format!("write the name alone, without `{kind}`"),
+            _ => format!("write the name alone, without `{kind}`: `{name}`"),
+        });
+    }
+    let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
+    if let Some((address, _)) = text.split_once('%').filter(|(address, _)| is_address(address)) {
+        return Some(format!("an address in a certificate has no zone: `{address}`"));
+    }
+    if text.split_once('/').is_some_and(|(address, _)| is_address(address)) {
+        return Some("a range of addresses cannot be a pattern: write each address whole".to_owned());
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    // A URI may end in a port as well, or be `urn:7`; a host has a dot, and no slash and no other colon.
+    let is_host = host.contains('.') && !host.contains(['/', ':', '@']);
+    (is_port && is_host).then(|| format!("a name in a certificate has no port: `{host}`"))
 }
 
 fn labels(domain: &str) -> Result<Labels, &'static str> {
@@ -251,7 +280,8 @@ mod tests {
             ("2001:db8::1", "2001:db8::1", true),
             ("2001:DB8:0:0:0:0:0:1", "2001:db8::1", true),
             ("2001:db8::1", "2001:db8::2", false),
-            ("::ffff:192.0.2.1", "192.0.2.1", false),
+            ("::ffff:192.0.2.1", "192.0.2.1", true),
+            ("::ffff:192.0.2.1", "192.0.2.2", false),
         ] {
             assert_eq!(fits(pattern, San::Ip(name.into())), expected, "{pattern} {name}");
         }
@@ -259,6 +289,28 @@ mod tests {
             assert!(!fits("192.0.2.1", other));
         }
         assert!(!fits("*.example.com", San::Ip("192.0.2.1".into())));
+    }
+
+    #[test]
+    fn a_name_in_the_form_of_others_is_refused_with_the_form_of_ours() {
+        for (text, hint) in [
+            ("DNS:api.example.com", "write the name alone, without `DNS:`: `api.example.com`"),
+            ("dns:api.example.com", "write the name alone, without `DNS:`: `api.example.com`"),
+            ("IP:192.0.2.1", "write the name alone, without `IP:`: `192.0.2.1`"),
+            ("URI:spiffe://example.com/a", "write the name alone, without `URI:`: `spiffe://example.com/a`"),
+            ("email:anna@example.com", "write the name alone, without `email:`: `anna@example.com`"),
+            ("api.example.com:443", "a name in a certificate has no port: `api.example.com`"),
+            ("192.0.2.1:443", "a name in a certificate has no port: `192.0.2.1`"),
+            ("fe80::1%eth0", "an address in a certificate has no zone: `fe80::1`"),
+            ("2001:db8::/32", "a range of addresses cannot be a pattern: write each address whole"),
+            ("192.0.2.0/24", "a range of addresses cannot be a pattern: write each address whole"),
+        ] {
+            let error = SanPattern::parse(text).expect_err(text);
+            assert_eq!(error.hint(), hint, "{text}");
+        }
+        for text in ["urn:example:7", "https://a.example:8443", "https://a.example:8443/x"] {
+            assert!(SanPattern::parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

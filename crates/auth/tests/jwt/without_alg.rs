@@ -112,3 +112,20 @@ async fn a_signature_of_another_padding_does_not_pass() {
         assert_eq!(asked.rejection.as_deref(), Some("jwt_bad_signature"), "{said} {made}");
     }
 }
+
+#[tokio::test]
+async fn a_shared_secret_takes_the_algorithms_that_are_allowed_and_none_where_nothing_is_said() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    const HMAC: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
+    let of = |secret: &[u8]| json!({"kty": "oct", "kid": "k", "k": URL_SAFE_NO_PAD.encode(secret)});
+    let (short, long) = ([7; 32], [7; 64]);
+    let signer = Signer::Secret(long.to_vec());
+    assert_eq!(taken(&layer(&of(&long), &[]), &signer, &HMAC).await, []);
+    for only in HMAC {
+        assert_eq!(taken(&layer(&of(&long), &[only]), &signer, &HMAC).await, [only]);
+    }
+    let signer = Signer::Secret(short.to_vec());
+    assert_eq!(taken(&layer(&of(&short), &[Algorithm::Hs512]), &signer, &HMAC).await, []);
+    assert_eq!(taken(&layer(&of(&short), &[Algorithm::Hs256]), &signer, &HMAC).await, [Algorithm::Hs256]);
+}

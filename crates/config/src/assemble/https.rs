@@ -4,7 +4,6 @@ use gatewright_core::{Decision, Immediate, Policy, RequestRecord};
 use gatewright_rewrite::{Redirect, Rewrite, RewriteLayer};
 use http::request;
 
-use super::listeners::name;
 use crate::{
     read::Reader,
     settings::{HttpsPort, Settings},
@@ -35,7 +34,7 @@ pub(super) fn build(settings: &Settings, reader: &mut Reader<'_>) -> Option<Redi
         match Redirect::permanent().scheme("https") {
             Ok(redirect) => {
                 let layer = RewriteLayer::new().redirect(redirect.port(port).always()).keep_empty_segments();
-                redirects.push((name(listener).into(), layer.into_policy()));
+                redirects.push((listener.called().into(), layer.into_policy()));
             }
             Err(error) => drop(reader.error(https.span, error.to_string())),
         }

@@ -26,11 +26,6 @@ pub(super) fn build(
     built.flatten().collect()
 }
 
-/// What routes, logs and metrics call it.
-pub(super) fn name(listener: &settings::Listener) -> String {
-    listener.name.as_ref().map_or_else(|| listener.address.value.to_string(), |name| name.value.clone())
-}
-
 /// For each listener, the one of `before` on the same address. Of several on port 0, each is taken once.
 pub(super) fn pair(listeners: &[settings::Listener], before: &[BuiltListener]) -> Vec<Option<usize>> {
     let mut taken = vec![false; before.len()];
@@ -59,7 +54,7 @@ impl BuiltListener {
 
     /// As the server takes it.
     pub(super) fn listener(&self) -> Listener {
-        let mut listener = Listener::new(self.settings.address.value).name(&name(&self.settings));
+        let mut listener = Listener::new(self.settings.address.value).name(&self.settings.called());
         if let Some(tls) = &self.tls {
             listener = listener.tls(tls.config());
         }

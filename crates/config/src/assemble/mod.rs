@@ -15,6 +15,7 @@ mod listeners;
 mod lists;
 mod nowhere;
 mod parts;
+mod reach;
 mod reloaded;
 mod restart;
 mod rewriting;

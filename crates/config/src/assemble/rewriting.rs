@@ -113,24 +113,14 @@ pub(super) fn redirect(
         });
         built = settle(changed, built, place(path), reader);
     }
-    if only_loops(redirect, matcher) {
-        let (PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::Regex(path)) = &matcher.path.value;
-        reader
-            .error(
-                redirect.at.0,
-                format!("the redirect of `{}` leads to where each request already is", shorten(path)),
-            )
-            .help("say what changes: another `scheme`, `host`, `port`, `path` or `prefix`");
-    }
     // Nothing stands behind it that could answer instead.
     let layer = RewriteLayer::new().redirect(built.always());
     PolicyLayer::new(if merge_slashes { layer } else { layer.keep_empty_segments() }.into_policy())
 }
 
-/// Whether a redirect sends every request of its route to where it is. The scheme and the port of a request are the
-/// client's: with either of them set, some requests may be somewhere else.
-fn only_loops(redirect: &settings::Redirect, matcher: &Matcher) -> bool {
-    let settings::Redirect { scheme: None, port: None, host, path, .. } = redirect else { return false };
+/// Whether a redirect leaves the host and the path of every request of its route as they are.
+pub(super) fn keeps_place(redirect: &settings::Redirect, matcher: &Matcher) -> bool {
+    let settings::Redirect { host, path, .. } = redirect;
     let keeps_host = host.as_ref().is_none_or(|host| {
         let is_host = |other: &Spanned<String>| other.value.eq_ignore_ascii_case(&host.value);
         !matcher.hosts.is_empty() && matcher.hosts.iter().all(is_host)

@@ -14,7 +14,7 @@ use super::{
     lists::Lists,
     nowhere::Nowhere,
     parts::Shared,
-    rewriting,
+    reach, rewriting,
     stack::{Guards, MadeOf, Stack, Stacks},
 };
 use crate::{
@@ -38,6 +38,7 @@ pub(super) fn build(
 ) -> Option<(RouterService<Body>, Stacks)> {
     let mut router = RouterService::builder();
     let mut stacks = Stacks::default();
+    reach::check(settings, reader);
     for route in &settings.routes {
         let made_of = made_of(route, &settings.defaults, shared, reader);
         let stack = stacks.add(made_of, before, |made_of| stack(made_of, &mut shared.lists, reader));

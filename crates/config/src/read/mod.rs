@@ -10,6 +10,7 @@ mod fields;
 mod network;
 mod scalar;
 mod secret;
+mod target;
 mod units;
 
 use std::{
@@ -19,10 +20,10 @@ use std::{
 };
 
 pub(crate) use fields::Fields;
-pub(crate) use network::Target;
-#[cfg(test)]
-pub(crate) use network::parse_target;
 pub(crate) use secret::Secret;
+pub(crate) use target::Target;
+#[cfg(test)]
+pub(crate) use target::parse_target;
 
 use crate::{
     diagnostics::{Diagnostic, Place, Severity, Source, Span},

@@ -2,39 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Reader;
+use super::{
+    Reader,
+    target::{Form, Target, parse_target},
+};
 use crate::{
     diagnostics::Spanned,
     syntax::{Node, shorten},
 };
-
-/// Where an upstream listens: a host and a port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Target {
-    host: String,
-    port: u16,
-}
-
-impl Target {
-    pub(crate) fn host(&self) -> &str {
-        &self.host
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-/// IPv6 in brackets.
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
 
 impl Reader<'_> {
     /// The address of a listener.
@@ -95,8 +70,18 @@ impl Reader<'_> {
                 .conceal();
             return None;
         }
+        if let Some(rest) = rest
+            && let Some((_, port)) = rest.split(['/', '?', '#']).next().and_then(|host| host.rsplit_once(':'))
+            && !port.ends_with(']')
+            && !port.parse::<u16>().is_ok_and(|number| number != 0)
+        {
+            self.error(node.span, format!("`{}` is not a port", shorten(port))).help(
+                "a port is a number from 1 to 65535; without one, it is 443 for `https` and 80 for `http`",
+            );
+            return None;
+        }
         if rest.is_some_and(|rest| {
-            !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
+            !rest.is_empty() && !rest.starts_with(['/', '?', '#']) && !rest.contains(char::is_whitespace)
         }) {
             return Some(Spanned::new(text.to_owned(), node.span));
         }
@@ -105,94 +90,50 @@ impl Reader<'_> {
         None
     }
 
-    /// `host:port`.
+    /// The URL of an issuer (OpenID Connect Discovery 1.0, section 3).
+    pub(crate) fn issuer_url(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let url = self.url(node)?;
+        let (bare, _) = url.value.split_once(['?', '#']).unwrap_or((&url.value, ""));
+        let issuer = bare.strip_suffix("/.well-known/openid-configuration").unwrap_or(bare);
+        if bare.len() < url.value.len() {
+            self.error(node.span, "an issuer has no query and no fragment")
+                .help(format!("leave it out: `{}`", shorten(issuer)));
+            return None;
+        }
+        if issuer.len() < bare.len() {
+            self.error(node.span, format!("`{}` is where the issuer describes itself", shorten(bare)))
+                .help(format!("name the issuer, as its tokens do in `iss`: `{}`", shorten(issuer)));
+            return None;
+        }
+        Some(url)
+    }
+
+    /// `host:port`, as one of an upstream's targets.
     pub(crate) fn target(&mut self, node: &Node) -> Option<Spanned<Target>> {
+        self.target_in(node, Form::Target)
+    }
+
+    /// `host:port`, as a whole upstream.
+    pub(crate) fn upstream(&mut self, node: &Node) -> Option<Spanned<Target>> {
+        self.target_in(node, Form::Upstream)
+    }
+
+    fn target_in(&mut self, node: &Node, form: Form) -> Option<Spanned<Target>> {
         let text = self.text(node, "a target such as `orders:8080`")?;
         match parse_target(text) {
             Ok(target) => Some(Spanned::new(target, node.span)),
-            Err(help) => {
-                self.error(node.span, format!("`{}` is not a target", shorten(text))).help(help);
+            Err(wrong) => {
+                let help = wrong.help(form);
+                // A password may stand there, also in what came from the environment.
+                if text.contains('@') {
+                    self.error(node.span, "a name or a password does not belong into a target")
+                        .help(help)
+                        .conceal();
+                } else {
+                    self.error(node.span, format!("`{}` is not a target", shorten(text))).help(help);
+                }
                 None
             }
-        }
-    }
-}
-
-/// The target, or how to mend the text.
-pub(crate) fn parse_target(text: &str) -> Result<Target, String> {
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let authority = rest.split('/').next().unwrap_or_default();
-        let port = if scheme == "https" { 443 } else { 80 };
-        let named = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
-        let tls = if scheme == "https" { ", and add `tls: on` to the upstream" } else { "" };
-        let path = rest[authority.len()..].trim_matches('/');
-        let path = if path.is_empty() {
-            String::new()
-        } else {
-            format!("; the path goes into the route's `rewrite:` (`{{prefix: /{}}}`)", shorten(path))
-        };
-        return Err(format!("leave the scheme out: `{named}`{tls}{path}"));
-    }
-    if text.contains('/') {
-        return Err("a target is a host and a port; a path goes into the route's `rewrite:`".to_owned());
-    }
-    if text.parse::<std::net::Ipv6Addr>().is_ok() {
-        return Err(format!("an IPv6 address stands in brackets: `\"[{text}]:8080\"`"));
-    }
-    let Some((host, port)) = text.rsplit_once(':') else {
-        return Err(format!("a port is missing: `{text}:8080`"));
-    };
-    let port = match port.parse::<u16>() {
-        Ok(number) if number != 0 && !port.starts_with('+') => number,
-        _ => return Err(format!("`{port}` is not a port: it is a number from 1 to 65535")),
-    };
-    if let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return match inner.parse::<std::net::Ipv6Addr>() {
-            Ok(_) => Ok(Target { host: inner.to_owned(), port }),
-            Err(_) => Err(format!("`{inner}` is not an IPv6 address")),
-        };
-    }
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    // A final dot makes a name absolute.
-    let name = host.strip_suffix('.').unwrap_or(host);
-    if name.len() <= 253 && name.split('.').all(label) {
-        Ok(Target { host: host.to_owned(), port })
-    } else {
-        Err("write a host name or an IP address, and a port: `orders:8080`, `\"[::1]:8080\"`".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_hosts_with_ports() {
-        for text in ["orders:8080", "10.0.1.4:80", "[::1]:8080", "a.b_c-d.example.:443"] {
-            assert_eq!(parse_target(text).map(|target| target.to_string()).as_deref(), Ok(text));
-        }
-        for (text, help) in [
-            (
-                "http://orders:8080/x/",
-                "leave the scheme out: `orders:8080`; the path goes into the route's `rewrite:` (`{prefix: /x}`)",
-            ),
-            ("http://orders:8080/", "leave the scheme out: `orders:8080`"),
-            ("https://orders", "leave the scheme out: `orders:443`, and add `tls: on` to the upstream"),
-            ("orders", "a port is missing: `orders:8080`"),
-            ("orders:0", "`0` is not a port: it is a number from 1 to 65535"),
-            ("orders:80a", "`80a` is not a port: it is a number from 1 to 65535"),
-            ("::1", "an IPv6 address stands in brackets: `\"[::1]:8080\"`"),
-            ("[::x]:80", "`::x` is not an IPv6 address"),
-            ("a/b:80", "a target is a host and a port; a path goes into the route's `rewrite:`"),
-        ] {
-            assert_eq!(parse_target(text), Err(help.to_owned()), "{text}");
-        }
-        for text in [":80", "a b:80", "a..b:80", "ü:80", "-:-", ""] {
-            assert!(parse_target(text).is_err(), "{text}");
         }
     }
 }

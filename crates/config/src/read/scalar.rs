@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use super::{Reader, environment::Others, listed, nearest, units};
+use super::{Reader, listed, nearest, units};
 use crate::{
     diagnostics::{Span, Spanned},
     syntax::{Kind, Node, shorten},
@@ -16,7 +16,7 @@ impl<'a> Reader<'a> {
         if !text.contains("${") {
             return Some(text);
         }
-        let filled = self.fill(node, text, Others::RefuseVariables)?;
+        let filled = self.fill(node, text, false)?;
         Some(node.filled.get_or_init(|| filled))
     }
 
@@ -131,6 +131,22 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// A duration, or `off`, which is `None` inside.
+    pub(crate) fn duration_or_off(&mut self, node: &Node) -> Option<Option<Duration>> {
+        if Self::is_off(node) {
+            return Some(None);
+        }
+        let text = self.text(node, "a duration such as `10s`, or `off`")?;
+        let is_none = matches!(text, "none" | "never" | "infinite" | "unlimited" | "disabled" | "-1" | "0")
+            || units::duration(text).is_ok_and(|duration| duration.is_zero());
+        if is_none {
+            self.error(node.span, format!("`{}` is not a duration", shorten(text)))
+                .help("write `off`, or how long: `10s` say");
+            return None;
+        }
+        self.duration(node).map(Some)
     }
 
     /// A rate of requests.

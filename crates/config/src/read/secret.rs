@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Reader, environment::Others};
+use super::Reader;
 use crate::syntax::{Kind, Node};
 
 /// A value that is not to be seen: it is redacted wherever it is printed.
@@ -31,7 +31,8 @@ impl Reader<'_> {
     pub(crate) fn secret(&mut self, node: &Node, what: &str) -> Option<Secret> {
         let text = self.written(node, what)?;
         if let Some(path) = text.strip_prefix("file:") {
-            let path = self.resolve(path);
+            let path = self.fill(node, path, false)?;
+            let path = self.resolve(&path);
             let text = self.read_file(&path).and_then(|bytes| {
                 String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8 text"))
             });
@@ -44,7 +45,7 @@ impl Reader<'_> {
                 }
             };
         }
-        self.fill(node, text, Others::Refuse).map(Secret)
+        self.fill(node, text, true).map(Secret)
     }
 }
 

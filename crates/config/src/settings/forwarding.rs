@@ -189,7 +189,7 @@ impl Forwarding {
 
 impl Limit {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        if Reader::is_off(node) { Some(Self::Off) } else { reader.duration(node).map(Self::After) }
+        reader.duration_or_off(node).map(|limit| limit.map_or(Self::Off, Self::After))
     }
 }
 

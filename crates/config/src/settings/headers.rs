@@ -45,7 +45,7 @@ impl HeaderEdits {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &HEADERS, reader)?;
         Some(Self {
-            set: fields.get("set").map(|node| lines(node, reader)).unwrap_or_default(),
+            set: fields.get("set").map(|node| once(lines(node, reader), reader)).unwrap_or_default(),
             add: fields.get("add").map(|node| lines(node, reader)).unwrap_or_default(),
             remove: fields.get("remove").map(|node| names(node, reader)).unwrap_or_default(),
         })
@@ -76,20 +76,54 @@ fn lines(node: &Node, reader: &mut Reader<'_>) -> Vec<(Spanned<HeaderName>, Secr
     lines
 }
 
+/// Reports a header that is set twice, in another spelling: the one would take the place of the other.
+fn once(
+    lines: Vec<(Spanned<HeaderName>, Secret)>,
+    reader: &mut Reader<'_>,
+) -> Vec<(Spanned<HeaderName>, Secret)> {
+    for (index, (name, _)) in lines.iter().enumerate() {
+        if let Some((first, _)) = lines[..index].iter().find(|(first, _)| first.value == name.value) {
+            let first = reader.place(first.span);
+            reader
+                .error(
+                    name.span,
+                    format!("`{}` is set twice: names of headers are the same in either case", name.value),
+                )
+                .related(first, "the first one is here")
+                .help("keep one of them; a second line of a header goes under `add`");
+        }
+    }
+    lines
+}
+
 /// Warns of a credential that anybody who reads the file can use.
 fn warn_of_clear_secret(name: &HeaderName, text: &str, node: &Node, reader: &mut Reader<'_>) {
-    let name = name.as_str();
-    let holds_secret = matches!(name, "authorization" | "proxy-authorization" | "cookie")
-        || ["api-key", "apikey", "token", "secret", "password"].iter().any(|part| name.contains(part));
-    let is_elsewhere = text.starts_with("file:") || text.contains("${");
-    if holds_secret && !is_elsewhere && !text.is_empty() {
+    if !text.starts_with("file:") {
+        warn_of_credential(
+            name.as_str(),
+            text,
+            node,
+            "have it come from outside: `\"Bearer ${env:TOKEN}\"`, or `\"file:PATH\"`",
+            reader,
+        );
+    }
+}
+
+/// Warns of the value of a header or a query parameter that is a credential by its name.
+pub(super) fn warn_of_credential(name: &str, text: &str, node: &Node, help: &str, reader: &mut Reader<'_>) {
+    let lower = name.to_ascii_lowercase();
+    let holds_secret = matches!(&*lower, "authorization" | "proxy-authorization" | "cookie")
+        || ["api-key", "api_key", "apikey", "token", "secret", "password"]
+            .iter()
+            .any(|part| lower.contains(part));
+    if holds_secret && !text.contains("${") && !text.is_empty() {
         let place = Some(reader.place(node.span));
         reader
             .report(Diagnostic::warning(
                 place,
-                format!("the value of `{name}` stands in this file for all to read"),
+                format!("the value of `{}` stands in this file for all to read", shorten(name)),
             ))
-            .help("have it come from outside: `\"Bearer ${env:TOKEN}\"`, or `\"file:PATH\"`")
+            .help(help)
             .conceal();
     }
 }

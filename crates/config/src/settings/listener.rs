@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{borrow::Cow, net::SocketAddr, path::PathBuf};
 
 use gatewright_core::IpNetwork;
 
@@ -61,7 +61,8 @@ pub(super) static LISTENER: Section = Section {
     about: "Where the gateway listens, and what is spoken there. HTTP/1 and HTTP/2 are told apart by how the client begins, \
             or by ALPN.",
     keys: &[
-        Key::new("address", Shape::Address, "Where it listens. Port 0 is any that is free.", "0.0.0.0:8443"),
+        Key::new("address", Shape::Address, "Where it listens. Port 0 is any that is free. `[::]` takes IPv4 as well, save where another listener has `0.0.0.0` and \
+             the same port.", "0.0.0.0:8443"),
         Key::new(
             "name",
             Shape::Text,
@@ -167,6 +168,14 @@ impl Listener {
     /// The short form: an address without TLS.
     pub(crate) fn plain(address: Spanned<SocketAddr>) -> Self {
         Self { address, name: None, redirect_https: None, tls: None, proxy_protocol: Vec::new() }
+    }
+
+    /// What routes, logs and metrics call it.
+    pub(crate) fn called(&self) -> Cow<'_, str> {
+        match &self.name {
+            Some(name) => Cow::Borrowed(&name.value),
+            None => Cow::Owned(self.address.value.to_string()),
+        }
     }
 
     /// The scheme of its URLs.

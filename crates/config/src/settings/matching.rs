@@ -241,6 +241,16 @@ fn pairs(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, ValueMatch, Span)
     let mut pairs = Vec::with_capacity(entries.len());
     for entry in entries {
         let value = ValueMatch::read(&entry.value, reader);
+        let exact = match &entry.value.kind {
+            Kind::Map(fields) => fields.iter().find(|field| field.key == "exact").map(|field| &field.value),
+            _ => Some(&entry.value),
+        };
+        if let Some(node) = exact
+            && let Kind::Scalar(text) = &node.kind
+        {
+            let help = "have it come from outside: `\"${env:TOKEN}\"`; or ask for it by `auth`, which compares in constant time";
+            headers::warn_of_credential(&entry.key, text, node, help, reader);
+        }
         pairs.extend(value.map(|value| (entry.key.clone(), value, entry.key_span)));
     }
     pairs

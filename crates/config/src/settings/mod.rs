@@ -16,6 +16,7 @@ mod matching;
 mod rewriting;
 mod route;
 mod serving;
+mod shared_ports;
 mod told;
 mod upstream;
 
@@ -254,11 +255,12 @@ impl Settings {
             }
         }
         for listener in self.routes.iter().flat_map(|route| &route.matcher.listeners) {
-            if names.iter().any(|name| name.value == listener.value) {
+            if self.listeners.iter().any(|it| it.called() == listener.value) {
                 continue;
             }
             let message = format!("there is no listener called `{}`", shorten(&listener.value));
-            let known = names.iter().map(|name| name.value.as_str());
+            let known: Vec<_> = self.listeners.iter().map(Listener::called).collect();
+            let known = known.iter().map(|name| &**name);
             let help = match nearest(&listener.value, known.clone()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None if names.is_empty() => {
@@ -310,7 +312,7 @@ fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
         }
         (None, None) => listeners.push(Listener::plain(Spanned::new(LISTEN, fields.span()))),
     }
-    twice(&listeners, reader);
+    shared_ports::check(&listeners, reader);
     for listener in &listeners {
         if listener.address.value.port() == 443 && listener.tls.is_none() && listener.proxy_protocol.is_empty()
         {
@@ -321,38 +323,6 @@ fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
         }
     }
     listeners
-}
-
-/// Reports addresses that two listeners want.
-fn twice(listeners: &[Listener], reader: &mut Reader<'_>) {
-    for (index, listener) in listeners.iter().enumerate() {
-        let address = &listener.address;
-        let earlier = listeners[..index].iter().find(|earlier| earlier.address.value == address.value);
-        // Port 0 stands for any that is free.
-        if let Some(earlier) = earlier.filter(|_| address.value.port() != 0) {
-            let first = reader.place(earlier.address.span);
-            reader
-                .error(address.span, format!("two listeners on `{}`", address.value))
-                .related(first, "the first one is here");
-        }
-        let (ip, port) = (address.value.ip(), address.value.port());
-        let overlaps = |other: &&Listener| {
-            let other = other.address.value;
-            other.port() == port
-                && other.ip() != ip
-                && other.is_ipv4() == address.value.is_ipv4()
-                && (other.ip().is_unspecified() || ip.is_unspecified())
-        };
-        if let Some(earlier) = listeners[..index].iter().find(overlaps).filter(|_| port != 0) {
-            let first = reader.place(earlier.address.span);
-            let message = format!("`{}` and `{}` share a port", earlier.address.value, address.value);
-            let place = Some(reader.place(address.span));
-            reader
-                .report(Diagnostic::warning(place, message))
-                .related(first, "the other one is here")
-                .help("clients of the one address get its listener, and all others get the one of every address: give each a port of its own, if that is not meant");
-        }
-    }
 }
 
 /// Reads `upstreams:`, and tells the reader their names.

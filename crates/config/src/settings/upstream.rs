@@ -2,7 +2,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use super::optional;
 use crate::{
-    diagnostics::{At, Spanned},
+    diagnostics::{At, Diagnostic, Spanned},
     read::{Fields, Reader, Target},
     syntax::{Kind, Node},
     vocabulary::{Key, Rule, Section, Shape},
@@ -218,7 +218,8 @@ impl Upstream {
     /// Reads an upstream: a target alone, or a map.
     pub(crate) fn read(name: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         if let Kind::Scalar(_) = &node.kind {
-            let target = reader.target(node)?;
+            let target = reader.upstream(node)?;
+            warn_of_https([&target], reader);
             return Some(Self::of_target(name, target));
         }
         let fields = Fields::read(node, &UPSTREAM, reader)?;
@@ -230,6 +231,10 @@ impl Upstream {
         let keep_alive = fields.get("keep_alive").map(|node| reader.duration(node));
         let max_connections = fields.get("max_connections").map(|node| reader.count(node, MOST_CONNECTIONS));
         let responses = ResponseLimits::read(&fields, reader);
+        // `off` says that it is meant.
+        if fields.get("tls").is_none() {
+            warn_of_https(targets.iter().flatten().map(|target| &target.target), reader);
+        }
         balance?;
         Some(Self {
             name: name.to_owned(),
@@ -275,6 +280,22 @@ impl ResponseLimits {
             max_head: self.max_head.or(others.max_head),
             max_headers: self.max_headers.or(others.max_headers),
         }
+    }
+}
+
+/// Warns of targets on the port of HTTPS where nothing is said of TLS.
+fn warn_of_https<'a>(targets: impl IntoIterator<Item = &'a Spanned<Target>>, reader: &mut Reader<'_>) {
+    for target in targets.into_iter().filter(|target| target.value.port() == 443) {
+        let place = Some(reader.place(target.span));
+        reader
+            .report(Diagnostic::warning(
+                place,
+                format!("`{}` without TLS: services speak HTTPS there", target.value),
+            ))
+            .help(format!(
+                "write `{{target: \"{}\", tls: on}}`; or `tls: off`, if it is cleartext indeed",
+                target.value
+            ));
     }
 }
 
@@ -376,13 +397,15 @@ impl UpstreamRef {
 
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         match &node.kind {
-            // A name holds no colon and an address always does; a scheme or a path is an address gone wrong.
-            Kind::Scalar(text) if !text.contains([':', '/']) => {
-                reader.use_upstream(text, node.span);
-                Some(Self::Named(Spanned::new(text.clone(), node.span)))
-            }
             Kind::Scalar(_) => {
-                let target = reader.target(node)?;
+                let text = reader.text(node, "an upstream")?;
+                // A name holds no colon and an address always does; a scheme or a path is an address gone wrong.
+                if !text.contains([':', '/', '@']) {
+                    reader.use_upstream(text, node.span);
+                    return Some(Self::Named(Spanned::new(text.to_owned(), node.span)));
+                }
+                let target = reader.upstream(node)?;
+                warn_of_https([&target], reader);
                 let name = target.value.to_string();
                 Some(Self::Address(Upstream::of_target(&name, target)))
             }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -21,7 +21,10 @@ use super::{
     fetch::{Fetch, Fetched},
     schedule::{Asked, Schedule},
 };
-use crate::jwks::{Generation, KeyError, KeySet, jwk::Origin};
+use crate::{
+    jwks::{Generation, KeyError, KeySet, jwk::Origin},
+    jwt::Algorithm,
+};
 
 /// Keys from afar. What keeps them fresh ends with it.
 pub(crate) struct Remote {
@@ -33,6 +36,8 @@ struct Shared {
     name: Box<str>,
     fetch: Box<dyn Fetch>,
     loaded: ArcSwapOption<Loaded>,
+    /// What algorithms are allowed by those who use the keys.
+    expected: Mutex<Vec<Weak<[Algorithm]>>>,
     schedule: Mutex<Schedule>,
     asked: Notify,
     /// How many fetches have ended, well or not.
@@ -60,6 +65,7 @@ impl Remote {
                 name: name.into(),
                 fetch: Box::new(fetch),
                 loaded: ArcSwapOption::empty(),
+                expected: Mutex::default(),
                 schedule: Mutex::new(Schedule::new(Instant::now())),
                 asked: Notify::new(),
                 ended: watch::Sender::new(0),
@@ -72,6 +78,16 @@ impl Remote {
     pub(crate) fn load(&self) -> Option<(Arc<KeySet>, Generation)> {
         self.keep_running();
         self.shared.loaded.load().as_ref().map(|loaded| (Arc::clone(&loaded.keys), loaded.generation))
+    }
+
+    /// Tells the log, now and after each fetch, when no key verifies any of these algorithms.
+    pub(crate) fn expect(&self, listed: &Arc<[Algorithm]>) {
+        if let Some(loaded) = &*self.shared.loaded.load() {
+            self.shared.tell_misfit(&loaded.keys, listed);
+        }
+        let mut expected = self.shared.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.retain(|listed| listed.strong_count() > 0);
+        expected.push(Arc::downgrade(listed));
     }
 
     pub(crate) fn generation(&self) -> Generation {
@@ -157,13 +173,37 @@ impl Shared {
         };
         let now = Instant::now();
         match taken {
-            Ok(fresh) => self.schedule().succeeded(now, fresh),
+            Ok(fresh) => {
+                self.schedule().succeeded(now, fresh);
+                self.tell_misfits();
+            }
             Err(why) => {
                 let has_keys = self.loaded.load().is_some();
                 self.schedule().failed(now);
                 let meanwhile = if has_keys { "those before go on" } else { "there are none yet" };
                 tracing::warn!(from = &*self.name, "keys cannot be fetched: {why}; {meanwhile}");
             }
+        }
+    }
+
+    fn tell_misfits(&self) {
+        let Some(loaded) = self.loaded.load_full() else { return };
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = Vec::new();
+        for listed in expected.iter().filter_map(Weak::upgrade) {
+            // Several issuers may ask for the same.
+            if !told.contains(&listed) {
+                self.tell_misfit(&loaded.keys, &listed);
+                told.push(listed);
+            }
+        }
+    }
+
+    fn tell_misfit(&self, keys: &KeySet, listed: &[Algorithm]) {
+        if let Some(why) = keys.misfit(listed) {
+            let remedy =
+                "every token is refused: list the algorithm that the issuer signs with under `algorithms`";
+            tracing::warn!(from = &*self.name, "no key {why}; {remedy}");
         }
     }
 

@@ -233,6 +233,78 @@ async fn a_provider_that_comes_late_is_found_soon() {
     assert!(has(&keys, "a"));
 }
 
+/// The warnings of the log.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().expect("sound"))
+    }
+}
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Message(String);
+        impl tracing::field::Visit for Message {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().expect("sound").push(message.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_fit_no_allowed_algorithm_are_told_of_at_each_fetch() {
+    const WHY: &str = "no key verifies RS256: there are keys for EdDSA; every token is refused: list the algorithm that the \
+                       issuer signs with under `algorithms`";
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let provider = Provider::default();
+    provider.answers(&["a"], 60);
+    let keys = provider.keys();
+    let wrong: Arc<[Algorithm]> = Arc::new([Algorithm::Rs256]);
+    let right: Arc<[Algorithm]> = Arc::new([Algorithm::Rs256, Algorithm::EdDsa]);
+    keys.expect(&wrong);
+    keys.expect(&wrong);
+    keys.expect(&right);
+    keys.keep_running();
+    settle().await;
+    assert_eq!(warnings.take(), [WHY]);
+    // They come again as they were.
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!((provider.fetches(), warnings.take()), (2, vec![WHY.to_owned()]));
+    // Whoever asked for it is gone.
+    drop(wrong);
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!((provider.fetches(), warnings.take()), (3, Vec::new()));
+    // The keys are there already.
+    let wrong: Arc<[Algorithm]> = Arc::new([Algorithm::Rs256]);
+    keys.expect(&wrong);
+    assert_eq!(warnings.take(), [WHY]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_same_keys_again_are_no_change() {
     let provider = Provider::default();

@@ -159,12 +159,18 @@ fn check(issuer: &Issuer, file: &Spanned<PathBuf>, keys: &Jwks, reader: &mut Rea
     let path = file.value.display();
     let listed = issuer.algorithms.as_ref();
     if let Some(listed) = listed
-        && keys.algorithms(Some(&listed.value)).is_some_and(|found| found.is_empty())
+        && let Some(why) = keys.misfit(&listed.value)
     {
-        let (allowed, own) = (names(&listed.value), names(&keys.algorithms(None).unwrap_or_default()));
         reader
-            .error(listed.span, format!("no key of `{path}` verifies {allowed}: there are keys for {own}"))
+            .error(listed.span, format!("no key of `{path}` {why}"))
             .help("list the algorithm that the issuer signs with, or name the file of its other keys");
+        return None;
+    }
+    if listed.is_none() && keys.algorithms(None).is_some_and(|found| found.is_empty()) {
+        let own = names(&keys.algorithms(Some(&Algorithm::ALL)).unwrap_or_default());
+        reader
+            .error(file.span, format!("no key of `{path}` says which of {own} it is for"))
+            .help("say it here, as in `algorithms: HS256`, or in the key, as its `alg`");
         return None;
     }
     for doubt in keys.doubts(listed.map(|listed| &*listed.value)) {

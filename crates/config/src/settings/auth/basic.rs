@@ -84,9 +84,8 @@ impl Basic {
         let file = fields.get("file").map(|node| reader.file(node));
         let realm = fields.get("realm").map(|node| reader.spanned_text(node, "a realm"));
         let scopes = fields.get("scopes").map(|node| scopes(node, reader));
-        let remember = fields
-            .get("remember")
-            .map(|node| if Reader::is_off(node) { Some(Duration::ZERO) } else { reader.duration(node) });
+        let remember =
+            fields.get("remember").map(|node| reader.duration_or_off(node).map(Option::unwrap_or_default));
         let mut count = |key: &str, range| {
             fields
                 .get(key)

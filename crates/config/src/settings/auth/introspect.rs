@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{
-    Claims, Provider, TokenPlaces, provider, texts,
+    Claims, Provider, TokenPlaces, issuer_name, provider, texts,
     tokens::{self, HEADERS, ROLES_CLAIM, SCOPES_CLAIM, SUBJECT_CLAIM},
 };
 use crate::{
@@ -86,11 +86,8 @@ impl Introspect {
         let client = fields.get("client").map(|node| reader.text(node, "a name").map(str::to_owned));
         let secret = fields.get("secret").map(|node| reader.hidden_secret(node, "a secret"));
         let provider = Provider::read(&fields, reader);
-        let cache = fields
-            .get("cache")
-            .map(|node| if Reader::is_off(node) { Some(Duration::ZERO) } else { reader.duration(node) });
-        let issuer =
-            fields.get("issuer").map(|node| reader.text(node, "the name of an issuer").map(str::to_owned));
+        let cache = fields.get("cache").map(|node| reader.duration_or_off(node).map(Option::unwrap_or_default));
+        let issuer = fields.get("issuer").map(|node| issuer_name(node, reader).map(|name| name.value));
         let audiences =
             fields.get("audiences").map(|node| texts(node, "a list of audiences", "an audience", reader));
         let claims = Claims::read(&fields, reader);

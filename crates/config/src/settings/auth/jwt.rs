@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use gatewright_auth::Algorithm;
 
 use super::{
-    Claims, Provider, TokenPlaces, provider, texts,
+    Claims, Provider, TokenPlaces, claim, issuer_name, provider, texts,
     tokens::{self, HEADERS, ROLES_CLAIM, SCOPES_CLAIM, SUBJECT_CLAIM},
 };
 use crate::{
@@ -315,7 +315,7 @@ impl Issuer {
 
     /// Of a section that holds the keys of an issuer.
     fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let name = fields.get("issuer").map(|node| reader.spanned_text(node, "the name of an issuer"));
+        let name = fields.get("issuer").map(|node| issuer_name(node, reader));
         let audiences = fields.get("audiences").map(|node| match &node.kind {
             Kind::Scalar(text) if text == "any" => Some(None),
             _ => texts(node, "a list of audiences", "an audience", reader).map(Some),
@@ -327,8 +327,8 @@ impl Issuer {
             .map(|node| algorithms(node, reader).map(|algorithms| Spanned::new(algorithms, node.span)));
         let types = fields.get("types").map(|node| texts(node, "a list of types", "a type", reader));
         let leeway = fields.get("leeway").map(|node| {
-            let leeway = if Reader::is_off(node) { Some(Duration::ZERO) } else { reader.duration(node) };
-            leeway.map(|leeway| Spanned::new(leeway, node.span))
+            let leeway = reader.duration_or_off(node)?;
+            Some(Spanned::new(leeway.unwrap_or(Duration::ZERO), node.span))
         });
         let max_age = fields.get("max_age").map(|node| reader.duration(node));
         let required = fields.get("required_claims").map(|node| required(node, reader));
@@ -362,7 +362,7 @@ impl KeySource {
         let mut sources =
             SOURCES.iter().filter_map(|key| Some((*key, fields.get(key)?))).map(|(key, node)| match key {
                 "jwks_url" => reader.url(node).map(Self::Url),
-                "oidc" => reader.url(node).map(Self::Discovery),
+                "oidc" => reader.issuer_url(node).map(Self::Discovery),
                 "jwks_file" => reader.file(node).map(Self::File),
                 "public_key" => reader.file(node).map(Self::PublicKey),
                 _ => reader
@@ -386,11 +386,14 @@ fn algorithms(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Algorithm>> {
 
 fn required(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<(String, Vec<String>)>> {
     let Kind::Map(entries) = &node.kind else {
-        let names = texts(node, "claims, with or without their values", "the name of a claim", reader)?;
-        return Some(names.into_iter().map(|name| (name, Vec::new())).collect());
+        let nodes = reader.list(node, "claims, with or without their values");
+        let names: Vec<_> = nodes.iter().map(|node| Some((claim::read(node, reader)?, Vec::new()))).collect();
+        return names.into_iter().collect::<Option<Vec<_>>>().filter(|names| !names.is_empty());
     };
     let value = |entry: &crate::syntax::Entry, reader: &mut Reader<'_>| {
-        Some((entry.key.clone(), texts(&entry.value, "a list of values", "a value", reader)?))
+        let is_name = claim::check(&entry.key, entry.key_span, reader);
+        let values = texts(&entry.value, "a list of values", "a value", reader);
+        Some((entry.key.clone(), values.filter(|_| is_name)?))
     };
     let read: Vec<_> = entries.iter().map(|entry| value(entry, reader)).collect();
     read.into_iter().collect()

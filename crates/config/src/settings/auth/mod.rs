@@ -3,6 +3,7 @@
 mod access;
 mod api_key;
 mod basic;
+mod claim;
 mod introspect;
 mod jwt;
 mod mtls;
@@ -23,7 +24,7 @@ use http::HeaderName;
 
 use super::headers;
 use crate::{
-    diagnostics::At,
+    diagnostics::{At, Spanned},
     read::{Fields, Reader},
     syntax::{Kind, Node, shorten},
     vocabulary::{Key, Rule, Section, Shape},
@@ -228,6 +229,18 @@ fn texts(node: &Node, what: &str, item: &str, reader: &mut Reader<'_>) -> Option
     let nodes = reader.list(node, what);
     let read: Vec<_> = nodes.iter().map(|node| reader.text(node, item).map(str::to_owned)).collect();
     read.into_iter().collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty())
+}
+
+/// The name of an issuer, as its tokens have it.
+fn issuer_name(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<String>> {
+    let name = reader.spanned_text(node, "the name of an issuer")?;
+    if name.value.is_empty() {
+        reader
+            .error(node.span, "the name of an issuer is empty")
+            .help("write what its tokens have as `iss`, to the letter: `https://id.example.com/`");
+        return None;
+    }
+    Some(name)
 }
 
 fn header(node: &Node, reader: &mut Reader<'_>) -> Option<HeaderName> {

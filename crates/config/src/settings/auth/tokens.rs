@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 
+use super::claim;
 use crate::{
     diagnostics::Spanned,
     read::{Fields, Reader},
@@ -123,8 +124,7 @@ impl TokenPlaces {
 
 impl Claims {
     pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let mut text =
-            |key: &str| fields.get(key).map(|node| reader.text(node, "the name of a claim").map(str::to_owned));
+        let mut text = |key: &str| fields.get(key).map(|node| claim::read(node, reader));
         let [subject, scopes, roles] = ["subject_claim", "scopes_claim", "roles_claim"].map(&mut text);
         let headers = fields.get("headers").map(|node| told(node, reader));
         Some(Self {
@@ -154,7 +154,7 @@ fn told(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<(Spanned<HeaderName>
     let mut told = Vec::with_capacity(entries.len());
     for entry in entries {
         let name = headers::name(&entry.key, entry.key_span, reader);
-        let claim = reader.text(&entry.value, "the name of a claim").map(str::to_owned);
+        let claim = claim::read(&entry.value, reader);
         told.push(name.map(|name| Spanned::new(name, entry.key_span)).zip(claim));
     }
     told.into_iter().collect()
