@@ -19,8 +19,8 @@ use crate::{deadline::Progress, service::Settings};
 
 /// A request's body: counts its bytes, tells the deadline that it moves, and cleans its trailers.
 pub(crate) struct RequestBody {
-    /// What an attempt that came to nothing has taken; it goes before the rest.
-    taken: Taken,
+    /// What an attempt that came to nothing has taken; it goes before the rest. Few requests have any.
+    taken: Option<Box<Taken>>,
     body: Body,
     record: Option<RequestRecord>,
     progress: Option<Arc<Progress>>,
@@ -29,11 +29,11 @@ pub(crate) struct RequestBody {
 impl RequestBody {
     pub(crate) fn new(body: Body, record: Option<RequestRecord>) -> Self {
         let progress = (!body.is_end_stream()).then(Arc::default);
-        Self { taken: Taken::default(), body, record, progress }
+        Self { taken: None, body, record, progress }
     }
 
     pub(crate) fn empty() -> Self {
-        Self { taken: Taken::default(), body: Body::empty(), record: None, progress: None }
+        Self { taken: None, body: Body::empty(), record: None, progress: None }
     }
 
     /// Puts what an attempt has taken of it back.
@@ -41,7 +41,8 @@ impl RequestBody {
         if taken.is_nothing() {
             return;
         }
-        self.taken = taken.before(std::mem::take(&mut self.taken));
+        let later = self.taken.take().map(|later| *later).unwrap_or_default();
+        self.taken = Some(Box::new(taken.before(later)));
         if let Some(progress) = &self.progress {
             progress.moved();
         }
@@ -70,12 +71,14 @@ impl HttpBody for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        if let Some(frame) = this.taken.next_frame() {
-            this.note_progress(&Poll::Ready(Some(Ok(()))));
-            return Poll::Ready(Some(Ok(frame)));
-        }
-        if this.taken.is_all() {
-            return Poll::Ready(None);
+        if let Some(taken) = &mut this.taken {
+            if let Some(frame) = taken.next_frame() {
+                this.note_progress(&Poll::Ready(Some(Ok(()))));
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            if taken.is_all() {
+                return Poll::Ready(None);
+            }
         }
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         this.note_progress(&polled);
@@ -98,15 +101,19 @@ impl HttpBody for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.taken.has_frames() && (self.taken.is_all() || self.body.is_end_stream())
+        match &self.taken {
+            None => self.body.is_end_stream(),
+            Some(taken) => !taken.has_frames() && (taken.is_all() || self.body.is_end_stream()),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let taken = self.taken.size() as u64;
-        if self.taken.is_all() {
+        let mut size = self.body.size_hint();
+        let Some(taken) = &self.taken else { return size };
+        let (taken, is_all) = (taken.size() as u64, taken.is_all());
+        if is_all {
             return SizeHint::with_exact(taken);
         }
-        let mut size = self.body.size_hint();
         // The upper bound first: the lower one must not go beyond it.
         if let Some(upper) = size.upper() {
             size.set_upper(upper.saturating_add(taken));

@@ -169,7 +169,8 @@ mod tests {
     /// For listeners of one port: the address that a client connects to, and which listener it comes to.
     #[test]
     fn listeners_share_a_port_and_the_most_exact_one_is_asked() {
-        let cases: [(&[&str], &[(&str, usize)]); 6] = [
+        type Case<'a> = (&'a [&'a str], &'a [(&'a str, usize)]);
+        let cases: [Case<'_>; 6] = [
             (&["0.0.0.0", "127.0.0.1"], &[("127.0.0.1", 1), ("127.0.0.2", 0)]),
             (&["127.0.0.1", "0.0.0.0"], &[("127.0.0.1", 0), ("127.0.0.2", 1)]),
             (&["::", "::1"], &[("::1", 1), ("127.0.0.1", 0)]),

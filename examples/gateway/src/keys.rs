@@ -73,7 +73,7 @@ fn make(new: New) -> Result<(), Failure> {
     say(format_args!("the key of {}, which is shown this once:\n\n  {}\n", new.name, key.secret()));
     say("its entry for the keys file:\n");
     let apart = if appends_to_something() { "\n" } else { "" };
-    print(&format!("{apart}{}", key.entry().trim_end()));
+    print(format_args!("{apart}{}", key.entry().trim_end()));
     Ok(())
 }
 
