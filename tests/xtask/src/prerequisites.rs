@@ -158,9 +158,7 @@ fn pip(context: &Context, venv: &Path, packages: &[&str]) -> Result<()> {
 }
 
 fn install_npm(context: &Context, folder: &Path) -> Result<()> {
-    let missing: Vec<_> =
-        NPM_PACKAGES.iter().filter(|package| !folder.join("node_modules").join(package).is_dir()).collect();
-    if missing.is_empty() {
+    if NPM_PACKAGES.iter().all(|package| folder.join("node_modules").join(package).is_dir()) {
         return Ok(());
     }
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -174,7 +172,8 @@ fn install_npm(context: &Context, folder: &Path) -> Result<()> {
         "--ignore-scripts",
         "--prefix",
     ]);
-    run(command.arg(folder).args(missing))
+    // All of them: npm takes away what it is not told of.
+    run(command.arg(folder).args(NPM_PACKAGES))
 }
 
 fn install_cargo_tools(context: &Context) -> Result<()> {
