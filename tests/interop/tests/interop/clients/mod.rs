@@ -44,8 +44,6 @@ const HTTP2: [Run; 3] = [Run { endpoint: Endpoint::Clear, version: "2" }, TLS_HT
 pub(crate) struct Own {
     /// Cases that it cannot be brought to send.
     without: &'static [&'static str],
-    /// Cases in which it may end in an error instead of the answer, since it does so against nginx too.
-    may_fail: &'static [&'static str],
 }
 
 /// What a body that arrived looks like in the answer of the service.
@@ -69,10 +67,6 @@ fn check(tally: &mut Tally, run: Run, own: Own, printed: &str) {
             tally.check(name, false, "the client said nothing");
             continue;
         };
-        let may_fail = own.may_fail.contains(&case);
-        if may_fail && line["error"].is_string() {
-            continue;
-        }
         let expected = expected(case);
         let wanted = match &expected {
             Expected::Status(status) => line["status"] == *status,
