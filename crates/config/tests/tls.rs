@@ -153,11 +153,8 @@ routes: [{path: /a, upstream: \"a:80\"}]
     assert_eq!(kept(tls), 0);
 }
 
-/// A listener with these files, and what is said of it: the line, and the words.
-fn said(folder: &Folder, tls: &str) -> Vec<(usize, String)> {
-    let text = format!(
-        "listeners:\n- address: 127.0.0.1:8443\n  tls: {{{tls}}}\nroutes: [{{path: /a, upstream: \"a:80\"}}]\n"
-    );
+/// What is said of this configuration: the line, and the words.
+fn said_of(folder: &Folder, text: String) -> Vec<(usize, String)> {
     let found = match Config::parse(folder.as_ref().join("gateway.yaml"), text) {
         Ok(config) => config.warnings(),
         Err(errors) => errors,
@@ -165,6 +162,14 @@ fn said(folder: &Folder, tls: &str) -> Vec<(usize, String)> {
     let folder = format!("{}/", folder.as_ref().display());
     let line = |it: &gatewright_config::Diagnostic| it.place().map_or(0, |place| place.line());
     found.iter().map(|it| (line(it), it.message().replace(&folder, ""))).collect()
+}
+
+/// A listener with these files, and what is said of it: the line, and the words.
+fn said(folder: &Folder, tls: &str) -> Vec<(usize, String)> {
+    let text = format!(
+        "listeners:\n- address: 127.0.0.1:8443\n  tls: {{{tls}}}\nroutes: [{{path: /a, upstream: \"a:80\"}}]\n"
+    );
+    said_of(folder, text)
 }
 
 #[test]
@@ -262,13 +267,7 @@ fn certificates_and_lists_near_their_end_are_told_of() {
 /// What is said of an upstream with this TLS: the place's line, and the words.
 fn said_of_upstream(folder: &Folder, tls: &str) -> Vec<(usize, String)> {
     let text = format!("routes:\n- path: /a\n  upstream:\n    target: localhost:443\n    tls:\n{tls}");
-    let found = match Config::parse(folder.as_ref().join("gateway.yaml"), text) {
-        Ok(config) => config.warnings(),
-        Err(errors) => errors,
-    };
-    let folder = format!("{}/", folder.as_ref().display());
-    let line = |it: &gatewright_config::Diagnostic| it.place().map_or(0, |place| place.line());
-    found.iter().map(|it| (line(it), it.message().replace(&folder, ""))).collect()
+    said_of(folder, text)
 }
 
 #[test]
