@@ -95,9 +95,11 @@ violations! {
     CHUNK_EXTENSIONS_TOO_LONG = 400, "chunk_extensions_too_long", "The chunk extensions are too long altogether.";
     MISDIRECTED = 421, "misdirected", "The TLS server name is not that of the Host header.";
     STATUS_LINE = 502, "bad_status_line", "The response's status line is malformed.";
-    RESPONSE_HEAD_TOO_LARGE = 502, "response_head_too_large", "The response's head is too large.";
-    RESPONSE_TOO_MANY_FIELDS = 502, "response_too_many_headers", "The response has too many header lines.";
+    RESPONSE_HEAD_TOO_LARGE = 502, "response_head_too_large", "The response's head is too large (max_response_head).";
+    RESPONSE_TOO_MANY_FIELDS = 502, "response_too_many_headers", "The response has too many header lines (max_response_headers).";
     NOT_HTTP1 = 502, "not_http1", "The response is no HTTP/1.";
+    SPEAKS_HTTP2 = 502, "speaks_http2", "The endpoint speaks HTTP/2 and not HTTP/1 (protocol: http2).";
+    SPEAKS_TLS = 502, "speaks_tls", "The endpoint speaks TLS (tls: on).";
     RESPONSE_LENGTH = 502, "bad_content_length", "The response's Content-Length is no number.";
     RESPONSE_LENGTHS_DIFFER = 502, "content_length_differs", "The response's lengths contradict each other.";
     RESPONSE_CODING = 502, "bad_transfer_encoding", "The response's Transfer-Encoding is not chunked.";

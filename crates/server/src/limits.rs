@@ -96,8 +96,8 @@ impl Limits {
         park_after: Duration;
         /// Size of a head in bytes; a larger one is answered with 431. 64 KiB by default.
         max_head: usize;
-        /// Length of a request target in bytes; a longer one is answered with 414. 8 KiB by default, and at most
-        /// 65,534.
+        /// Length of a request target in bytes, its path and query; a longer one is answered with 414. 8 KiB by default, and
+        /// at most 65,534.
         max_target: usize;
         /// Number of header lines; more are answered with 431. 100 by default.
         max_headers: u16;

@@ -1,6 +1,6 @@
 //! `gatewright keys`.
 
-use std::{fs::File, io, os::fd::AsFd, path::PathBuf};
+use std::{fs::File, io, os::fd::AsFd, path::PathBuf, time::SystemTime};
 
 use clap::{Args, Subcommand};
 use gatewright::auth::{NewApiKey, NewApiKeyError};
@@ -70,6 +70,9 @@ fn make(new: New) -> Result<(), Failure> {
         key = key.pepper(&pepper[..end]);
     }
     let key = key.generate().map_err(|error| failure(&error))?;
+    if key.expires().is_some_and(|end| end <= SystemTime::now()) {
+        say("warning: this key has ended already: `--expires` lies in the past, and the gateway refuses the key\n");
+    }
     say(format_args!("the key of {}, which is shown this once:\n\n  {}\n", new.name, key.secret()));
     say("its entry for the keys file:\n");
     let apart = if appends_to_something() { "\n" } else { "" };

@@ -4,7 +4,14 @@
 //! not to, and that one is not. The code under test holds no `unsafe`, so a sanitizer has nothing to find there that a
 //! panic or a limit would not show.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    num::NonZeroUsize,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use crate::{
     Context,
@@ -41,7 +48,7 @@ fn fuzz(context: &Context, seconds: impl Fn(&str) -> u32) -> Result<Outcome> {
         command.args(["--fuzz-dir", FOLDER, "--sanitizer", "none", "--target-dir"]).arg(&build_folder);
     };
     run(configured(&mut cargo_fuzz(context, &tool, "build"), &options))?;
-    for target in targets {
+    let fuzz_one = |target: &str| {
         // What libFuzzer learns stays under the target folder; what is worth keeping is moved to `seeds` by hand.
         let learned = context.target.join("fuzz-corpus").join(target);
         fs::create_dir_all(&learned).map_err(|error| format!("{}: {error}", learned.display()))?;
@@ -53,9 +60,27 @@ fn fuzz(context: &Context, seconds: impl Fn(&str) -> u32) -> Result<Outcome> {
         let printed =
             run_into(&mut command, &context.target.join("fuzz-corpus").join(format!("{target}.log")))?;
         let statistics = printed.lines().filter_map(|line| line.strip_prefix("stat::"));
-        statistics.take(2).for_each(|statistic| println!("  {statistic}"));
-    }
+        let statistics: Vec<_> = statistics.take(2).collect();
+        println!("  {target}: {}", statistics.join(", "));
+        Ok(())
+    };
+    on_all_cores(&targets, fuzz_one)?;
     Ok(Outcome::Passed)
+}
+
+/// Does this to each of them, one on each core at a time, since a fuzzer is busy on one alone.
+fn on_all_cores(targets: &[&str], fuzz_one: impl Fn(&str) -> Result<()> + Sync) -> Result<()> {
+    let (next, cores) = (AtomicUsize::new(0), thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    let worker = || {
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            fuzz_one(target)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| Err("a worker panicked".to_owned())))
+    })
 }
 
 fn cargo_fuzz(context: &Context, tool: &Path, task: &str) -> Command {

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, time::SystemTime};
 
 use super::{hasher::KeyHasher, keys_file, secret::Secret};
 use crate::ContentError;
@@ -16,6 +16,7 @@ use crate::ContentError;
 pub struct NewApiKey {
     secret: Secret,
     entry: String,
+    expires: Option<SystemTime>,
 }
 
 /// Says what a new API key is to be good for.
@@ -53,6 +54,11 @@ impl NewApiKey {
     /// What is added to the keys file: some lines of YAML, the last one ended.
     pub fn entry(&self) -> &str {
         &self.entry
+    }
+
+    /// When it ends, if ever.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires
     }
 }
 
@@ -103,9 +109,10 @@ impl NewApiKeyBuilder {
         let secret = Secret::generate().map_err(|error| NewApiKeyError(Kind::Random(error)))?;
         let entry = self.entry(&secret);
         // Whoever reads the file decides what is right in it.
-        let read = keys_file::read(entry.as_bytes(), &self.hasher, drop);
+        let mut expires = None;
+        let read = keys_file::read(entry.as_bytes(), &self.hasher, |read| expires = read.expires);
         read.map_err(|error| NewApiKeyError(Kind::Entry(error)))?;
-        Ok(NewApiKey { secret, entry })
+        Ok(NewApiKey { secret, entry, expires })
     }
 
     fn entry(&self, secret: &Secret) -> String {

@@ -144,9 +144,9 @@ where
 fn check(headers: &HeaderMap, rules: &Rules) -> Result<(), Error> {
     let size = || headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
     let why = if headers.len() > usize::from(rules.max_fields) {
-        "the response has too many fields"
+        "the response has too many fields (max_response_headers)"
     } else if size() > rules.max_head {
-        "the response's fields are too large"
+        "the response's fields are too large (max_response_head)"
     } else {
         return Ok(());
     };

@@ -51,6 +51,10 @@ impl Policy for RedirectHttps {
     }
 
     fn decide(&self, head: &mut request::Parts) -> Decision<(), Immediate> {
+        // `OPTIONS *` asks about the server, and no other place answers for it.
+        if head.uri.path() == "*" {
+            return Decision::Allow(());
+        }
         let redirect = RequestRecord::of(&head.extensions).and_then(|record| {
             let came_by = record.connection()?.listener();
             let (_, redirect) = self.0.iter().find(|(name, _)| **name == **came_by)?;

@@ -20,6 +20,7 @@ use std::{
 };
 
 pub(crate) use fields::Fields;
+pub(crate) use scalar::Usual;
 pub(crate) use secret::Secret;
 pub(crate) use target::Target;
 #[cfg(test)]

@@ -4,9 +4,17 @@ use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, time::Duration}
 
 use super::{Reader, listed, nearest, units};
 use crate::{
-    diagnostics::{Span, Spanned},
+    diagnostics::{Diagnostic, Span, Spanned},
     syntax::{Kind, Node, shorten},
 };
+
+/// The bounds that are usual, in bytes, and what comes of others.
+pub(crate) struct Usual {
+    pub(crate) least: usize,
+    pub(crate) most: usize,
+    pub(crate) if_less: &'static str,
+    pub(crate) if_more: &'static str,
+}
 
 impl<'a> Reader<'a> {
     /// A text, with the values of the environment variables that it names. `what` says what it is, for errors: "a host
@@ -177,6 +185,24 @@ impl<'a> Reader<'a> {
         };
         self.error(node.span, format!("`{}` {}", shorten(text), problem.message)).help(problem.help);
         None
+    }
+
+    /// The size of a bound. One beyond what is usual is taken, with a warning that says what comes of it.
+    pub(crate) fn bound(&mut self, node: &Node, usual: &Usual) -> Option<usize> {
+        let bytes = self.size(node)?;
+        let (than, consequence) = if bytes < usual.least {
+            ("less", usual.if_less)
+        } else if bytes > usual.most {
+            ("more", usual.if_more)
+        } else {
+            return Some(bytes);
+        };
+        let written = shorten(self.source().slice(node.span)).to_owned();
+        let place = Some(self.source().place(node.span));
+        let (least, most) = (units::in_units(usual.least), units::in_units(usual.most));
+        self.report(Diagnostic::warning(place, format!("`{written}` is {than} than is usual: {consequence}")))
+            .help(format!("usual is {least} to {most}"));
+        Some(bytes)
     }
 
     /// The path of a file, relative to the file that names it.

@@ -64,6 +64,15 @@ pub(super) fn size(text: &str) -> Result<u64, BadQuantity> {
     Ok(bytes as u64)
 }
 
+/// A size as it is written, in the largest unit that it is a whole number of.
+pub(super) fn in_units(bytes: usize) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
+        _ => format!("{bytes}B"),
+    }
+}
+
 fn quantity(text: &str, units: &[(&str, f64)], usual: &str, examples: &str) -> Result<f64, BadQuantity> {
     let bad = |message, help: String| Err(BadQuantity { message, help });
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -89,6 +98,13 @@ fn quantity(text: &str, units: &[(&str, f64)], usual: &str, examples: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_written_as_it_is_read() {
+        for text in ["1B", "256B", "1023B", "1KiB", "1025B", "64KiB", "1MiB", "1025KiB", "16MiB"] {
+            assert_eq!(in_units(usize::try_from(size(text).expect("a size")).expect("fits")), text);
+        }
+    }
 
     #[test]
     fn durations_carry_units() {

@@ -5,7 +5,7 @@ use gatewright_server::Names;
 use super::optional;
 use crate::{
     diagnostics::Spanned,
-    read::{Fields, Reader},
+    read::{Fields, Reader, Usual},
     syntax::{Kind, Node, shorten},
     vocabulary::{Key, Rule, Section, Shape},
 };
@@ -134,7 +134,7 @@ pub(super) static CLIENT_LIMITS: Section = Section {
         Key::new(
             "max_target",
             Shape::Size,
-            "Of a request's target; a longer one is answered with 414.",
+            "Of a request's target, its path and query; a longer one is answered with 414.",
             "4KiB",
         )
         .absent("8KiB"),
@@ -188,6 +188,20 @@ pub(super) static CLIENT_LIMITS: Section = Section {
     ],
 };
 
+const USUAL_HEAD: Usual = Usual {
+    least: 1 << 10,
+    most: 1 << 20,
+    if_less: "the head of a usual request is larger, and is refused with 431",
+    if_more: "each client can make the gateway hold so much",
+};
+
+const USUAL_TARGET: Usual = Usual {
+    least: 256,
+    most: 64 << 10,
+    if_less: "the path and query of many a usual request are longer, and are refused with 414",
+    if_more: "no target of more than 65534 bytes is taken",
+};
+
 const MOST_HEADERS: i64 = 10_000;
 const MOST_CONNECTIONS: i64 = 10_000_000;
 const MOST_STREAMS: i64 = 10_000;
@@ -236,8 +250,8 @@ impl Timeouts {
 impl ClientLimits {
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &CLIENT_LIMITS, reader)?;
-        let max_head = fields.get("max_head").map(|node| reader.size(node));
-        let max_target = fields.get("max_target").map(|node| reader.size(node));
+        let max_head = fields.get("max_head").map(|node| reader.bound(node, &USUAL_HEAD));
+        let max_target = fields.get("max_target").map(|node| reader.bound(node, &USUAL_TARGET));
         let max_headers = fields.get("max_headers").map(|node| reader.number(node, 1..=MOST_HEADERS));
         let max_connections = fields.get("max_connections").map(|node| reader.count(node, MOST_CONNECTIONS));
         let max_streams = fields.get("max_streams").map(|node| reader.number(node, 1..=MOST_STREAMS));

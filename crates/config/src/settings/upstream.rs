@@ -3,7 +3,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use super::optional;
 use crate::{
     diagnostics::{At, Diagnostic, Spanned},
-    read::{Fields, Reader, Target},
+    read::{Fields, Reader, Target, Usual},
     syntax::{Kind, Node},
     vocabulary::{Key, Rule, Section, Shape},
 };
@@ -264,9 +264,16 @@ impl Upstream {
     }
 }
 
+const USUAL_RESPONSE_HEAD: Usual = Usual {
+    least: 1 << 10,
+    most: 16 << 20,
+    if_less: "the head of a usual response is larger, and is answered with 502",
+    if_more: "each response can make the gateway hold so much",
+};
+
 impl ResponseLimits {
     pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let max_head = fields.get("max_response_head").map(|node| reader.size(node));
+        let max_head = fields.get("max_response_head").map(|node| reader.bound(node, &USUAL_RESPONSE_HEAD));
         let max_headers = fields.get("max_response_headers").map(|node| reader.number(node, 1..=MOST_HEADERS));
         Some(Self {
             max_head: optional(max_head)?,

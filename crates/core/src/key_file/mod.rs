@@ -53,6 +53,7 @@ enum Kind {
     Pkcs12,
     JavaKeyStore,
     DerCertificate,
+    DerPkcs7,
     DerRevocationList,
     DerPrivateKey,
     DerEncryptedKey,
@@ -187,6 +188,7 @@ impl KeyFile {
             }
             (Certificate, Kind::DerCertificate) => "openssl x509 -inform DER -in FILE -out CERT.pem",
             (Certificate, Kind::Pkcs7) => "openssl pkcs7 -print_certs -in FILE -out CERT.pem",
+            (Certificate, Kind::DerPkcs7) => "openssl pkcs7 -inform DER -print_certs -in FILE -out CERT.pem",
             (Certificate, Kind::Pkcs12) => "openssl pkcs12 -in FILE -nokeys -out CERT.pem",
             (PrivateKey, Kind::Pkcs12) => "openssl pkcs12 -in FILE -nocerts -nodes -out KEY.pem",
             (_, Kind::JavaKeyStore) => {
@@ -230,6 +232,8 @@ fn der(rest: &[u8]) -> Kind {
     match body {
         // Version 3 and a sequence (RFC 7292, section 4).
         [0x02, 0x01, 0x03, 0x30, ..] => Kind::Pkcs12,
+        // The object identifier of signed data (RFC 5652, section 5.1).
+        [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02, ..] => Kind::DerPkcs7,
         // A version and an algorithm (RFC 5958), or a version and numbers (RFC 8017, RFC 5915).
         [0x02, 0x01, 0x00 | 0x01, 0x30 | 0x02 | 0x04, ..] => Kind::DerPrivateKey,
         [0x30, inner @ ..] => match contents(inner) {
@@ -272,6 +276,7 @@ impl fmt::Display for KeyFile {
             Kind::SshPublicKey => "a public key of SSH",
             Kind::SshPrivateKey => "a private key of SSH",
             Kind::Pkcs7 => "certificates in PKCS#7",
+            Kind::DerPkcs7 => "certificates in PKCS#7 in DER",
             Kind::Pkcs12 => "a PKCS#12 store (.p12, .pfx)",
             Kind::JavaKeyStore => "a Java key store (.jks)",
             Kind::DerCertificate => "a certificate in DER, not in PEM",
@@ -316,6 +321,10 @@ mod tests {
             (b"\xff\xfe-\0-\0".to_vec(), "text in UTF-16, not in UTF-8"),
             (vec![0xfe, 0xed, 0xfe, 0xed, 0, 0], "a Java key store (.jks)"),
             (vec![0x30, 0x82, 9, 9, 2, 1, 3, 0x30, 0x82], "a PKCS#12 store (.p12, .pfx)"),
+            (
+                b"\x30\x82\x03\x09\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x82".to_vec(),
+                "certificates in PKCS#7 in DER",
+            ),
             (vec![0x30, 0x82, 3, 9, 0x30, 0x82, 2, 9, 0xa0, 3, 2, 1, 2], "a certificate in DER, not in PEM"),
             (vec![0x30, 0x82, 3, 9, 0x30, 0x81, 9, 2, 1, 1, 0x30], "a revocation list in DER, not in PEM"),
             (vec![0x30, 0x2e, 2, 1, 0, 0x30, 5], "a private key in DER, not in PEM"),

@@ -99,7 +99,12 @@ impl HeadScan {
                     line::may_have_become_one(&bytes[line_at..bytes.len().min(rules.max_head)], rules)?;
                     return Err(violation);
                 }
-                Err(violation) => return Err(violation),
+                Err(violation) => {
+                    if violation != Violation::HEAD_TOO_LARGE {
+                        self.refused_at = Some(line_at);
+                    }
+                    return Err(violation);
+                }
             };
             match (&self.request_line, line.is_empty()) {
                 (Some(_), false) => self.field(bytes, line, rules, fields)?,

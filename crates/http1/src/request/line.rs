@@ -33,7 +33,8 @@ pub(crate) fn parse(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<R
     let target_at = method_end + 1;
     let target_length = memchr::memchr(b' ', &text[target_at..]);
     let target_end = target_at + target_length.unwrap_or(text.len() - target_at);
-    if target_end - target_at > rules.max_target {
+    let target = &text[target_at..target_end];
+    if target.len() > rules.max_target && target.len() - target::before_path(target) > rules.max_target {
         return Err(Violation::TARGET_TOO_LONG);
     }
     if target_end == text.len() || target_end == target_at {
@@ -64,8 +65,12 @@ pub(crate) fn may_become_one(start: &[u8], rules: &Rules) -> Result<(), Violatio
     if start.len() > MAX_METHOD && !start[..=MAX_METHOD].contains(&b' ') {
         return Err(Violation::METHOD);
     }
-    if start.len() > rules.max_target + BESIDE_TARGET {
-        return Err(Violation::TARGET_TOO_LONG);
+    let most = rules.max_target + BESIDE_TARGET;
+    if start.len() > most {
+        let target_at = memchr::memchr(b' ', start).map_or(start.len(), |space| space + 1);
+        if start.len() - target::before_path(&start[target_at..]) > most {
+            return Err(Violation::TARGET_TOO_LONG);
+        }
     }
     Ok(())
 }

@@ -36,14 +36,23 @@ pub struct RequestReader {
 pub struct Refusal {
     violation: Violation,
     request_line: Option<MethodAndTarget>,
-    field_name: Option<Box<[u8]>>,
+    cause: Option<Cause>,
+}
+
+/// What alone broke a rule.
+#[derive(Debug, Clone)]
+enum Cause {
+    /// The field of this name.
+    Field(Box<[u8]>),
+    /// A byte of the target.
+    Byte(u8),
 }
 
 type MethodAndTarget = (Box<[u8]>, Box<[u8]>);
 
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
-        Self { violation, request_line: None, field_name: None }
+        Self { violation, request_line: None, cause: None }
     }
 }
 
@@ -51,7 +60,14 @@ impl Refusal {
     /// Names the field that alone broke the rule.
     #[must_use]
     pub fn in_field(mut self, name: &[u8]) -> Self {
-        self.field_name = Some(name.into());
+        self.cause = Some(Cause::Field(name.into()));
+        self
+    }
+
+    /// Names the first byte of the target that no target holds, if there is one.
+    #[must_use]
+    pub fn in_target(mut self, target: &[u8]) -> Self {
+        self.cause = target::refused_byte(target).map(Cause::Byte);
         self
     }
 
@@ -60,16 +76,19 @@ impl Refusal {
         self.violation
     }
 
-    /// A sentence for people, as the violation has it, and the name of the field where one alone broke the rule: escaped,
-    /// and cut at 64 bytes.
+    /// A sentence for people, as the violation has it, and what broke the rule where that is one thing: the name of a field,
+    /// escaped and cut at 64 bytes, or a byte of the target.
     pub fn detail(&self) -> Cow<'static, str> {
         const SHOWN: usize = 64;
         let detail = self.violation.detail();
-        match &self.field_name {
+        match &self.cause {
             None => detail.into(),
-            Some(name) => {
+            Some(Cause::Field(name)) => {
                 let (shown, dots) = name.get(..SHOWN).map_or((&**name, ""), |start| (start, "..."));
-                format!("{detail} It is \"{}{dots}\".", shown.escape_ascii()).into()
+                format!("{detail} The header is \"{}{dots}\".", shown.escape_ascii()).into()
+            }
+            Some(Cause::Byte(byte)) => {
+                format!("{detail} It holds '{}', which is written as %{byte:02X} there.", byte.escape_ascii()).into()
             }
         }
     }
@@ -127,10 +146,12 @@ impl RequestReader {
             Ok(None) => return Ok(None),
             Err(violation) => {
                 let line = self.scan.request_line(received);
-                return Err(Refusal {
-                    violation,
-                    request_line: line.map(|(method, target)| (method.into(), target.into())),
-                    field_name: self.scan.refused_name(received).map(Into::into),
+                let mut refusal = Refusal::from(violation);
+                refusal.request_line = line.map(|(method, target)| (method.into(), target.into()));
+                return Err(match (violation, line, self.scan.refused_name(received)) {
+                    (Violation::TARGET, Some((_, target)), _) => refusal.in_target(target),
+                    (_, _, Some(name)) => refusal.in_field(name),
+                    _ => refusal,
                 });
             }
         };
@@ -145,7 +166,7 @@ impl RequestReader {
             }
             Err(violation) => {
                 let line = (bytes[head.method.clone()].into(), bytes[head.target.clone()].into());
-                Err(Refusal { violation, request_line: Some(line), field_name: None })
+                Err(Refusal { violation, request_line: Some(line), cause: None })
             }
         }
     }

@@ -9,19 +9,34 @@ use crate::violation::Violation;
 /// percent-encode sets (`\`, `^`, `{`, `|`, `}`, and in a query the backtick), since what they mean in a path is the
 /// router's to judge. `"`, `<`, `>` and bytes beyond ASCII are encoded by all of them.
 pub(crate) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Authority<'a>>, Violation> {
-    let mut in_query = false;
-    let mut allows = |byte: &u8| {
-        in_query |= *byte == b'?';
-        ALLOWED[usize::from(*byte)] || in_query && *byte == b'`'
-    };
-    if let Some(at) = target.iter().position(|byte| !allows(byte)) {
-        return Err(if target[at] == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
+    if let Some(byte) = refused_byte(target) {
+        return Err(if byte == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
     }
     match target {
         [b'/', ..] => Ok(None),
         b"*" if method == b"OPTIONS" => Ok(None),
         _ => absolute(target).map(Some),
     }
+}
+
+/// The first byte that no target holds.
+#[inline]
+pub(crate) fn refused_byte(target: &[u8]) -> Option<u8> {
+    let mut in_query = false;
+    target.iter().copied().find(|byte| {
+        in_query |= *byte == b'?';
+        !ALLOWED[usize::from(*byte)] && !(in_query && *byte == b'`')
+    })
+}
+
+/// How many bytes of a target in absolute form, of which at least the start is there, stand before its path and query.
+/// The origin form has none.
+#[cold]
+pub(crate) fn before_path(target: &[u8]) -> usize {
+    let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| strip_scheme(target, scheme).is_some());
+    let Some(scheme) = scheme else { return 0 };
+    let rest = &target[scheme.len()..];
+    scheme.len() + memchr::memchr3(b'/', b'?', b' ', rest).unwrap_or(rest.len())
 }
 
 /// Whether a path, as HTTP/2 sends it, has the bytes and the form of a target.

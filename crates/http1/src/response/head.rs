@@ -64,8 +64,8 @@ impl HeadScan {
         rules: &Rules,
         fields: &mut Vec<FieldSpan>,
     ) -> Result<Option<usize>, Violation> {
-        if self.status_line.is_none() {
-            may_begin(bytes)?;
+        if self.status_line.is_none() && !begins(bytes)? {
+            return Ok(None);
         }
         loop {
             let line = match self.section.next(bytes, rules.max_head, Violation::RESPONSE_HEAD_TOO_LARGE)? {
@@ -147,10 +147,25 @@ pub(super) fn is_plain_connection(value: &[u8]) -> bool {
     [&b"keep-alive"[..], b"close"].iter().any(|option| value.eq_ignore_ascii_case(option))
 }
 
-/// Whether a head that is not whole yet may become one.
-fn may_begin(bytes: &[u8]) -> Result<(), Violation> {
+/// Whether these bytes, as far as they have come, begin a head. More are needed to tell where not.
+fn begins(bytes: &[u8]) -> Result<bool, Violation> {
     let length = bytes.len().min(PREFIX.len());
-    if bytes[..length] == PREFIX[..length] { Ok(()) } else { Err(Violation::NOT_HTTP1) }
+    if bytes[..length] == PREFIX[..length] { Ok(true) } else { other_protocol(bytes).map_or(Ok(false), Err) }
+}
+
+/// What an endpoint speaks that does not speak HTTP/1, by its first bytes: an HTTP/2 server sends its SETTINGS, on stream 0
+/// (RFC 9113, sections 3.4 and 6.5), and a TLS server an alert (RFC 8446, section 5.1). `None` while it can be either.
+#[cold]
+fn other_protocol(bytes: &[u8]) -> Option<Violation> {
+    const SETTINGS: &[Option<u8>] = &[Some(0), None, None, Some(4), Some(0), Some(0), Some(0), Some(0), Some(0)];
+    const ALERT: &[Option<u8>] = &[Some(0x15), Some(3)];
+    let begins_so = |start: &[Option<u8>]| start.iter().zip(bytes).all(|(start, byte)| start.is_none_or(|start| start == *byte));
+    let known = [(SETTINGS, Violation::SPEAKS_HTTP2), (ALERT, Violation::SPEAKS_TLS)];
+    match known.into_iter().find(|(start, _)| begins_so(start)) {
+        Some((start, _)) if bytes.len() < start.len() => None,
+        Some((_, violation)) => Some(violation),
+        None => Some(Violation::NOT_HTTP1),
+    }
 }
 
 /// Reads a status line, its end left out.

@@ -39,19 +39,19 @@ fn check_size<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violation> {
     if size > rules.max_head { Err(Violation::HEAD_TOO_LARGE) } else { Ok(()) }
 }
 
-fn check_target<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violation> {
+fn check_target<B>(request: &Request<B>, rules: &Rules) -> Result<(), Refusal> {
     if request.method() == Method::CONNECT {
-        return Err(Violation::CONNECT);
+        return Err(Violation::CONNECT.into());
     }
     let target = request.uri().path_and_query().map(|target| target.as_str().as_bytes()).unwrap_or_default();
     if target.len() > rules.max_target {
-        return Err(Violation::TARGET_TOO_LONG);
+        return Err(Violation::TARGET_TOO_LONG.into());
     }
     if !is_valid_target(target, request.method().as_str().as_bytes()) {
-        return Err(Violation::TARGET);
+        return Err(Refusal::from(Violation::TARGET).in_target(target));
     }
     if request.uri().scheme().is_some_and(|scheme| !matches!(scheme.as_str(), "http" | "https")) {
-        return Err(Violation::TARGET);
+        return Err(Violation::TARGET.into());
     }
     Ok(())
 }

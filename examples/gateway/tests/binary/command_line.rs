@@ -322,6 +322,16 @@ fn a_new_key_is_shown_once_on_stderr_and_its_entry_is_all_of_stdout() {
 }
 
 #[test]
+fn a_key_that_has_ended_already_is_made_with_a_warning() {
+    let made = |end: &str| output(&["keys", "new", "acme", "--expires", end]);
+    for (end, ended) in [("2020-06-30", true), ("2020-06-30T12:00:00Z", true), ("9999-12-31", false)] {
+        let made = made(end);
+        assert_eq!(made.status.code(), Some(0), "{end}");
+        assert_eq!(stderr(&made).contains("warning: this key has ended already"), ended, "{}", stderr(&made));
+    }
+}
+
+#[test]
 fn a_key_that_cannot_be_is_refused_and_nothing_is_printed() {
     let made = output(&["keys", "new", "acme", "--limit", "many", "--expires", "soon"]);
     assert_eq!((made.status.code(), made.stdout.len()), (Some(1), 0));
