@@ -82,8 +82,7 @@ impl Shape {
     fn describe_several(self) -> String {
         match self {
             Self::Map(section) => {
-                let title = section.title.trim_start_matches("an ").trim_start_matches("a ");
-                format!("[{title}s](#{})", anchor(section))
+                format!("[{}](#{})", plural(section.title), anchor(section))
             }
             Self::Any(shapes) => alternatives(shapes.iter().map(|shape| shape.describe_several())),
             Self::Number(..) | Self::Word(_) | Self::List(_) | Self::Items(_) | Self::Named(..) => {
@@ -132,6 +131,14 @@ impl Shape {
             _ => Vec::new(),
         }
     }
+}
+
+/// The plural of a section's title: `a list of addresses` is `lists of addresses`.
+fn plural(title: &str) -> String {
+    let title = title.trim_start_matches("an ").trim_start_matches("a ");
+    let end = [" by ", " of "].iter().filter_map(|word| title.find(word)).min().unwrap_or(title.len());
+    let (noun, rest) = title.split_at(end);
+    format!("{noun}s{}", rest.replace("its name", "their names"))
 }
 
 /// `a`, `b` or `c`.
