@@ -18,6 +18,7 @@
 
 mod compare;
 mod page;
+mod rejections;
 mod shell;
 mod snippets;
 mod stage;
