@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
+use gatewright_core::Principal;
 use http::{HeaderName, request::Parts};
 
-use crate::{Cause, Challenge, Outcome};
+use crate::{Cause, Challenge, Identity, Outcome, Refusal};
 
 /// Says who calls, from the head of a request.
 ///
@@ -104,6 +105,24 @@ impl<F> Attempt<F> {
 impl<F> From<Outcome> for Attempt<F> {
     fn from(outcome: Outcome) -> Self {
         Self::Now(outcome)
+    }
+}
+
+impl<F> From<Principal> for Attempt<F> {
+    fn from(principal: Principal) -> Self {
+        Self::Now(principal.into())
+    }
+}
+
+impl<F> From<Identity> for Attempt<F> {
+    fn from(identity: Identity) -> Self {
+        Self::Now(identity.into())
+    }
+}
+
+impl<F> From<Refusal> for Attempt<F> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Now(refusal.into())
     }
 }
 

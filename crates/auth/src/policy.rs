@@ -65,11 +65,14 @@ impl<A: Authenticate> Policy for Auth<A> {
 
     fn decide(&self, request: &mut Parts) -> Decision<Admission, AuthFuture<A>> {
         forget_principal(request);
-        match self.shared.authenticator.authenticate(request) {
+        let attempt = self.shared.authenticator.authenticate(request);
+        let record = RequestRecord::of(&request.extensions);
+        match attempt {
             Attempt::Later(attempt) => {
-                Decision::Later(AuthFuture { attempt, shared: Arc::clone(&self.shared) })
+                let (shared, record) = (Arc::clone(&self.shared), record.cloned());
+                Decision::Later(AuthFuture { attempt, shared, record })
             }
-            Attempt::Now(outcome) => match self.shared.judge(outcome) {
+            Attempt::Now(outcome) => match self.shared.judge(outcome, record) {
                 Ok(admission) => Decision::Allow(admission),
                 Err(rejection) => Decision::Refuse(rejection),
             },
@@ -129,11 +132,17 @@ fn remember(principal: Option<Principal>, barred: &Arc<[HeaderName]>, tells: boo
 }
 
 impl<A: Authenticate> Shared<A> {
-    fn judge(&self, outcome: Outcome) -> Result<Admission, Rejection> {
+    fn judge(&self, outcome: Outcome, record: Option<&RequestRecord>) -> Result<Admission, Rejection> {
         match outcome {
             Outcome::Authenticated(identity) => match self.requirements.check(identity.principal()) {
                 Ok(()) => Ok(Admission(Some(identity))),
-                Err(unmet) => Err(self.insufficient(unmet.reason, unmet.scope)),
+                Err(unmet) => {
+                    // The log is to say whom the route does not let in.
+                    if let Some(record) = record {
+                        record.with(|summary| summary.principal = Some(identity.principal().clone()));
+                    }
+                    Err(self.insufficient(unmet.reason, unmet.scope))
+                }
             },
             Outcome::Anonymous if self.requirements.is_empty() => Ok(Admission(None)),
             Outcome::Anonymous | Outcome::NoCredential => {
@@ -196,6 +205,7 @@ pin_project! {
         #[pin]
         attempt: A::Future,
         shared: Arc<Shared<A>>,
+        record: Option<RequestRecord>,
     }
 }
 
@@ -205,7 +215,7 @@ impl<A: Authenticate> Future for AuthFuture<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let outcome = ready!(this.attempt.poll(cx));
-        Poll::Ready(this.shared.judge(outcome))
+        Poll::Ready(this.shared.judge(outcome, this.record.as_ref()))
     }
 }
 

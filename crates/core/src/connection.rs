@@ -21,6 +21,7 @@ pub struct ConnectionInfo {
     peer_text: HeaderValue,
     interim: Option<Arc<dyn SendInterim>>,
     client_unknown: bool,
+    cut: OnceLock<()>,
 }
 
 impl ConnectionInfo {
@@ -35,6 +36,7 @@ impl ConnectionInfo {
             peer_text: address_text(peer),
             interim: None,
             client_unknown: false,
+            cut: OnceLock::new(),
         }
     }
 
@@ -70,6 +72,17 @@ impl ConnectionInfo {
     /// Whether the peer speaks for a client that it cannot name.
     pub fn is_client_unknown(&self) -> bool {
         self.client_unknown
+    }
+
+    /// Notes that the server cuts the connection, with the requests that are under way on it: its time to drain is over, say.
+    pub fn set_cut(&self) {
+        // It is cut once.
+        let _ = self.cut.set(());
+    }
+
+    /// Whether the server has cut the connection. What ends then was given up by the server, not by its client.
+    pub fn is_cut(&self) -> bool {
+        self.cut.get().is_some()
     }
 
     /// The address of the peer; IPv4 mapped into IPv6 is given as IPv4.

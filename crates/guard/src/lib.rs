@@ -12,8 +12,8 @@
 //! 4. IPv4 mapped into IPv6 is IPv4, in lists as in requests.
 //! 5. A list may be a file, which is read again when it changes. A file that cannot be read or has a mistake leaves
 //!    the list as it was; at start it is an error.
-//! 6. A refusal is 403 without any detail, `address_denied` in the log. However many networks a list has, a lookup
-//!    costs about the same.
+//! 6. A refusal is 403 without any detail, `address_denied` in the log, or `address_unknown` where nobody knows the address.
+//!    However many networks a list has, a lookup costs about the same.
 //!
 //! # Example
 //!

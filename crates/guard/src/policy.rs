@@ -53,9 +53,11 @@ impl Policy for IpFilter {
     }
 
     fn decide(&self, request: &mut request::Parts) -> Decision<(), Immediate> {
-        if self.admits(client(request)) {
+        let client = client(request);
+        if self.admits(client) {
             return Decision::Allow(());
         }
-        Decision::Refuse(Rejection::new(StatusCode::FORBIDDEN, NAME, "address_denied"))
+        let reason = if client.is_some() { "address_denied" } else { "address_unknown" };
+        Decision::Refuse(Rejection::new(StatusCode::FORBIDDEN, NAME, reason))
     }
 }

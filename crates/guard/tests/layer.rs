@@ -87,6 +87,13 @@ async fn a_refusal_has_no_detail_and_the_log_has_the_reason() {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let rejection = response.extensions().get::<Rejection>().expect("a rejection");
     assert_eq!((rejection.policy(), rejection.reason()), ("ip-filter", "address_denied"));
+    // A proxy that we trust cannot name its client.
+    for list in [layer(&["10.0.0.0/8"], &[]), layer(&[], &["192.0.2.0/24"])] {
+        let response = send(&list, from("10.0.0.1", Some("unknown"))).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        let rejection = response.extensions().get::<Rejection>().expect("a rejection");
+        assert_eq!((rejection.policy(), rejection.reason()), ("ip-filter", "address_unknown"));
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use crate::access_log::{AccessLog, Ago, Label, Line};
 
 const CLIENT_GONE: Label<'static> = Label { by: "client", reason: "gone" };
 
+/// The server's time to drain was over.
+const CUT: Label<'static> = Label { by: "server", reason: "cut" };
+
 /// nginx's status for a client that left before a response began; no client ever sees it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -97,6 +100,9 @@ impl Account {
             End::Complete => (status, None),
             End::Failed(kind) => (status, failed(kind)),
             End::Open if thread::panicking() => (status, failed(ErrorKind::Internal)),
+            End::Open if self.record.connection().is_some_and(|connection| connection.is_cut()) => {
+                (status.or(Some(StatusCode::SERVICE_UNAVAILABLE.as_u16())), Some(CUT))
+            }
             End::Open => (status.or(Some(CLIENT_CLOSED_REQUEST)), Some(CLIENT_GONE)),
         }
     }

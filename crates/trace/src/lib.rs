@@ -12,7 +12,8 @@
 //!    header is for; [`TraceLayer::trust_traces`] narrows that.
 //! 4. One line a request is written when the response's body ends or is dropped, or when the service's future is dropped.
 //!    A client that left before a response began has status 499, as in nginx; one that left later keeps the response's
-//!    status. Both lines say `"rejection":"client:gone"`.
+//!    status. Both lines say `"rejection":"client:gone"`. When it was the server that cut the connection, at the end of its
+//!    time to drain, both say `"server:cut"`, and the status before a response began is 503.
 //! 5. A service's error passes through. Its line has no status, since none was sent.
 //! 6. Responses pass through frame by frame, trailers too, and readiness is the inner service's alone.
 //! 7. The log never waits: lines go to a buffer of the thread that writes them, and a thread of the log's own
@@ -37,7 +38,7 @@
 //! | `duration_ms`, `upstream_ms` | to the end of the body; to the upstream's response head |
 //! | `principal` | who called |
 //! | `credential` | which of its credentials it showed, by name: an API key's, a certificate's serial number |
-//! | `rejection` | `policy:reason` of a refusal, `error:kind` of a failure, `client:gone` |
+//! | `rejection` | `policy:reason` of a refusal, `error:kind` of a failure, `client:gone`, `server:cut` |
 //! | `would_reject` | `policy:reason` of a refusal that a policy on trial (a dry run) would have made |
 //!
 //! # Example

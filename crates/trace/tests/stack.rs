@@ -281,6 +281,29 @@ async fn a_client_that_leaves_before_the_response_is_a_499() {
 }
 
 #[tokio::test]
+async fn what_the_server_cuts_is_not_said_to_be_its_clients_doing() {
+    for begun in [false, true] {
+        let log = Log::start();
+        let request = from_peer(request("/"), "192.0.2.1:1");
+        let record = RequestRecord::of(request.extensions()).unwrap().clone();
+        let service = service_fn(move |_| async move {
+            if !begun {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, BoxError>(Response::new(Frames::of(["one"]).then_hangs()))
+        });
+        let response =
+            tokio::time::timeout(Duration::from_millis(10), log.layer().layer(service).oneshot(request)).await;
+        assert_eq!((response.is_ok(), log.lines().len()), (begun, usize::from(!begun)));
+        record.connection().unwrap().set_cut();
+        drop(response);
+        let line = log.line();
+        let expected = if begun { (200, "server:cut") } else { (499, "client:gone") };
+        assert_eq!((&line["status"], &line["rejection"]), (&expected.0.into(), &expected.1.into()));
+    }
+}
+
+#[tokio::test]
 async fn a_future_that_is_never_polled_leaves_a_line() {
     let log = Log::start();
     let mut service = log.layer().layer(service_fn(echo_ids));

@@ -71,7 +71,9 @@ fn make(new: New) -> Result<(), Failure> {
     }
     let key = key.generate().map_err(|error| failure(&error))?;
     if key.expires().is_some_and(|end| end <= SystemTime::now()) {
-        say("warning: this key has ended already: `--expires` lies in the past, and the gateway refuses the key\n");
+        say(
+            "warning: this key has ended already: `--expires` lies in the past, and the gateway refuses the key\n",
+        );
     }
     say(format_args!("the key of {}, which is shown this once:\n\n  {}\n", new.name, key.secret()));
     say("its entry for the keys file:\n");

@@ -34,7 +34,7 @@ pub(crate) fn long(context: &Context) -> Result<Outcome> {
 }
 
 /// Fuzzes each target for so many seconds.
-fn fuzz(context: &Context, seconds: impl Fn(&str) -> u32) -> Result<Outcome> {
+fn fuzz(context: &Context, seconds: impl Fn(&str) -> u32 + Sync) -> Result<Outcome> {
     let Some(tool) = context.cargo_tool("cargo-fuzz") else {
         return Ok(Outcome::Skipped("cargo-fuzz is missing: run the step prerequisites".to_owned()));
     };
@@ -79,7 +79,9 @@ fn on_all_cores(targets: &[&str], fuzz_one: impl Fn(&str) -> Result<()> + Sync) 
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| Err("a worker panicked".to_owned())))
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err("a worker panicked".to_owned())))
     })
 }
 

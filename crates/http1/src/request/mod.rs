@@ -88,7 +88,8 @@ impl Refusal {
                 format!("{detail} The header is \"{}{dots}\".", shown.escape_ascii()).into()
             }
             Some(Cause::Byte(byte)) => {
-                format!("{detail} It holds '{}', which is written as %{byte:02X} there.", byte.escape_ascii()).into()
+                format!("{detail} It holds '{}', which is written as %{byte:02X} there.", byte.escape_ascii())
+                    .into()
             }
         }
     }

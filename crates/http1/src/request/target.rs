@@ -25,7 +25,7 @@ pub(crate) fn refused_byte(target: &[u8]) -> Option<u8> {
     let mut in_query = false;
     target.iter().copied().find(|byte| {
         in_query |= *byte == b'?';
-        !ALLOWED[usize::from(*byte)] && !(in_query && *byte == b'`')
+        !(ALLOWED[usize::from(*byte)] || in_query && *byte == b'`')
     })
 }
 
@@ -33,7 +33,8 @@ pub(crate) fn refused_byte(target: &[u8]) -> Option<u8> {
 /// The origin form has none.
 #[cold]
 pub(crate) fn before_path(target: &[u8]) -> usize {
-    let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| strip_scheme(target, scheme).is_some());
+    let scheme =
+        [&b"http://"[..], b"https://"].into_iter().find(|scheme| strip_scheme(target, scheme).is_some());
     let Some(scheme) = scheme else { return 0 };
     let rest = &target[scheme.len()..];
     scheme.len() + memchr::memchr3(b'/', b'?', b' ', rest).unwrap_or(rest.len())

@@ -157,9 +157,12 @@ fn begins(bytes: &[u8]) -> Result<bool, Violation> {
 /// (RFC 9113, sections 3.4 and 6.5), and a TLS server an alert (RFC 8446, section 5.1). `None` while it can be either.
 #[cold]
 fn other_protocol(bytes: &[u8]) -> Option<Violation> {
-    const SETTINGS: &[Option<u8>] = &[Some(0), None, None, Some(4), Some(0), Some(0), Some(0), Some(0), Some(0)];
+    const SETTINGS: &[Option<u8>] =
+        &[Some(0), None, None, Some(4), Some(0), Some(0), Some(0), Some(0), Some(0)];
     const ALERT: &[Option<u8>] = &[Some(0x15), Some(3)];
-    let begins_so = |start: &[Option<u8>]| start.iter().zip(bytes).all(|(start, byte)| start.is_none_or(|start| start == *byte));
+    let begins_so = |start: &[Option<u8>]| {
+        start.iter().zip(bytes).all(|(start, byte)| start.is_none_or(|start| start == *byte))
+    };
     let known = [(SETTINGS, Violation::SPEAKS_HTTP2), (ALERT, Violation::SPEAKS_TLS)];
     match known.into_iter().find(|(start, _)| begins_so(start)) {
         Some((start, _)) if bytes.len() < start.len() => None,

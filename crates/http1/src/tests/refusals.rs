@@ -208,7 +208,13 @@ fn the_head_of_a_request_is_held_to_its_bounds() {
 #[test]
 fn scheme_and_authority_of_a_target_in_absolute_form_do_not_count() {
     let rules = Rules { max_target: 50, ..Rules::default() };
-    for before in ["http://a", "https://a", "HTTP://a.example:80", "http://[::1]:8080", &format!("http://{}", "a".repeat(200))] {
+    for before in [
+        "http://a",
+        "https://a",
+        "HTTP://a.example:80",
+        "http://[::1]:8080",
+        &format!("http://{}", "a".repeat(200)),
+    ] {
         let host = before.split_once("//").expect("an authority").1;
         for (path, expected) in [
             (String::new(), None),
@@ -225,7 +231,11 @@ fn scheme_and_authority_of_a_target_in_absolute_form_do_not_count() {
         // The line need not have ended.
         let line = |length: usize| format!("GET {before}{}", "/".repeat(length));
         assert_eq!(violation_of_request(rules, line(50).as_bytes()), None, "{before}");
-        assert_eq!(violation_of_request(rules, line(200).as_bytes()), Some(Violation::TARGET_TOO_LONG), "{before}");
+        assert_eq!(
+            violation_of_request(rules, line(200).as_bytes()),
+            Some(Violation::TARGET_TOO_LONG),
+            "{before}"
+        );
     }
     let endless = format!("GET http://{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(1000));
     assert_eq!(violation_of_request(rules, endless.as_bytes()), Some(Violation::TARGET));
@@ -241,10 +251,16 @@ fn a_refusal_names_the_field_or_the_byte_that_broke_the_rule() {
     for (head, expected) in [
         ("GET /a\"b HTTP/1.1\r\nhost: a\r\n\r\n", "malformed. It holds '\\\"', which is written as %22 there."),
         ("GET /a`?` HTTP/1.1\r\nhost: a\r\n\r\n", "malformed. It holds '`', which is written as %60 there."),
-        ("GET /\u{e9} HTTP/1.1\r\nhost: a\r\n\r\n", "malformed. It holds '\\xc3', which is written as %C3 there."),
+        (
+            "GET /\u{e9} HTTP/1.1\r\nhost: a\r\n\r\n",
+            "malformed. It holds '\\xc3', which is written as %C3 there.",
+        ),
         ("GET ftp://a/ HTTP/1.1\r\nhost: a\r\n\r\n", "The request target is malformed."),
         ("GET / HTTP/1.1\r\nhost: a\r\nx-a: b\0\r\n\r\n", "control character. The header is \"x-a\"."),
-        ("GET / HTTP/1.1\r\nx-a: b\rc\r\nhost: a\r\n\r\n", "A CR is not followed by LF. The header is \"x-a\"."),
+        (
+            "GET / HTTP/1.1\r\nx-a: b\rc\r\nhost: a\r\n\r\n",
+            "A CR is not followed by LF. The header is \"x-a\".",
+        ),
         ("GET / HTTP/1.1\r\nx-a: b\nhost: a\r\n\r\n", "A line ends in LF without CR. The header is \"x-a\"."),
         ("GET / HTTP/1.1\r\nx a: b\r\nhost: a\r\n\r\n", "A header name is malformed. The header is \"x a\"."),
         ("GET / HTTP/1.1\r\nx.a: b\r\nhost: a\r\n\r\n", "(header_names: refuse). The header is \"x.a\"."),

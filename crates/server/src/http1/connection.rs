@@ -143,6 +143,10 @@ impl<S: Application, T> Connection<S, T> {
         }
     }
 
+    pub(super) fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+
     pub(super) fn interims(&self) -> &Interims {
         &self.interims
     }

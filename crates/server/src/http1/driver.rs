@@ -59,6 +59,7 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
         }
         let phase = connections.phase();
         if phase == Phase::Cutting {
+            connection.info().set_cut();
             return Poll::Ready(End::Cut);
         }
         loop {

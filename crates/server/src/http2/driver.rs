@@ -95,6 +95,7 @@ where
             }
         }
         if phase == Some(Phase::Cutting) {
+            requests.info.set_cut();
             return Poll::Ready(End::Cut { in_flight: state.streams.in_flight() > 0 });
         }
         loop {

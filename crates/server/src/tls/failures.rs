@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     ListExpired,
     ListMissing,
     ListUnusable,
+    Version1,
     BadCertificate,
     NothingInCommon,
     RefusedByClient,
@@ -35,7 +36,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::NoCertificate,
         Self::UnknownAuthority,
         Self::OwnAuthority,
@@ -46,6 +47,7 @@ impl Kind {
         Self::ListExpired,
         Self::ListMissing,
         Self::ListUnusable,
+        Self::Version1,
         Self::BadCertificate,
         Self::NothingInCommon,
         Self::RefusedByClient,
@@ -88,6 +90,8 @@ impl Kind {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 Self::WrongPurpose
             }
+            // An error of webpki's, for which rustls has no word.
+            CertificateError::Other(cause) if cause.0.to_string() == "UnsupportedCertVersion" => Self::Version1,
             _ => Self::BadCertificate,
         }
     }
@@ -105,6 +109,7 @@ impl Kind {
             Self::ListExpired => "revocation_list_expired",
             Self::ListMissing => "revocation_list_missing",
             Self::ListUnusable => "revocation_list_unusable",
+            Self::Version1 => "certificate_version_1",
             Self::BadCertificate => "bad_certificate",
             Self::NothingInCommon => "nothing_in_common",
             Self::RefusedByClient => "refused_by_client",
@@ -137,6 +142,10 @@ impl Kind {
                 "there is no revocation list (`crl`) of an authority in the client's chain, so that its clients are not served: add it"
             }
             Self::ListUnusable => "the revocation list (`crl`) cannot be used",
+            Self::Version1 => {
+                "the client's certificate is of X.509 version 1, without extensions: make it anew with a file of them, `openssl x509 -req \
+                 -extfile FILE` (`basicConstraints=critical,CA:FALSE` and `extendedKeyUsage=clientAuth`)"
+            }
             Self::BadCertificate => "the client's certificate cannot be verified",
             Self::NothingInCommon => {
                 "the client and this listener have no protocol version, cipher, signature or application protocol in common"

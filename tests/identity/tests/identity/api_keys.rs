@@ -161,6 +161,8 @@ async fn without_a_good_key_no_service_is_touched_and_the_log_says_why() {
         count += 1;
         gateway.assert_refused(count, reason).await;
     }
+    let last = gateway.log(count).await.pop().expect("a line");
+    assert_eq!((&last["principal"], &last["credential"]), (&"poor".into(), &"poor".into()));
     assert_eq!(gateway.origin.accepted(), 0);
 }
 

@@ -58,6 +58,42 @@ async fn a_websocket_that_does_not_end_is_closed_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn what_is_cut_at_the_deadline_is_not_said_to_be_its_clients_doing() {
+    let begins = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n".into();
+    let origin = Origin::start(move |number| match number % 2 {
+        0 => vec![Step::Head, Step::Hang],
+        _ => vec![Step::Head, Step::Send(Vec::clone(&begins)), Step::Hang],
+    });
+    let origin = origin.await;
+    let mut gateway = gateway(&origin, "300ms");
+    let mut waits = RawClient::connect(gateway.address()).await;
+    waits.send("GET /1/waits HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    eventually("the first at the origin", || origin.requests().len() == 1).await;
+    let mut reads = RawClient::connect(gateway.address()).await;
+    reads.send("GET /1/reads HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    reads.head().await.unwrap();
+    let mut over_http2 = H2Client::connect(gateway.address()).await;
+    let get = |path: &str| http::Request::get(format!("http://x/2{path}")).body(()).unwrap();
+    let (_waits, _) = over_http2.sender().send_request(get("/waits"), true).unwrap();
+    eventually("the third at the origin", || origin.requests().len() == 3).await;
+    let (read, _) = over_http2.sender().send_request(get("/reads"), true).unwrap();
+    let _body = harness::within("the head", read).await.unwrap();
+    gateway.signal("TERM");
+    gateway.exit().await;
+    let mut lines: Vec<_> = gateway.access_log(4).await;
+    lines.sort_by_key(|line| line["path"].to_string());
+    let told: Vec<_> =
+        lines.iter().map(|line| (line["path"].as_str().unwrap(), line["status"].as_u64().unwrap())).collect();
+    assert_eq!(told, [("/1/reads", 200), ("/1/waits", 503), ("/2/reads", 200), ("/2/waits", 503)]);
+    assert!(lines.iter().all(|line| line["rejection"] == "server:cut"), "{lines:?}");
+    assert!(
+        gateway.stderr().contains("3 connections were cut with requests under way"),
+        "{}",
+        gateway.stderr()
+    );
+}
+
+#[tokio::test]
 async fn requests_under_way_are_answered_and_idle_connections_closed() {
     // Answers when the test says so, by the second half of the body.
     let origin = Origin::answering(|request| Reply::text(request.body.clone())).await;

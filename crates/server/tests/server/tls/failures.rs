@@ -114,3 +114,54 @@ async fn each_refusal_of_a_handshake_is_counted_by_its_reason() {
         assert_eq!(counted(builder, Some(client)).await, [(reason, 1)]);
     }
 }
+
+/// What `openssl x509 -req` makes where no file of extensions is named. rcgen makes no such thing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_without_extensions_is_refused_by_a_word_of_its_own() {
+    const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUCeXXydR0BUNPQBnikeFA82lEPc8wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNzIyNDQ1OFoYDzIxMjYxMTAz
+MjI0NDU4WjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASC6Zd9aIoG7b2yyYnUt3+4stgHNA6v3ldCVYpolRf52UmRKxoWodSX
+XGKnkFuzYpOiOlW8Rk0bSpU8ODkJMM8No1MwUTAdBgNVHQ4EFgQUnKJh6vnbS0la
+n+uVK17n8m4eOscwHwYDVR0jBBgwFoAUnKJh6vnbS0lan+uVK17n8m4eOscwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiArEC6COLHNvIVEX/1bF/sK
+o3PqQaQGARuZg7IPO17hzQIhAJxkH1WAIQIza2uFdfHnyeiLbKFhGjD+JDKvA8VV
+6tfX
+-----END CERTIFICATE-----
+";
+    const CHAIN: &str = "-----BEGIN CERTIFICATE-----
+MIIBITCByAIUA8UOU2riAp6DAuf1NGfAm2dl05YwCgYIKoZIzj0EAwIwFDESMBAG
+A1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNzIyNDUxMloYDzIxMjYxMTAzMjI0NTEy
+WjARMQ8wDQYDVQQDDAZjbGllbnQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAR8
+s9Wx0/cxRVO9WFQXE4NDP1AtDzjtCEJOS0bfDo0CqM/cBRwfkG5erhwqSjD5WtF8
+rLc1ihrin3JQOXcnWlhkMAoGCCqGSM49BAMCA0gAMEUCIQD8b8W+lhx+JqwB9GU7
+f0BfeiFEtzpOFrGl1A1t1xqPlwIgchvClbpqg713vzpF/+aXgLu3Q265TxLvwemZ
+iH9MRz4=
+-----END CERTIFICATE-----
+";
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgkA5eu93hrB9LT0FP
+FHc7jvzdSnp+uZMBOPHJzpy2xSihRANCAAR8s9Wx0/cxRVO9WFQXE4NDP1AtDzjt
+CEJOS0bfDo0CqM/cBRwfkG5erhwqSjD5WtF8rLc1ihrin3JQOXcnWlhk
+-----END PRIVATE KEY-----
+";
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.example"], 1);
+    let config = TlsConfig::builder()
+        .certificate_pem(identity.chain.as_str(), identity.key.as_str())
+        .client_auth(ClientAuth::Required)
+        .client_ca_pem(AUTHORITY);
+    let server = start(config.build().expect("is right"));
+    let old = Identity { chain: CHAIN.to_owned(), key: KEY.to_owned() };
+    let _ = get(&server, &authority.client(Some(&old), &[]), "a.example", "a.example").await;
+    let counted =
+        || server.handle.failed_handshakes().map(|(_, reason, count)| (reason, count)).collect::<Vec<_>>();
+    for _ in 0..100 {
+        if !counted().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(counted(), [("certificate_version_1", 1)]);
+}

@@ -19,6 +19,7 @@ use rcgen::{
 use rustls::{
     CipherSuite, ClientConfig, RootCertStore, SignatureScheme,
     pki_types::PrivateKeyDer,
+    sign::{CertifiedKey, SingleCertAndKey},
     version::{TLS12, TLS13},
 };
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
@@ -74,7 +75,7 @@ impl Authority {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.pem().as_bytes()).expect("PEM")).expect("an authority");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_root_certificates(roots);
@@ -83,7 +84,10 @@ impl Authority {
             Some(identity) => {
                 let chain = vec![CertificateDer::from_pem_slice(identity.chain.as_bytes()).expect("PEM")];
                 let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("PEM");
-                builder.with_client_auth_cert(chain, key).expect("an identity")
+                let key = provider.key_provider.load_private_key(key).expect("a key");
+                // Whatever it is worth: judging it is for the server.
+                let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+                builder.with_client_cert_resolver(Arc::new(shown))
             }
         };
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
