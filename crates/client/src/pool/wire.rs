@@ -26,8 +26,8 @@ use crate::stream::Stream;
 pub(super) struct Wire<B> {
     stream: Stream,
     streams: Arc<Streams<B>>,
-    /// Told when the endpoint has said something.
-    first_word: Option<oneshot::Sender<()>>,
+    /// Told when the endpoint has said something, and in which protocol.
+    first_word: Option<oneshot::Sender<FirstWord>>,
     /// Ends when the connection is to be closed at once; `None` from then on.
     closing: Option<oneshot::Receiver<Infallible>>,
     /// Why nothing can be written any more.
@@ -35,11 +35,28 @@ pub(super) struct Wire<B> {
     _place: Place<B>,
 }
 
+/// The protocol that an endpoint begins to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstWord {
+    Http1,
+    /// HTTP/2, as far as the first bytes can tell.
+    Http2,
+}
+
+impl FirstWord {
+    /// A frame of HTTP/2 that began with the letters of a status line would be of 4.7 MB, and a first frame is small.
+    fn of(bytes: &[u8]) -> Self {
+        let status_line = b"HTTP/1.";
+        let length = bytes.len().min(status_line.len());
+        if bytes[..length] == status_line[..length] { Self::Http1 } else { Self::Http2 }
+    }
+}
+
 impl<B> Wire<B> {
     pub(super) fn new(
         stream: Stream,
         streams: Arc<Streams<B>>,
-        first_word: oneshot::Sender<()>,
+        first_word: oneshot::Sender<FirstWord>,
         closing: oneshot::Receiver<Infallible>,
         place: Place<B>,
     ) -> Self {
@@ -99,12 +116,12 @@ impl<B> AsyncRead for Wire<B> {
             return Poll::Ready(Err(error));
         }
         ready!(polled)?;
-        let read = buf.filled().len() - before;
-        this.streams.note_read(read);
-        if read > 0
+        let read = &buf.filled()[before..];
+        this.streams.note_read(read.len());
+        if !read.is_empty()
             && let Some(first_word) = this.first_word.take()
         {
-            let _ = first_word.send(());
+            let _ = first_word.send(FirstWord::of(read));
         }
         Poll::Ready(Ok(()))
     }

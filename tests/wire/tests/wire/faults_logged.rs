@@ -93,3 +93,30 @@ async fn a_fault_of_tls_and_of_another_endpoint_is_a_warning_of_its_own() {
         assert_eq!(own, 1, "{all:#?}");
     }
 }
+
+/// What an endpoint answers that speaks another protocol than it is asked in, and what the warning says.
+#[tokio::test]
+async fn an_endpoint_that_speaks_another_protocol_is_told_by_it() {
+    const SETTINGS: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64";
+    const ALERT: &[u8] = b"\x15\x03\x01\0\x02\x02\x46";
+    const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    for (protocol, answer, warning) in [
+        ("auto", SETTINGS, "speaks HTTP/2 and not HTTP/1 (protocol: http2)"),
+        ("auto", ALERT, "speaks TLS (tls: on)"),
+        ("http2", BAD_REQUEST, "speaks HTTP/1 and not HTTP/2 (protocol: http2)"),
+        ("http2", b"H", "speaks HTTP/1 and not HTTP/2 (protocol: http2)"),
+    ] {
+        let origin = Origin::start(move |_| match protocol {
+            "auto" => vec![Step::Head, Step::Send(answer.into()), Step::Hang],
+            _ => vec![Step::Send(answer.into()), Step::Pause(Duration::from_millis(300))],
+        });
+        let origin = origin.await;
+        let gateway = Gateway::builder(&format!(
+            "upstreams: {{a: {{target: \"{}\", protocol: {protocol}}}}}\nroutes:\n- {{path_prefix: /, upstream: a}}\n",
+            origin.address()
+        ))
+        .start();
+        assert_eq!(ask(&gateway).await, 502, "{warning}");
+        eventually(warning, || warnings(&gateway).iter().any(|line| line.contains(warning))).await;
+    }
+}
