@@ -296,3 +296,26 @@ routes: [{path: /a, upstream: 'a:80', auth: app}]",
     );
     assert!(config.warnings().is_empty(), "{}", config.warnings());
 }
+
+#[test]
+fn keys_that_have_ended_are_a_warning_at_their_file() {
+    let folder = Folder::new("ended");
+    let key = |name: &str, end: &str| {
+        NewApiKey::builder(name).expires(end).generate().expect("a key").entry().to_owned()
+    };
+    folder.write("keys.yaml", &[key("good", "2999-12-31"), key("old-one", "2020-02-29")].concat());
+    let text = "auth: {partner: {api_key: {keys_file: keys.yaml}}}\nroutes: [{path: /a, auth: partner, upstream: 'u:80'}]\n";
+    let warnings = folder.config(text).warnings();
+    let told: Vec<_> = warnings.iter().map(|it| (it.message().to_owned(), it.hint())).collect();
+    let file = folder.path.join("keys.yaml");
+    let expected = format!("{}: the key `old-one` ended on 2020-02-29", file.display());
+    let help = "remove its entry; a new key is made by `gatewright keys new NAME --expires DATE`";
+    assert_eq!(told, [(expected, Some(help))]);
+    assert_eq!(warnings.iter().next().and_then(|it| it.place()).map(|place| place.line()), Some(2));
+
+    let many: String = (0..12).map(|number| key(&format!("key-{number:02}"), "2020-02-29")).collect();
+    folder.write("keys.yaml", &many);
+    let warnings = folder.config(text).warnings();
+    assert_eq!(warnings.len(), 11);
+    assert!(warnings.to_string().contains("and 2 more keys of `"), "{warnings}");
+}

@@ -25,43 +25,6 @@ routes:
 }
 
 #[test]
-fn a_wildcard_of_another_gateway_is_a_warning_that_says_what_is_written_here() {
-    for (path, help) in [
-        ("path: /v1/*", "for all paths below write `path_prefix`, for any one segment `{name}`"),
-        ("path_prefix: /v1/**", "leave it out: a prefix takes all paths below it"),
-        ("path: /users/:id/avatar", "for any segment write `{id}`"),
-    ] {
-        let warnings = parse(&format!("routes: [{{{path}, upstream: 'a:80'}}]")).warnings();
-        let told: Vec<_> = warnings.iter().map(|warning| warning.hint()).collect();
-        assert_eq!(told, [Some(help)], "{path}");
-    }
-    for path in ["/v1/{*rest}", "/v1/a:b", "/:"] {
-        let config = parse(&format!("routes: [{{path: \"{path}\", upstream: 'a:80'}}]"));
-        assert!(config.warnings().is_empty(), "{path}");
-    }
-}
-
-#[test]
-fn listeners_of_one_port_are_a_warning_where_one_takes_what_the_other_leaves() {
-    for (one, other, is_told) in [
-        ("0.0.0.0", "127.0.0.1", true),
-        ("127.0.0.1", "0.0.0.0", true),
-        ("[::]", "[::1]", true),
-        ("[::]", "127.0.0.1", true),
-        ("[::]", "0.0.0.0", false),
-        ("0.0.0.0", "[::1]", false),
-        ("127.0.0.1", "127.0.0.2", false),
-    ] {
-        let text =
-            format!("listeners: ['{one}:8080', '{other}:8080']\nroutes: [{{path: /a, upstream: 'a:80'}}]");
-        let warnings = parse(&text).warnings();
-        let told: Vec<_> = warnings.iter().map(|warning| warning.message().to_owned()).collect();
-        let expected = is_told.then(|| format!("`{one}:8080` and `{other}:8080` share a port"));
-        assert_eq!(told, Vec::from_iter(expected), "{one} {other}");
-    }
-}
-
-#[test]
 fn every_key_has_its_place() {
     let config = parse(
         r#"
@@ -284,26 +247,6 @@ routes:
 }
 
 #[test]
-fn a_route_that_no_request_comes_to_is_a_warning() {
-    const LISTENERS: &str = "listeners: [{address: '127.0.0.1:8080', redirect_https: 443}, {address: '127.0.0.1:8081', name: plain}]";
-    let warnings = |more: &str, route: &str| {
-        let text = format!("{more}\n{LISTENERS}\nroutes: [{{path: /a, upstream: 'a:80', {route}}}]");
-        parse(&text).warnings().iter().map(|warning| warning.message().to_owned()).collect::<Vec<_>>()
-    };
-    let tls = "no request comes to this route: it takes `https` alone, and no listener that it has speaks TLS";
-    let away = "no request comes to this route: each listener that it has sends its clients to HTTPS";
-    assert_eq!(warnings("", "scheme: https"), [tls]);
-    assert_eq!(warnings("", "listener: plain, scheme: https"), [tls]);
-    assert_eq!(warnings("", "listener: '127.0.0.1:8080'"), [away]);
-    for route in ["scheme: http", "listener: plain", "listener: ['127.0.0.1:8080', plain]"] {
-        assert!(warnings("", route).is_empty(), "{route}");
-    }
-    let proxies = "trusted_proxies: [10.0.0.0/8]";
-    assert!(warnings(proxies, "listener: '127.0.0.1:8080', scheme: https").is_empty());
-    assert_eq!(warnings(proxies, "listener: '127.0.0.1:8080', scheme: http"), [away]);
-}
-
-#[test]
 fn an_alias_bomb_is_refused_without_growing() {
     let mut text = String::from("a0: &a0 [x, x]\n");
     for level in 1..60 {
@@ -398,18 +341,6 @@ fn a_message_holds_nothing_that_a_terminal_would_obey() {
 }
 
 #[test]
-fn to_trust_everybody_is_a_warning() {
-    let warnings = |networks: &str| {
-        let config = parse(&format!("trusted_proxies: {networks}\nroutes: [{{path: /a, upstream: 'a:80'}}]\n"));
-        config.warnings().iter().map(|warning| warning.message().to_owned()).collect::<Vec<_>>()
-    };
-    for networks in ["0.0.0.0/0", "[10.0.0.0/8, '::/0']"] {
-        assert_eq!(warnings(networks), ["every client is trusted to say itself which address it has"]);
-    }
-    assert!(warnings("[10.0.0.0/8]").is_empty());
-}
-
-#[test]
 fn an_environment_variable_stands_for_a_part_of_any_value() {
     // cargo sets it for tests: 0 for version 0.1.0.
     let file = "listen: \"127.0.0.1:808${env:CARGO_PKG_VERSION_MAJOR}\"\n\
@@ -426,46 +357,4 @@ fn an_environment_variable_stands_for_a_part_of_any_value() {
     let wrong = wrong.expect_err("no variable is set");
     assert_eq!(wrong.iter().count(), 4, "{wrong}");
     assert!(wrong.iter().all(|error| error.message().contains("`GATEWRIGHT_NOT_SET` is not set")), "{wrong}");
-}
-
-#[test]
-fn what_may_not_be_meant_is_a_warning() {
-    let route = "routes:\n- {path_prefix: /, upstream: 'a:80'}\n";
-    let upstream = |upstream: &str| format!("routes:\n- {{path_prefix: /, upstream: {upstream}}}\n");
-    let matched =
-        |matched: &str| format!("routes:\n- {{path_prefix: /, upstream: 'a:80', match: {{{matched}}}}}\n");
-    let set = |name: &str, value: &str| {
-        format!(
-            "routes:\n- {{path_prefix: /, upstream: 'a:80', rewrite: {{request_headers: {{set: {{{name}: '{value}'}}}}}}}}\n"
-        )
-    };
-    for (file, warning) in [
-        (format!("listen: 0.0.0.0:443\n{route}"), Some("port 443 without TLS")),
-        (format!("listen: 0.0.0.0:8443\n{route}"), None),
-        (upstream("a:443"), Some("`a:443` without TLS: services speak HTTPS there")),
-        (upstream("{targets: ['a:80', 'b:443']}"), Some("`b:443` without TLS")),
-        (upstream("{target: 'a:443', tls: off}"), None),
-        (upstream("{target: 'a:443', tls: on}"), None),
-        (matched("headers: {authorization: abc}"), Some("stands in this file for all to read")),
-        (matched("headers: {x-api-key: {exact: abc}}"), Some("stands in this file for all to read")),
-        (matched("query: {access_token: abc}"), Some("stands in this file for all to read")),
-        (matched("query: {beta: abc}"), None),
-        (matched("query: {token: '${env:CARGO_PKG_VERSION_MAJOR}'}"), None),
-        (format!("listeners: [127.0.0.1:80, 0.0.0.0:80]\n{route}"), Some("share a port")),
-        (format!("listeners: ['[::]:80', 0.0.0.0:80]\n{route}"), None),
-        (format!("listeners: [127.0.0.1:80, 127.0.0.2:80]\n{route}"), None),
-        (set("Authorization", "Bearer abc"), Some("stands in this file for all to read")),
-        (set("x-api-key", "abc"), Some("stands in this file for all to read")),
-        (set("x-api-key", "file:/dev/null"), None),
-        (set("authorization", "Bearer ${env:CARGO_PKG_VERSION_MAJOR}"), None),
-        (set("x-via", "abc"), None),
-    ] {
-        let config = Config::parse("gateway.yaml", file.as_str()).unwrap_or_else(|errors| panic!("{errors}"));
-        let warnings = config.warnings();
-        match warning {
-            Some(warning) => assert!(warnings.to_string().contains(warning), "{file}{warnings}"),
-            None => assert!(warnings.is_empty(), "{file}{warnings}"),
-        }
-        assert!(!warnings.to_string().contains("abc"), "a secret is shown: {warnings}");
-    }
 }

@@ -2,6 +2,8 @@ use std::{fmt, fmt::Write as _};
 
 use http::{Method, uri::Scheme};
 
+use crate::host::HostMatch;
+
 /// Which requests a route takes, and what it is called.
 ///
 /// A route has one path; all else narrows it. What is written wrong is found by
@@ -87,6 +89,22 @@ impl Route {
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
         self
+    }
+
+    /// Whether [`host`](Self::host) takes this text.
+    ///
+    /// # Errors
+    ///
+    /// How to mend it.
+    ///
+    /// ```
+    /// use gatewright_router::Route;
+    ///
+    /// assert_eq!(Route::check_host("*.example.com"), Ok(()));
+    /// assert_eq!(Route::check_host("*"), Err("leave the host out to take every one"));
+    /// ```
+    pub fn check_host(text: &str) -> Result<(), &'static str> {
+        HostMatch::parse(text).map(drop)
     }
 
     /// Takes requests only that came in by this listener, which is named as

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
 
 use super::{
     builder::{ApiKeysBuilder, Source},
+    date,
     hasher::KeyHasher,
     places::{self, Place, Several},
     table::Table,
@@ -109,6 +110,15 @@ impl ApiKeys {
     /// Whether some key has limits of its own now. They count only where a limit by principal is around the service.
     pub fn limits_some(&self) -> bool {
         self.keys.with(Table::limits_some)
+    }
+
+    /// What may not be meant: of each key that has ended by now a sentence that names it and its last day. Keys that are
+    /// `disabled` are not told of.
+    pub fn doubts(&self) -> Vec<String> {
+        self.keys.with(|table| {
+            let ended = table.ended(self.clock.now()).into_iter();
+            ended.map(|(end, name)| format!("the key `{name}` ended on {}", date::last_day(end))).collect()
+        })
     }
 
     /// How reading the file again went; `None` without a file.

@@ -25,6 +25,21 @@ pub(super) fn end(text: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
+/// The day of the last moment before this end, as a keys file writes it.
+pub(super) fn last_day(end: SystemTime) -> String {
+    let seconds = end.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let day = seconds.saturating_sub(1) / DAY;
+    // Years that begin in March have their leap day last, and 400 of them always have as many days.
+    let since = day + 719_468;
+    let (cycle, day) = (since / 146_097, since % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (year * 365 + year / 4 - year / 100);
+    let month = (day * 5 + 2) / 153;
+    let day = day - (month * 153 + 2) / 5 + 1;
+    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", cycle * 400 + year + later)
+}
+
 /// The clock and the seconds by which it is ahead of UTC.
 fn split_offset(time: &str) -> Option<(&str, i64)> {
     if let Some(clock) = time.strip_suffix(['Z', 'z']) {
@@ -92,6 +107,18 @@ mod tests {
         // The latest clock and the furthest offset.
         assert_eq!(seconds("2027-06-30T23:59:59Z"), Some(1_814_399_999));
         assert_eq!(seconds("2027-06-30T23:59:00+23:59"), Some(1_814_313_600));
+    }
+
+    #[test]
+    fn the_last_day_of_a_date_is_that_date() {
+        for day in 0..200_000 {
+            let end = UNIX_EPOCH + Duration::from_secs((day + 1) * DAY);
+            assert_eq!(super::end(&last_day(end)), Some(end), "{day}");
+        }
+        let at = |text| last_day(end(text).expect("a time"));
+        assert_eq!(at("2024-02-29"), "2024-02-29");
+        assert_eq!(at("2027-06-30T12:00:00Z"), "2027-06-30");
+        assert_eq!(at("2027-06-30T00:00:00Z"), "2027-06-29");
     }
 
     #[test]

@@ -62,6 +62,18 @@ impl Table {
         self.0.len()
     }
 
+    /// The keys that let nobody in any more, each with its end, in the order in which they ended. Those that are switched
+    /// off are not among them.
+    pub(super) fn ended(&self, now: SystemTime) -> Vec<(SystemTime, &str)> {
+        let ended = self.0.values().filter(|key| !key.disabled).filter_map(|key| {
+            let end = key.expires.filter(|end| now >= *end)?;
+            Some((end, key.identity.principal().credential().unwrap_or_default()))
+        });
+        let mut ended: Vec<_> = ended.collect();
+        ended.sort_unstable();
+        ended
+    }
+
     /// Whether some key has limits of its own.
     pub(super) fn limits_some(&self) -> bool {
         self.0.values().any(|key| !key.identity.principal().quotas().is_empty())

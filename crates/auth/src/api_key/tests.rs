@@ -57,6 +57,23 @@ fn a_key_says_who_calls_and_what_it_is_good_for() {
 }
 
 #[test]
+fn keys_that_have_ended_are_told_of_in_the_order_of_their_ends() {
+    let key = |name: &str, end: &str, more: &str| {
+        let key = NewApiKey::builder(name).expires(end).generate().expect("a key");
+        format!("{}  {more}\n", key.entry())
+    };
+    let text = [
+        key("later", "2027-06-30T00:00:01Z", ""),
+        key("good", "2027-07-01", ""),
+        key("earlier", "2026-11-26", ""),
+        key("off", "2026-11-26", "disabled: true"),
+    ];
+    let clock = Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(1_814_400_000));
+    let keys = ApiKeys::from_yaml(text.concat()).clock(clock).build().expect("is right");
+    assert_eq!(keys.doubts(), ["the key `earlier` ended on 2026-11-26", "the key `later` ended on 2027-06-30"]);
+}
+
+#[test]
 fn what_is_no_good_key_is_refused_with_its_reason() {
     let (good, off) = (new("good"), NewApiKey::builder("off").disabled().generate().expect("a key"));
     let ending = NewApiKey::builder("ending").expires("2027-06-30T12:00:00Z").generate().expect("a key");

@@ -18,12 +18,11 @@ use super::{
     stack::{Guards, MadeOf, Stack, Stacks},
 };
 use crate::{
-    diagnostics::{Diagnostic, Span, Spanned},
+    diagnostics::{Diagnostic, Span},
     read::Reader,
     settings::{
         self, Action, Defaults, Forwarding, Limit, PathMatch, RetryOn, Settings, UrlScheme, ValueMatch,
     },
-    syntax::shorten,
 };
 
 /// What stands for no time limit: no connection lives that long.
@@ -71,6 +70,8 @@ fn made_of(
     if auth.as_ref().is_some_and(RouteAuth::limits_some)
         && limits.len() == guards.limits().len()
         && !limits.iter().any(limits::Limit::gives_way)
+        // What could not be read may have been such a limit.
+        && !reader.has_errors()
     {
         let place = Some(reader.place(route.at.0));
         reader
@@ -210,8 +211,8 @@ fn report(error: &BuildError, routes: &[Arc<settings::Route>], reader: &mut Read
     for problem in error.problems() {
         let text = problem.to_string();
         let route = routes.get(problem.route_index());
-        if let Some((host, help)) = route.and_then(|route| bad_host(route, &text)) {
-            reader.error(host.span, format!("`{}` is not a host", shorten(&host.value))).help(help);
+        // That was told when the route was read.
+        if route.is_some_and(|route| is_of_host(route, &text)) {
             continue;
         }
         let span = place(problem.route_index()).unwrap_or(Span::new(0, 0));
@@ -231,10 +232,7 @@ fn report(error: &BuildError, routes: &[Arc<settings::Route>], reader: &mut Read
     }
 }
 
-/// The host that a problem of a route is about, and how to mend it.
-fn bad_host<'a>(route: &'a settings::Route, text: &'a str) -> Option<(&'a Spanned<String>, &'a str)> {
-    route.matcher.hosts.iter().find_map(|host| {
-        let (_, help) = text.split_once(&format!("host `{}`: ", host.value))?;
-        Some((host, help))
-    })
+/// Whether a problem of a route is about one of its hosts.
+fn is_of_host(route: &settings::Route, text: &str) -> bool {
+    route.matcher.hosts.iter().any(|host| text.contains(&format!("host `{}`: ", host.value)))
 }

@@ -75,6 +75,7 @@ impl Upstreams {
                 self.named.get(&upstream.name).cloned().flatten()
             }
             UpstreamRef::Inline(upstream) => self.one(upstream, reader),
+            UpstreamRef::Unread => None,
         }
     }
 

@@ -1,4 +1,4 @@
-use super::{Reader, listed, nearest};
+use super::{Reader, habits, listed, nearest};
 use crate::{
     diagnostics::Span,
     syntax::{Entry, Kind, Node, shorten},
@@ -224,8 +224,18 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
         reader.error(entry.key_span, message).help(*now);
         return None;
     }
-    let problem = reader.error(entry.key_span, format!("unknown key `{shown}` in {}", section.title));
     let alias = section.aliases.iter().find(|(alias, _)| *alias == key).map(|(_, name)| *name);
+    if let Some(name) = alias.filter(|name| section.later.contains(name)) {
+        reader.error(entry.key_span, format!("`{key}` is not supported by this version of gatewright")).help(
+            format!("remove it (here it will be `{name}`): what is not supported is refused, never ignored"),
+        );
+        return None;
+    }
+    let problem = reader.error(entry.key_span, format!("unknown key `{shown}` in {}", section.title));
+    if let Some((help, meant)) = habits::find(section.name, key, &entry.value) {
+        problem.help(help);
+        return meant;
+    }
     let known = section.names().chain(section.later.iter().copied());
     if let (Some((name, value)), Kind::Null) = (key.split_once(':'), &entry.value.kind) {
         problem.help(format!("put a space after the colon: `{}: {}`", shorten(name), shorten(value)));

@@ -7,6 +7,8 @@
 
 mod environment;
 mod fields;
+mod habits;
+mod items;
 mod network;
 mod scalar;
 mod secret;
@@ -20,6 +22,7 @@ use std::{
 };
 
 pub(crate) use fields::Fields;
+pub(crate) use items::Item;
 pub(crate) use scalar::Usual;
 pub(crate) use secret::Secret;
 pub(crate) use target::Target;

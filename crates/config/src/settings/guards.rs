@@ -28,6 +28,10 @@ impl Guards {
         })
     }
 
+    /// In the place of what could not be read: nothing, also where `defaults` has something, so that no other error follows.
+    pub(super) const UNREAD: Self =
+        Self { allow: Some(None), deny: Some(None), allow_unknown: None, limits: Some(Vec::new()) };
+
     /// What is left out here, as `defaults` has it.
     pub(crate) fn or(&self, defaults: &Self) -> Self {
         Self {

@@ -24,13 +24,13 @@ pub(super) static HEADERS: Section = Section {
         Key::new(
             "set",
             Shape::Named(&Shape::HeaderName, &Shape::Text),
-            "Headers with their values, in place of those that were there.",
+            "Headers with their values, in place of those that were there. Values are fixed texts: nothing that the path captures is filled in.",
             "{x-via: gatewright}",
         ),
         Key::new(
             "add",
             Shape::Named(&Shape::HeaderName, &Shape::Text),
-            "Headers with their values, beside those that were there.",
+            "Headers with their values, beside those that were there. Values are fixed texts here as well.",
             "{vary: origin}",
         ),
         Key::new("remove", Shape::List(&Shape::HeaderName), "Headers by their names.", "[cookie, x-debug]"),

@@ -136,7 +136,14 @@ static TLS: Section = Section {
     ],
     smallest: "{cert: api.pem, key: api.key}",
     later: &["acme", "min_version"],
-    aliases: &[("certificate", "cert"), ("private_key", "key"), ("ca", "client_ca"), ("certificates", "certs")],
+    aliases: &[
+        ("certificate", "cert"),
+        ("ssl_certificate", "cert"),
+        ("private_key", "key"),
+        ("ssl_certificate_key", "key"),
+        ("ca", "client_ca"),
+        ("certificates", "certs"),
+    ],
 };
 
 static CERTIFICATE: Section = Section {
@@ -244,8 +251,8 @@ impl ListenerTls {
                 whole = false;
             }
             (Some(several), None) => {
-                for node in reader.list(&several.value, "a list of certificates") {
-                    let certificate = Fields::read(node, &CERTIFICATE, reader)
+                for item in reader.items(several, "a list of certificates", &CERTIFICATE) {
+                    let certificate = Fields::read(item.node, &CERTIFICATE, reader)
                         .and_then(|fields| certificate(&fields, reader));
                     whole &= certificate.is_some();
                     certificates.extend(certificate);

@@ -1,7 +1,8 @@
 use gatewright_core::pattern::PathPattern;
+use gatewright_router::Route;
 use http::{HeaderName, Method};
 
-use super::{headers, optional};
+use super::{headers, location, optional};
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
     read::{Fields, Reader},
@@ -141,9 +142,10 @@ fn path(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Spanned<PathMatc
     }
     if !text.starts_with('/') {
         let problem = reader.error(span, format!("the path `{}` does not begin with `/`", shorten(&text)));
-        match text.split_once("://") {
-            Some(_) => problem.help("write the path alone; the host goes into `host:`"),
-            None => problem.help(format!("write `/{}`", shorten(&text))),
+        match (location::meant(&text), text.split_once("://")) {
+            (Some(help), _) => problem.help(help),
+            (None, Some(_)) => problem.help("write the path alone; the host goes into `host:`"),
+            (None, None) => problem.help(format!("write `/{}`", shorten(&text))),
         };
         return None;
     }
@@ -195,7 +197,16 @@ pub(super) fn check_regex(text: &str, span: Span, reader: &mut Reader<'_>) -> Op
 
 fn hosts(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
     let nodes = reader.list(node, "a host name");
-    nodes.iter().filter_map(|node| reader.spanned_text(node, "a host name such as `api.example.com`")).collect()
+    nodes.iter().filter_map(|node| host(node, reader)).collect()
+}
+
+/// A host. One that is none is reported, and kept: without it the route would take more than it was meant to.
+fn host(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<String>> {
+    let host = reader.spanned_text(node, "a host name such as `api.example.com`")?;
+    if let Err(help) = Route::check_host(&host.value) {
+        reader.error(node.span, format!("`{}` is not a host", shorten(&host.value))).help(help);
+    }
+    Some(host)
 }
 
 fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
@@ -203,18 +214,31 @@ fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
     nodes.iter().filter_map(|node| reader.spanned_text(node, "the name of a listener")).collect()
 }
 
+const EVERY_METHOD: &str = "leave `methods` out to take every method";
+
 fn methods(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<Method>> {
     let mut methods = Vec::new();
     for node in reader.list(node, "a list of methods") {
         let Some(text) = reader.text(node, "a method such as `GET`") else { continue };
+        let is_every = ["*", "any", "all"].iter().any(|every| text.eq_ignore_ascii_case(every));
         match Method::from_bytes(text.as_bytes()) {
+            Ok(method) if is_every && method.as_str() == text.to_ascii_uppercase() => {
+                let message = format!("`{text}` is taken for a method of this name");
+                let place = Some(reader.place(node.span));
+                reader.report(Diagnostic::warning(place, message)).help(EVERY_METHOD);
+                methods.push(Spanned::new(method, node.span));
+            }
             Ok(method) if !text.bytes().any(|byte| byte.is_ascii_lowercase()) => {
                 methods.push(Spanned::new(method, node.span));
             }
             Ok(_) => {
+                let help = match is_every {
+                    true => EVERY_METHOD.to_owned(),
+                    false => format!("methods tell cases apart: write `{}`", shorten(&text.to_uppercase())),
+                };
                 reader
                     .error(node.span, format!("the method `{}` is written in lower case", shorten(text)))
-                    .help(format!("methods tell cases apart: write `{}`", shorten(&text.to_uppercase())));
+                    .help(help);
             }
             Err(_) => {
                 reader
@@ -241,6 +265,12 @@ fn pairs(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, ValueMatch, Span)
     let mut pairs = Vec::with_capacity(entries.len());
     for entry in entries {
         let value = ValueMatch::read(&entry.value, reader);
+        if matches!(&entry.value.kind, Kind::Scalar(text) if text == "*") {
+            let place = Some(reader.place(entry.value.span));
+            reader
+                .report(Diagnostic::warning(place, "`*` as a value stands for itself"))
+                .help("for any value write `{regex: '.+'}`; for the star itself `{exact: \"*\"}`");
+        }
         let exact = match &entry.value.kind {
             Kind::Map(fields) => fields.iter().find(|field| field.key == "exact").map(|field| &field.value),
             _ => Some(&entry.value),

@@ -5,12 +5,15 @@
 
 mod addresses;
 mod auth;
+mod captures;
 mod forwarding;
 mod guards;
 mod headers;
 mod limit;
 mod limit_store;
 mod listener;
+mod listeners;
+mod location;
 mod loops;
 mod matching;
 mod rewriting;
@@ -19,6 +22,7 @@ mod serving;
 mod shared_ports;
 mod told;
 mod upstream;
+mod upstream_tls;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -39,11 +43,12 @@ pub(crate) use matching::{Matcher, PathMatch, UrlScheme, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
 pub(crate) use route::{Action, Route};
 pub(crate) use serving::{AccessLog, ClientLimits, Timeouts};
-pub(crate) use upstream::{Protocol, ResponseLimits, Upstream, UpstreamRef, UpstreamTls, WeightedTarget};
+pub(crate) use upstream::{Protocol, ResponseLimits, Upstream, UpstreamRef, WeightedTarget};
+pub(crate) use upstream_tls::UpstreamTls;
 
 use crate::{
-    diagnostics::{Diagnostic, Span, Spanned},
-    read::{Fields, Reader, listed, nearest},
+    diagnostics::{Diagnostic, Span},
+    read::{Fields, Item, Reader, listed, nearest},
     syntax::{Kind, Node, shorten},
     vocabulary::{Key, Rule, Section, Shape},
 };
@@ -159,7 +164,6 @@ pub(crate) static GATEWAY: Section = Section {
     smallest: "{routes: [{path_prefix: /, upstream: localhost:3000}]}",
     later: &["admin", "audit", "telemetry", "tests"],
     aliases: &[
-        ("port", "listen"),
         ("bind", "listen"),
         ("services", "upstreams"),
         ("backends", "upstreams"),
@@ -170,15 +174,15 @@ pub(crate) static GATEWAY: Section = Section {
         ("authenticators", "auth"),
         ("rules", "routes"),
         ("log", "access_log"),
+        ("metrics", "admin"),
+        ("prometheus", "admin"),
+        ("health", "admin"),
+        ("status", "admin"),
     ],
 };
 
 /// The most workers: more than any machine has cores.
 const MOST_WORKERS: i64 = 1024;
-
-/// Where a gateway listens when its file does not say: on this machine alone.
-const LISTEN: std::net::SocketAddr =
-    std::net::SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8080));
 
 impl Settings {
     /// Reads the whole file. What was wrong is reported and left out, so that the rest can be looked at
@@ -208,8 +212,8 @@ impl Settings {
         reader.warn_of_what_is_unused();
         let settings = Self {
             keys: Keys(fields.keys().map(|(key, span)| (key.to_owned(), span)).collect()),
-            listeners: listeners(&fields, reader),
-            workers: fields.get("workers").and_then(|node| reader.count(node, MOST_WORKERS)),
+            listeners: listeners::read(&fields, reader),
+            workers: fields.get("workers").and_then(|node| workers(node, reader)),
             trusted_proxies: fields
                 .get("trusted_proxies")
                 .map(|node| trusted_proxies(node, reader))
@@ -290,41 +294,6 @@ fn trusted_proxies(node: &Node, reader: &mut Reader<'_>) -> Vec<IpNetwork> {
     networks
 }
 
-fn listeners(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Listener> {
-    let mut listeners = Vec::new();
-    match (fields.entry("listen"), fields.entry("listeners")) {
-        (Some(short), Some(long)) => {
-            let other = reader.place(long.key_span);
-            reader
-                .error(short.key_span, "both `listen` and `listeners`")
-                .related(other, "`listeners` is here")
-                .help("put every address into `listeners`: `- address: 0.0.0.0:8080`");
-        }
-        (Some(short), None) => listeners.extend(reader.address(&short.value).map(Listener::plain)),
-        (None, Some(long)) => {
-            for node in reader.list(&long.value, "a list of listeners") {
-                let listener = match &node.kind {
-                    Kind::Scalar(_) => reader.address(node).map(Listener::plain),
-                    _ => Listener::read(node, reader),
-                };
-                listeners.extend(listener);
-            }
-        }
-        (None, None) => listeners.push(Listener::plain(Spanned::new(LISTEN, fields.span()))),
-    }
-    shared_ports::check(&listeners, reader);
-    for listener in &listeners {
-        if listener.address.value.port() == 443 && listener.tls.is_none() && listener.proxy_protocol.is_empty()
-        {
-            let place = Some(reader.place(listener.address.span));
-            reader.report(Diagnostic::warning(place, "port 443 without TLS: browsers speak HTTPS there")).help(
-                "add `tls: {cert: api.pem, key: api.key}` to the listener; behind a proxy that ends TLS, any other port is clearer",
-            );
-        }
-    }
-    listeners
-}
-
 /// Reads `upstreams:`, and tells the reader their names.
 fn upstreams(node: &Node, reader: &mut Reader<'_>) -> Vec<Upstream> {
     let entries = match &node.kind {
@@ -377,21 +346,33 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> Vec<CallerLimit> {
 }
 
 fn routes(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Vec<Arc<Route>> {
-    let Some(node) = fields.get("routes") else {
-        if fields.is_meant(&["routes"]) {
-            return Vec::new();
+    let Some(entry) = fields.entry("routes") else {
+        if !fields.is_meant(&["routes"]) {
+            reader
+                .error(fields.span(), "there are no routes")
+                .help("add `routes:` with one item at least: `- {path_prefix: /, upstream: localhost:3000}`");
         }
-        reader
-            .error(fields.span(), "there are no routes")
-            .help("add `routes:` with one item at least: `- {path_prefix: /, upstream: localhost:3000}`");
         return Vec::new();
     };
-    if let Kind::Map(_) = node.kind {
+    let items = reader.items(entry, "a list of routes", &route::ROUTE);
+    if let [Item { node, name: None }] = &*items
+        && std::ptr::eq(*node, &entry.value)
+        && let Kind::Map(_) = node.kind
+    {
         reader
             .error(node.span, "expected a list of routes, found a map")
             .help("each route begins with a dash: `- path_prefix: /v1/orders`");
-        return Vec::new();
     }
-    let nodes = reader.list(node, "a list of routes").iter();
-    nodes.filter_map(|node| Route::read(node, reader)).map(Arc::new).collect()
+    items.iter().filter_map(|item| Route::read(item.node, reader)).map(Arc::new).collect()
+}
+
+/// How many threads serve.
+fn workers(node: &Node, reader: &mut Reader<'_>) -> Option<NonZeroUsize> {
+    if reader.text(node, "a whole number")?.parse::<i64>().is_ok() {
+        return reader.count(node, MOST_WORKERS);
+    }
+    reader
+        .error(node.span, format!("{} is not a whole number from 1 to {MOST_WORKERS}", node.describe()))
+        .help("leave `workers` out for one a core");
+    None
 }

@@ -123,7 +123,8 @@ pub(super) static REDIRECT: Section = Section {
 };
 
 impl Rewrite {
-    /// `prefixed` says whether the route that it belongs to has a prefix.
+    /// `prefixed` says whether the route that it belongs to has a prefix. What is wrong is reported and left out, so that the
+    /// rest can be looked at further.
     pub(crate) fn read(node: &Node, prefixed: bool, reader: &mut Reader<'_>) -> Option<Self> {
         let fields = Fields::read(node, &REWRITE, reader)?;
         let path = match (fields.entry("regex"), fields.get("path")) {
@@ -147,10 +148,10 @@ impl Rewrite {
         let request = fields.get("request_headers").map(|node| HeaderEdits::read(node, reader));
         let response = fields.get("response_headers").map(|node| HeaderEdits::read(node, reader));
         Some(Self {
-            path: optional(path)?,
-            host: optional(host)?,
-            request_headers: optional(request)?.unwrap_or_default(),
-            response_headers: optional(response)?.unwrap_or_default(),
+            path: path.flatten(),
+            host: host.flatten(),
+            request_headers: request.flatten().unwrap_or_default(),
+            response_headers: response.flatten().unwrap_or_default(),
         })
     }
 }
@@ -213,7 +214,8 @@ impl Redirect {
         }
         Some(Self {
             at: At(fields.span()),
-            status: optional(status)?,
+            // Where it leads does not hang on this.
+            status: status.flatten(),
             scheme: optional(scheme)?,
             host: optional(host)?,
             port: optional(port)?,

@@ -2,6 +2,7 @@ use super::{
     Access, Forwarding, Guards, Matcher, Redirect, Rewrite, UpstreamRef,
     addresses::{ALLOW_IPS, DENY_IPS, UNKNOWN_IPS},
     auth::{AUTH_KEY, ROLES_KEY, SCOPES_KEY},
+    captures,
     forwarding::{IDLE_TIMEOUT, RETRIES_KEY, TIMEOUT},
     limit::LIMIT_KEY,
     matching::{PATH_KEYS, PathMatch},
@@ -86,7 +87,7 @@ pub(super) static ROUTE: Section = Section {
         .absent("either"),
         Key::new(
             "host",
-            Shape::List(&Shape::Host),
+            Shape::List(&Shape::HostPattern),
             "Hosts that are asked for; `*.example.com` is all below it, with any number of labels.",
             "[api.example.com, \"*.example.org\"]",
         )
@@ -176,12 +177,16 @@ pub(super) static ROUTE: Section = Section {
         "max_body",
     ],
     aliases: &[
+        ("max_body_size", "max_body"),
+        ("client_max_body_size", "max_body"),
+        ("body_limit", "max_body"),
+        ("uri", "upstream"),
+        ("url", "upstream"),
         ("prefix", "path_prefix"),
         ("regex", "path_regex"),
         ("hosts", "host"),
         ("hostname", "host"),
         ("method", "methods"),
-        ("headers", "match"),
         ("query", "match"),
         ("service", "upstream"),
         ("backend", "upstream"),
@@ -189,7 +194,6 @@ pub(super) static ROUTE: Section = Section {
         ("proxy_pass", "upstream"),
         ("target", "upstream"),
         ("to", "upstream"),
-        ("strip_prefix", "rewrite"),
         ("authentication", "auth"),
         ("scope", "scopes"),
         ("role", "roles"),
@@ -218,67 +222,81 @@ impl Route {
         });
         let access = Access::read(&fields, reader);
         let guards = Guards::read(&fields, reader);
-        let action = action(&fields, prefixed, reader);
+        let action = Action::read(&fields, prefixed, reader);
+        if let (Some(matcher), Some(rewrite)) = (&matcher, fields.get("rewrite")) {
+            captures::warn(rewrite, &matcher.path.value, reader);
+        }
+        // What a route takes has to be known, or else it would seem to stand against others. What is wrong in the rest is left
+        // out, so that what is right is looked at further.
         Some(Self {
             at: At(fields.span()),
-            name: optional(name)?,
+            name: name.flatten(),
             matcher: matcher?,
             priority: optional(priority)?,
             allow_encoded_slash: optional(allow_encoded_slash)?.unwrap_or_default(),
             merge_slashes: optional(merge_slashes)?.unwrap_or(true),
-            access: access?,
-            guards: guards?,
-            action: action?,
+            access,
+            guards: guards.unwrap_or(Guards::UNREAD),
+            action,
         })
+    }
+}
+
+impl Action {
+    fn read(fields: &Fields<'_>, prefixed: bool, reader: &mut Reader<'_>) -> Self {
+        let (upstream, redirect) = (fields.entry("upstream"), fields.entry("redirect"));
+        match (upstream, redirect) {
+            (Some(upstream), Some(redirect)) => {
+                let first = reader.place(upstream.key_span);
+                reader
+                    .error(redirect.key_span, "both `upstream` and `redirect` in one route")
+                    .related(first, "`upstream` is here")
+                    .help("a redirect is answered by the gateway itself: keep one of them");
+            }
+            (None, Some(_)) => {
+                for entry in FORWARDING.iter().filter_map(|key| fields.entry(key)) {
+                    reader
+                        .error(entry.key_span, format!("`{}` has no effect on a redirect", entry.key))
+                        .help("remove it; what the redirect changes stands in `redirect:`");
+                }
+            }
+            (None, None) if !fields.is_meant(&["upstream", "redirect"]) => {
+                reader
+                    .error(fields.span(), "a route that leads nowhere")
+                    .help("add `upstream:` with a name of `upstreams:` or a `host:port`, or `redirect:`");
+            }
+            _ => {}
+        }
+        let read = redirect.map(|entry| Redirect::read(&entry.value, prefixed, reader));
+        let forward = Forward::read(fields, prefixed, reader);
+        match (read.flatten(), upstream) {
+            (Some(redirect), None) => Self::Redirect(Box::new(redirect)),
+            _ => Self::Forward(Box::new(forward)),
+        }
+    }
+}
+
+impl Forward {
+    fn read(fields: &Fields<'_>, prefixed: bool, reader: &mut Reader<'_>) -> Self {
+        let upstream = fields.get("upstream").and_then(|node| UpstreamRef::read(node, reader));
+        let rewrite = fields.get("rewrite").map(|node| Rewrite::read(node, prefixed, reader));
+        let forwarding = Forwarding::read(fields, reader);
+        let preserve_host = fields.get("preserve_host").map(|node| reader.flag(node));
+        let method_override = fields.get("method_override").map(|node| {
+            let choices = [("remove", false), ("pass", true)];
+            reader.choice(node, "what becomes of fields that override the method", &choices)
+        });
+        Self {
+            upstream: upstream.unwrap_or(UpstreamRef::Unread),
+            rewrite: rewrite.flatten(),
+            forwarding: forwarding.unwrap_or_default(),
+            preserve_host: preserve_host.flatten(),
+            pass_method_override: method_override.flatten().unwrap_or_default(),
+        }
     }
 }
 
 fn priority(node: &Node, reader: &mut Reader<'_>) -> Option<i32> {
     let number = reader.number(node, i64::from(i32::MIN)..=i64::from(i32::MAX))?;
     i32::try_from(number).ok()
-}
-
-fn action(fields: &Fields<'_>, prefixed: bool, reader: &mut Reader<'_>) -> Option<Action> {
-    match (fields.entry("upstream"), fields.entry("redirect")) {
-        (Some(upstream), Some(redirect)) => {
-            let first = reader.place(upstream.key_span);
-            reader
-                .error(redirect.key_span, "both `upstream` and `redirect` in one route")
-                .related(first, "`upstream` is here")
-                .help("a redirect is answered by the gateway itself: keep one of them");
-            None
-        }
-        (None, None) if fields.is_meant(&["upstream", "redirect"]) => None,
-        (None, None) => {
-            reader
-                .error(fields.span(), "a route that leads nowhere")
-                .help("add `upstream:` with a name of `upstreams:` or a `host:port`, or `redirect:`");
-            None
-        }
-        (None, Some(redirect)) => {
-            for entry in FORWARDING.iter().filter_map(|key| fields.entry(key)) {
-                reader
-                    .error(entry.key_span, format!("`{}` has no effect on a redirect", entry.key))
-                    .help("remove it; what the redirect changes stands in `redirect:`");
-            }
-            Redirect::read(&redirect.value, prefixed, reader).map(Box::new).map(Action::Redirect)
-        }
-        (Some(upstream), None) => {
-            let upstream = UpstreamRef::read(&upstream.value, reader);
-            let rewrite = fields.get("rewrite").map(|node| Rewrite::read(node, prefixed, reader));
-            let forwarding = Forwarding::read(fields, reader);
-            let preserve_host = fields.get("preserve_host").map(|node| reader.flag(node));
-            let method_override = fields.get("method_override").map(|node| {
-                let choices = [("remove", false), ("pass", true)];
-                reader.choice(node, "what becomes of fields that override the method", &choices)
-            });
-            Some(Action::Forward(Box::new(Forward {
-                upstream: upstream?,
-                rewrite: optional(rewrite)?,
-                forwarding: forwarding?,
-                preserve_host: optional(preserve_host)?,
-                pass_method_override: optional(method_override)?.unwrap_or_default(),
-            })))
-        }
-    }
 }

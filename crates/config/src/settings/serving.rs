@@ -181,7 +181,10 @@ pub(super) static CLIENT_LIMITS: Section = Section {
     smallest: "{}",
     later: &["max_body"],
     aliases: &[
-        ("max_header_bytes", "max_head"), ("max_uri", "max_target"),
+        ("max_header_bytes", "max_head"),
+        ("max_uri", "max_target"),
+        ("max_body_size", "max_body"),
+        ("client_max_body_size", "max_body"),
         ("connections", "max_connections"),
         ("underscores_in_headers", "header_names"),
         ("headers_with_underscores_action", "header_names"),

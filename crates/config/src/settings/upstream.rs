@@ -1,9 +1,12 @@
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, time::Duration};
 
-use super::optional;
+use super::{
+    optional,
+    upstream_tls::{UPSTREAM_TLS, UpstreamTls},
+};
 use crate::{
     diagnostics::{At, Diagnostic, Spanned},
-    read::{Fields, Reader, Target, Usual},
+    read::{Fields, Item, Reader, Target, Usual},
     syntax::{Kind, Node},
     vocabulary::{Key, Rule, Section, Shape},
 };
@@ -49,18 +52,6 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// TLS towards the service.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct UpstreamTls {
-    pub(crate) at: At,
-    /// The authorities that are trusted, in place of the system's.
-    pub(crate) ca: Option<Spanned<PathBuf>>,
-    /// The gateway's own certificate and key.
-    pub(crate) identity: Option<(Spanned<PathBuf>, Spanned<PathBuf>)>,
-    /// The name that the service's certificate has to bear, in place of the target's host.
-    pub(crate) server_name: Option<Spanned<String>>,
-}
-
 /// How a route names its upstream.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum UpstreamRef {
@@ -70,6 +61,8 @@ pub(crate) enum UpstreamRef {
     Address(Upstream),
     /// A whole upstream, written in the route.
     Inline(Upstream),
+    /// One that could not be read, or is not there: it was reported.
+    Unread,
 }
 
 static UPSTREAM: Section = Section {
@@ -95,7 +88,7 @@ static UPSTREAM: Section = Section {
         .absent("`auto`"),
         Key::new(
             "tls",
-            Shape::Any(&[Shape::On, Shape::Off, Shape::Map(&TLS)]),
+            Shape::Any(&[Shape::On, Shape::Off, Shape::Map(&UPSTREAM_TLS)]),
             "Speaks TLS; `on` trusts the system's authorities.",
             "{ca: internal.pem, server_name: orders.internal}",
         )
@@ -140,6 +133,9 @@ static UPSTREAM: Section = Section {
         ("max_response_headers_kb", "max_response_head"),
         ("max_response_headers_count", "max_response_headers"),
         ("proxy_buffer_size", "max_response_head"),
+        ("health_check", "health"),
+        ("health_checks", "health"),
+        ("healthcheck", "health"),
     ],
 };
 
@@ -180,40 +176,6 @@ static TARGET: Section = Section {
     aliases: &[("host", "address")],
 };
 
-static TLS: Section = Section {
-    title: "an upstream's `tls`",
-    name: "upstream_tls",
-    about: "TLS towards a service. Files are PEM.",
-    keys: &[
-        Key::new(
-            "ca",
-            Shape::File,
-            "The authorities that the service's certificate is checked against. The service's own certificate may be among them: that very \
-             one is then taken, whoever issued it, while its names and dates are right.",
-            "internal.pem",
-        )
-        .absent("the system's"),
-        Key::new(
-            "cert",
-            Shape::File,
-            "The gateway's own certificate, for services that ask for one.",
-            "gw.pem",
-        ),
-        Key::new("key", Shape::File, "Its private key.", "gw.key"),
-        Key::new(
-            "server_name",
-            Shape::Host,
-            "The name that the service's certificate has to bear, and that it is asked for (SNI).",
-            "orders.internal",
-        )
-        .absent("the target's host"),
-    ],
-    rules: &[Rule::Together("cert", "key")],
-    smallest: "{ca: internal.pem}",
-    later: &["verify"],
-    aliases: &[("sni", "server_name"), ("client_cert", "cert"), ("client_key", "key")],
-};
-
 impl Upstream {
     /// Reads an upstream: a target alone, or a map.
     pub(crate) fn read(name: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
@@ -221,6 +183,13 @@ impl Upstream {
             let target = reader.upstream(node)?;
             warn_of_https([&target], reader);
             return Some(Self::of_target(name, target));
+        }
+        if let Kind::List(nodes) = &node.kind {
+            reader
+                .error(node.span, "expected a map for an upstream, found a list")
+                .help(format!("write `{{targets: {}}}`", node.on_one_line()));
+            nodes.iter().for_each(|node| drop(WeightedTarget::read(node, reader)));
+            return None;
         }
         let fields = Fields::read(node, &UPSTREAM, reader)?;
         let targets = targets(&fields, reader);
@@ -314,8 +283,8 @@ fn targets(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Vec<WeightedT
                 .help("put every target into `targets`");
             return None;
         }
-        (Some(several), None) => reader.list(&several.value, "a list of targets"),
-        (None, Some(single)) => std::slice::from_ref(&single.value),
+        (Some(several), None) => reader.items(several, "a list of targets", &TARGET),
+        (None, Some(single)) => vec![Item::of(&single.value)],
         (None, None) if fields.is_meant(&["target", "targets"]) => return None,
         (None, None) => {
             reader
@@ -324,7 +293,7 @@ fn targets(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Vec<WeightedT
             return None;
         }
     };
-    let targets: Vec<_> = nodes.iter().map(|node| WeightedTarget::read(node, reader)).collect();
+    let targets: Vec<_> = nodes.iter().map(|item| WeightedTarget::read(item.node, reader)).collect();
     let targets: Option<Vec<_>> = targets.into_iter().collect();
     targets.filter(|targets| !targets.is_empty())
 }
@@ -360,44 +329,11 @@ fn balance(node: &Node, reader: &mut Reader<'_>) -> Option<()> {
     None
 }
 
-impl UpstreamTls {
-    /// `on` stands for TLS as the system has it, `off` for none.
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Option<Self>> {
-        if Reader::is_off(node) {
-            return Some(None);
-        }
-        if Reader::is_on(node) {
-            return Some(Some(Self { at: At(node.span), ca: None, identity: None, server_name: None }));
-        }
-        let fields = Fields::read(node, &TLS, reader)?;
-        let ca = fields.get("ca").map(|node| reader.file(node));
-        let identity = match (fields.entry("cert"), fields.entry("key")) {
-            (Some(cert), Some(key)) => {
-                let (cert, key) = (reader.file(&cert.value), reader.file(&key.value));
-                Some(cert.zip(key))
-            }
-            (None, None) => None,
-            (Some(one), None) | (None, Some(one)) => {
-                let other = if one.key == "cert" { "key" } else { "cert" };
-                reader.error(one.key_span, format!("`{}` needs `{other}`", one.key));
-                Some(None)
-            }
-        };
-        let server_name = fields.get("server_name").map(|node| reader.spanned_text(node, "a host name"));
-        Some(Some(Self {
-            at: At(fields.span()),
-            ca: optional(ca)?,
-            identity: optional(identity)?,
-            server_name: optional(server_name)?,
-        }))
-    }
-}
-
 impl UpstreamRef {
     /// What was written in the route itself.
     pub(crate) fn own(&self) -> Option<&Upstream> {
         match self {
-            Self::Named(_) => None,
+            Self::Named(_) | Self::Unread => None,
             Self::Address(upstream) | Self::Inline(upstream) => Some(upstream),
         }
     }

@@ -46,6 +46,42 @@ impl Node {
     }
 }
 
+impl Node {
+    /// The entries of a map; none of anything else.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The value of a key, where it is a map that has it.
+    pub(crate) fn value(&self, key: &str) -> Option<&Self> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
+    /// A list as one writes it on one line; `[…]` for one that is long, or holds more than plain words.
+    pub(crate) fn on_one_line(&self) -> String {
+        const MOST: usize = 4;
+        let words = match &self.kind {
+            Kind::List(nodes) if nodes.len() <= MOST => nodes.iter().map(Self::plain_word).collect(),
+            _ => None,
+        };
+        let words: Vec<_> = words.filter(|words: &Vec<_>| !words.is_empty()).unwrap_or(vec!["…"]);
+        format!("[{}]", words.join(", "))
+    }
+
+    /// A scalar that YAML takes for itself wherever it stands.
+    pub(crate) fn plain_word(&self) -> Option<&str> {
+        let Kind::Scalar(text) = &self.kind else { return None };
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'/');
+        let ends_plainly = text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '/')
+            && !text.ends_with(':');
+        (ends_plainly && text.bytes().all(is_plain) && text.len() <= 60).then_some(text)
+    }
+}
+
 /// A text for an error: its first line, and no more of it than one reads at a glance.
 pub(crate) fn shorten(text: &str) -> String {
     const MOST: usize = 60;

@@ -13,6 +13,8 @@ mod tests;
 pub use reference::reference;
 pub use schema::schema;
 
+#[cfg(test)]
+pub(crate) use reference::sections;
 pub(crate) use shape::Shape;
 
 /// What a map of the file may hold.

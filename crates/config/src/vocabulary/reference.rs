@@ -24,7 +24,7 @@ pub fn reference() -> String {
 }
 
 /// Every section, each followed by those that it holds.
-pub(super) fn sections() -> Vec<&'static Section> {
+pub(crate) fn sections() -> Vec<&'static Section> {
     fn add(section: &'static Section, sections: &mut Vec<&'static Section>) {
         if sections.iter().all(|known| known.name != section.name) {
             sections.push(section);

@@ -134,6 +134,7 @@ impl Shape {
         let written = self.written();
         match self {
             Self::Path
+            | Self::HostPattern
             | Self::Address
             | Self::Network
             | Self::Target
@@ -156,6 +157,7 @@ impl Shape {
             Self::NewPath => word("^[/$]"),
             Self::Regex => json!({"type": ["string", "number", "boolean"], "format": "regex"}),
             Self::Host => text(r"^[^\s/]+$"),
+            Self::HostPattern => text(r"^((\*\.)?[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*|\[[^/*]*\])\.?$"),
             Self::Method => json!({"type": ["string", "number"], "pattern": r"^[!#$%&'*+.^_`|~0-9A-Z-]+$"}),
             Self::HeaderName => text(TOKEN),
             Self::File => text("."),

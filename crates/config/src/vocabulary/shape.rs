@@ -13,6 +13,8 @@ pub(crate) enum Shape {
     NewPath,
     Regex,
     Host,
+    /// A host, or all below it.
+    HostPattern,
     Method,
     HeaderName,
     /// The path of a file.
@@ -97,7 +99,7 @@ impl Shape {
         match self {
             Self::Path | Self::NewPath => ("a path", "paths"),
             Self::Regex => ("a regular expression", "regular expressions"),
-            Self::Host => ("a host name", "host names"),
+            Self::Host | Self::HostPattern => ("a host name", "host names"),
             Self::Method => ("a method", "methods"),
             Self::HeaderName => ("the name of a header", "names of headers"),
             Self::File => ("a file", "files"),

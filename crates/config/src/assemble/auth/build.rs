@@ -7,7 +7,7 @@ use gatewright_auth::{ApiKeys, Authenticator, Basic, Mtls, MtlsError};
 use super::{
     Built,
     keys::Keys,
-    problems::{telling, unusable},
+    problems::{doubtful, telling, unusable},
     tokens,
 };
 use crate::{
@@ -68,7 +68,10 @@ fn api_keys(settings: &settings::ApiKey, reader: &mut Reader<'_>) -> Option<ApiK
         builder = builder.owner_header(name);
     }
     match builder.build() {
-        Ok(keys) => Some(keys),
+        Ok(keys) => {
+            doubtful(file, &keys.doubts(), reader);
+            Some(keys)
+        }
         Err(error) => {
             // It is about the file, or else about a setting.
             if error.source().is_some() {

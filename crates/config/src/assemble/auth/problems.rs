@@ -7,7 +7,7 @@ use gatewright_core::hop_by_hop;
 use http::{HeaderName, header};
 
 use crate::{
-    diagnostics::Spanned,
+    diagnostics::{Diagnostic, Spanned},
     read::Reader,
     settings::{Claims, Provider},
 };
@@ -43,6 +43,22 @@ pub(super) fn unusable(
     }
     if let Some(more @ 1..) = problems.len().checked_sub(MOST) {
         reader.error(file.span, format!("and {more} more in `{path}`"));
+    }
+}
+
+/// A keys file with keys that have ended.
+pub(super) fn doubtful(file: &Spanned<PathBuf>, doubts: &[String], reader: &mut Reader<'_>) {
+    let (path, place) = (file.value.display(), reader.place(file.span));
+    let mut warn = |text: String| {
+        reader
+            .report(Diagnostic::warning(Some(place), text))
+            .help("remove its entry; a new key is made by `gatewright keys new NAME --expires DATE`");
+    };
+    for doubt in doubts.iter().take(MOST) {
+        warn(format!("{path}: {doubt}"));
+    }
+    if let Some(more @ 1..) = doubts.len().checked_sub(MOST) {
+        warn(format!("and {more} more keys of `{path}` have ended"));
     }
 }
 

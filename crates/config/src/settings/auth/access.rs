@@ -76,10 +76,11 @@ static COMBINATION: Section = Section {
 };
 
 impl Access {
-    pub(in crate::settings) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+    /// What is wrong is reported and left out, so that the rest can be looked at further.
+    pub(in crate::settings) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Self {
         let who = match fields.get("auth") {
-            Some(node) => Some(Who::read(node, reader)),
-            None => fields.is_meant(&["auth"]).then_some(Some(Who::UNREAD)),
+            Some(node) => Some(Who::read(node, reader).unwrap_or(Who::UNREAD)),
+            None => fields.is_meant(&["auth"]).then_some(Who::UNREAD),
         };
         let scopes = fields
             .entry("scopes")
@@ -88,7 +89,7 @@ impl Access {
             texts(&entry.value, "a list of roles", "a role", reader)
                 .map(|roles| Spanned::new(roles, entry.key_span))
         });
-        Some(Self { who: optional(who)?, scopes: optional(scopes)?, roles: optional(roles)? })
+        Self { who, scopes: scopes.flatten(), roles: roles.flatten() }
     }
 }
 
@@ -100,6 +101,18 @@ impl Who {
         match &node.kind {
             Kind::Scalar(text) if text == "none" => Some(Self::Nobody),
             Kind::Map(_) => Self::combination(node, reader),
+            Kind::List(nodes) => {
+                let several = node.on_one_line();
+                let help = match &**nodes {
+                    [only] => format!("write it without the brackets: `{}`", only.plain_word().unwrap_or("…")),
+                    _ => format!(
+                        "write `{{any: {several}}}` for one of them, `{{all: {several}}}` for all of them"
+                    ),
+                };
+                reader.error(node.span, "expected the name of an authenticator, found a list").help(help);
+                nodes.iter().for_each(|node| drop(Self::read(node, reader)));
+                None
+            }
             _ => Self::named(node, reader),
         }
     }

@@ -293,10 +293,10 @@ impl Jwt {
         let is_whole = fields.keep_their_rules(reader);
         let places = TokenPlaces::read(&fields, reader);
         let max_size = fields.get("max_size").map(|node| reader.size(node));
-        let issuers = match fields.get("issuers") {
-            Some(node) => {
-                let nodes = reader.list(node, "a list of issuers");
-                let read: Vec<_> = nodes.iter().map(|node| Issuer::read_one(node, reader)).collect();
+        let issuers = match fields.entry("issuers") {
+            Some(entry) => {
+                let items = reader.items(entry, "a list of issuers", &ISSUER);
+                let read: Vec<_> = items.iter().map(|item| Issuer::read_one(item.node, reader)).collect();
                 read.into_iter().collect::<Option<Vec<_>>>().filter(|issuers| !issuers.is_empty())
             }
             None => Issuer::read(&fields, reader).map(|issuer| vec![issuer]),

@@ -1,0 +1,40 @@
+//! Values of headers that hold what a path captures.
+
+use gatewright_core::pattern::PathPattern;
+
+use super::PathMatch;
+use crate::{
+    diagnostics::Diagnostic,
+    read::Reader,
+    syntax::{Kind, Node},
+};
+
+/// Warns of headers of a `rewrite` whose values hold the name of a capture, since nothing fills it in there.
+pub(super) fn warn(rewrite: &Node, path: &PathMatch, reader: &mut Reader<'_>) {
+    let captures = written(path);
+    let edits = ["request_headers", "response_headers"].iter().filter_map(|side| rewrite.value(side));
+    let lines = edits.flat_map(|edit| ["set", "add"].map(|key| edit.value(key))).flatten();
+    for entry in lines.flat_map(|lines| lines.entries()) {
+        let Kind::Scalar(text) = &entry.value.kind else { continue };
+        let Some(capture) = captures.iter().find(|capture| text.contains(&**capture)) else { continue };
+        let place = Some(reader.place(entry.value.span));
+        let message = format!("`{capture}` in the value of a header stands for itself");
+        reader.report(Diagnostic::warning(place, message)).help(
+            "values of headers are fixed texts; what the path captures fills the `path` of a `rewrite` alone",
+        );
+    }
+}
+
+/// What a path captures, as a new path writes it.
+fn written(path: &PathMatch) -> Vec<String> {
+    match path {
+        PathMatch::Exact(pattern) | PathMatch::Prefix(pattern) => match PathPattern::parse(pattern) {
+            Ok(pattern) => pattern.names().map(|name| format!("{{{name}}}")).collect(),
+            Err(_) => Vec::new(),
+        },
+        PathMatch::Regex(regex) => {
+            let groups = regex::bytes::Regex::new(regex).map_or(0, |regex| regex.captures_len());
+            (1..groups).map(|group| format!("${group}")).collect()
+        }
+    }
+}
