@@ -280,3 +280,13 @@ fn the_client_is_not_whom_an_untrusted_peer_says_it_is() {
         assert_eq!(bytes(&key, &parts), honest, "{hops}");
     }
 }
+
+/// As an authenticator leaves it where nothing around it keeps records.
+#[test]
+fn a_principal_without_a_record_is_counted_as_one_with_a_record() {
+    let principal = Principal::builder("anna", "jwt").build();
+    let mut bare = anonymous();
+    assert!(bytes(&Key::principal(), &bare).is_err());
+    bare.extensions.insert(principal.clone());
+    assert_eq!(bytes(&Key::principal(), &bare), bytes(&Key::principal(), &with_principal(principal)));
+}
