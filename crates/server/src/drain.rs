@@ -91,12 +91,10 @@ impl Connections {
         self.cut.load(Ordering::Acquire)
     }
 
-    /// Fields of a request were left out for their names.
-    pub(crate) fn count_dropped_fields(&self, count: u16) {
-        if count > 0 {
-            self.dropped_fields.fetch_add(u64::from(count), Ordering::Relaxed);
-            tracing::debug!(count, "fields with unusual names are left out");
-        }
+    /// Fields of a request were left out for their names, this one first.
+    pub(crate) fn count_dropped_fields(&self, count: u16, first: &[u8]) {
+        self.dropped_fields.fetch_add(u64::from(count), Ordering::Relaxed);
+        tracing::debug!(count, first = %first.escape_ascii(), "headers with unusual names are left out (header_names)");
     }
 
     pub(crate) fn dropped_fields(&self) -> u64 {

@@ -66,6 +66,8 @@ pub(crate) struct HeadScan {
     takes_trailers: bool,
     upgrade: Option<Asked>,
     dropped_fields: u16,
+    /// Where the line begins of the first field that was left out.
+    dropped_at: Option<usize>,
     /// Where the line begins that a rule was broken in.
     refused_at: Option<usize>,
 }
@@ -141,9 +143,12 @@ impl HeadScan {
 
     /// The name of the field that a rule was broken in, as far as a line shows one.
     pub(crate) fn refused_name<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let line = bytes.get(self.refused_at?..)?;
-        let end = line.iter().position(|byte| matches!(byte, b':' | b'\r'))?;
-        Some(&line[..end])
+        name_at(bytes, self.refused_at?)
+    }
+
+    /// The name of the first field that was left out.
+    pub(crate) fn dropped_name<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        name_at(bytes, self.dropped_at?)
     }
 
     #[inline]
@@ -162,6 +167,7 @@ impl HeadScan {
             Ok(Some(field)) => field,
             Ok(None) => {
                 self.dropped_fields += 1;
+                self.dropped_at.get_or_insert(line_at);
                 return Ok(());
             }
             Err(violation) => {
@@ -280,4 +286,11 @@ impl HeadScan {
             && body == BodyLength::None;
         if asked == Asked::WebSocket && is_handshake { Upgrade::WebSocket } else { Upgrade::Ignored }
     }
+}
+
+/// The name of the field whose line begins there.
+fn name_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let line = bytes.get(at..)?;
+    let end = line.iter().position(|byte| matches!(byte, b':' | b'\r'))?;
+    Some(&line[..end])
 }

@@ -29,6 +29,7 @@ pub struct RequestReader {
     scan: head::HeadScan,
     fields: Vec<FieldSpan>,
     cache: Option<cache::RequestCache>,
+    dropped_name: Option<Box<[u8]>>,
 }
 
 /// Why a head was refused, and as much of its request line as had come.
@@ -108,6 +109,7 @@ impl RequestReader {
             scan: head::HeadScan::default(),
             fields: Vec::new(),
             cache: Some(cache::RequestCache::new()),
+            dropped_name: None,
         }
     }
 
@@ -156,6 +158,9 @@ impl RequestReader {
                 });
             }
         };
+        if head.dropped_fields > 0 {
+            self.dropped_name = self.scan.dropped_name(received).map(Into::into);
+        }
         self.scan = head::HeadScan::default();
         let bytes = received.split_to(head.length).freeze();
         match build(&head, &bytes, &self.fields) {
@@ -170,6 +175,11 @@ impl RequestReader {
                 Err(Refusal { violation, request_line: Some(line), cause: None })
             }
         }
+    }
+
+    /// Takes the name of the first field that was left out of the last head, where one was.
+    pub fn take_dropped_name(&mut self) -> Option<Box<[u8]>> {
+        self.dropped_name.take()
     }
 
     /// Whether a head has begun that is not whole, `received` being what no head was taken out of. A blank line before

@@ -242,6 +242,23 @@ fn scheme_and_authority_of_a_target_in_absolute_form_do_not_count() {
 }
 
 #[test]
+fn the_first_field_that_is_left_out_is_named_once() {
+    let mut reader = RequestReader::new(Rules::default());
+    for (fields, count, expected) in [
+        ("x-a: 1\r\n", 0, None),
+        ("x_b: 1\r\nx-c: 2\r\nx.d: 3\r\n", 2, Some(&b"x_b"[..])),
+        ("x-a: 1\r\n", 0, None),
+        ("x.e: 1\r\n", 1, Some(b"x.e")),
+        ("x.e: 1\r\n", 1, Some(b"x.e")),
+    ] {
+        let mut received = BytesMut::from(&*format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n"));
+        let (head, _) = reader.read::<()>(&mut received).expect("sound").expect("whole");
+        assert_eq!((head.dropped_fields, reader.take_dropped_name().as_deref()), (count, expected), "{fields}");
+        assert_eq!(reader.take_dropped_name(), None);
+    }
+}
+
+#[test]
 fn a_refusal_names_the_field_or_the_byte_that_broke_the_rule() {
     let detail = |head: &str| {
         let mut reader = RequestReader::new(Rules { names: Names::Refuse, ..Rules::default() });

@@ -274,7 +274,9 @@ where
 
     fn begin_request(&mut self, head: &RequestHead, mut request: Request<Body>, cx: &Context<'_>) {
         self.requests += 1;
-        self.shared.connections.count_dropped_fields(head.dropped_fields);
+        if let Some(first) = self.reader.take_dropped_name() {
+            self.shared.connections.count_dropped_fields(head.dropped_fields, &first);
+        }
         self.activity.head_begun.clear();
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;

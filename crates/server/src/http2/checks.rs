@@ -4,20 +4,27 @@
 //! control characters, or pseudo-header fields out of place (RFC 9113, section 8.2 and 8.3).
 
 use gatewright_http1::{Refusal, Rules, Violation, content_length, host, is_valid_target, keeps_name};
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, HeaderName, Method, Request, header};
 
-/// Holds the head to the rules that HTTP/1 is held to, and leaves out fields for their names. Gives how many.
-pub(super) fn check<B>(request: &mut Request<B>, rules: &Rules) -> Result<u16, Refusal> {
+/// Fields that were left out for their names: how many, and the name of the first.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    pub(super) count: u16,
+    pub(super) first: Option<HeaderName>,
+}
+
+/// Holds the head to the rules that HTTP/1 is held to, and leaves out fields for their names.
+pub(super) fn check<B>(request: &mut Request<B>, rules: &Rules) -> Result<Dropped, Refusal> {
     check_size(request, rules)?;
     check_target(request, rules)?;
-    let dropped_fields = check_fields(request.headers_mut(), rules)?;
+    let dropped = check_fields(request.headers_mut(), rules)?;
     check_host(request)?;
     check_length(request.headers())?;
     let mut expectations = request.headers().get_all(header::EXPECT).iter();
     if expectations.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(Violation::EXPECTATION.into());
     }
-    Ok(dropped_fields)
+    Ok(dropped)
 }
 
 /// A head of HTTP/2 may be as large as one of HTTP/1 that says the same: cookies in crumbs are one field there
@@ -69,8 +76,7 @@ pub(super) fn check_trailers(trailers: &mut HeaderMap, rules: &Rules) -> Result<
     if misplaced.iter().any(|name| trailers.contains_key(name)) { Err(Violation::TRAILER) } else { Ok(()) }
 }
 
-/// Gives how many fields were left out.
-fn check_fields(fields: &mut HeaderMap, rules: &Rules) -> Result<u16, Refusal> {
+fn check_fields(fields: &mut HeaderMap, rules: &Rules) -> Result<Dropped, Refusal> {
     let mut unusual = Vec::new();
     for name in fields.keys() {
         let text = name.as_str().as_bytes();
@@ -79,7 +85,7 @@ fn check_fields(fields: &mut HeaderMap, rules: &Rules) -> Result<u16, Refusal> {
         }
     }
     let before = fields.len();
-    for name in unusual {
+    for name in &unusual {
         fields.remove(name);
     }
     for (name, value) in &*fields {
@@ -89,7 +95,8 @@ fn check_fields(fields: &mut HeaderMap, rules: &Rules) -> Result<u16, Refusal> {
             return Err(Refusal::from(Violation::FIELD_VALUE).in_field(name.as_str().as_bytes()));
         }
     }
-    Ok(u16::try_from(before - fields.len()).unwrap_or(u16::MAX))
+    let count = u16::try_from(before - fields.len()).unwrap_or(u16::MAX);
+    Ok(Dropped { count, first: unusual.into_iter().next() })
 }
 
 /// `:authority` names the host; a `host` field beside it must say the same (RFC 9113, section 8.3.1).
@@ -145,7 +152,18 @@ mod tests {
     }
 
     fn checked(request: Builder, rules: &Rules) -> Result<u16, Violation> {
-        check(&mut request.body(()).expect("valid"), rules).map_err(|refusal| refusal.violation())
+        let checked = check(&mut request.body(()).expect("valid"), rules);
+        checked.map(|dropped| dropped.count).map_err(|refusal| refusal.violation())
+    }
+
+    #[test]
+    fn the_first_field_that_is_left_out_is_named() {
+        let mut request =
+            get().header("x-a", "1").header("x_b", "1").header("x_b", "2").body(()).expect("valid");
+        let dropped = check(&mut request, &Rules::default()).expect("valid");
+        assert_eq!((dropped.count, dropped.first.as_ref().map(HeaderName::as_str)), (2, Some("x_b")));
+        let dropped = check(&mut request, &Rules::default()).expect("valid");
+        assert_eq!((dropped.count, dropped.first), (0, None));
     }
 
     fn rules(change: impl FnOnce(&mut Rules)) -> Rules {

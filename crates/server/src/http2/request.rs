@@ -72,8 +72,10 @@ impl<S: Application> Requests<S> {
     }
 
     fn check(&self, request: &mut Request<RecvStream>) -> Result<(), Refusal> {
-        let dropped_fields = checks::check(request, &self.rules)?;
-        self.shared.connections.count_dropped_fields(dropped_fields);
+        let dropped = checks::check(request, &self.rules)?;
+        if let Some(first) = dropped.first {
+            self.shared.connections.count_dropped_fields(dropped.count, first.as_str().as_bytes());
+        }
         match &self.accepted.host_check {
             Some(host_check) if !host_check(checks::authority(request)) => Err(Violation::MISDIRECTED.into()),
             _ => Ok(()),
