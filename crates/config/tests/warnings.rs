@@ -168,7 +168,13 @@ fn a_capture_in_the_value_of_a_header_is_a_warning() {
             "{told:?}"
         );
     }
-    for (path, value) in [("path: '/u/{id}'", "{name}"), ("path: /u", "{id}"), ("path_regex: '/u/.+'", "$1")] {
+    for (path, value) in [
+        ("path: '/u/{id}'", "{name}"),
+        ("path: /u", "{id}"),
+        ("path_regex: '/u/.+'", "$1"),
+        ("path_regex: '/u/(.+)'", "USD $100"),
+        ("path_regex: '/u/(.+)'", "$1.99"),
+    ] {
         assert_eq!(route(path, &set(value)), [], "{path} {value}");
     }
 }

@@ -98,7 +98,7 @@ pub use connection::{ConnectionInfo, InterimResponder, SendInterim, TlsInfo};
 pub use error::{BoxError, Error, ErrorKind, Side};
 pub use gather::Gather;
 pub use key_file::{KeyFile, KeyFilePart};
-pub use policy::{Decision, Immediate, Policy, PolicyFuture, PolicyLayer, PolicyService};
+pub use policy::{Decision, Immediate, Policy, PolicyFn, PolicyFuture, PolicyLayer, PolicyService, policy_fn};
 pub use principal::{Principal, PrincipalBuilder};
 pub use quota::{NotAQuota, Quota};
 pub use record::{RequestRecord, Summary};

@@ -157,7 +157,7 @@ pub use gatewright_trace as trace;
 
 pub use gatewright_core::{
     Body, BoxError, ClientInfo, ClientInfoLayer, Decision, Error, ErrorKind, Immediate, Policy, PolicyLayer,
-    Principal, Rejection, ReplyFormat, RequestRecord, ResponseBody,
+    Principal, Rejection, ReplyFormat, RequestRecord, ResponseBody, policy_fn,
 };
 
 #[cfg(feature = "auth")]

@@ -94,6 +94,7 @@ impl Connections {
     /// Fields of a request were left out for their names, this one first.
     pub(crate) fn count_dropped_fields(&self, count: u16, first: &[u8]) {
         self.dropped_fields.fetch_add(u64::from(count), Ordering::Relaxed);
+        let first = first.get(..64).unwrap_or(first);
         tracing::debug!(count, first = %first.escape_ascii(), "headers with unusual names are left out (header_names)");
     }
 

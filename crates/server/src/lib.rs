@@ -9,9 +9,8 @@
 //! 2. A chunked body that breaks off or is malformed fails in the service, so that the request upstream is aborted;
 //!    the client gets 400 if no response has begun.
 //! 3. Requests that came before a refused one on the same connection get their responses first.
-//! 4. Only `Upgrade: websocket` by GET without a body can be granted. Any other upgrade is ignored and its fields are
-//!    removed; one with a body is refused, save `h2c`, which curl offers with every request. A `101` that nobody asked
-//!    for never reaches the client.
+//! 4. Only `Upgrade: websocket` by GET without a body can be granted. Any other offer is ignored, whatever the method and the
+//!    body (RFC 9110, section 7.8), and its fields are removed. A `101` that nobody asked for never reaches the client.
 //! 5. Each phase of a connection has a limit of time ([`Limits`]), kept by one lazy timer a connection; nothing is
 //!    armed for a request.
 //! 6. HTTP/2 frames that ask for work and carry none (PING, SETTINGS, empty DATA, …) are paid for out of a budget;

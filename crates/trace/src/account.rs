@@ -57,7 +57,14 @@ impl Account {
     }
 
     pub(crate) fn response_begins(&mut self, status: StatusCode) {
-        self.status = Some(status);
+        // Nobody gets what begins on a connection that has been cut.
+        if !self.is_cut() {
+            self.status = Some(status);
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.record.connection().is_some_and(|connection| connection.is_cut())
     }
 
     /// Whether the response to this request has no body whatever it says (RFC 9110, section 6.4.1).
@@ -100,18 +107,21 @@ impl Account {
             End::Complete => (status, None),
             End::Failed(kind) => (status, failed(kind)),
             End::Open if thread::panicking() => (status, failed(ErrorKind::Internal)),
-            End::Open if self.record.connection().is_some_and(|connection| connection.is_cut()) => {
-                (status.or(Some(StatusCode::SERVICE_UNAVAILABLE.as_u16())), Some(CUT))
-            }
             End::Open => (status.or(Some(CLIENT_CLOSED_REQUEST)), Some(CLIENT_GONE)),
         }
+    }
+
+    /// The same of a request that the server has cut. What becomes of it inside is a consequence.
+    fn cut(&self) -> (Option<u16>, Option<Label<'static>>) {
+        (Some(self.status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE).as_u16()), Some(CUT))
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
         let duration = self.record.started().elapsed();
-        let (status, label) = self.ending();
+        let is_cut = self.is_cut();
+        let (status, label) = if is_cut { self.cut() } else { self.ending() };
         self.record.with(|known| {
             let connection = self.record.connection().map(|connection| &**connection);
             let peer = connection.map(ConnectionInfo::peer);
@@ -135,7 +145,7 @@ impl Drop for Account {
                 upstream_ms: known.upstream_time,
                 principal: known.principal.as_ref().map(|principal| principal.id()),
                 credential: known.principal.as_ref().and_then(|principal| principal.credential()),
-                rejection: refusal.or(failure).or(label),
+                rejection: if is_cut { label } else { refusal.or(failure).or(label) },
                 would_reject: known.would_reject.as_ref().map(of_policy),
             });
         });

@@ -47,7 +47,7 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
         log.flush();
     }
     if cut > 0 {
-        log(Level::WARN, format_args!("{cut} connections were cut with requests under way"));
+        log(Level::WARN, format_args!("{cut} connections were cut before they had ended"));
     }
     Ok(())
 }

@@ -23,18 +23,18 @@ pub(crate) const MANIFEST: &str = "tests/fuzz/Cargo.toml";
 
 const FOLDER: &str = "tests/fuzz";
 
-/// Each target for 30 seconds.
+/// Each target for 30 seconds. Building takes longer than that, so little is optimised.
 pub(crate) fn smoke(context: &Context) -> Result<Outcome> {
-    fuzz(context, |_| 30)
+    fuzz(context, "1", |_| 30)
 }
 
 /// Each target for 10 minutes, as the acceptance table asks, and whole connections for 30.
 pub(crate) fn long(context: &Context) -> Result<Outcome> {
-    fuzz(context, |target| if target.ends_with("_connection") { 1800 } else { 600 })
+    fuzz(context, "3", |target| if target.ends_with("_connection") { 1800 } else { 600 })
 }
 
 /// Fuzzes each target for so many seconds.
-fn fuzz(context: &Context, seconds: impl Fn(&str) -> u32 + Sync) -> Result<Outcome> {
+fn fuzz(context: &Context, opt_level: &str, seconds: impl Fn(&str) -> u32 + Sync) -> Result<Outcome> {
     let Some(tool) = context.cargo_tool("cargo-fuzz") else {
         return Ok(Outcome::Skipped("cargo-fuzz is missing: run the step prerequisites".to_owned()));
     };
@@ -46,6 +46,7 @@ fn fuzz(context: &Context, seconds: impl Fn(&str) -> u32 + Sync) -> Result<Outco
     let build_folder = context.target.join("fuzz");
     let options = |command: &mut Command| {
         command.args(["--fuzz-dir", FOLDER, "--sanitizer", "none", "--target-dir"]).arg(&build_folder);
+        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
     };
     run(configured(&mut cargo_fuzz(context, &tool, "build"), &options))?;
     let fuzz_one = |target: &str| {

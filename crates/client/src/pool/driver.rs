@@ -19,7 +19,7 @@ use super::{
     place::Place,
     streams::{Idle, MAX_STREAMS, Multiplexed, Streams},
     upload::Upload,
-    wire::{FirstWord, Wire},
+    wire::Wire,
 };
 use crate::stream::Stream;
 
@@ -80,13 +80,9 @@ where
     // Before it is driven: a connection without a stream is idle, however long the first word takes.
     let reserved = multiplexed.reserve();
     tokio::spawn(drive(connection, Arc::clone(&streams), shard, pool.keep_alive));
-    match heard.await {
-        Ok(FirstWord::Http2) => {}
-        Ok(FirstWord::Http1) => {
-            let why = "the endpoint speaks HTTP/1 and not HTTP/2 (protocol: http2)";
-            return Err(Error::new(ErrorKind::Connect, why));
-        }
-        Err(_) => return Err(at_once()),
+    let first_word = heard.await.map_err(|_| at_once())?;
+    if let Some(fault) = first_word.fault() {
+        return Err(Error::new(ErrorKind::Connect, fault));
     }
     pool.shards[shard].put_multiplexed(multiplexed);
     reserved.map(Connection::http2).ok_or_else(at_once)

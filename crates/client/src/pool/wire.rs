@@ -38,17 +38,34 @@ pub(super) struct Wire<B> {
 /// The protocol that an endpoint begins to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FirstWord {
-    Http1,
     /// HTTP/2, as far as the first bytes can tell.
     Http2,
+    Http1,
+    Tls,
+    Other,
 }
 
 impl FirstWord {
-    /// A frame of HTTP/2 that began with the letters of a status line would be of 4.7 MB, and a first frame is small.
+    /// HTTP/2 begins with SETTINGS (RFC 9113, section 3.4), whose frame has its type at the fourth byte. A frame that began
+    /// with the letters of a status line would be of 4.7 MB.
     fn of(bytes: &[u8]) -> Self {
-        let status_line = b"HTTP/1.";
-        let length = bytes.len().min(status_line.len());
-        if bytes[..length] == status_line[..length] { Self::Http1 } else { Self::Http2 }
+        let begins_as = |start: &[u8]| bytes.iter().zip(start).all(|(byte, start)| byte == start);
+        match bytes {
+            _ if begins_as(b"HTTP/1.") => Self::Http1,
+            [0x15, 3, ..] => Self::Tls,
+            [_, _, _, kind, ..] if *kind != 4 => Self::Other,
+            _ => Self::Http2,
+        }
+    }
+
+    /// What is wrong with it where HTTP/2 is expected.
+    pub(super) fn fault(self) -> Option<&'static str> {
+        match self {
+            Self::Http2 => None,
+            Self::Http1 => Some("the endpoint speaks HTTP/1 and not HTTP/2 (protocol: http2)"),
+            Self::Tls => Some("the endpoint speaks TLS (tls: on)"),
+            Self::Other => Some("the endpoint does not speak HTTP/2 (protocol: http2)"),
+        }
     }
 }
 

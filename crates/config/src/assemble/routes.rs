@@ -212,7 +212,9 @@ fn report(error: &BuildError, routes: &[Arc<settings::Route>], reader: &mut Read
         let text = problem.to_string();
         let route = routes.get(problem.route_index());
         // That was told when the route was read.
-        if route.is_some_and(|route| is_of_host(route, &text)) {
+        let is_told =
+            problem.kind() == ProblemKind::Invalid && route.is_some_and(|route| is_of_host(route, &text));
+        if is_told {
             continue;
         }
         let span = place(problem.route_index()).unwrap_or(Span::new(0, 0));
@@ -234,5 +236,8 @@ fn report(error: &BuildError, routes: &[Arc<settings::Route>], reader: &mut Read
 
 /// Whether a problem of a route is about one of its hosts.
 fn is_of_host(route: &settings::Route, text: &str) -> bool {
-    route.matcher.hosts.iter().any(|host| text.contains(&format!("host `{}`: ", host.value)))
+    route.matcher.hosts.iter().any(|host| {
+        Route::check_host(&host.value)
+            .is_err_and(|hint| text.ends_with(&format!("host `{}`: {hint}", host.value)))
+    })
 }

@@ -67,6 +67,10 @@ const HABITS: &[Habit] = &[
 /// How to mend a key, and which one was meant.
 pub(super) fn find(section: &str, key: &str, value: &Node) -> Option<(String, Option<&'static str>)> {
     let habit = HABITS.iter().find(|habit| habit.section == section && habit.keys.contains(&key))?;
+    if value.plain_word().is_some_and(|word| matches!(word, "false" | "off" | "no")) && key.starts_with("strip")
+    {
+        return Some(("remove it: the path goes on as it came".to_owned(), habit.meant));
+    }
     Some((habit.help.replace("VALUE", value.plain_word().unwrap_or("…")), habit.meant))
 }
 

@@ -16,13 +16,21 @@ pub(super) fn warn(rewrite: &Node, path: &PathMatch, reader: &mut Reader<'_>) {
     let lines = edits.flat_map(|edit| ["set", "add"].map(|key| edit.value(key))).flatten();
     for entry in lines.flat_map(|lines| lines.entries()) {
         let Kind::Scalar(text) = &entry.value.kind else { continue };
-        let Some(capture) = captures.iter().find(|capture| text.contains(&**capture)) else { continue };
+        let Some(capture) = captures.iter().find(|capture| holds(text, capture)) else { continue };
         let place = Some(reader.place(entry.value.span));
         let message = format!("`{capture}` in the value of a header stands for itself");
         reader.report(Diagnostic::warning(place, message)).help(
             "values of headers are fixed texts; what the path captures fills the `path` of a `rewrite` alone",
         );
     }
+}
+
+/// Whether a text has this name of a capture. `$10` is not the first one.
+fn holds(text: &str, capture: &str) -> bool {
+    let ends = text.match_indices(capture).map(|(at, _)| &text[at + capture.len()..]);
+    let is_whole =
+        |after: &str| capture.ends_with('}') || !after.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    ends.into_iter().any(is_whole)
 }
 
 /// What a path captures, as a new path writes it.

@@ -25,7 +25,11 @@ pub(super) fn meant(path: &str) -> Option<String> {
 fn whole(regex: &str, folds_case: bool) -> String {
     let start = if folds_case { "(?i)" } else { "" };
     let (before, regex) = regex.strip_prefix('^').map_or((".*", regex), |regex| ("", regex));
-    let (regex, after) = regex.strip_suffix('$').map_or((regex, ".*"), |regex| (regex, ""));
+    let anchored = regex.strip_suffix('$').filter(|before| {
+        let backslashes = before.len() - before.trim_end_matches('\\').len();
+        backslashes.is_multiple_of(2)
+    });
+    let (regex, after) = anchored.map_or((regex, ".*"), |regex| (regex, ""));
     // Alternatives are of the whole only within a group.
     let (open, close) = if has_alternatives(regex) { ("(?:", ")") } else { ("", "") };
     format!("{start}{before}{open}{regex}{close}{after}")

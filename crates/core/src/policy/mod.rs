@@ -12,6 +12,7 @@
 //!    log, the audit log and the metrics see all refusals in one place.
 //! 5. Readiness is the inner service's alone: a policy never makes a service unready, nor fails it.
 
+mod function;
 mod future;
 mod layer;
 mod service;
@@ -21,6 +22,7 @@ use std::future::{Future, Ready};
 use bytes::Bytes;
 use http::{Response, request, response};
 
+pub use function::{PolicyFn, policy_fn};
 pub use future::PolicyFuture;
 pub use layer::PolicyLayer;
 pub use service::PolicyService;

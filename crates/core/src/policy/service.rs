@@ -20,6 +20,21 @@ impl<P, S> PolicyService<P, S> {
     pub(super) fn new(policy: Arc<P>, inner: S) -> Self {
         Self { policy, inner }
     }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside, alone.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<P, S, ReqBody, ResBody> Service<Request<ReqBody>> for PolicyService<P, S>

@@ -122,3 +122,35 @@ async fn readiness_is_the_inner_services() {
     handle.allow(1);
     assert!(service.poll_ready().is_ready());
 }
+
+#[tokio::test]
+async fn a_function_decides_and_the_service_inside_is_reached() {
+    let decide = |request: &mut request::Parts| match request.method.is_safe() {
+        true => Ok(()),
+        false => Err(Rejection::new(StatusCode::FORBIDDEN, "no-uploads", "unsafe_method")),
+    };
+    let policy = policy_fn("no-uploads", decide);
+    assert_eq!((policy.name(), format!("{policy:?}")), ("no-uploads", "PolicyFn(\"no-uploads\")".to_owned()));
+    let service = tower::service_fn(async |_: Request<Body>| Ok::<_, BoxError>(Response::new(Body::empty())));
+    let mut service = PolicyLayer::new(policy).layer(service);
+    for (method, status, reason) in [("GET", 200, None), ("PUT", 403, Some("unsafe_method"))] {
+        let request = Request::builder().method(method).body(Body::empty()).expect("a request");
+        let response = service.call(request).await.expect("an answer");
+        assert_eq!(response.status(), status);
+        assert_eq!(response.extensions().get::<Rejection>().map(Rejection::reason), reason);
+    }
+    for method in ["GET", "PUT"] {
+        let request = || Request::builder().method(method).body(Body::empty()).expect("a request");
+        assert_eq!(service.get_mut().call(request()).await.expect("an answer").status(), 200);
+        assert_eq!(service.get_ref().clone().call(request()).await.expect("an answer").status(), 200);
+    }
+    let mut inner = service.into_inner();
+    assert_eq!(
+        inner
+            .call(Request::put("/").body(Body::empty()).expect("a request"))
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
+}

@@ -288,9 +288,10 @@ impl HeadScan {
     }
 }
 
-/// The name of the field whose line begins there.
+/// The name of the field whose line begins there. `None` where a value may stand in its place: on a line that is folded or
+/// lacks a colon.
 fn name_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let line = bytes.get(at..)?;
-    let end = line.iter().position(|byte| matches!(byte, b':' | b'\r'))?;
-    Some(&line[..end])
+    let end = line.iter().position(|byte| *byte == b':' || byte.is_ascii_control())?;
+    (line[end] == b':' && !matches!(line[0], b' ' | b'\t' | b':')).then(|| &line[..end])
 }

@@ -33,8 +33,7 @@ pub(crate) fn parse(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<R
     let target_at = method_end + 1;
     let target_length = memchr::memchr(b' ', &text[target_at..]);
     let target_end = target_at + target_length.unwrap_or(text.len() - target_at);
-    let target = &text[target_at..target_end];
-    if target.len() > rules.max_target && target.len() - target::before_path(target) > rules.max_target {
+    if target::is_too_long(&text[target_at..target_end], target_end - target_at, rules.max_target) {
         return Err(Violation::TARGET_TOO_LONG);
     }
     if target_end == text.len() || target_end == target_at {
@@ -65,10 +64,10 @@ pub(crate) fn may_become_one(start: &[u8], rules: &Rules) -> Result<(), Violatio
     if start.len() > MAX_METHOD && !start[..=MAX_METHOD].contains(&b' ') {
         return Err(Violation::METHOD);
     }
-    let most = rules.max_target + BESIDE_TARGET;
-    if start.len() > most {
-        let target_at = memchr::memchr(b' ', start).map_or(start.len(), |space| space + 1);
-        if start.len() - target::before_path(&start[target_at..]) > most {
+    if let Some(length @ 1..) = start.len().checked_sub(BESIDE_TARGET) {
+        // The method has ended by now, or else it would be too long.
+        let target_at = start.iter().position(|byte| *byte == b' ').map_or(start.len(), |space| space + 1);
+        if target::is_too_long(&start[target_at..], length, rules.max_target) {
             return Err(Violation::TARGET_TOO_LONG);
         }
     }

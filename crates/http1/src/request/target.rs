@@ -29,15 +29,28 @@ pub(crate) fn refused_byte(target: &[u8]) -> Option<u8> {
     })
 }
 
-/// How many bytes of a target in absolute form, of which at least the start is there, stand before its path and query.
-/// The origin form has none.
+/// The longest authority: a host of 255 bytes, and a port.
+const MAX_AUTHORITY: usize = 255 + ":65535".len();
+
+/// `http::Uri` holds no longer target.
+const MAX_URI: usize = u16::MAX as usize - 1;
+
+/// Whether a target of so many bytes, of which at least the start is there, is longer than `max`. Scheme and authority of the
+/// absolute form do not count, as they do not over HTTP/2.
+#[inline]
+pub(super) fn is_too_long(target: &[u8], length: usize, max: usize) -> bool {
+    length > max && (length > MAX_URI || length.saturating_sub(before_path(target)) > max)
+}
+
+/// How many bytes of a target in absolute form stand before its path and query, as far as an authority can reach.
 #[cold]
-pub(crate) fn before_path(target: &[u8]) -> usize {
+fn before_path(target: &[u8]) -> usize {
     let scheme =
         [&b"http://"[..], b"https://"].into_iter().find(|scheme| strip_scheme(target, scheme).is_some());
     let Some(scheme) = scheme else { return 0 };
     let rest = &target[scheme.len()..];
-    scheme.len() + memchr::memchr3(b'/', b'?', b' ', rest).unwrap_or(rest.len())
+    let authority = &rest[..rest.len().min(MAX_AUTHORITY)];
+    scheme.len() + memchr::memchr3(b'/', b'?', b' ', authority).unwrap_or(authority.len())
 }
 
 /// Whether a path, as HTTP/2 sends it, has the bytes and the form of a target.

@@ -237,8 +237,25 @@ fn scheme_and_authority_of_a_target_in_absolute_form_do_not_count() {
             "{before}"
         );
     }
-    let endless = format!("GET http://{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(1000));
-    assert_eq!(violation_of_request(rules, endless.as_bytes()), Some(Violation::TARGET));
+    // An authority reaches no further than one can be valid.
+    for (length, expected) in [
+        (255, None),
+        (256, Some(Violation::TARGET)),
+        (311, Some(Violation::TARGET)),
+        (312, Some(Violation::TARGET_TOO_LONG)),
+    ] {
+        let host = "a".repeat(length);
+        let head = format!("GET http://{host} HTTP/1.1\r\nhost: {}\r\n\r\n", "a".repeat(length.min(255)));
+        assert_eq!(violation_of_request(rules, head.as_bytes()), expected, "{length}");
+    }
+    let endless = format!("GET http://{}", "a".repeat(1000));
+    assert_eq!(violation_of_request(rules, endless.as_bytes()), Some(Violation::TARGET_TOO_LONG));
+    // No URI is longer.
+    let rules = Rules { max_target: 65_534, max_head: 1 << 20, ..Rules::default() };
+    for (length, expected) in [(65_523, None), (65_524, Some(Violation::TARGET_TOO_LONG))] {
+        let head = format!("GET http://a.b/{} HTTP/1.1\r\nhost: a.b\r\n\r\n", "p".repeat(length));
+        assert_eq!(violation_of_request(rules, head.as_bytes()), expected, "{length}");
+    }
 }
 
 #[test]
@@ -282,6 +299,21 @@ fn a_refusal_names_the_field_or_the_byte_that_broke_the_rule() {
         ("GET / HTTP/1.1\r\nx a: b\r\nhost: a\r\n\r\n", "A header name is malformed. The header is \"x a\"."),
         ("GET / HTTP/1.1\r\nx.a: b\r\nhost: a\r\n\r\n", "(header_names: refuse). The header is \"x.a\"."),
         ("GET / HTTP/1.1\nhost: a\r\n\r\n", "A line ends in LF without CR."),
+        // What may be a value is not shown.
+        (
+            "GET / HTTP/1.1\r\nauthorization: Basic\r\n c2VjcmV0OnM=\r\n\r\n",
+            "A header field is folded over lines.",
+        ),
+        (
+            "GET / HTTP/1.1\r\nauthorization: Basic\r\n SECRET\x01: b\r\n\r\n",
+            "The head holds a control character.",
+        ),
+        (
+            "GET / HTTP/1.1\r\nauthorization: Basic\r\n SECRET\nfoo: bar\r\n\r\n",
+            "A line ends in LF without CR.",
+        ),
+        ("GET / HTTP/1.1\r\nSECRET1234\nx: y\r\n\r\n", "A line ends in LF without CR."),
+        ("GET / HTTP/1.1\r\nauthorization Bearer SECRET\r\n\r\n", "A header name is malformed."),
     ] {
         assert!(detail(head).ends_with(expected), "{head:?}: {}", detail(head));
     }

@@ -34,6 +34,21 @@ impl<S> ConcurrencyLimitService<S> {
     pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
         Self { inner, settings }
     }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside, alone.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl Settings {

@@ -78,19 +78,22 @@ async fn what_is_cut_at_the_deadline_is_not_said_to_be_its_clients_doing() {
     eventually("the third at the origin", || origin.requests().len() == 3).await;
     let (read, _) = over_http2.sender().send_request(get("/reads"), true).unwrap();
     let _body = harness::within("the head", read).await.unwrap();
+    let post = http::Request::post("http://x/2/sends").body(()).unwrap();
+    let (_sends, mut upload) = over_http2.sender().send_request(post, false).unwrap();
+    upload.send_data("some".into(), false).unwrap();
+    eventually("the upload at the origin", || origin.requests().len() == 5).await;
     gateway.signal("TERM");
     gateway.exit().await;
-    let mut lines: Vec<_> = gateway.access_log(4).await;
+    let mut lines: Vec<_> = gateway.access_log(5).await;
     lines.sort_by_key(|line| line["path"].to_string());
     let told: Vec<_> =
         lines.iter().map(|line| (line["path"].as_str().unwrap(), line["status"].as_u64().unwrap())).collect();
-    assert_eq!(told, [("/1/reads", 200), ("/1/waits", 503), ("/2/reads", 200), ("/2/waits", 503)]);
-    assert!(lines.iter().all(|line| line["rejection"] == "server:cut"), "{lines:?}");
-    assert!(
-        gateway.stderr().contains("3 connections were cut with requests under way"),
-        "{}",
-        gateway.stderr()
+    assert_eq!(
+        told,
+        [("/1/reads", 200), ("/1/waits", 503), ("/2/reads", 200), ("/2/sends", 503), ("/2/waits", 503)]
     );
+    assert!(lines.iter().all(|line| line["rejection"] == "server:cut"), "{lines:?}");
+    assert!(gateway.stderr().contains("3 connections were cut before they had ended"), "{}", gateway.stderr());
 }
 
 #[tokio::test]

@@ -105,6 +105,8 @@ async fn an_endpoint_that_speaks_another_protocol_is_told_by_it() {
         ("auto", ALERT, "speaks TLS (tls: on)"),
         ("http2", BAD_REQUEST, "speaks HTTP/1 and not HTTP/2 (protocol: http2)"),
         ("http2", b"H", "speaks HTTP/1 and not HTTP/2 (protocol: http2)"),
+        ("http2", ALERT, "speaks TLS (tls: on)"),
+        ("http2", b"220 smtp ready\r\n", "does not speak HTTP/2 (protocol: http2)"),
     ] {
         let origin = Origin::start(move |_| match protocol {
             "auto" => vec![Step::Head, Step::Send(answer.into()), Step::Hang],
@@ -118,5 +120,6 @@ async fn an_endpoint_that_speaks_another_protocol_is_told_by_it() {
         .start();
         assert_eq!(ask(&gateway).await, 502, "{warning}");
         eventually(warning, || warnings(&gateway).iter().any(|line| line.contains(warning))).await;
+        assert!(origin.accepted() <= 2, "{warning}: {} connections for one request", origin.accepted());
     }
 }
