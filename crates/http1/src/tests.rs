@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod bodies;
+mod pieces;
 mod refusals;
 mod requests;
 mod response_memory;
