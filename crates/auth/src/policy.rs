@@ -3,12 +3,13 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord, claims, hop_by_hop};
+use gatewright_core::{Decision, Policy, Principal, Rejection, RequestRecord, TakeReady, claims, hop_by_hop};
 use http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
 use pin_project_lite::pin_project;
 
@@ -118,11 +119,11 @@ fn remember(principal: Option<Principal>, barred: &Arc<[HeaderName]>, tells: boo
         }
     }
     let Some(record) = RequestRecord::of(extensions) else { return };
-    let forgotten = record.with(|summary| {
+    let forgotten = record.with_layers(|summary, layers| {
         summary.principal = principal;
-        summary.bar_from_trailers(barred);
-        let forgotten = summary.claims_removed || summary.identity_removed;
-        summary.identity_removed |= tells;
+        layers.bar_from_trailers(barred);
+        let forgotten = layers.claims_removed || layers.identity_removed;
+        layers.identity_removed |= tells;
         forgotten
     });
     if tells && !forgotten {
@@ -216,6 +217,13 @@ impl<A: Authenticate> Future for AuthFuture<A> {
         let this = self.project();
         let outcome = ready!(this.attempt.poll(cx));
         Poll::Ready(this.shared.judge(outcome, this.record.as_ref()))
+    }
+}
+
+impl<A: Authenticate, S: Clone> TakeReady<S> for AuthFuture<A> {
+    fn take_ready(&self, service: &mut S) -> S {
+        let clone = service.clone();
+        mem::replace(service, clone)
     }
 }
 

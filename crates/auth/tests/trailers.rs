@@ -20,7 +20,8 @@ async fn barred_by(field: HeaderName) -> Option<Vec<HeaderName>> {
     let sees = Arc::clone(&seen);
     let service = AuthLayer::new(keys).layer(service_fn(move |request: Request<String>| {
         let record = RequestRecord::of(request.extensions());
-        *sees.lock().unwrap() = record.map(|record| record.with(|known| known.not_in_trailers.clone()));
+        *sees.lock().unwrap() =
+            record.map(|record| record.with_layers(|_, layers| layers.not_in_trailers.clone()));
         async { Ok::<_, Infallible>(Response::new(String::new())) }
     }));
     let request = Request::get("/").header(field, key.secret());

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::{BoxError, Error, ResponseBody};
+use crate::{BoxError, Error, Lease, ResponseBody};
 
 /// The body that the router and the binary name, where layers stay generic.
 ///
@@ -65,6 +65,14 @@ impl Body {
             return Self::empty();
         }
         Self(Kind::Boxed(Box::pin(Unified { body })))
+    }
+
+    /// The same body, with a lease that ends when the body has ended, has failed or is dropped.
+    pub(crate) fn with_lease(self, lease: Lease) -> Self {
+        if http_body::Body::is_end_stream(&self) {
+            return self;
+        }
+        Self(Kind::Boxed(Box::pin(ResponseBody::leased(self, Some(lease)))))
     }
 }
 

@@ -62,6 +62,8 @@ pub enum ErrorKind {
     RequestBody,
     /// The client sent no byte of its request body for longer than the idle timeout.
     RequestBodyTimeout,
+    /// The client's request body is longer than the gateway takes.
+    RequestBodyTooLarge,
     /// The request asks for what no proxy may forward.
     BadRequest,
     /// The request has come back to the gateway that forwarded it, too often.
@@ -252,7 +254,9 @@ impl ErrorKind {
     /// Which side fails when this does.
     pub fn side(self) -> Side {
         match self {
-            Self::RequestBody | Self::RequestBodyTimeout | Self::BadRequest => Side::Downstream,
+            Self::RequestBody | Self::RequestBodyTimeout | Self::RequestBodyTooLarge | Self::BadRequest => {
+                Side::Downstream
+            }
             Self::Loop | Self::Timeout | Self::LoadShed | Self::Internal => Side::Gateway,
             _ => Side::Upstream,
         }
@@ -274,6 +278,7 @@ impl ErrorKind {
             Self::Protocol => "protocol",
             Self::RequestBody => "request_body",
             Self::RequestBodyTimeout => "request_body_timeout",
+            Self::RequestBodyTooLarge => "request_body_too_large",
             Self::BadRequest => "bad_request",
             Self::Loop => "loop",
             Self::Internal => "internal",
@@ -307,6 +312,7 @@ impl fmt::Display for Error {
             ErrorKind::Closed => "the upstream closed the connection early",
             ErrorKind::Protocol => "the upstream's response is not valid HTTP",
             ErrorKind::RequestBody => "the request body ended early or is not valid",
+            ErrorKind::RequestBodyTooLarge => "the request body is longer than the gateway takes",
             ErrorKind::RequestBodyTimeout => "the client sent nothing of its request body for too long",
             ErrorKind::BadRequest => "the request cannot be forwarded",
             ErrorKind::Loop => "the upstream leads back to this gateway",

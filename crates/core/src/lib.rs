@@ -64,6 +64,7 @@
 //! ```
 
 mod body;
+mod body_policy;
 pub mod claims;
 mod client_info;
 mod connection;
@@ -74,6 +75,7 @@ mod gather;
 pub mod hop_by_hop;
 pub mod ids;
 mod key_file;
+mod label;
 pub mod method_override;
 pub mod path;
 pub mod pattern;
@@ -93,19 +95,29 @@ mod watched_file;
 mod x509;
 
 pub use body::Body;
+pub use body_policy::{
+    BodyPolicy, BodyPolicyFuture, BodyPolicyLayer, BodyPolicyService, BufferBudget, BufferedBody, Look,
+    RequestBody,
+};
 pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
 pub use connection::{ConnectionInfo, InterimResponder, SendInterim, TlsInfo};
 pub use error::{BoxError, Error, ErrorKind, Side};
 pub use gather::Gather;
 pub use key_file::{KeyFile, KeyFilePart};
-pub use policy::{Decision, Immediate, Policy, PolicyFn, PolicyFuture, PolicyLayer, PolicyService, policy_fn};
+pub use label::{Label, LabelKind};
+pub use policy::{
+    Decision, Immediate, Lease, Policy, PolicyFn, PolicyFuture, PolicyLayer, PolicyList, PolicyListFuture,
+    PolicyListService, PolicyService, TakeReady, policy_fn,
+};
 pub use principal::{Principal, PrincipalBuilder};
 pub use quota::{NotAQuota, Quota};
-pub use record::{RequestRecord, Summary};
+#[doc(hidden)]
+pub use record::LayerState;
+pub use record::{PolicyDecision, PolicyVerdict, RequestRecord, SpanContext, Summary};
 pub use rejection::Rejection;
 pub use reply::ReplyFormat;
 pub use response_body::ResponseBody;
-pub use upgrade::{OnUpgrade, PendingUpgrade, UpgradeError, Upgraded};
+pub use upgrade::{OnUpgrade, PendingUpgrade, TunnelLeases, UpgradeError, Upgraded};
 pub use watched_file::{FileStamp, WatchedContent, WatchedFile, WatchedFileError, WatchedFileStatus};
 #[cfg(feature = "x509")]
 pub use x509::{CertificateFacts, CertificatePurpose, IdentityFault, RevocationListFacts};

@@ -91,6 +91,7 @@ pub fn status(kind: ErrorKind) -> StatusCode {
         | ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::RequestBody | ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
         ErrorKind::RequestBodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorKind::RequestBodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::Loop => StatusCode::LOOP_DETECTED,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -105,6 +106,7 @@ pub fn from_error(error: &Error, format: ReplyFormat, request_id: Option<&Header
     let problem = Problem::new(status(error.kind()));
     match error.kind() {
         ErrorKind::RequestBody => problem.detail("The request body ended early or is not valid."),
+        ErrorKind::RequestBodyTooLarge => problem.detail("The request body is too large."),
         ErrorKind::RequestBodyTimeout => problem.detail("The request body took too long to arrive."),
         ErrorKind::BadRequest => problem.detail("The request cannot be forwarded."),
         ErrorKind::Overloaded => problem.detail("The service is at its limit of connections."),

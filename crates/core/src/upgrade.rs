@@ -15,7 +15,10 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::Lease;
 
 /// Waits for the stream of an upgrade. It rides in the extensions of the request that asks for it, or of the `101`
 /// response that grants it.
@@ -121,6 +124,22 @@ impl fmt::Debug for OnUpgrade {
 impl fmt::Debug for PendingUpgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PendingUpgrade")
+    }
+}
+
+/// The leases that end with the tunnel of a connection which hyper serves. They ride in the extensions of the request that
+/// asks for the tunnel, since hyper's own `OnUpgrade` can keep nothing; whoever opens the tunnel takes them along.
+#[derive(Debug, Clone, Default)]
+pub struct TunnelLeases(Vec<Lease>);
+
+impl TunnelLeases {
+    /// Takes the leases out of a request's extensions. Drop them when the tunnel has ended.
+    pub fn take(request: &mut Extensions) -> Self {
+        request.remove().unwrap_or_default()
+    }
+
+    pub(crate) fn add_to(request: &mut Extensions, lease: Lease) {
+        request.get_or_insert_default::<Self>().0.push(lease);
     }
 }
 

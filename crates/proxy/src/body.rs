@@ -90,8 +90,10 @@ impl HttpBody for RequestBody {
             } else if let Some(trailers) = frame.trailers_mut() {
                 hop_by_hop::remove_from_trailers(trailers);
                 claims::remove_from_trailers(trailers);
-                let barred =
-                    this.record.as_ref().and_then(|record| record.with(|known| known.not_in_trailers.clone()));
+                let barred = this
+                    .record
+                    .as_ref()
+                    .and_then(|record| record.with_layers(|_, layers| layers.not_in_trailers.clone()));
                 for name in barred.iter().flat_map(|names| &**names) {
                     trailers.remove(name);
                 }

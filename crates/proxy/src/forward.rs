@@ -319,8 +319,8 @@ impl Exchange {
     fn note_endpoint(&self, endpoint: &Endpoint) {
         if let Some(record) = &self.record {
             record.with(|summary| {
-                summary.upstream = Some(Arc::clone(self.settings.upstream.name()));
-                summary.endpoint = Some(Arc::clone(&endpoint.label));
+                summary.upstream = Some(self.settings.upstream.name().clone());
+                summary.endpoint = Some(endpoint.label.clone());
             });
         }
     }

@@ -82,7 +82,7 @@ pub(crate) fn prepare(
     }
     // Without a layer that knows whom to trust, nobody is.
     let removed =
-        record.map(|record| record.with(|summary| (summary.claims_removed, summary.identity_removed)));
+        record.map(|record| record.with_layers(|_, layers| (layers.claims_removed, layers.identity_removed)));
     match removed {
         Some((true, _)) => {}
         Some((false, true)) => claims::remove_forwarding(&mut parts.headers),

@@ -12,7 +12,7 @@ use std::{
 #[cfg(feature = "tls")]
 use gatewright_client::ClientTls;
 use gatewright_client::{Pool, PoolBuilder, Protocol, Resolver, Target};
-use gatewright_core::Error;
+use gatewright_core::{Error, Label, LabelKind};
 use http::{HeaderValue, uri::Scheme};
 
 use crate::{ProxyError, body::RequestBody, faults::Faults, retries::Budget};
@@ -25,7 +25,7 @@ pub struct Upstream {
 }
 
 struct Inner {
-    name: Arc<str>,
+    name: Label,
     endpoints: Box<[Endpoint]>,
     /// The endpoints in the order of their turns, a heavier one more often.
     turns: Box<[usize]>,
@@ -39,7 +39,7 @@ struct Inner {
 /// One target, with its connections.
 pub(crate) struct Endpoint {
     pub(crate) pool: Pool<RequestBody>,
-    pub(crate) label: Arc<str>,
+    pub(crate) label: Label,
     pub(crate) host: HeaderValue,
     faults: Faults,
 }
@@ -73,7 +73,7 @@ impl Upstream {
     }
 
     /// Its name.
-    pub fn name(&self) -> &Arc<str> {
+    pub fn name(&self) -> &Label {
         &self.inner.name
     }
 
@@ -224,7 +224,7 @@ impl UpstreamBuilder {
         }
         Ok(Upstream {
             inner: Arc::new(Inner {
-                name: self.name,
+                name: Label::new(LabelKind::Upstream, &self.name),
                 endpoints: endpoints.into(),
                 turns: turns(&weights),
                 next: AtomicUsize::new(0),
@@ -239,7 +239,7 @@ impl UpstreamBuilder {
     }
 
     fn endpoint(&self, target: Target) -> Result<Endpoint, ProxyError> {
-        let label = Arc::clone(target.as_str());
+        let label = Label::new(LabelKind::Endpoint, target.as_str());
         let host =
             HeaderValue::from_str(&label).map_err(|error| ProxyError::new(format!("`{label}`: {error}")))?;
         let mut pool = PoolBuilder::new(target)

@@ -78,7 +78,7 @@ mod store;
 mod tower_governor;
 mod verdict;
 
-pub use concurrency::{ConcurrencyLimitFuture, ConcurrencyLimitLayer, ConcurrencyLimitService, Permitted};
+pub use concurrency::{ConcurrencyLimit, ConcurrencyLimitLayer};
 pub use gatewright_core::{NotAQuota, Quota};
 pub use key::Key;
 pub use layer::{RateLimitLayer, RateLimitService};

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use gatewright_core::{Decision, Policy, Rejection, RequestRecord};
+use gatewright_core::{Decision, Policy, Rejection, RequestRecord, TakeReady};
 use http::{HeaderMap, StatusCode, header, request, response};
 use smallvec::SmallVec;
 
@@ -330,6 +330,12 @@ impl Future for RateLimitFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)
+    }
+}
+
+impl<S: Clone> TakeReady<S> for RateLimitFuture {
+    fn take_ready(&self, service: &mut S) -> S {
+        self.0.take_ready(service)
     }
 }
 

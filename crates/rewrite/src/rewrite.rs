@@ -49,7 +49,7 @@ impl Policy for Rewrite {
         }
         if !self.not_in_trailers.is_empty() {
             RequestRecord::of_or_insert(&mut head.extensions)
-                .with(|summary| summary.bar_from_trailers(&self.not_in_trailers));
+                .with_layers(|_, layers| layers.bar_from_trailers(&self.not_in_trailers));
         }
         Decision::Allow(())
     }

@@ -36,7 +36,9 @@ async fn a_field_that_is_set_or_removed_is_kept_out_of_trailers_too() -> Result<
     let barred = service_fn(|request: Request<Body>| async move {
         let mut response = Response::new(Body::empty());
         let record = RequestRecord::of(request.extensions());
-        if let Some(names) = record.and_then(|record| record.with(|summary| summary.not_in_trailers.clone())) {
+        if let Some(names) =
+            record.and_then(|record| record.with_layers(|_, layers| layers.not_in_trailers.clone()))
+        {
             response.extensions_mut().insert(names);
         }
         Ok::<_, Infallible>(response)

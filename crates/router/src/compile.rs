@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_core::pattern::{PathPattern, Segment};
+use gatewright_core::{
+    Label, LabelKind,
+    pattern::{PathPattern, Segment},
+};
 
 use crate::{
     BuildError, ProblemKind, Route, RouteProblem,
@@ -35,7 +38,7 @@ pub(crate) enum DraftPath {
 
 impl Draft {
     pub(crate) fn subject(&self) -> Subject {
-        Subject { index: self.index, name: self.rule.name.clone() }
+        Subject { index: self.index, name: self.rule.name.as_str().into() }
     }
 
     pub(crate) fn regex(&self) -> Option<&PathRegex> {
@@ -76,7 +79,7 @@ fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>) -> Option
     methods.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
     methods.dedup();
     let rule = Rule {
-        name: reader.subject.name,
+        name: Label::new(LabelKind::Route, &reader.subject.name),
         arrival: Arrival {
             listeners: route.listeners.iter().map(|name| name.as_str().into()).collect(),
             scheme: route.scheme.clone(),

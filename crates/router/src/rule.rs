@@ -1,5 +1,6 @@
-use std::{cmp::Reverse, sync::Arc};
+use std::cmp::Reverse;
 
+use gatewright_core::Label;
 use http::{Method, request};
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 /// What a route asks of a request beside its host and path.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub(crate) name: Arc<str>,
+    pub(crate) name: Label,
     pub(crate) arrival: Arrival,
     pub(crate) methods: Box<[Method]>,
     pub(crate) headers: Box<[HeaderCondition]>,

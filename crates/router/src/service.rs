@@ -184,7 +184,7 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
         );
         let record = RequestRecord::of(&head.extensions).cloned();
         if let Some(record) = &record {
-            record.with(|summary| summary.route = Some(Arc::clone(&table.rule(route).name)));
+            record.with(|summary| summary.route = Some(table.rule(route).name.clone()));
         }
         let failure = Failure { format: ReplyFormat::of(&head), record, on_error: on_error.clone() };
         let response = services[route as usize].call(Request::from_parts(head, body));

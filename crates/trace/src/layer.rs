@@ -3,7 +3,7 @@ use std::sync::Arc;
 use gatewright_core::ClientInfo;
 use tower_layer::Layer;
 
-use crate::{AccessLog, TraceService};
+use crate::{AccessLog, Observer, Observers, TraceService};
 
 /// Whose headers are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct TraceLayer {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) log: Option<AccessLog>,
+    pub(crate) observers: Observers,
     pub(crate) request_ids: Trust,
     pub(crate) traces: Trust,
     /// Of new traces.
@@ -69,7 +69,12 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { log: None, request_ids: Trust::Proxies, traces: Trust::Anyone, sampled: 1.0 }
+        Self {
+            observers: Observers::default(),
+            request_ids: Trust::Proxies,
+            traces: Trust::Anyone,
+            sampled: 1.0,
+        }
     }
 }
 
@@ -82,7 +87,20 @@ impl TraceLayer {
     /// Writes a line for each request to this log.
     #[must_use]
     pub fn access_log(self, log: AccessLog) -> Self {
-        self.set(|settings| settings.log = Some(log))
+        self.observer(log)
+    }
+
+    /// Has this observer see each request, after those that were added before.
+    #[must_use]
+    pub fn observer(self, observer: impl Observer) -> Self {
+        let all = self.settings.observers.clone().and(Arc::new(observer));
+        self.observers(all)
+    }
+
+    /// Has these observers see each request, in place of those that were added before.
+    #[must_use]
+    pub fn observers(self, observers: Observers) -> Self {
+        self.set(|settings| settings.observers = observers)
     }
 
     /// Sets whose `x-request-id` is kept; [`Trust::Proxies`] by default.

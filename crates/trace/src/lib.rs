@@ -77,8 +77,10 @@
 mod access_log;
 mod account;
 mod body;
+mod ended;
 mod future;
 mod layer;
+mod observer;
 mod request_id;
 mod service;
 mod traceparent;
@@ -86,8 +88,10 @@ mod tracestate;
 
 pub use access_log::{AccessLog, AccessLogBuilder, LogTrouble, RefusedRequest};
 pub use body::TraceBody;
+pub use ended::{EndedRequest, Ending};
 pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};
+pub use observer::{Observer, Observers};
 pub use service::TraceService;
 
 /// The code of the README, so that it is compiled too.

@@ -53,17 +53,21 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let Settings { log, request_ids, traces, sampled } = &*self.settings;
+        let Settings { observers, request_ids, traces, sampled } = &*self.settings;
         let record = RequestRecord::of_or_insert(request.extensions_mut());
         let client = record.with(|known| known.client);
-        // What the log shows of the request is what the client wrote, so it is taken before the headers change.
-        let account = log.as_ref().map(|log| Account::open(log.clone(), record.clone(), &request));
+        // Observers see the request as the client wrote it, so it is taken down before the headers change.
+        let account =
+            (!observers.is_empty()).then(|| Account::open(observers.clone(), record.clone(), &request));
+        if observers.watch_decisions() {
+            record.watch_decisions();
+        }
         let request_id = request_id::settle(request.headers_mut(), request_ids.covers(client));
         let sample = || ids::share(*sampled);
-        let trace_id = traceparent::settle(request.headers_mut(), traces.covers(client), sample);
+        let span = traceparent::settle(request.headers_mut(), traces.covers(client), sample);
         record.with(|known| {
             known.request_id = Some(request_id.clone());
-            known.trace_id = Some(trace_id);
+            known.span = Some(span);
         });
         TraceFuture::new(self.inner.call(request), record, request_id, account)
     }

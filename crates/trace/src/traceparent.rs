@@ -1,23 +1,21 @@
 //! The `traceparent` header (W3C Trace Context, section 3.2; the random flag from level 2).
 
-use gatewright_core::ids::{self, Hex};
+use gatewright_core::{
+    SpanContext,
+    ids::{self, Hex},
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::tracestate::{self, TRACESTATE};
 
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The caller may have recorded its part of the trace.
-const SAMPLED: u8 = 0b01;
-/// The trace id is random (level 2).
-const RANDOM: u8 = 0b10;
-
 /// `00-` and 32, 16 and 2 hex digits, with dashes between.
 const LENGTH: usize = 55;
 
 /// Continues the request's trace, when it may be continued and is valid, or starts one; the request then carries it.
-/// Gives the trace id.
-pub(crate) fn settle(headers: &mut HeaderMap, continue_it: bool, sample: impl FnOnce() -> bool) -> u128 {
+/// Gives the gateway's own span.
+pub(crate) fn settle(headers: &mut HeaderMap, continue_it: bool, sample: impl FnOnce() -> bool) -> SpanContext {
     // Most requests bring neither, and one look at the names costs less than two look-ups.
     let (mut has_parent, mut has_state) = (false, false);
     for name in headers.keys() {
@@ -28,6 +26,7 @@ pub(crate) fn settle(headers: &mut HeaderMap, continue_it: bool, sample: impl Fn
     if has_state && (caller.is_none() || !tracestate::is_valid(headers)) {
         headers.remove(TRACESTATE);
     }
+    let parent_id = caller.map(|caller| caller.parent_id);
     let ours = match caller {
         Some(caller) => Traceparent { parent_id: ids::short_id(), ..caller },
         None => Traceparent::start(sample()),
@@ -35,7 +34,7 @@ pub(crate) fn settle(headers: &mut HeaderMap, continue_it: bool, sample: impl Fn
     if let Ok(value) = HeaderValue::from_bytes(&ours.to_bytes()) {
         headers.insert(TRACEPARENT, value);
     }
-    ours.trace_id
+    SpanContext::new(ours.trace_id, ours.parent_id, parent_id, ours.flags)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ struct Traceparent {
 
 impl Traceparent {
     fn start(sampled: bool) -> Self {
-        let flags = if sampled { RANDOM | SAMPLED } else { RANDOM };
+        let flags = if sampled { SpanContext::RANDOM | SpanContext::SAMPLED } else { SpanContext::RANDOM };
         Self { trace_id: ids::id(), parent_id: ids::short_id(), flags }
     }
 
@@ -79,7 +78,7 @@ impl Traceparent {
         let trace_id = ids::parse(trace_id)?;
         let parent_id = u64::try_from(ids::parse(parent_id)?).ok()?;
         // Flags that we do not know must not be sent on (section 3.2.2.5).
-        let flags = u8::try_from(ids::parse(flags)?).ok()? & (SAMPLED | RANDOM);
+        let flags = u8::try_from(ids::parse(flags)?).ok()? & (SpanContext::SAMPLED | SpanContext::RANDOM);
         (fits && trace_id != 0 && parent_id != 0).then_some(Self { trace_id, parent_id, flags })
     }
 
@@ -105,10 +104,11 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_bytes(value).expect("a header value"));
         }
-        let trace_id = settle(&mut headers, continue_it, || false);
+        let span = settle(&mut headers, continue_it, || false);
         let carried = headers[TRACEPARENT].to_str().expect("text").to_owned();
         assert_eq!(headers.get_all(TRACEPARENT).iter().count(), 1);
-        assert_eq!(carried[3..35], *Hex::<32>::new(trace_id).as_str());
+        assert_eq!(carried[3..35], *Hex::<32>::new(span.trace_id()).as_str());
+        assert_eq!(carried[36..52], *Hex::<16>::new(span.span_id().into()).as_str());
         assert!(Traceparent::parse(carried.as_bytes()).is_some(), "{carried} is valid");
         let state = headers.get(TRACESTATE).map(|state| state.to_str().expect("text").to_owned());
         (carried, state)

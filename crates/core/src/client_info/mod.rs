@@ -263,10 +263,10 @@ where
         let client = self.settings.read(&record, request.headers(), request.extensions());
         hop_by_hop::remove_nominated(request.headers_mut());
         claims::remove(request.headers_mut(), client.is_some_and(|client| client.trusted_peer));
-        record.with(|summary| {
+        record.with_layers(|summary, layers| {
             summary.client = client;
             summary.host = host(&request);
-            summary.claims_removed = true;
+            layers.claims_removed = true;
         });
         self.inner.call(request)
     }

@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -11,8 +12,8 @@ use http::{Request, Response, request};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::Policy;
-use crate::{Rejection, ResponseBody};
+use super::{Lease, Named, Policy, note};
+use crate::{PolicyVerdict, ResponseBody};
 
 pin_project! {
     /// The future of [`PolicyService`](super::PolicyService).
@@ -21,7 +22,7 @@ pin_project! {
         P: Policy,
         S: Service<Request<ReqBody>>,
     {
-        policy: Option<Arc<P>>,
+        policy: Option<Arc<Named<P>>>,
         #[pin]
         state: State<P::Grant, P::Future, S, S::Future, ReqBody>,
     }
@@ -32,7 +33,7 @@ pin_project! {
     enum State<G, D, S, F, ReqBody> {
         Answered { response: Option<Response<Bytes>> },
         Undecided { #[pin] decision: D, waiting: Option<Waiting<S, ReqBody>> },
-        Admitted { #[pin] response: F, grant: Option<G> },
+        Admitted { #[pin] response: F, grant: Option<G>, lease: Option<Lease> },
     }
 }
 
@@ -41,6 +42,7 @@ struct Waiting<S, ReqBody> {
     head: request::Parts,
     body: ReqBody,
     ready: S,
+    since: Instant,
 }
 
 const POLLED_AFTER_COMPLETION: &str = "a future is not polled after it has completed";
@@ -54,18 +56,23 @@ where
         Self { policy: None, state: State::Answered { response: Some(response) } }
     }
 
-    pub(super) fn admitted(policy: Arc<P>, grant: P::Grant, response: S::Future) -> Self {
-        Self { policy: Some(policy), state: State::Admitted { response, grant: Some(grant) } }
+    pub(super) fn admitted(
+        policy: Arc<Named<P>>,
+        grant: P::Grant,
+        lease: Option<Lease>,
+        response: S::Future,
+    ) -> Self {
+        Self { policy: Some(policy), state: State::Admitted { response, grant: Some(grant), lease } }
     }
 
     pub(super) fn undecided(
-        policy: Arc<P>,
+        policy: Arc<Named<P>>,
         decision: P::Future,
         head: request::Parts,
         body: ReqBody,
         ready: S,
     ) -> Self {
-        let waiting = Some(Waiting { head, body, ready });
+        let waiting = Some(Waiting { head, body, ready, since: Instant::now() });
         Self { policy: Some(policy), state: State::Undecided { decision, waiting } }
     }
 }
@@ -87,27 +94,36 @@ where
                 }
                 StateProjection::Undecided { decision, waiting } => {
                     let decided = ready!(decision.poll(cx));
-                    let Waiting { mut head, body, mut ready } = waiting.take().expect(POLLED_AFTER_COMPLETION);
-                    match (decided, this.policy.as_ref()) {
-                        (Ok(mut grant), Some(policy)) => {
+                    let Waiting { mut head, body, mut ready, since } =
+                        waiting.take().expect(POLLED_AFTER_COMPLETION);
+                    let Some(Named { policy, label }) = this.policy.as_deref() else {
+                        unreachable!("only an answered future has no policy")
+                    };
+                    let waited = Some(since.elapsed());
+                    match decided {
+                        Ok(mut grant) => {
+                            note(label, PolicyVerdict::Admitted, waited, &head.extensions);
                             policy.granted(&mut grant, &mut head);
+                            let lease = policy.lease(&mut grant);
+                            let lease = lease.inspect(|lease| lease.extend_to_tunnel(&mut head.extensions));
                             let response = ready.call(Request::from_parts(head, body));
-                            this.state.set(State::Admitted { response, grant: Some(grant) });
+                            this.state.set(State::Admitted { response, grant: Some(grant), lease });
                         }
-                        (Err(rejection), _) => {
+                        Err(rejection) => {
+                            note(label, PolicyVerdict::Refused, waited, &head.extensions);
                             let response = Some(rejection.answer(&head));
                             this.state.set(State::Answered { response });
                         }
-                        (Ok(_), None) => unreachable!("only an answered future has no policy"),
                     }
                 }
-                StateProjection::Admitted { response, grant } => {
+                StateProjection::Admitted { response, grant, lease } => {
                     let response = ready!(response.poll(cx))?;
                     let (mut head, body) = response.into_parts();
-                    if let (Some(policy), Some(grant)) = (this.policy.as_ref(), grant.take()) {
-                        policy.respond(grant, &mut head);
+                    if let (Some(named), Some(grant)) = (this.policy.as_ref(), grant.take()) {
+                        named.policy.respond(grant, &mut head);
                     }
-                    return Poll::Ready(Ok(Response::from_parts(head, ResponseBody::inner(body))));
+                    let body = ResponseBody::leased(body, lease.take());
+                    return Poll::Ready(Ok(Response::from_parts(head, body)));
                 }
             }
         }
@@ -121,31 +137,5 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicyFuture").finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The future of an optional policy: what it grants, as `Some`.
-    #[derive(Debug)]
-    pub struct Granted<F> {
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F> Granted<F> {
-    pub(super) fn new(future: F) -> Self {
-        Self { future }
-    }
-}
-
-impl<F, G> Future for Granted<F>
-where
-    F: Future<Output = Result<G, Rejection>>,
-{
-    type Output = Result<Option<G>, Rejection>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().future.poll(cx).map_ok(Some)
     }
 }

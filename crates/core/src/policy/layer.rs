@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use super::{Policy, PolicyService};
+use super::{Named, Policy, PolicyService};
 
 /// Puts a [`Policy`] around a service.
 ///
@@ -42,13 +42,13 @@ use super::{Policy, PolicyService};
 /// # }
 /// ```
 pub struct PolicyLayer<P> {
-    policy: Arc<P>,
+    policy: Arc<Named<P>>,
 }
 
 impl<P: Policy> PolicyLayer<P> {
     /// A layer of this policy. All services that it makes, and their clones, share the policy's state.
     pub fn new(policy: P) -> Self {
-        Self { policy: Arc::new(policy) }
+        Self { policy: Arc::new(policy.into()) }
     }
 }
 
@@ -68,6 +68,6 @@ impl<P> Clone for PolicyLayer<P> {
 
 impl<P: Policy> fmt::Debug for PolicyLayer<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PolicyLayer").field(&self.policy.name()).finish()
+        f.debug_tuple("PolicyLayer").field(&self.policy.policy.name()).finish()
     }
 }

@@ -7,25 +7,35 @@
 //! 1. A policy decides from the request's head. It may change the head while it decides.
 //! 2. A decision that needs to wait gives a future; the request waits, and the policy sees the head once more in
 //!    [`Policy::granted`]. A decision that is there at once costs no allocation.
-//! 3. What a policy grants is handed back to it with the response.
+//! 3. A policy gets its grant back with the response. A [`Lease`] lives until the response's body has ended.
 //! 4. A refusal is a response. It is written into the [`RequestRecord`](crate::RequestRecord), so that the access
-//!    log, the audit log and the metrics see all refusals in one place.
+//!    log, the audit log and the metrics see all refusals in one place. Admissions are written there too when somebody
+//!    [watches](crate::RequestRecord::watch_decisions) them.
 //! 5. Readiness is the inner service's alone: a policy never makes a service unready, nor fails it.
 
+mod decided;
 mod function;
 mod future;
 mod layer;
+mod lease;
+mod list;
+mod optional;
 mod service;
 
-use std::future::{Future, Ready};
+use std::future::Future;
 
 use bytes::Bytes;
 use http::{Response, request, response};
 
+pub use decided::{Immediate, TakeReady};
 pub use function::{PolicyFn, policy_fn};
 pub use future::PolicyFuture;
 pub use layer::PolicyLayer;
+pub use lease::Lease;
+pub use list::{PolicyList, PolicyListFuture, PolicyListService};
 pub use service::PolicyService;
+
+pub(crate) use decided::{Named, note};
 
 use crate::Rejection;
 
@@ -36,7 +46,7 @@ use crate::Rejection;
     note = "a layer of a policy gives it by `.into_policy()`; the layer itself needs no `PolicyLayer` around it"
 )]
 pub trait Policy: Send + Sync + 'static {
-    /// What an admitted request carries until its response is there; `()` when nothing.
+    /// What an admitted request carries until the head of its response is there; `()` when nothing.
     type Grant: Send;
     /// A decision that has to wait; [`Immediate`] for a policy that never does.
     type Future: Future<Output = Result<Self::Grant, Rejection>> + Send;
@@ -50,6 +60,12 @@ pub trait Policy: Send + Sync + 'static {
     /// Touches the head of an admitted request, just before it goes on.
     fn granted(&self, grant: &mut Self::Grant, request: &mut request::Parts) {
         let _ = (grant, request);
+    }
+
+    /// What an admitted request holds until its response's body has ended, or the tunnel that it becomes.
+    fn lease(&self, grant: &mut Self::Grant) -> Option<Lease> {
+        let _ = grant;
+        None
     }
 
     /// Touches the head of the response to an admitted request.
@@ -70,41 +86,6 @@ pub enum Decision<G, F> {
     Answer(Response<Bytes>),
     /// The decision waits for something.
     Later(F),
-}
-
-/// The future of a policy that decides at once.
-pub type Immediate<G = ()> = Ready<Result<G, Rejection>>;
-
-/// A policy that may be absent, for stacks assembled from a configuration.
-impl<P: Policy> Policy for Option<P> {
-    type Grant = Option<P::Grant>;
-    type Future = future::Granted<P::Future>;
-
-    fn name(&self) -> &'static str {
-        self.as_ref().map_or("none", P::name)
-    }
-
-    fn decide(&self, request: &mut request::Parts) -> Decision<Self::Grant, Self::Future> {
-        match self.as_ref().map(|policy| policy.decide(request)) {
-            None => Decision::Allow(None),
-            Some(Decision::Allow(grant)) => Decision::Allow(Some(grant)),
-            Some(Decision::Refuse(rejection)) => Decision::Refuse(rejection),
-            Some(Decision::Answer(response)) => Decision::Answer(response),
-            Some(Decision::Later(future)) => Decision::Later(future::Granted::new(future)),
-        }
-    }
-
-    fn granted(&self, grant: &mut Self::Grant, request: &mut request::Parts) {
-        if let (Some(policy), Some(grant)) = (self, grant) {
-            policy.granted(grant, request);
-        }
-    }
-
-    fn respond(&self, grant: Self::Grant, response: &mut response::Parts) {
-        if let (Some(policy), Some(grant)) = (self, grant) {
-            policy.respond(grant, response);
-        }
-    }
 }
 
 #[cfg(test)]

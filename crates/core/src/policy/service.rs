@@ -1,5 +1,5 @@
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -7,18 +7,25 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Decision, Policy, PolicyFuture};
-use crate::ResponseBody;
+use super::{Decision, Named, Policy, PolicyFuture, TakeReady, note};
+use crate::{PolicyVerdict, ResponseBody};
 
 /// The service that [`PolicyLayer`](super::PolicyLayer) makes.
+///
+/// It asks `Clone` of the inner service only when the policy may have to wait: see [`TakeReady`].
 pub struct PolicyService<P, S> {
-    policy: Arc<P>,
+    policy: Arc<Named<P>>,
     inner: S,
 }
 
 impl<P, S> PolicyService<P, S> {
-    pub(super) fn new(policy: Arc<P>, inner: S) -> Self {
+    pub(super) fn new(policy: Arc<Named<P>>, inner: S) -> Self {
         Self { policy, inner }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &P {
+        &self.policy.policy
     }
 
     /// The service inside.
@@ -39,8 +46,8 @@ impl<P, S> PolicyService<P, S> {
 
 impl<P, S, ReqBody, ResBody> Service<Request<ReqBody>> for PolicyService<P, S>
 where
-    P: Policy,
-    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    P: Policy<Future: TakeReady<S>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
@@ -52,18 +59,26 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        match self.policy.decide(&mut head) {
+        let Named { policy, label } = &*self.policy;
+        match policy.decide(&mut head) {
             Decision::Allow(mut grant) => {
-                self.policy.granted(&mut grant, &mut head);
+                note(label, PolicyVerdict::Admitted, None, &head.extensions);
+                policy.granted(&mut grant, &mut head);
+                let lease =
+                    policy.lease(&mut grant).inspect(|lease| lease.extend_to_tunnel(&mut head.extensions));
                 let response = self.inner.call(Request::from_parts(head, body));
-                PolicyFuture::admitted(Arc::clone(&self.policy), grant, response)
+                PolicyFuture::admitted(Arc::clone(&self.policy), grant, lease, response)
             }
-            Decision::Refuse(rejection) => PolicyFuture::answered(rejection.answer(&head)),
-            Decision::Answer(response) => PolicyFuture::answered(response),
+            Decision::Refuse(rejection) => {
+                note(label, PolicyVerdict::Refused, None, &head.extensions);
+                PolicyFuture::answered(rejection.answer(&head))
+            }
+            Decision::Answer(response) => {
+                note(label, PolicyVerdict::Answered, None, &head.extensions);
+                PolicyFuture::answered(response)
+            }
             Decision::Later(decision) => {
-                // The clone takes our place; the service that was polled ready goes with the request.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
+                let ready = decision.take_ready(&mut self.inner);
                 PolicyFuture::undecided(Arc::clone(&self.policy), decision, head, body, ready)
             }
         }
@@ -79,7 +94,7 @@ impl<P, S: Clone> Clone for PolicyService<P, S> {
 impl<P: Policy, S: fmt::Debug> fmt::Debug for PolicyService<P, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicyService")
-            .field("policy", &self.policy.name())
+            .field("policy", &self.policy().name())
             .field("inner", &self.inner)
             .finish()
     }

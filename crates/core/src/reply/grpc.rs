@@ -48,7 +48,7 @@ fn code(status: StatusCode) -> u16 {
         StatusCode::UNAUTHORIZED => UNAUTHENTICATED,
         StatusCode::FORBIDDEN => PERMISSION_DENIED,
         StatusCode::NOT_FOUND => UNIMPLEMENTED,
-        StatusCode::TOO_MANY_REQUESTS => RESOURCE_EXHAUSTED,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYLOAD_TOO_LARGE => RESOURCE_EXHAUSTED,
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE,
         StatusCode::GATEWAY_TIMEOUT => DEADLINE_EXCEEDED,
         _ => UNKNOWN,

@@ -124,6 +124,7 @@ fn a_failure_is_told_in_grpc_without_its_cause() {
         (ErrorKind::Overloaded, "14", "The service is at its limit of connections."),
         (ErrorKind::ResponseTimeout, "4", "The service did not answer in time."),
         (ErrorKind::RequestBody, "13", "The request body ended early or is not valid."),
+        (ErrorKind::RequestBodyTooLarge, "8", "The request body is too large."),
         (ErrorKind::Internal, "2", "Internal Server Error"),
     ] {
         let error = Error::new(kind, "10.0.0.7:5432 refused, password hunter2");

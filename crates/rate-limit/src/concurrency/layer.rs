@@ -6,17 +6,19 @@ use std::{
     },
 };
 
+use gatewright_core::{PolicyLayer, PolicyService};
 use tower_layer::Layer;
 
-use super::{permits::Permits, service::ConcurrencyLimitService};
+use super::{ConcurrencyLimit, permits::Permits};
 use crate::key::Key;
 
 /// Bounds how many requests of a key are under way at once; one more is refused with 429.
 ///
 /// 1. A request is under way from when it comes until its response's body has ended, has failed or is dropped; also
 ///    when the client goes away meanwhile.
-/// 2. A connection of our own listeners that is upgraded (a WebSocket) counts until it ends; under another server, until
-///    the answer to the upgrade has been written.
+/// 2. A connection that is upgraded (a WebSocket) counts until it ends, under our own server and under hyper's, when
+///    Gatewright's proxy stands behind. Under hyper with another service behind, it counts until the answer to the
+///    upgrade has been written.
 /// 3. The state is shared by all services that the layer makes, and by their clones.
 ///
 /// ```
@@ -65,6 +67,11 @@ impl ConcurrencyLimitLayer {
         self
     }
 
+    /// The policy by itself, for stacks assembled of optional policies. It shares its counts with this layer.
+    pub fn into_policy(self) -> ConcurrencyLimit {
+        ConcurrencyLimit::new(self.0)
+    }
+
     /// How many requests have been refused, or would have been in a dry run.
     pub fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
@@ -83,9 +90,9 @@ impl fmt::Debug for ConcurrencyLimitLayer {
 }
 
 impl<S> Layer<S> for ConcurrencyLimitLayer {
-    type Service = ConcurrencyLimitService<S>;
+    type Service = PolicyService<ConcurrencyLimit, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ConcurrencyLimitService::new(inner, Arc::new(self.0.clone()))
+        PolicyLayer::new(self.clone().into_policy()).layer(inner)
     }
 }

@@ -1,13 +1,11 @@
 //! How many requests of a key are under way at once.
 
-mod body;
 mod layer;
 mod permits;
-mod service;
+mod policy;
 
-pub use body::Permitted;
 pub use layer::ConcurrencyLimitLayer;
-pub use service::{ConcurrencyLimitFuture, ConcurrencyLimitService};
+pub use policy::ConcurrencyLimit;
 
 #[cfg(test)]
 mod tests;

@@ -27,14 +27,6 @@ pub(super) struct Permit {
     key: Fingerprint,
 }
 
-/// A permit on its way with a response. It is shared only where a connection that is upgraded may outlive that.
-#[derive(Debug)]
-#[allow(dead_code, reason = "it is there to be dropped")]
-pub(super) enum Held {
-    Alone(Permit),
-    Shared(Arc<Permit>),
-}
-
 impl Permits {
     pub(super) fn new(most: u32) -> Self {
         Self { shards: Default::default(), hashers: [RandomState::new(), RandomState::new()], most }

@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::*;
 use crate::Key;
 
-type Held = gatewright_core::ResponseBody<Permitted<Full<Bytes>>>;
+type Held = gatewright_core::ResponseBody<Full<Bytes>>;
 
 /// Answers when it is told to, with a body of one chunk.
 #[derive(Clone)]

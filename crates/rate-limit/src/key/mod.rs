@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use gatewright_core::{Principal, RequestRecord};
+use gatewright_core::{Label, Principal, RequestRecord};
 use http::{HeaderName, request::Parts};
 
 pub(crate) use self::bytes::KeyBytes;
@@ -81,7 +81,7 @@ enum Address {
 pub(crate) struct Caller {
     pub(crate) principal: Option<Principal>,
     address: Address,
-    route: Option<Arc<str>>,
+    route: Option<Label>,
 }
 
 impl Key {

@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, fmt, io, net::IpAddr, time::Duration};
 
-use gatewright_core::ids::Hex;
+use gatewright_core::{Rejection, ids::Hex};
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::timestamp::Timestamp;
+use crate::EndedRequest;
 
 /// The fields of a line. All is borrowed, so that a line costs no allocation.
 #[derive(Serialize, Default)]
@@ -45,12 +46,39 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credential: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rejection: Option<Label<'a>>,
+    pub(crate) rejection: Option<Obstacle<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) would_reject: Option<Label<'a>>,
+    pub(crate) would_reject: Option<Obstacle<'a>>,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// The line of a request that has ended.
+    pub(super) fn of(request: &EndedRequest<'a>) -> Self {
+        let principal = request.principal();
+        let refusal = |refusal: &'a Rejection| Obstacle { by: refusal.policy(), reason: refusal.reason() };
+        Self {
+            ts: Ago(request.duration()),
+            request_id: request.request_id().and_then(|id| id.to_str().ok()),
+            trace_id: request.span().map(|span| span.trace_id()),
+            client: request.client(),
+            method: Some(request.method().as_str()),
+            host: request.host(),
+            path: Some(request.path()),
+            route: request.route().map(|route| route.as_str()),
+            upstream: request.upstream().map(|upstream| upstream.as_str()),
+            endpoint: request.endpoint().map(|endpoint| endpoint.as_str()),
+            status: request.logged_status(),
+            bytes_in: Some(request.bytes_in()),
+            bytes_out: Some(request.bytes_out()),
+            duration_ms: Some(request.duration()),
+            upstream_ms: request.upstream_time(),
+            principal: principal.map(|principal| principal.id()),
+            credential: principal.and_then(|principal| principal.credential()),
+            rejection: request.obstacle().map(|(by, reason)| Obstacle { by, reason }),
+            would_reject: request.would_reject().map(refusal),
+        }
+    }
+
     /// Appends the line and its newline.
     pub(super) fn append_to(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
         self.serialize(&mut serde_json::Serializer::with_formatter(&mut *buffer, Printable))?;
@@ -69,20 +97,20 @@ impl Serialize for Ago {
     }
 }
 
-/// What was in the way of the request.
+/// Who stood in the way of the request, and why.
 #[derive(Clone, Copy)]
-pub(crate) struct Label<'a> {
+pub(crate) struct Obstacle<'a> {
     pub(crate) by: &'a str,
     pub(crate) reason: &'a str,
 }
 
-impl fmt::Display for Label<'_> {
+impl fmt::Display for Obstacle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.by, self.reason)
     }
 }
 
-impl Serialize for Label<'_> {
+impl Serialize for Obstacle<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

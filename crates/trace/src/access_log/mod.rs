@@ -20,12 +20,13 @@ use std::{
 pub use refused::RefusedRequest;
 pub use trouble::LogTrouble;
 
-pub(crate) use line::{Ago, Label, Line};
-
 use buffers::Appended;
+use line::Line;
 use target::Target;
 use trouble::Report;
 use writer::{Shared, Writer};
+
+use crate::{EndedRequest, Observer};
 
 /// How long a flush, and the end of the log, wait for the target.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -69,12 +70,7 @@ impl AccessLog {
         AccessLogBuilder { capacity: 1 << 20, report: trouble::report_on_stderr() }
     }
 
-    /// Writes the line of a request that was refused before it reached any layer.
-    pub fn refused(&self, request: &RefusedRequest<'_>) {
-        self.append(&request.0);
-    }
-
-    pub(crate) fn append(&self, line: &Line<'_>) {
+    fn append(&self, line: &Line<'_>) {
         let shared = &self.0.shared;
         match shared.buffers.append(line) {
             Appended::First if shared.takes_from_idle() => self.0.writer.unpark(),
@@ -102,6 +98,17 @@ impl AccessLog {
     /// The lines that were lost since the log began, for want of room or because the target failed.
     pub fn lost(&self) -> u64 {
         self.0.shared.lost()
+    }
+}
+
+/// Writes a line for each request.
+impl Observer for AccessLog {
+    fn request_ended(&self, request: &EndedRequest<'_>) {
+        self.append(&Line::of(request));
+    }
+
+    fn request_refused(&self, request: &RefusedRequest<'_>) {
+        self.append(&request.0);
     }
 }
 

@@ -2,7 +2,7 @@ use std::{fmt, net::IpAddr};
 
 use http::StatusCode;
 
-use super::line::{Label, Line};
+use super::line::{Line, Obstacle};
 
 /// A request that was refused before it reached any layer, since its framing is not valid HTTP say, with what is known
 /// of it all the same.
@@ -15,7 +15,7 @@ impl<'a> RefusedRequest<'a> {
         Self(Line {
             client: Some(client),
             status: Some(status.as_u16()),
-            rejection: Some(Label { by: policy, reason }),
+            rejection: Some(Obstacle { by: policy, reason }),
             ..Line::default()
         })
     }

@@ -199,9 +199,9 @@ fn a_request_refused_before_any_layer_leaves_a_line() {
     let memory = Memory::default();
     let log = silent().writer(memory.clone()).expect("starts");
     let client = "192.0.2.7".parse().expect("an address");
-    log.refused(&RefusedRequest::new(client, StatusCode::BAD_REQUEST, "framing", "bare_lf"));
+    log.request_refused(&RefusedRequest::new(client, StatusCode::BAD_REQUEST, "framing", "bare_lf"));
     let known = RefusedRequest::new(client, StatusCode::URI_TOO_LONG, "framing", "target_too_long");
-    log.refused(&known.request_id(Some("abc")).method(Some("GET")).target(Some("/a?token=hunter2")));
+    log.request_refused(&known.request_id(Some("abc")).method(Some("GET")).target(Some("/a?token=hunter2")));
     drop(log);
     let lines = memory.lines();
     let line = &lines[0];

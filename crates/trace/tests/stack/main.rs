@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 mod endings;
+mod observers;
 
 use std::{
     collections::VecDeque,
@@ -17,8 +18,8 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{
-    Body, BoxError, ClientInfoLayer, ConnectionInfo, Error, ErrorKind, Principal, Rejection, ReplyFormat,
-    RequestRecord, problem,
+    Body, BoxError, ClientInfoLayer, ConnectionInfo, Error, ErrorKind, Label, LabelKind, Principal, Rejection,
+    ReplyFormat, RequestRecord, problem,
 };
 use gatewright_trace::{AccessLog, TraceBody, TraceLayer, Trust};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -206,9 +207,9 @@ async fn a_line_holds_what_the_layers_inside_have_found_out() {
         let record = RequestRecord::of(request.extensions()).unwrap();
         record.add_bytes_in(12);
         record.with(|known| {
-            known.route = Some("orders".into());
-            known.upstream = Some("orders".into());
-            known.endpoint = Some("10.0.1.4:8080".into());
+            known.route = Some(Label::new(LabelKind::Route, "orders"));
+            known.upstream = Some(Label::new(LabelKind::Upstream, "orders"));
+            known.endpoint = Some(Label::new(LabelKind::Endpoint, "10.0.1.4:8080"));
             known.upstream_time = Some(Duration::from_micros(1500));
             known.principal = Some(Principal::builder("u1", "jwt").build());
         });

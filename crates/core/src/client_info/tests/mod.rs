@@ -59,8 +59,8 @@ async fn written(
     let inner = tower::service_fn(async |request: Request<()>| Ok::<_, std::convert::Infallible>(request));
     let request = tower::ServiceExt::oneshot(layer.layer(inner), request).await.expect("it answers");
     let record = RequestRecord::of(request.extensions()).expect("a record");
-    let (client, host) = record.with(|summary| {
-        assert!(summary.claims_removed);
+    let (client, host) = record.with_layers(|summary, layers| {
+        assert!(layers.claims_removed);
         (summary.client, summary.host.clone())
     });
     (client, host, request.into_parts().0.headers)

@@ -1,0 +1,93 @@
+//! Those who watch the requests of a stack.
+
+use std::sync::Arc;
+
+use crate::{EndedRequest, RefusedRequest};
+
+/// Watches requests: the access log is one, and a program may add others with
+/// [`TraceLayer::observer`](crate::TraceLayer::observer).
+///
+/// An observer is called by the task of the request, so it must not block. Count into an array by
+/// [`Label::index`](gatewright_core::Label::index), and hand over to a thread of your own what has to be written.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use gatewright_trace::{EndedRequest, Observer, TraceLayer};
+///
+/// #[derive(Default)]
+/// struct ServerErrors(AtomicU64);
+///
+/// impl Observer for ServerErrors {
+///     fn request_ended(&self, request: &EndedRequest<'_>) {
+///         if request.status().is_some_and(|status| status.is_server_error()) {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let layer = TraceLayer::new().observer(ServerErrors::default());
+/// # let _ = layer;
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Whether it reads each decision of the policies, admissions too ([`EndedRequest::decisions`]). Refusals are seen
+    /// without it. It is asked once, when the layer is built.
+    fn watches_decisions(&self) -> bool {
+        false
+    }
+
+    /// A request has ended: its response's body has ended or is dropped, or there will be no response.
+    fn request_ended(&self, request: &EndedRequest<'_>);
+
+    /// A server has refused a request before it reached any layer.
+    fn request_refused(&self, request: &RefusedRequest<'_>) {
+        let _ = request;
+    }
+}
+
+/// Several observers; each sees every request, in the order in which they were added.
+#[derive(Clone, Default)]
+pub struct Observers {
+    all: Option<Arc<[Arc<dyn Observer>]>>,
+    watch_decisions: bool,
+}
+
+impl Observers {
+    /// Adds one.
+    #[must_use]
+    pub fn and(self, observer: Arc<dyn Observer>) -> Self {
+        let watch_decisions = self.watch_decisions || observer.watches_decisions();
+        let before = self.all.iter().flat_map(|all| all.iter().cloned());
+        Self { all: Some(before.chain([observer]).collect()), watch_decisions }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_none()
+    }
+
+    /// Whether one of them reads each decision of the policies.
+    pub(crate) fn watch_decisions(&self) -> bool {
+        self.watch_decisions
+    }
+
+    pub(crate) fn request_ended(&self, request: &EndedRequest<'_>) {
+        for observer in self.all.iter().flat_map(|all| all.iter()) {
+            observer.request_ended(request);
+        }
+    }
+
+    /// Tells all of them of a request that a server has refused before it reached any layer.
+    pub fn request_refused(&self, request: &RefusedRequest<'_>) {
+        for observer in self.all.iter().flat_map(|all| all.iter()) {
+            observer.request_refused(request);
+        }
+    }
+}
+
+impl std::fmt::Debug for Observers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = self.all.as_ref().map_or(0, |all| all.len());
+        f.debug_struct("Observers").field("count", &count).finish_non_exhaustive()
+    }
+}
