@@ -92,7 +92,6 @@ mod bearer;
 mod challenge;
 mod claim_headers;
 mod claim_path;
-mod clock;
 mod combine;
 mod content;
 mod cookie;
@@ -121,9 +120,9 @@ pub use authenticate::{Attempt, Authenticate, Immediate};
 pub use basic::{Basic, BasicBuilder, BasicError, BasicFuture};
 pub use challenge::{Cause, Challenge};
 pub use claim_path::ClaimPath;
-pub use clock::Clock;
 pub use combine::{All, AllFuture, Anonymous, Any, AnyFuture, Authenticator, AuthenticatorFuture};
 pub use content::{ContentError, ContentProblem};
+pub use gatewright_core::Clock;
 #[cfg(feature = "remote")]
 pub use introspection::{Introspection, IntrospectionBuilder, IntrospectionFuture};
 #[cfg(feature = "remote")]

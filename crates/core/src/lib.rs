@@ -67,6 +67,7 @@ mod body;
 mod body_policy;
 pub mod claims;
 mod client_info;
+mod clock;
 mod connection;
 mod error;
 #[cfg(feature = "axum")]
@@ -100,6 +101,7 @@ pub use body_policy::{
     RequestBody,
 };
 pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
+pub use clock::Clock;
 pub use connection::{ConnectionInfo, InterimResponder, SendInterim, TlsInfo};
 pub use error::{BoxError, Error, ErrorKind, Side};
 pub use gather::Gather;

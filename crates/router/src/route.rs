@@ -177,7 +177,8 @@ impl Route {
         self
     }
 
-    pub(crate) fn label(&self) -> String {
+    /// The name of the route in logs and metrics: its own, or else its path behind its only host.
+    pub fn label(&self) -> String {
         let path = match &self.path {
             PathMatch::Whole(text) | PathMatch::Prefix(text) | PathMatch::Regex(text) => text,
         };

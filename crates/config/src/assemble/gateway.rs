@@ -1,10 +1,12 @@
 use std::{fmt, sync::Arc, thread, time::Duration};
 
+use gatewright_core::Body;
+use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, RefusedRequest};
+use gatewright_trace::{AccessLog, Observer, RefusedRequest};
 
 use super::{
-    Parts, Reloaded, access_log, https,
+    Assembly, Parts, Reloaded, RouteStack, access_log, https,
     listeners::{self, BuiltListener, pair},
     restart,
     service::{Current, GatewayService},
@@ -34,6 +36,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// # Ok::<(), gatewright_config::Diagnostics>(())
 /// ```
 pub struct Gateway {
+    assembly: Assembly,
     settings: Arc<Settings>,
     parts: Parts,
     service: GatewayService,
@@ -49,17 +52,25 @@ impl Gateway {
     /// When what was right at the check is no longer: a file that changed meanwhile, or an access log that
     /// cannot be opened.
     pub fn assemble(config: &Config) -> Result<Self, Diagnostics> {
+        Self::with(Assembly::new(), config)
+    }
+
+    pub(super) fn with(assembly: Assembly, config: &Config) -> Result<Self, Diagnostics> {
         let settings = Arc::clone(config.settings());
         let mut reader = Reader::new(config.source());
-        let parts = Parts::build(&settings, None, &mut reader);
+        let parts = Parts::build(&settings, None, &assembly, &mut reader);
         let https = https::build(&settings, &mut reader);
         let log = access_log::open(&settings.access_log, &mut reader);
         match (parts, log) {
             (Some(parts), Some(access_log)) if !reader.has_errors() => {
-                parts.auth.prefetch();
-                let current =
-                    Current::new(parts.router.clone(), https, &settings.trusted_proxies, access_log.clone());
-                Ok(Self { settings, parts, service: GatewayService::new(current), access_log })
+                parts.shared.auth.prefetch();
+                let current = Current::new(
+                    parts.routes.router.clone(),
+                    https,
+                    &settings.trusted_proxies,
+                    access_log.clone(),
+                );
+                Ok(Self { assembly, settings, parts, service: GatewayService::new(current), access_log })
             }
             _ => Err(config.diagnostics(reader.finish().0)),
         }
@@ -83,7 +94,7 @@ impl Gateway {
         let settings = Arc::clone(config.settings());
         let mut reader = Reader::new(config.source());
         restart::check(&self.settings, &self.parts.listeners, &settings, &mut reader);
-        let parts = Parts::build(&settings, Some(&self.parts), &mut reader);
+        let parts = Parts::build(&settings, Some(&self.parts), &self.assembly, &mut reader);
         let Some(parts) = parts.filter(|_| !reader.has_errors()) else {
             return Err(config.diagnostics(reader.finish().0));
         };
@@ -100,8 +111,9 @@ impl Gateway {
         let Some(access_log) = log else { return Err(config.diagnostics(reader.finish().0)) };
 
         // From here on nothing can fail.
-        parts.auth.prefetch();
-        let current = Current::new(parts.router.clone(), https, &settings.trusted_proxies, access_log.clone());
+        parts.shared.auth.prefetch();
+        let current =
+            Current::new(parts.routes.router.clone(), https, &settings.trusted_proxies, access_log.clone());
         self.service.replace(current);
         self.access_log = access_log;
         Ok(self.take_over(settings, parts))
@@ -109,8 +121,8 @@ impl Gateway {
 
     fn take_over(&mut self, settings: Arc<Settings>, parts: Parts) -> Reloaded {
         let mut reloaded = Reloaded {
-            routes: parts.stacks.changes(&self.parts.stacks),
-            upstreams: parts.upstreams.changes(&self.parts.upstreams),
+            routes: parts.routes.stacks.changes(),
+            upstreams: parts.shared.upstreams.changes(),
             certificates: 0,
             others: differ(&self.settings, &settings),
         };
@@ -120,12 +132,8 @@ impl Gateway {
             let bound = index.and_then(|index| self.parts.listeners.get_mut(index));
             reloaded.certificates += usize::from(bound.is_some_and(|bound| bound.become_like(listener)));
         }
-        self.parts.upstreams = parts.upstreams;
-        self.parts.auth = parts.auth;
-        self.parts.limits = parts.limits;
-        self.parts.lists = parts.lists;
-        self.parts.stacks = parts.stacks;
-        self.parts.router = parts.router;
+        self.parts.shared = parts.shared;
+        self.parts.routes = parts.routes;
         self.settings = settings;
         reloaded
     }
@@ -153,7 +161,7 @@ impl Gateway {
                     .request_id(refused.request_id().and_then(|id| id.to_str().ok()))
                     .method(method.as_deref())
                     .target(target.as_deref());
-                log.refused(&request);
+                log.request_refused(&request);
             }
         });
         server.bind()
@@ -173,6 +181,16 @@ impl Gateway {
     /// The stack. Clones share all state, and follow every [`reload`](Self::reload).
     pub fn service(&self) -> GatewayService {
         self.service.clone()
+    }
+
+    /// The stack of each route, in the order of the file.
+    pub fn routes(&self) -> &[RouteStack] {
+        &self.parts.routes.seen
+    }
+
+    /// The router, which [explains](gatewright_router::RouterService) which route takes a request.
+    pub fn router(&self) -> &RouterService<Body> {
+        &self.parts.routes.router
     }
 
     /// How long what is under way may take when the gateway is told to stop.
@@ -198,7 +216,7 @@ impl fmt::Debug for Gateway {
         let addresses = self.parts.listeners.iter().map(BuiltListener::settings).map(|it| it.address.value);
         f.debug_struct("Gateway")
             .field("listeners", &addresses.collect::<Vec<_>>())
-            .field("router", &self.parts.router)
+            .field("router", &self.parts.routes.router)
             .finish_non_exhaustive()
     }
 }

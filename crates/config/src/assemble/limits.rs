@@ -1,18 +1,15 @@
 //! Limits, each built once and shared by its routes.
 
-use std::{
-    collections::HashMap,
-    fmt::Write,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt::Write};
 
+use gatewright_core::Clock;
 use gatewright_rate_limit::{
     ConcurrencyLimitLayer, Key, LocalStore, RateLimit, RateLimitLayer, RedisStore, Store,
 };
 
 use http::HeaderName;
 
+use super::keeper::{Keeper, Kept};
 use crate::{
     read::Reader,
     settings::{
@@ -21,15 +18,13 @@ use crate::{
 };
 
 /// The limits of a file. One that says the same as before goes on with its counts.
-#[derive(Default)]
 pub(super) struct Limits {
-    built: HashMap<Arc<Identity>, Built>,
-    before: HashMap<Arc<Identity>, Built>,
+    built: Keeper<Identity, Built>,
     named: HashMap<String, Option<Counted>>,
-    local: HashMap<Place, LocalStore>,
-    local_before: HashMap<Place, LocalStore>,
+    local: Keeper<Place, LocalStore>,
     /// One a setting, so that limits on the same server share its connections.
-    redis: HashMap<RedisSettings, RedisStore>,
+    redis: Keeper<RedisSettings, RedisStore>,
+    clock: Clock,
 }
 
 /// All that makes a limit what it is.
@@ -55,15 +50,11 @@ struct Built {
     concurrency: Option<ConcurrencyLimitLayer>,
 }
 
-/// A limit and what it counts. Two are equal when they are built of the same.
-#[derive(Clone)]
-struct Counted {
-    identity: Arc<Identity>,
-    built: Built,
-}
+/// A limit and what it counts.
+type Counted = Kept<Identity, Built>;
 
 /// A limit as a route uses it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Limit {
     counted: Counted,
     cost: u32,
@@ -83,28 +74,15 @@ impl Limit {
     }
 }
 
-impl PartialEq for Limit {
-    fn eq(&self, other: &Self) -> bool {
-        self.cost == other.cost && self.counted.identity == other.counted.identity
-    }
-}
-
-impl Eq for Limit {}
-
-impl Hash for Limit {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.cost, &self.counted.identity).hash(state);
-    }
-}
-
 impl Limits {
-    /// Limits in the place of these, of which nothing is built yet.
-    pub(super) fn following(before: Option<&Self>) -> Self {
+    /// Replaces these limits; nothing has been built yet.
+    pub(super) fn following(before: Option<&Self>, clock: &Clock) -> Self {
         Self {
-            before: before.map(|before| before.built.clone()).unwrap_or_default(),
-            local_before: before.map(|before| before.local.clone()).unwrap_or_default(),
-            redis: before.map(|before| before.redis.clone()).unwrap_or_default(),
-            ..Self::default()
+            built: Keeper::following(before.map(|before| &before.built)),
+            named: HashMap::new(),
+            local: Keeper::following(before.map(|before| &before.local)),
+            redis: Keeper::following(before.map(|before| &before.redis)),
+            clock: clock.clone(),
         }
     }
 
@@ -136,36 +114,45 @@ impl Limits {
         route: Option<&Matcher>,
         reader: &mut Reader<'_>,
     ) -> Option<Counted> {
+        let Self { built, local, redis, clock, .. } = self;
         let identity = Identity { settings: settings.clone(), of: route.cloned() };
-        if let Some((identity, built)) = self.before.get_key_value(&identity) {
-            let counted = Counted { identity: Arc::clone(identity), built: built.clone() };
-            let place = Place::of(settings, route);
-            if let Some(store) = self.local_before.get(&place) {
-                self.local.insert(place, store.clone());
-            }
-            self.built.insert(Arc::clone(identity), built.clone());
-            return Some(counted);
-        }
-        let built = self.new_one(settings, route, reader)?;
-        let identity = Arc::new(identity);
-        self.built.insert(Arc::clone(&identity), built.clone());
-        Some(Counted { identity, built })
+        let counted = built.get(identity, |identity| identity.build(local, redis, clock, reader))?;
+        // A limit that goes on goes on with its stores.
+        let _ = local.get(counted.identity.place(), |_| None);
+        let _ = settings.store.as_ref().and_then(|store| redis.get(store.clone(), |_| None));
+        Some(counted)
     }
 
-    fn new_one(
-        &mut self,
-        settings: &CallerLimit,
-        route: Option<&Matcher>,
+    /// Forgets the limits of before, and the connections that no limit uses any more.
+    pub(super) fn settle(&mut self) {
+        self.built.settle();
+        self.local.settle();
+        self.redis.settle();
+    }
+}
+
+impl Identity {
+    fn place(&self) -> Place {
+        let Self { settings, of } = self;
+        Place { name: settings.name.clone(), route: of.clone(), max_keys: settings.max_keys }
+    }
+
+    fn build(
+        &self,
+        local: &mut Keeper<Place, LocalStore>,
+        redis: &mut Keeper<RedisSettings, RedisStore>,
+        clock: &Clock,
         reader: &mut Reader<'_>,
     ) -> Option<Built> {
+        let (settings, route) = (&self.settings, self.of.as_ref());
         let concurrency = settings.concurrent.map(|most| {
             let layer = ConcurrencyLimitLayer::new(most).key(key(settings));
             if settings.dry_run { layer.dry_run() } else { layer }
         });
         let [first, others @ ..] = &*settings.quotas else { return Some(Built { rate: None, concurrency }) };
         let store: Store = match &settings.store {
-            Some(redis) => self.redis(redis, reader)?.into(),
-            None => self.local(Place::of(settings, route)).into(),
+            Some(settings) => redis.get(settings.clone(), |settings| connect(settings, reader))?.built.into(),
+            None => local.get(self.place(), |place| Some(place.open(clock)))?.built.into(),
         };
         let mut rate = RateLimitLayer::new(*first).key(key(settings)).store(store);
         rate = others.iter().fold(rate, |rate, quota| rate.and(*quota));
@@ -189,69 +176,42 @@ impl Limits {
         }
         Some(Built { rate: Some(rate), concurrency })
     }
-
-    /// The counts that were there before, or none.
-    fn local(&mut self, place: Place) -> LocalStore {
-        let known = self.local.get(&place).or_else(|| self.local_before.get(&place)).cloned();
-        let store = known.unwrap_or_else(|| match place.max_keys {
-            Some(most) => LocalStore::new().max_keys(most),
-            None => LocalStore::new(),
-        });
-        self.local.insert(place, store.clone());
-        store
-    }
-
-    fn redis(&mut self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<RedisStore> {
-        if let Some(store) = self.redis.get(settings) {
-            return Some(store.clone());
-        }
-        let urls = settings.urls.iter().map(|url| url.expose().to_owned());
-        let mut builder = match settings.cluster {
-            true => RedisStore::cluster(urls),
-            false => RedisStore::builder(urls.collect::<String>()),
-        };
-        if let Some(timeout) = settings.timeout {
-            builder = builder.timeout(timeout);
-        }
-        if let Some(prefix) = &settings.prefix {
-            builder = builder.prefix(prefix.as_str());
-        }
-        if settings.refuse {
-            builder = builder.fail_closed();
-        }
-        if !settings.local_check {
-            builder = builder.without_local_check();
-        }
-        match builder.build() {
-            Ok(store) => {
-                self.redis.insert(settings.clone(), store.clone());
-                Some(store)
-            }
-            Err(error) => {
-                reader
-                    .error(settings.at.0, "the store's URL cannot be used")
-                    .help(format!("{error}; a password in it is percent-encoded"));
-                None
-            }
-        }
-    }
-
-    /// Forgets those of before, and the connections that no limit uses any more.
-    pub(super) fn settle(&mut self) {
-        self.before = HashMap::new();
-        self.local_before = HashMap::new();
-        let built = &self.built;
-        let is_used = |redis: &RedisSettings| {
-            built.keys().any(|identity| identity.settings.store.as_ref() == Some(redis))
-        };
-        self.redis.retain(|redis, _| is_used(redis));
-    }
 }
 
 impl Place {
-    fn of(settings: &CallerLimit, route: Option<&Matcher>) -> Self {
-        Self { name: settings.name.clone(), route: route.cloned(), max_keys: settings.max_keys }
+    fn open(&self, clock: &Clock) -> LocalStore {
+        let store = LocalStore::new().clock(clock.clone());
+        match self.max_keys {
+            Some(most) => store.max_keys(most),
+            None => store,
+        }
     }
+}
+
+fn connect(settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<RedisStore> {
+    let urls = settings.urls.iter().map(|url| url.expose().to_owned());
+    let mut builder = match settings.cluster {
+        true => RedisStore::cluster(urls),
+        false => RedisStore::builder(urls.collect::<String>()),
+    };
+    if let Some(timeout) = settings.timeout {
+        builder = builder.timeout(timeout);
+    }
+    if let Some(prefix) = &settings.prefix {
+        builder = builder.prefix(prefix.as_str());
+    }
+    if settings.refuse {
+        builder = builder.fail_closed();
+    }
+    if !settings.local_check {
+        builder = builder.without_local_check();
+    }
+    let unusable = |error| {
+        reader
+            .error(settings.at.0, "the store's URL cannot be used")
+            .help(format!("{error}; a password in it is percent-encoded"));
+    };
+    builder.build().map_err(unusable).ok()
 }
 
 /// A route, in words that are the same on every node: all that its requests have to be. No two routes have the same.

@@ -1,9 +1,10 @@
 //! Lists of addresses.
 
-use std::{collections::HashMap, error::Error, path::PathBuf};
+use std::{error::Error, path::PathBuf};
 
 use gatewright_guard::{IpFilter, IpFilterLayer, IpList};
 
+use super::keeper::Keeper;
 use crate::{
     diagnostics::Spanned,
     read::Reader,
@@ -11,11 +12,7 @@ use crate::{
 };
 
 /// The files of addresses, each read once. One that was read before goes on: it follows its file by itself.
-#[derive(Default)]
-pub(super) struct Lists {
-    read: HashMap<(Kind, PathBuf), IpList>,
-    before: HashMap<(Kind, PathBuf), IpList>,
-}
+pub(super) struct Lists(Keeper<(Kind, PathBuf), IpList>);
 
 /// What becomes of those on a list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,9 +22,9 @@ enum Kind {
 }
 
 impl Lists {
-    /// Lists in the place of these, of which none is read yet.
+    /// Replaces these lists; nothing has been read yet.
     pub(super) fn following(before: Option<&Self>) -> Self {
-        Self { read: HashMap::new(), before: before.map(|before| before.read.clone()).unwrap_or_default() }
+        Self(Keeper::following(before.map(|before| &before.0)))
     }
 
     /// The filter of a route, when it has one.
@@ -56,38 +53,35 @@ impl Lists {
     }
 
     fn file(&mut self, kind: Kind, file: &Spanned<PathBuf>, reader: &mut Reader<'_>) -> Option<IpList> {
-        let key = (kind, file.value.clone());
-        let known = self.read.get(&key).or_else(|| self.before.get(&key)).cloned();
-        let open = || match kind {
-            Kind::Allow => IpList::open(&file.value),
-            Kind::Deny => IpList::open_filled(&file.value),
-        };
-        let list = match known.map_or_else(open, Ok) {
-            Ok(list) => list,
-            Err(error) => {
-                // The configuration may become right when the file does.
-                let readable = reader.read_file(&file.value);
-                let path = file.value.display().to_string();
-                match (readable, error.source()) {
-                    (Err(error), _) => reader.unreadable(file.span, &path, &error),
-                    (Ok(_), Some(reason)) => {
-                        reader
-                            .error(file.span, format!("`{path}` is not a list of addresses"))
-                            .help(reason.to_string());
-                    }
-                    (Ok(_), None) => {
-                        reader.error(file.span, error.to_string());
-                    }
-                }
-                return None;
-            }
-        };
-        self.read.insert(key, list.clone());
-        Some(list)
+        Some(self.0.get((kind, file.value.clone()), |_| open(kind, file, reader))?.built)
     }
 
-    /// Forgets those of before.
+    /// Forgets the lists of before.
     pub(super) fn settle(&mut self) {
-        self.before = HashMap::new();
+        self.0.settle();
     }
+}
+
+fn open(kind: Kind, file: &Spanned<PathBuf>, reader: &mut Reader<'_>) -> Option<IpList> {
+    let opened = match kind {
+        Kind::Allow => IpList::open(&file.value),
+        Kind::Deny => IpList::open_filled(&file.value),
+    };
+    let error = match opened {
+        Ok(list) => return Some(list),
+        Err(error) => error,
+    };
+    // The configuration may become right when the file does.
+    let readable = reader.read_file(&file.value);
+    let path = file.value.display().to_string();
+    match (readable, error.source()) {
+        (Err(error), _) => reader.unreadable(file.span, &path, &error),
+        (Ok(_), Some(reason)) => {
+            reader.error(file.span, format!("`{path}` is not a list of addresses")).help(reason.to_string());
+        }
+        (Ok(_), None) => {
+            reader.error(file.span, error.to_string());
+        }
+    }
+    None
 }

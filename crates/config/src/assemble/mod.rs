@@ -5,26 +5,31 @@
 //! sessions. A first start is the same, with nothing to take over.
 
 mod access_log;
+mod assembly;
 mod auth;
 mod client_tls;
 mod gateway;
 mod https;
-mod kept;
+mod keeper;
+mod layers;
 mod limits;
 mod listeners;
 mod lists;
-mod nowhere;
 mod parts;
 mod reach;
 mod reloaded;
 mod restart;
 mod rewriting;
+mod route_layers;
 mod routes;
 mod service;
+mod shared;
 mod stack;
+mod terminal;
 mod tls;
 mod upstreams;
 
+pub use assembly::{Assembly, RouteStack};
 pub use gateway::Gateway;
 pub use https::RedirectHttps;
 pub use reloaded::{Changes, Reloaded};
@@ -36,7 +41,7 @@ use crate::{read::Reader, settings::Settings};
 
 /// Finds what is wrong with settings that were read, by building all that can be built without a trace.
 pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
-    let _ = Parts::build(settings, None, reader);
+    let _ = Parts::build(settings, None, &Assembly::new(), reader);
     let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
 }

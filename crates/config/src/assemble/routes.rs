@@ -2,20 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatewright_core::Body;
+use gatewright_core::{Body, Label, LabelKind};
 use gatewright_proxy::{ProxyService, Retries};
 use gatewright_router::{BuildError, ProblemKind, Route, RouterService};
 use http::uri::Scheme;
 use tower_layer::Layer;
 
 use super::{
+    Assembly, RouteStack,
     auth::RouteAuth,
-    limits::{self, Together},
+    keeper::Kept,
+    layers::{self, Site},
+    limits,
     lists::Lists,
-    nowhere::Nowhere,
-    parts::Shared,
     reach, rewriting,
-    stack::{Guards, MadeOf, Stack, Stacks},
+    shared::Shared,
+    stack::{MadeOf, Stack, Stacks},
+    terminal::{NoUpstream, Terminal},
 };
 use crate::{
     diagnostics::{Diagnostic, Span},
@@ -28,23 +31,41 @@ use crate::{
 /// What stands for no time limit: no connection lives that long.
 const NEVER: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// The routes of a file, ready to be served.
+pub(super) struct Routes {
+    pub(super) router: RouterService<Body>,
+    pub(super) stacks: Stacks,
+    /// The stack of each route in the order of the file, to be looked at.
+    pub(super) seen: Arc<[RouteStack]>,
+}
+
 /// Builds every route's stack, or takes it over from `before`, and the router over them.
 pub(super) fn build(
     settings: &Settings,
     shared: &mut Shared,
     before: Option<&Stacks>,
+    assembly: &Assembly,
     reader: &mut Reader<'_>,
-) -> Option<(RouterService<Body>, Stacks)> {
+) -> Option<Routes> {
     let mut router = RouterService::builder();
-    let mut stacks = Stacks::default();
+    let mut seen = Vec::with_capacity(settings.routes.len());
+    let mut stacks = Stacks::following(before);
     reach::check(settings, reader);
     for route in &settings.routes {
         let made_of = made_of(route, &settings.defaults, shared, reader);
-        let stack = stacks.add(made_of, before, |made_of| stack(made_of, &mut shared.lists, reader));
-        router = stack.add_to(router, matched(route));
+        let matched = matched(route);
+        let stack = stacks.get(made_of, |made_of| Some(stack(made_of, &mut shared.lists, assembly, reader)));
+        if let Some(Kept { identity, built }) = stack {
+            seen.push(RouteStack {
+                name: Label::new(LabelKind::Route, &matched.label()),
+                layers: Arc::clone(built.names()),
+                upstream: identity.upstream.as_ref().map(|upstream| upstream.built.name().clone()),
+            });
+            router = built.add_to(router, matched);
+        }
     }
     match router.build() {
-        Ok(router) => Some((router, stacks)),
+        Ok(router) => Some(Routes { router, stacks, seen: seen.into() }),
         Err(error) => {
             report(&error, &settings.routes, reader);
             None
@@ -83,49 +104,40 @@ fn made_of(
 
 /// Builds a stack. One that cannot be built is reported and still takes its place, so that conflicts with its route are
 /// found.
-fn stack(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Stack {
-    let MadeOf { route, forwarding, auth, upstream, .. } = made_of;
-    let guards = guards(made_of, lists, reader);
-    let stack = match &route.action {
+fn stack(made_of: &MadeOf, lists: &mut Lists, assembly: &Assembly, reader: &mut Reader<'_>) -> Stack {
+    let layers = layers::of_route(&mut Site::new(made_of, lists, reader));
+    match terminal(made_of, assembly, reader) {
+        // A route of which nobody can say who may come lets nobody in.
+        Some(terminal) if made_of.auth.is_some() => Stack::new(layers, terminal),
+        _ => Stack::new(Vec::new(), Terminal::NoUpstream(NoUpstream)),
+    }
+}
+
+/// What answers the requests of a route; `None` when it was reported.
+fn terminal(made_of: &MadeOf, assembly: &Assembly, reader: &mut Reader<'_>) -> Option<Terminal> {
+    let MadeOf { route, forwarding, upstream, .. } = made_of;
+    match &route.action {
         Action::Redirect(redirect) => {
             let layer = rewriting::redirect(redirect, &route.matcher, route.merge_slashes, reader);
-            Stack::redirect(layer.layer(Nowhere), guards)
+            Some(Terminal::Redirect(layer.layer(NoUpstream)))
         }
         Action::Forward(forward) => {
-            let rewrite =
-                rewriting::policy(forward.rewrite.as_ref(), &route.matcher, route.merge_slashes, reader);
-            let Some(upstream) = upstream else { return Stack::Nowhere(Nowhere) };
+            let upstream = &upstream.as_ref()?.built;
+            if let Some(service) = assembly.in_place_of(upstream.name()) {
+                return Some(Terminal::Other(service));
+            }
             let proxy = proxy(forwarding)
-                .upstream(upstream.built.clone())
+                .upstream(upstream.clone())
                 .preserve_host(forward.preserve_host.unwrap_or(true))
                 .pass_method_override(forward.pass_method_override);
             match proxy.build() {
-                Ok(proxy) => Stack::forward(rewrite, proxy, guards),
+                Ok(proxy) => Some(Terminal::Proxy(proxy)),
                 Err(error) => {
                     reader.error(route.at.0, error.to_string());
-                    Stack::Nowhere(Nowhere)
+                    None
                 }
             }
         }
-    };
-    // Of whom it could not be said who may come, nobody may.
-    if auth.is_some() { stack } else { Stack::Nowhere(Nowhere) }
-}
-
-fn guards(made_of: &MadeOf, lists: &mut Lists, reader: &mut Reader<'_>) -> Guards {
-    let told = made_of.auth.as_ref().map_or(&[][..], RouteAuth::told);
-    let mut together = Together::of(&made_of.limits, told);
-    if together.concurrency.len() > 1 {
-        reader
-            .error(made_of.route.at.0, "several of this route's limits have `concurrent`")
-            .help("a route has one bound of what is under way at once: keep it in one of its limits");
-    }
-    Guards {
-        addresses: lists.filter(&made_of.guards, reader),
-        before_auth: together.before_auth.take(),
-        auth: made_of.auth.as_ref().and_then(RouteAuth::policy),
-        after_auth: together.after_auth.take(),
-        concurrency: together.concurrency.pop(),
     }
 }
 

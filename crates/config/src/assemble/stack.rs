@@ -1,107 +1,32 @@
-use std::{collections::HashMap, sync::Arc};
+//! The stack of a route: its layers in order, and the terminal that answers.
 
-use gatewright_auth::{Auth, Authenticator};
-use gatewright_core::{Body, PolicyLayer, PolicyService};
-use gatewright_guard::IpFilter;
-use gatewright_proxy::ProxyService;
-use gatewright_rate_limit::{ConcurrencyLimitLayer, ConcurrencyLimitService, RateLimit};
-use gatewright_rewrite::Rewrite;
+use std::{mem, sync::Arc};
+
+use bytes::Bytes;
+use gatewright_core::{Body, BoxError, Policy, PolicyList};
 use gatewright_router::{Route, RouterBuilder};
+use http::{Request, Response};
 use tower_layer::Layer;
+use tower_service::Service;
 
-use super::{Changes, auth::RouteAuth, limits::Limit, nowhere::Nowhere, upstreams::Shared};
+use super::{
+    auth::RouteAuth,
+    keeper::Keeper,
+    layers::{RouteLayer, RoutePolicy},
+    limits::Limit,
+    terminal::{Terminal, erase},
+    upstreams::Shared,
+};
 use crate::settings::{self, Forwarding};
 
-/// The layers of one route, ready to be called.
+/// The stack of one route, ready to be called. Clones share all state.
 #[derive(Clone)]
-pub(super) enum Stack {
-    /// With nothing around it, as most routes are: their requests are not moved through what does nothing.
-    Proxy(ProxyService),
-    Forward(Forward),
-    Redirect(Redirect),
-    /// The same behind guards.
-    GuardedForward(Guarded<Forward>),
-    GuardedRedirect(Guarded<Redirect>),
-    BoundedForward(Guarded<ConcurrencyLimitService<Forward>>),
-    BoundedRedirect(Guarded<ConcurrencyLimitService<Redirect>>),
-    /// In the place of one that could not be built.
-    Nowhere(Nowhere),
-}
-
-/// The rewrite stands next to the proxy, so that all before it see the request as the client sent it.
-pub(super) type Forward = PolicyService<Option<Rewrite>, ProxyService>;
-pub(super) type Redirect = PolicyService<Rewrite, Nowhere>;
-
-/// Outermost first, the cheap before the dear: addresses, limits that need not know who calls, who calls, limits by that.
-pub(super) type Guarded<S> = PolicyService<
-    Option<IpFilter>,
-    PolicyService<
-        Option<RateLimit>,
-        PolicyService<Option<Auth<Authenticator>>, PolicyService<Option<RateLimit>, S>>,
-    >,
->;
-
-/// What stands around a route.
-#[derive(Default)]
-pub(super) struct Guards {
-    pub(super) addresses: Option<IpFilter>,
-    pub(super) before_auth: Option<RateLimit>,
-    pub(super) auth: Option<Auth<Authenticator>>,
-    pub(super) after_auth: Option<RateLimit>,
-    /// Innermost, so that only those count as under way that nothing else has refused.
-    pub(super) concurrency: Option<ConcurrencyLimitLayer>,
-}
-
-impl Guards {
-    fn is_none(&self) -> bool {
-        self.addresses.is_none()
-            && self.before_auth.is_none()
-            && self.auth.is_none()
-            && self.after_auth.is_none()
-    }
-
-    fn around<S>(self, inner: S) -> Guarded<S> {
-        let inner = PolicyLayer::new(self.after_auth).layer(inner);
-        let inner = PolicyLayer::new(self.auth).layer(inner);
-        let inner = PolicyLayer::new(self.before_auth).layer(inner);
-        PolicyLayer::new(self.addresses).layer(inner)
-    }
-}
-
-impl Stack {
-    pub(super) fn forward(rewrite: Option<Rewrite>, proxy: ProxyService, guards: Guards) -> Self {
-        if rewrite.is_none() && guards.is_none() && guards.concurrency.is_none() {
-            return Self::Proxy(proxy);
-        }
-        let service = PolicyLayer::new(rewrite).layer(proxy);
-        match guards.concurrency.clone() {
-            Some(limit) => Self::BoundedForward(guards.around(limit.layer(service))),
-            None if guards.is_none() => Self::Forward(service),
-            None => Self::GuardedForward(guards.around(service)),
-        }
-    }
-
-    pub(super) fn redirect(service: Redirect, guards: Guards) -> Self {
-        match guards.concurrency.clone() {
-            Some(limit) => Self::BoundedRedirect(guards.around(limit.layer(service))),
-            None if guards.is_none() => Self::Redirect(service),
-            None => Self::GuardedRedirect(guards.around(service)),
-        }
-    }
-
-    /// Makes a route of it.
-    pub(super) fn add_to(self, router: RouterBuilder<Body>, route: Route) -> RouterBuilder<Body> {
-        match self {
-            Self::Proxy(service) => router.route(route, service),
-            Self::Forward(service) => router.route(route, service),
-            Self::Redirect(service) => router.route(route, service),
-            Self::GuardedForward(service) => router.route(route, service),
-            Self::GuardedRedirect(service) => router.route(route, service),
-            Self::BoundedForward(service) => router.route(route, service),
-            Self::BoundedRedirect(service) => router.route(route, service),
-            Self::Nowhere(service) => router.route(route, service),
-        }
-    }
+pub(super) struct Stack {
+    /// The outermost layers, as far as they are policies. Absent layers cost nothing: a list without a policy is left out.
+    policies: PolicyList<RoutePolicy>,
+    /// The terminal, with the other layers around it.
+    inner: Terminal,
+    names: Arc<[&'static str]>,
 }
 
 /// All that a stack was made of. No two routes of a file have the same: they would be in conflict.
@@ -119,29 +44,71 @@ pub(super) struct MadeOf {
 }
 
 /// The stacks of all routes. The next configuration takes over those whose routes it has too.
-#[derive(Default)]
-pub(super) struct Stacks {
-    built: HashMap<MadeOf, Stack>,
-    taken_over: usize,
-}
+pub(super) type Stacks = Keeper<MadeOf, Stack>;
 
-impl Stacks {
-    /// The stack of a route: that of `before` when it was made of the same, or else one that is built now.
-    pub(super) fn add(
-        &mut self,
-        made_of: MadeOf,
-        before: Option<&Self>,
-        build: impl FnOnce(&MadeOf) -> Stack,
-    ) -> Stack {
-        let known = before.and_then(|before| before.built.get(&made_of)).cloned();
-        self.taken_over += usize::from(known.is_some());
-        let stack = known.unwrap_or_else(|| build(&made_of));
-        self.built.insert(made_of, stack.clone());
-        stack
+impl Stack {
+    /// Puts layers, outermost first, around a terminal.
+    pub(super) fn new(layers: Vec<RouteLayer>, terminal: Terminal) -> Self {
+        let names = layers
+            .iter()
+            .map(|layer| match layer {
+                RouteLayer::Policy(policy) => policy.name(),
+                RouteLayer::Other(name, _) => name,
+            })
+            .collect();
+        let (mut policies, mut inner) = (Vec::new(), terminal);
+        for layer in layers.into_iter().rev() {
+            match layer {
+                RouteLayer::Policy(policy) => policies.push(policy),
+                RouteLayer::Other(_, wrap) => {
+                    let policies = list(mem::take(&mut policies));
+                    let within = match policies.is_empty() {
+                        true => inner.into_service(),
+                        false => erase(policies.layer(inner.into_service())),
+                    };
+                    inner = Terminal::Other(wrap(within));
+                }
+            }
+        }
+        Self { policies: list(policies), inner, names }
     }
 
-    /// What has become of those of `before`.
-    pub(super) fn changes(&self, before: &Self) -> Changes {
-        Changes::new(before.built.len(), self.taken_over, self.built.len())
+    /// The names of the layers, outermost first.
+    pub(super) fn names(&self) -> &Arc<[&'static str]> {
+        &self.names
+    }
+
+    /// Makes a route of it.
+    pub(super) fn add_to(self, router: RouterBuilder<Body>, route: Route) -> RouterBuilder<Body> {
+        let policies = self.policies;
+        match self.inner {
+            Terminal::Proxy(service) => add(policies, service, router, route),
+            Terminal::Redirect(service) => add(policies, service, router, route),
+            Terminal::NoUpstream(service) => add(policies, service, router, route),
+            Terminal::Other(service) => add(policies, service, router, route),
+        }
+    }
+}
+
+/// A list of policies that were gathered from the innermost on.
+fn list(mut policies: Vec<RoutePolicy>) -> PolicyList<RoutePolicy> {
+    policies.reverse();
+    PolicyList::new(policies)
+}
+
+fn add<S, B>(
+    policies: PolicyList<RoutePolicy>,
+    service: S,
+    router: RouterBuilder<Body>,
+    route: Route,
+) -> RouterBuilder<Body>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    match policies.is_empty() {
+        true => router.route(route, service),
+        false => router.route(route, policies.layer(service)),
     }
 }

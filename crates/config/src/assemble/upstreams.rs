@@ -1,10 +1,14 @@
 //! Upstreams, each built once and shared by its routes.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use gatewright_proxy::{Resolver, Upstream};
 
-use super::{Changes, client_tls::TlsFiles, kept::Kept};
+use super::{
+    Changes,
+    client_tls::TlsFiles,
+    keeper::{Keeper, Kept},
+};
 use crate::{
     read::Reader,
     settings::{self, Defaults, ResponseLimits, UpstreamRef},
@@ -13,9 +17,7 @@ use crate::{
 /// The upstreams of a file. Of those that say the same, in the routes that write them themselves say, there is one; and
 /// one that says the same as before goes on as it was, with its connections and its retry budget.
 pub(super) struct Upstreams {
-    built: HashMap<Arc<Identity>, Upstream>,
-    before: HashMap<Arc<Identity>, Upstream>,
-    taken_over: usize,
+    built: Keeper<Identity, Upstream>,
     /// Those of `upstreams:`, and those that routes write as `host:port` by that; `None` for one that was reported.
     named: HashMap<String, Option<Shared>>,
     resolver: Resolver,
@@ -34,12 +36,10 @@ pub(super) struct Identity {
 pub(super) type Shared = Kept<Identity, Upstream>;
 
 impl Upstreams {
-    /// Upstreams in the place of these, of which nothing is built yet.
+    /// Replaces these upstreams; nothing has been built yet.
     pub(super) fn following(before: Option<&Self>) -> Self {
         Self {
-            built: HashMap::new(),
-            before: before.map(|before| before.built.clone()).unwrap_or_default(),
-            taken_over: 0,
+            built: Keeper::following(before.map(|before| &before.built)),
             named: HashMap::new(),
             resolver: before.map(|before| before.resolver.clone()).unwrap_or_default(),
             connect_timeout: None,
@@ -88,31 +88,18 @@ impl Upstreams {
         let responses = settings.responses.or(self.responses);
         let settings = settings::Upstream { responses, ..settings.clone() };
         let identity = Identity { settings, connect_timeout, tls };
-        if let Some((identity, built)) = self.built.get_key_value(&identity) {
-            return Some(Shared { identity: Arc::clone(identity), built: built.clone() });
-        }
-        let shared = match self.before.get_key_value(&identity) {
-            Some((identity, built)) => {
-                self.taken_over += 1;
-                Shared { identity: Arc::clone(identity), built: built.clone() }
-            }
-            None => {
-                let built = identity.build(self.resolver.clone(), reader)?;
-                Shared { identity: Arc::new(identity), built }
-            }
-        };
-        self.built.insert(Arc::clone(&shared.identity), shared.built.clone());
-        Some(shared)
+        let resolver = self.resolver.clone();
+        self.built.get(identity, |identity| identity.build(resolver, reader))
     }
 
-    /// Forgets those of before, so that the ones that are no longer used can close their connections.
+    /// Forgets the upstreams of before, so that those which are no longer used can close their connections.
     pub(super) fn settle(&mut self) {
-        self.before = HashMap::new();
+        self.built.settle();
     }
 
-    /// What has become of those of `before`.
-    pub(super) fn changes(&self, before: &Self) -> Changes {
-        Changes::new(before.built.len(), self.taken_over, self.built.len())
+    /// How the upstreams differ from those of before.
+    pub(super) fn changes(&self) -> Changes {
+        self.built.changes()
     }
 }
 

@@ -51,6 +51,7 @@ struct Inner {
     warned: AtomicU64,
     hashers: [RandomState; 2],
     clock: Clock,
+    max_keys: usize,
 }
 
 const DEFAULT_MAX_KEYS: usize = 1_000_000;
@@ -70,7 +71,14 @@ impl LocalStore {
     /// among shards by chance, so that the first of them may be at its own when some 90 % of it are reached.
     #[must_use]
     pub fn max_keys(self, most: usize) -> Self {
-        Self::with(most.max(1), Clock::start())
+        Self::with(most.max(1), self.0.clock.clone())
+    }
+
+    /// Sets the clock by which buckets fill up again, and empties the store. It is the system's by default, which steps of
+    /// the time of day do not move.
+    #[must_use]
+    pub fn clock(self, clock: gatewright_core::Clock) -> Self {
+        Self::with(self.0.max_keys, Clock::of(clock))
     }
 
     fn with(max_keys: usize, clock: Clock) -> Self {
@@ -84,6 +92,7 @@ impl LocalStore {
             warned: AtomicU64::new(0),
             hashers: [RandomState::new(), RandomState::new()],
             clock,
+            max_keys,
         }))
     }
 

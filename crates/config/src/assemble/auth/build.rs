@@ -2,7 +2,7 @@
 
 use std::{error::Error, path::PathBuf};
 
-use gatewright_auth::{ApiKeys, Authenticator, Basic, Mtls, MtlsError};
+use gatewright_auth::{ApiKeys, Authenticator, Basic, Clock, Mtls, MtlsError};
 
 use super::{
     Built,
@@ -39,26 +39,37 @@ pub(super) fn contents(kind: &AuthKind, reader: &mut Reader<'_>) -> Option<Vec<V
 }
 
 /// Builds it; `None` when it was reported.
-pub(super) fn authenticator(kind: &AuthKind, keys: &mut Keys, reader: &mut Reader<'_>) -> Option<Built> {
+pub(super) fn authenticator(
+    kind: &AuthKind,
+    keys: &mut Keys,
+    clock: &Clock,
+    reader: &mut Reader<'_>,
+) -> Option<Built> {
     let mut limits_some = false;
     let authenticator = match kind {
-        AuthKind::Jwt(settings) => tokens::jwt(settings, keys, reader).map(Authenticator::new),
+        AuthKind::Jwt(settings) => {
+            tokens::jwt(settings, keys, reader).map(|jwt| Authenticator::new(jwt.clock(clock.clone())))
+        }
         AuthKind::ApiKey(settings) => {
-            let keys = api_keys(settings, reader)?;
+            let keys = api_keys(settings, clock, reader)?;
             limits_some = keys.limits_some();
             Some(Authenticator::new(keys))
         }
-        AuthKind::Mtls(settings) => mtls(settings, reader).map(Authenticator::new),
+        AuthKind::Mtls(settings) => {
+            mtls(settings, reader).map(|mtls| Authenticator::new(mtls.clock(clock.clone())))
+        }
         AuthKind::Basic(settings) => basic(settings, reader).map(Authenticator::new),
-        AuthKind::Introspect(settings) => tokens::introspection(settings, reader).map(Authenticator::new),
+        AuthKind::Introspect(settings) => {
+            tokens::introspection(settings, clock, reader).map(Authenticator::new)
+        }
     };
     Some(Built { authenticator: authenticator?, limits_some })
 }
 
-fn api_keys(settings: &settings::ApiKey, reader: &mut Reader<'_>) -> Option<ApiKeys> {
+fn api_keys(settings: &settings::ApiKey, clock: &Clock, reader: &mut Reader<'_>) -> Option<ApiKeys> {
     let file = &settings.keys_file;
     let id_header = settings.id_header.as_ref().map(|name| telling(name, reader));
-    let mut builder = ApiKeys::from_file(&file.value);
+    let mut builder = ApiKeys::from_file(&file.value).clock(clock.clone());
     builder = settings.headers.iter().fold(builder, |builder, name| builder.header(name.clone()));
     builder = settings.queries.iter().fold(builder, |builder, name| builder.query(name.as_str()));
     if let Some(pepper) = &settings.pepper {

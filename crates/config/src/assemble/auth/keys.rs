@@ -1,12 +1,12 @@
 //! The keys of issuers, each fetched or read once however many ask for them, and kept over a reload.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::path::PathBuf;
 
 use gatewright_auth::{Algorithm, Jwks};
 use gatewright_core::{KeyFile, KeyFilePart};
 
 use super::{
-    super::client_tls::check_authorities,
+    super::{client_tls::check_authorities, keeper::Keeper},
     problems::{no_provider, unusable},
 };
 use crate::{
@@ -16,11 +16,7 @@ use crate::{
 };
 
 /// Keys that go on by themselves: those that are fetched, and those of files that are watched.
-#[derive(Default)]
-pub(super) struct Keys {
-    used: HashMap<Origin, Jwks>,
-    before: HashMap<Origin, Jwks>,
-}
+pub(super) struct Keys(Keeper<Origin, Jwks>);
 
 /// All that makes keys what they are.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -32,7 +28,7 @@ struct Origin {
 
 impl Keys {
     pub(super) fn following(before: Option<&Self>) -> Self {
-        Self { used: HashMap::new(), before: before.map(|before| before.used.clone()).unwrap_or_default() }
+        Self(Keeper::following(before.map(|before| &before.0)))
     }
 
     /// The keys of an issuer.
@@ -53,12 +49,7 @@ impl Keys {
                     None => None,
                 };
                 let origin = Origin { source: source.clone(), provider: issuer.provider.clone(), ca };
-                let known = self.used.get(&origin).or_else(|| self.before.get(&origin)).cloned();
-                let keys = match known {
-                    Some(keys) => keys,
-                    None => origin.open(reader)?,
-                };
-                self.used.insert(origin, keys.clone());
+                let keys = self.0.get(origin, |origin| origin.open(reader))?.built;
                 if let KeySource::File(file) = source {
                     check(issuer, file, &keys, reader)?;
                 }
@@ -73,18 +64,15 @@ impl Keys {
         let is_of = |origin: &Origin| {
             jwt.issuers.iter().any(|issuer| issuer.keys == origin.source && issuer.provider == origin.provider)
         };
-        let kept: Vec<_> = self.before.iter().filter(|(origin, _)| is_of(origin)).collect();
-        for (origin, keys) in kept {
-            self.used.entry(origin.clone()).or_insert_with(|| keys.clone());
-        }
+        self.0.keep(is_of);
     }
 
     pub(super) fn prefetch(&self) {
-        self.used.values().for_each(Jwks::prefetch);
+        self.0.values().for_each(Jwks::prefetch);
     }
 
     pub(super) fn settle(&mut self) {
-        self.before = HashMap::new();
+        self.0.settle();
     }
 }
 

@@ -6,12 +6,12 @@ mod problems;
 mod route;
 mod tokens;
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use gatewright_auth::Authenticator;
+use gatewright_auth::{Authenticator, Clock};
 use http::HeaderName;
 
-use super::kept::Kept;
+use super::keeper::{Keeper, Kept};
 use crate::{
     read::Reader,
     settings::{self, AuthKind, Listener},
@@ -21,15 +21,14 @@ use keys::Keys;
 pub(super) use route::RouteAuth;
 
 /// The authenticators of a file. One that says the same as before goes on, with the tokens and passwords that it remembers.
-#[derive(Default)]
 pub(super) struct Authenticators {
-    built: HashMap<Arc<Identity>, Built>,
-    before: HashMap<Arc<Identity>, Built>,
+    built: Keeper<Identity, Built>,
     keys: Keys,
     /// Those of `auth:`; `None` when there is no such section, so that all may come.
     named: Option<HashMap<String, Option<Shared>>>,
     /// The fields in which any of them tells services who calls. On all routes of the file, clients have no say in them.
     claimed: Vec<HeaderName>,
+    clock: Clock,
 }
 
 /// All that makes an authenticator what it is. Files that it reads again by itself are not among it.
@@ -50,12 +49,14 @@ struct Built {
 type Shared = Kept<Identity, Built>;
 
 impl Authenticators {
-    /// Authenticators in the place of these, of which nothing is built yet.
-    pub(super) fn following(before: Option<&Self>) -> Self {
+    /// Replaces these authenticators; nothing has been built yet.
+    pub(super) fn following(before: Option<&Self>, clock: &Clock) -> Self {
         Self {
-            before: before.map(|before| before.built.clone()).unwrap_or_default(),
+            built: Keeper::following(before.map(|before| &before.built)),
             keys: Keys::following(before.map(|before| &before.keys)),
-            ..Self::default()
+            named: None,
+            claimed: Vec::new(),
+            clock: clock.clone(),
         }
     }
 
@@ -80,15 +81,8 @@ impl Authenticators {
 
     fn one(&mut self, kind: &AuthKind, reader: &mut Reader<'_>) -> Option<Shared> {
         let identity = Identity { kind: kind.clone(), contents: contents(kind, reader)? };
-        let known = self.built.get_key_value(&identity).or_else(|| self.before.get_key_value(&identity));
-        let shared = match known {
-            Some((identity, built)) => Shared { identity: Arc::clone(identity), built: built.clone() },
-            None => {
-                let built = build::authenticator(kind, &mut self.keys, reader)?;
-                Shared { identity: Arc::new(identity), built }
-            }
-        };
-        self.built.insert(Arc::clone(&shared.identity), shared.built.clone());
+        let (keys, clock) = (&mut self.keys, &self.clock);
+        let shared = self.built.get(identity, |_| build::authenticator(kind, keys, clock, reader))?;
         self.keys.keep(kind);
         Some(shared)
     }
@@ -98,9 +92,9 @@ impl Authenticators {
         self.keys.prefetch();
     }
 
-    /// Forgets those of before.
+    /// Forgets the authenticators of before.
     pub(super) fn settle(&mut self) {
-        self.before = HashMap::new();
+        self.built.settle();
         self.keys.settle();
     }
 }

@@ -1,6 +1,6 @@
 //! Authenticators of signed and of opaque tokens.
 
-use gatewright_auth::{Introspection, Jwt};
+use gatewright_auth::{Clock, Introspection, Jwt};
 
 use super::{
     super::client_tls::check_authorities,
@@ -118,7 +118,11 @@ fn issuer(settings: &Issuer, keys: &mut Keys, reader: &mut Reader<'_>) -> Option
     Some(told?.into_iter().fold(jwt, |jwt, (name, claim)| jwt.claim_header(name, claim)))
 }
 
-pub(super) fn introspection(settings: &settings::Introspect, reader: &mut Reader<'_>) -> Option<Introspection> {
+pub(super) fn introspection(
+    settings: &settings::Introspect,
+    clock: &Clock,
+    reader: &mut Reader<'_>,
+) -> Option<Introspection> {
     let Provider { ca, timeout, cleartext } = &settings.provider;
     let TokenPlaces { header, cookie, query, forward, realm, max_cached } = &settings.places;
     let Claims { subject, scopes, .. } = &settings.claims;
@@ -129,7 +133,7 @@ pub(super) fn introspection(settings: &settings::Introspect, reader: &mut Reader
     });
     let header = header.as_ref().map(|header| token_header(header, reader));
     let told = told(&settings.claims, reader);
-    let mut builder = Introspection::builder(&settings.url.value);
+    let mut builder = Introspection::builder(&settings.url.value).clock(clock.clone());
     if let Some((client, secret)) = &settings.client {
         builder = builder.client(client, secret.expose());
     }

@@ -1,4 +1,9 @@
-use std::{collections::HashMap, hash::Hasher, sync::atomic::AtomicU64, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::Hasher,
+    sync::atomic::AtomicU64,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use gatewright_core::Quota;
 use proptest::prelude::*;
@@ -6,16 +11,31 @@ use proptest::prelude::*;
 use super::*;
 use crate::gcra::Rate;
 
-impl LocalStore {
-    fn by_hand(max_keys: usize) -> Self {
-        Self::with(max_keys, Clock::ByHand(AtomicU64::new(0)))
+/// A store whose time is set by hand.
+struct ByHand {
+    store: LocalStore,
+    nanos: Arc<AtomicU64>,
+}
+
+impl ByHand {
+    fn new(max_keys: usize) -> Self {
+        let nanos = Arc::new(AtomicU64::new(0));
+        let time = Arc::clone(&nanos);
+        let now = move || UNIX_EPOCH + Duration::from_nanos(time.load(Ordering::Relaxed));
+        let clock = gatewright_core::Clock::from_fn(now);
+        Self { store: LocalStore::new().max_keys(max_keys).clock(clock), nanos }
     }
 
     fn set_time(&self, nanos: u64) {
-        match &self.0.clock {
-            Clock::ByHand(now) => now.store(nanos, Ordering::Relaxed),
-            Clock::Monotonic(_) => panic!("a clock by hand"),
-        }
+        self.nanos.store(nanos, Ordering::Relaxed);
+    }
+}
+
+impl std::ops::Deref for ByHand {
+    type Target = LocalStore;
+
+    fn deref(&self) -> &LocalStore {
+        &self.store
     }
 }
 
@@ -31,7 +51,7 @@ fn limits(quotas: &[Quota]) -> Limits {
 
 #[test]
 fn a_refusal_by_one_limit_takes_nothing_from_the_others() {
-    let store = LocalStore::by_hand(10);
+    let store = ByHand::new(10);
     let limits = limits(&[Quota::per_second(1), Quota::per_day(100)]);
     assert!(store.decide(&key(1), &limits, 1).admitted);
     for _ in 0..50 {
@@ -46,7 +66,7 @@ fn a_refusal_by_one_limit_takes_nothing_from_the_others() {
 
 #[test]
 fn a_refusal_by_several_limits_waits_for_the_slowest() {
-    let store = LocalStore::by_hand(10);
+    let store = ByHand::new(10);
     let limits = limits(&[Quota::per_second(1), Quota::per_minute(1)]);
     assert!(store.decide(&key(1), &limits, 1).admitted);
     assert_eq!(store.decide(&key(1), &limits, 1).wait, Some(60_000_000_000));
@@ -55,7 +75,7 @@ fn a_refusal_by_several_limits_waits_for_the_slowest() {
 
 #[test]
 fn full_buckets_are_evicted_and_others_are_not() {
-    let store = LocalStore::by_hand(100);
+    let store = ByHand::new(100);
     let limits = limits(&[Quota::per_second(1).burst(5)]);
     for number in 0..100 {
         store.set_time(number);
@@ -71,7 +91,7 @@ fn full_buckets_are_evicted_and_others_are_not() {
 
 #[test]
 fn new_keys_share_a_bucket_while_there_is_no_room() {
-    let store = LocalStore::by_hand(10);
+    let store = ByHand::new(10);
     let limits = limits(&[Quota::per_second(1).burst(5)]);
     for number in 0..10 {
         assert!(store.decide(&key(number), &limits, 1).admitted);
@@ -92,7 +112,7 @@ fn new_keys_share_a_bucket_while_there_is_no_room() {
 
 #[test]
 fn a_bucket_that_stays_is_charged_also_when_another_limit_of_the_key_has_no_room() {
-    let store = LocalStore::by_hand(2);
+    let store = ByHand::new(2);
     let both = limits(&[Quota::per_second(1), Quota::per_day(3)]);
     let other = limits(&[Quota::per_hour(1)]);
     assert!(store.decide(&key(1), &both, 1).admitted);
@@ -114,7 +134,7 @@ fn a_keys_own_bucket_that_makes_room_needs_room_again() {
     let both =
         limits(&[Quota::per(2, Duration::from_millis(1)), Quota::per(50, Duration::from_secs(1)).burst(6)]);
     for (after, later) in [(500_000, 20_000_000), (500_000, 2_000_000_000), (19_000_000, 1_000_000)] {
-        let store = LocalStore::by_hand(3);
+        let store = ByHand::new(3);
         let mut now = 0;
         for (after, number, cost) in [(0, 1, 1), (after, 2, 0), (later, 2, 1), (0, 1, 1)] {
             now += after;
@@ -130,7 +150,7 @@ fn a_keys_own_bucket_that_makes_room_needs_room_again() {
 
 #[test]
 fn the_table_does_not_grow_while_full_buckets_make_room() {
-    let store = LocalStore::by_hand(1_000_000);
+    let store = ByHand::new(1_000_000);
     let limits = limits(&[Quota::per_second(1000)]);
     for number in 0..50_000 {
         store.set_time(number * 1_000_000);
@@ -142,7 +162,7 @@ fn the_table_does_not_grow_while_full_buckets_make_room() {
 
 #[test]
 fn limits_of_another_name_or_quota_have_their_own_buckets_in_a_shared_store() {
-    let store = LocalStore::by_hand(100);
+    let store = ByHand::new(100);
     let quota = Quota::per_minute(1);
     assert!(store.decide(&key(1), &Limits::new("a", "", &[quota]), 1).admitted);
     assert!(!store.clone().decide(&key(1), &Limits::new("a", "", &[quota]), 1).admitted);
@@ -152,7 +172,7 @@ fn limits_of_another_name_or_quota_have_their_own_buckets_in_a_shared_store() {
 
 #[test]
 fn the_cap_bounds_the_keys_however_many_come() {
-    let store = LocalStore::by_hand(20_000);
+    let store = ByHand::new(20_000);
     let limits = limits(&[Quota::per_hour(10)]);
     for number in 0..200_000 {
         store.decide(&key(number), &limits, 1);
@@ -194,7 +214,7 @@ proptest! {
             &[Quota::per(7, Duration::from_millis(3))],
         ];
         let sets = sets.map(limits);
-        let store = LocalStore::by_hand(cap);
+        let store = ByHand::new(cap);
         let mut model: HashMap<(u64, u64), FullAt> = HashMap::new();
         let mut now = 0;
         for step in steps {
@@ -222,7 +242,7 @@ proptest! {
         let rates = [Quota::per(3, Duration::from_millis(7)).burst(4), Quota::per(5, Duration::from_millis(20))];
         let limits = limits(&rates);
         let rates = rates.map(Rate::new);
-        let store = LocalStore::by_hand(24);
+        let store = ByHand::new(24);
         let mut model: HashMap<u64, [FullAt; 2]> = HashMap::new();
         let mut now = 0;
         for step in steps {
@@ -254,7 +274,7 @@ fn a_fingerprint_is_its_own_hash() {
 
 #[test]
 fn a_bucket_makes_room_from_the_moment_at_which_it_is_full() {
-    let store = LocalStore::by_hand(2);
+    let store = ByHand::new(2);
     let limits = limits(&[Quota::per_second(1)]);
     for (number, time) in [(1, 0), (2, 500_000_000)] {
         store.set_time(time);
@@ -267,7 +287,7 @@ fn a_bucket_makes_room_from_the_moment_at_which_it_is_full() {
 
 #[test]
 fn who_has_a_bucket_is_not_counted_among_those_who_share_one() {
-    let store = LocalStore::by_hand(1);
+    let store = ByHand::new(1);
     let limits = limits(&[Quota::per_hour(10)]);
     assert!(store.decide(&key(1), &limits, 1).admitted);
     assert!(store.decide(&key(2), &limits, 1).admitted);
@@ -278,7 +298,7 @@ fn who_has_a_bucket_is_not_counted_among_those_who_share_one() {
 
 #[test]
 fn a_request_that_takes_nothing_leaves_no_bucket() {
-    let store = LocalStore::by_hand(10);
+    let store = ByHand::new(10);
     let limits = limits(&[Quota::per_hour(10)]);
     let verdict = store.decide(&key(1), &limits, 0);
     assert!(verdict.admitted && verdict.readings[0].remaining == 10);

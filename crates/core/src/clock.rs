@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// The time of day, by which tokens, keys and passwords expire: the system's, or a test's own.
+/// The time of day, by which credentials expire and limits fill up again: the system's, or a test's own.
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
 
@@ -21,13 +21,18 @@ impl Clock {
         Self(Some(Arc::new(now)))
     }
 
+    /// Whether it is the system's clock.
+    pub fn is_system(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The time.
     pub fn now(&self) -> SystemTime {
         self.0.as_ref().map_or_else(SystemTime::now, |now| now())
     }
 
-    /// Seconds since 1970 (RFC 7519's NumericDate), whole ones.
-    pub(crate) fn seconds(&self) -> u64 {
+    /// Whole seconds since 1970 (the NumericDate of RFC 7519).
+    pub fn seconds(&self) -> u64 {
         self.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }
