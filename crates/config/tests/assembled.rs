@@ -1,9 +1,16 @@
 //! A file, assembled, does what it says: requests in, and what an origin sees of them.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, UNIX_EPOCH},
+};
 
-use gatewright_config::{Config, Gateway};
-use gatewright_core::Body;
+use gatewright_config::{Assembly, Config, Gateway};
+use gatewright_core::{Body, Clock, RequestRecord};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::{
@@ -239,4 +246,58 @@ async fn an_access_log_is_a_file_beside_the_configuration() {
     let log = std::fs::read_to_string(folder.join("access.log")).expect("the log");
     std::fs::remove_dir_all(&folder).expect("removes the folder");
     assert!(log.contains("\"path\":\"/a\"") && log.contains("\"status\":302"), "{log}");
+}
+
+/// Tells what the upstream would have got, and which one it is.
+async fn probe(request: Request<Body>) -> Result<Response<Body>, std::convert::Infallible> {
+    let upstream = RequestRecord::of(request.extensions())
+        .and_then(|record| record.with(|known| known.upstream.clone()))
+        .map(|upstream| upstream.to_string());
+    Ok(Response::new(Body::from(format!("{} {}", upstream.unwrap_or_default(), request.uri()))))
+}
+
+#[tokio::test]
+async fn a_gateway_can_be_asked_without_its_upstreams_and_at_any_time() {
+    let text = "\
+upstreams: {orders: {targets: ['192.0.2.1:1']}}
+limits: {little: {rate: 1/min, key: client_ip}}
+routes:
+- {name: orders, path_prefix: /v1/orders, upstream: orders, limit: little, rewrite: {prefix: /internal}}
+- {path: /old, redirect: {path: /new}}
+- {path: /bare, upstream: 'prices:80'}
+";
+    let config = Config::parse("gateway.yaml", text).unwrap_or_else(|errors| panic!("{errors}"));
+    let now = Arc::new(AtomicU64::new(1_800_000_000));
+    let seconds = Arc::clone(&now);
+    let clock = Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(seconds.load(Ordering::Relaxed)));
+    let mut gateway = Assembly::new()
+        .terminal(tower::service_fn(probe))
+        .clock(clock)
+        .gateway(&config)
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    let stacks: Vec<_> =
+        gateway.routes().iter().map(|route| (route.name(), route.layers(), route.upstream())).collect();
+    assert_eq!(
+        stacks,
+        [
+            ("orders", &["rate-limit", "rewrite"][..], Some("orders")),
+            ("/old", &[], None),
+            ("/bare", &[], Some("prices:80")),
+        ]
+    );
+    for reloaded in [false, true] {
+        if reloaded {
+            gateway.reload(&config).unwrap_or_else(|errors| panic!("{errors}"));
+        }
+        now.fetch_add(60, Ordering::Relaxed);
+        let response = get(&gateway, "/v1/orders/7?x=1").await;
+        assert_eq!((response.status().as_u16(), &**response.body()), (200, "orders /internal/7?x=1"));
+        assert_eq!(get(&gateway, "/v1/orders/7").await.status(), 429);
+        now.fetch_add(59, Ordering::Relaxed);
+        assert_eq!(get(&gateway, "/v1/orders/7").await.status(), 429);
+        now.fetch_add(2, Ordering::Relaxed);
+        assert_eq!(get(&gateway, "/v1/orders/7").await.status(), 200);
+        assert_eq!(get(&gateway, "/bare").await.body(), "prices:80 /bare");
+        assert_eq!(get(&gateway, "/old").await.status(), 302);
+    }
 }

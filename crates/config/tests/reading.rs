@@ -333,6 +333,12 @@ proptest! {
 }
 
 #[test]
+fn a_reference_that_begins_with_a_character_of_four_bytes_is_an_error() {
+    let told = Config::parse("any.yaml", "listen: \"${\u{1f6e6}}\"").expect_err("is wrong").to_string();
+    assert!(told.contains("does not say what it stands for"), "{told}");
+}
+
+#[test]
 fn a_message_holds_nothing_that_a_terminal_would_obey() {
     let text = "rou\u{202e}tes: \u{2066}x\nlisten: \"127.0.0.1:\u{1b}[2J\u{200f}\"\nb\u{0}d: 1\n";
     let told = Config::parse("gateway.yaml", text).expect_err("is wrong").to_string();

@@ -167,10 +167,12 @@ impl<'a> Wrong<'a> {
 
 /// A name without the word before it that says that it is of the environment: `env:`, `ENV:`, `env.`.
 fn without_source(text: &str) -> &str {
-    let source = text.get(..4).filter(|start| {
-        start[..3].eq_ignore_ascii_case("env") && matches!(start.as_bytes()[3], b':' | b'.' | b' ')
-    });
-    source.map_or(text, |source| text[source.len()..].trim_start())
+    match text.as_bytes() {
+        [e, n, v, b':' | b'.' | b' ', ..] if [*e, *n, *v].eq_ignore_ascii_case(b"env") => {
+            text[4..].trim_start()
+        }
+        _ => text,
+    }
 }
 
 fn is_of_name(character: char) -> bool {
