@@ -301,3 +301,28 @@ routes:
         assert_eq!(get(&gateway, "/old").await.status(), 302);
     }
 }
+
+#[tokio::test]
+async fn a_panic_costs_one_request_and_is_a_500() {
+    let config =
+        Config::parse("gateway.yaml", "routes: [{path_prefix: /, upstream: 'orders:8080'}]").expect("is right");
+    for waits in [false, true] {
+        let panics = tower::service_fn(move |request: Request<Body>| {
+            let is_bad = request.uri().path() == "/bad";
+            assert!(waits || !is_bad, "a fault");
+            async move {
+                tokio::task::yield_now().await;
+                assert!(!is_bad, "a fault");
+                Ok(Response::new(Body::from("fine")))
+            }
+        });
+        let gateway =
+            Assembly::new().terminal(panics).gateway(&config).unwrap_or_else(|errors| panic!("{errors}"));
+        let response = get(&gateway, "/bad").await;
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert!(response.headers().contains_key("x-request-id"));
+        assert!(!response.body().contains("a fault"), "{}", response.body());
+        assert_eq!(get(&gateway, "/good").await.body(), "fine");
+    }
+}

@@ -49,6 +49,16 @@ impl Rejection {
         self.0.status
     }
 
+    /// The sentence for the client, when there is one.
+    pub fn detail_text(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The header fields of the response that this refusal asks for.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
     /// The name of the policy that refused.
     pub fn policy(&self) -> &'static str {
         self.0.policy

@@ -1,4 +1,4 @@
-//! Allow and deny lists of addresses, for any Tower service.
+//! Allow and deny lists of addresses, and bounds on bodies, for any Tower service.
 //!
 //! 1. Of all networks that hold the client's address, in all lists of the layer, the one with the longest prefix
 //!    decides. Of two that are equally long, the one that denies does.
@@ -14,6 +14,7 @@
 //!    the list as it was; at start it is an error.
 //! 6. A refusal is 403 without any detail, `address_denied` in the log, or `address_unknown` where nobody knows the address.
 //!    However many networks a list has, a lookup costs about the same.
+//! 7. [`BodyLimitLayer`] bounds the bytes of a request's body, which streams through.
 //!
 //! # Example
 //!
@@ -56,6 +57,7 @@
 //! # }
 //! ```
 
+mod body_limit;
 mod file;
 mod layer;
 mod list;
@@ -63,6 +65,7 @@ mod policy;
 mod prefixes;
 mod table;
 
+pub use body_limit::{BodyLimit, BodyLimitLayer, BodyLimitService};
 pub use gatewright_core::{IpNetwork, NotANetwork};
 pub use layer::{IpFilterLayer, IpFilterService};
 pub use list::{IpList, IpListError};

@@ -169,12 +169,12 @@ impl<'a> EndedRequest<'a> {
     /// The decisions of the policies, outermost first; empty unless an observer
     /// [watches them](crate::Observer::watches_decisions).
     pub fn decisions(&self) -> &'a [PolicyDecision] {
-        &self.layers.decisions
+        self.layers.decisions()
     }
 
     /// The legs of a composed request, each with a record of its own.
     pub fn legs(&self) -> &'a [(Label, RequestRecord)] {
-        &self.layers.legs
+        self.layers.legs()
     }
 
     /// Who stood in the way of the request, and why: `rate-limit:over_limit` of a refusal, `error:connect` of a failure,

@@ -1,18 +1,29 @@
 use std::{
+    any::Any,
     convert::Infallible,
     fmt,
+    future::Future,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use gatewright_core::{
-    Body, ClientInfoLayer, ClientInfoService, IpNetwork, PolicyFuture, PolicyLayer, PolicyService, ResponseBody,
+    Body, BoxError, ClientInfoLayer, ClientInfoService, ErrorKind, IpNetwork, PolicyFuture, PolicyLayer,
+    PolicyService, Rejection, ReplyFormat,
 };
 use gatewright_router::RouterService;
 use gatewright_trace::{AccessLog, TraceBody, TraceFuture, TraceLayer, TraceService};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
 use tower::ServiceBuilder;
+use tower_http::{
+    body::UnsyncBoxBody,
+    catch_panic::{self, CatchPanic, CatchPanicLayer},
+};
 use tower_service::Service;
 
 use super::https::RedirectHttps;
@@ -30,7 +41,7 @@ type Routing = PolicyService<Option<RedirectHttps>, RouterService<Body>>;
 
 /// What a request that begins now is served by.
 pub(super) struct Current {
-    stack: ClientInfoService<TraceService<Routing>>,
+    stack: ClientInfoService<TraceService<CatchPanic<Routing, Answer>>>,
     access_log: Option<AccessLog>,
 }
 
@@ -51,6 +62,8 @@ impl Current {
             .layer(client_info)
             // Around the router, so that what no route takes has an id and a line too.
             .layer(trace)
+            // Within the trace, so that a panic has a line; around all else, so that it costs one request.
+            .layer(CatchPanicLayer::custom(answer as Answer))
             .layer(PolicyLayer::new(https))
             .service(router);
         Self { stack, access_log }
@@ -77,9 +90,9 @@ impl GatewayService {
 }
 
 impl Service<Request<Body>> for GatewayService {
-    type Response = Response<TraceBody<ResponseBody<Body>>>;
+    type Response = Response<GatewayBody>;
     type Error = Infallible;
-    type Future = TraceFuture<PolicyFuture<Option<RedirectHttps>, RouterService<Body>, Body>>;
+    type Future = GatewayFuture;
 
     /// Always ready, as the router is.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
@@ -89,7 +102,70 @@ impl Service<Request<Body>> for GatewayService {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         // The clone is a few reference counts; the request keeps what it needs of it.
         let mut stack = self.0.load().stack.clone();
-        stack.call(request)
+        GatewayFuture { inner: stack.call(request) }
+    }
+}
+
+/// What answers a panic.
+type Answer = fn(Box<dyn Any + Send>) -> Response<Body>;
+
+/// The answer to a request whose handling has panicked. The panic itself has been reported by the panic hook.
+fn answer(_: Box<dyn Any + Send>) -> Response<Body> {
+    let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "error", ErrorKind::Internal.as_str());
+    rejection.into_response(ReplyFormat::Problem, None).map(Body::once)
+}
+
+pin_project! {
+    /// The future of [`GatewayService`].
+    pub struct GatewayFuture {
+        #[pin]
+        inner: TraceFuture<catch_panic::ResponseFuture<PolicyFuture<Option<RedirectHttps>, RouterService<Body>, Body>, Answer>>,
+    }
+}
+
+impl Future for GatewayFuture {
+    type Output = Result<Response<GatewayBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = ready!(self.project().inner.poll(cx))?;
+        Poll::Ready(Ok(response.map(|inner| GatewayBody { inner })))
+    }
+}
+
+impl fmt::Debug for GatewayFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayFuture").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The body of a [`GatewayService`]'s response.
+    pub struct GatewayBody {
+        #[pin]
+        inner: TraceBody<UnsyncBoxBody<Bytes, BoxError>>,
+    }
+}
+
+impl http_body::Body for GatewayBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl fmt::Debug for GatewayBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayBody").finish_non_exhaustive()
     }
 }
 

@@ -109,14 +109,12 @@ impl<P: Policy> From<P> for Named<P> {
 /// Writes a decision into the record of the request, when somebody watches decisions.
 #[inline]
 pub(crate) fn note(label: &Label, verdict: PolicyVerdict, waited: Option<Duration>, request: &Extensions) {
-    if let Some(record) = RequestRecord::of(request)
-        && record.watches_decisions()
-    {
+    if let Some(record) = RequestRecord::watched(request) {
         write(record, PolicyDecision { policy: label.clone(), verdict, waited });
     }
 }
 
 #[cold]
 fn write(record: &RequestRecord, decision: PolicyDecision) {
-    record.with_layers(|_, layers| layers.decisions.push(decision));
+    record.with_layers(|_, layers| layers.add_decision(decision));
 }

@@ -19,6 +19,9 @@ pub use summary::{LayerState, PolicyDecision, PolicyVerdict, Summary};
 
 use crate::{ConnectionInfo, Label};
 
+/// Whether the decisions about any request have ever been watched. Where nobody does, no policy looks for the record.
+static ANY_WATCHED: AtomicBool = AtomicBool::new(false);
+
 /// The common ground of one request: the router, the policies and the proxy write here what they know, and the
 /// layer that made it reads it when the request ends, also when the client went away.
 ///
@@ -48,16 +51,12 @@ struct Known {
 impl RequestRecord {
     /// A record that starts now, for a request on `connection`.
     pub fn new(connection: Option<Arc<ConnectionInfo>>) -> Self {
-        Self::with_known(connection, Known::default())
-    }
-
-    fn with_known(connection: Option<Arc<ConnectionInfo>>, known: Known) -> Self {
         Self(Arc::new(Inner {
             started: Instant::now(),
             connection,
             bytes_in: AtomicU64::new(0),
             watches_decisions: AtomicBool::new(false),
-            known: Mutex::new(known),
+            known: Mutex::default(),
         }))
     }
 
@@ -115,19 +114,27 @@ impl RequestRecord {
     /// Asks the policies to write each of their decisions into this record, admissions too. Refusals stand in
     /// [`Summary::rejection`] without it.
     pub fn watch_decisions(&self) {
+        ANY_WATCHED.store(true, Ordering::Relaxed);
         self.0.watches_decisions.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody reads the [decisions](Self::decisions).
+    /// The record of a request about which somebody reads the [decisions](Self::decisions).
     #[inline]
-    pub(crate) fn watches_decisions(&self) -> bool {
+    pub(crate) fn watched(extensions: &Extensions) -> Option<&Self> {
+        if !ANY_WATCHED.load(Ordering::Relaxed) {
+            return None;
+        }
+        Self::of(extensions).filter(|record| record.watches_decisions())
+    }
+
+    fn watches_decisions(&self) -> bool {
         self.0.watches_decisions.load(Ordering::Relaxed)
     }
 
     /// What the policies have decided so far, outermost first; nothing unless somebody
     /// [watches](Self::watch_decisions).
     pub fn decisions(&self) -> Vec<PolicyDecision> {
-        self.known().layers.decisions.clone()
+        self.known().layers.decisions().to_vec()
     }
 
     /// Begins a leg of a composed request: a record of its own for the part of this name, which starts now. The leg knows
@@ -135,7 +142,8 @@ impl RequestRecord {
     pub fn begin_leg(&self, part: Label) -> Self {
         let mut known = self.known();
         let Known { summary, layers } = &*known;
-        let leg = Known {
+        let leg = Self::new(self.0.connection.clone());
+        *leg.known() = Known {
             summary: Summary {
                 client: summary.client,
                 host: summary.host.clone(),
@@ -145,24 +153,18 @@ impl RequestRecord {
                 principal: summary.principal.clone(),
                 ..Summary::default()
             },
-            layers: LayerState {
-                claims_removed: layers.claims_removed,
-                identity_removed: layers.identity_removed,
-                not_in_trailers: layers.not_in_trailers.clone(),
-                ..LayerState::default()
-            },
+            layers: layers.of_leg(),
         };
-        let leg = Self::with_known(self.0.connection.clone(), leg);
         if self.watches_decisions() {
             leg.watch_decisions();
         }
-        known.layers.legs.push((part, leg.clone()));
+        known.layers.add_leg(part, leg.clone());
         leg
     }
 
     /// The legs of a composed request, in the order in which they began.
     pub fn legs(&self) -> Vec<(Label, Self)> {
-        self.known().layers.legs.clone()
+        self.known().layers.legs().to_vec()
     }
 }
 

@@ -74,13 +74,45 @@ pub struct LayerState {
     /// [never trail](crate::trailers::may_trail): fields in which a layer says who calls, fields in which callers send
     /// credentials, and fields that a rewrite takes out of the head.
     pub not_in_trailers: Option<Arc<[HeaderName]>>,
-    /// The decisions of policies in order, when somebody [watches](RequestRecord::watch_decisions) them.
-    pub decisions: Vec<PolicyDecision>,
-    /// The records of the parts of a composed request, in the order in which they began.
-    pub legs: Vec<(Label, RequestRecord)>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few requests have. It stands apart, so that a record stays small.
+#[derive(Debug, Default)]
+struct Rare {
+    decisions: Vec<PolicyDecision>,
+    legs: Vec<(Label, RequestRecord)>,
 }
 
 impl LayerState {
+    /// The decisions of policies in order, when somebody [watches](RequestRecord::watch_decisions) them.
+    pub fn decisions(&self) -> &[PolicyDecision] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.decisions)
+    }
+
+    pub(crate) fn add_decision(&mut self, decision: PolicyDecision) {
+        self.rare.get_or_insert_default().decisions.push(decision);
+    }
+
+    /// The records of the parts of a composed request, in the order in which they began.
+    pub fn legs(&self) -> &[(Label, RequestRecord)] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.legs)
+    }
+
+    pub(super) fn add_leg(&mut self, part: Label, leg: RequestRecord) {
+        self.rare.get_or_insert_default().legs.push((part, leg));
+    }
+
+    /// The state with which a leg of this request begins.
+    pub(super) fn of_leg(&self) -> Self {
+        Self {
+            claims_removed: self.claims_removed,
+            identity_removed: self.identity_removed,
+            not_in_trailers: self.not_in_trailers.clone(),
+            rare: None,
+        }
+    }
+
     /// Adds names to those [that no trailer may have](Self::not_in_trailers).
     pub fn bar_from_trailers(&mut self, names: &Arc<[HeaderName]>) {
         if names.is_empty() {
