@@ -120,7 +120,8 @@
 //! 6. [`RewriteLayer`], after everything that judges the path the client asked for.
 //! 7. [`ProxyService`], innermost.
 //!
-//! A [`PolicyLayer`] of one's own goes where its policy belongs in this list.
+//! `Stack` puts the layers of a route in this order by itself. A [`PolicyLayer`] of your own goes where its policy belongs
+//! in this list.
 //!
 //! # Not to be confused
 //!
@@ -131,6 +132,9 @@
 
 // docs.rs names the feature of each item.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(all(feature = "auth", feature = "guard", feature = "rate-limit", feature = "rewrite"))]
+mod stack;
 
 pub use gatewright_core as core;
 
@@ -156,14 +160,15 @@ pub use gatewright_server as server;
 pub use gatewright_trace as trace;
 
 pub use gatewright_core::{
-    Body, BoxError, ClientInfo, ClientInfoLayer, Decision, Error, ErrorKind, Immediate, Policy, PolicyLayer,
-    Principal, Rejection, ReplyFormat, RequestRecord, ResponseBody, policy_fn,
+    Body, BodyPolicy, BodyPolicyLayer, BoxError, ClientInfo, ClientInfoLayer, Decision, Error, ErrorKind,
+    Immediate, Label, LabelKind, Lease, Policy, PolicyLayer, PolicyList, Principal, Rejection, RejectionLayer,
+    ReplyFormat, RequestRecord, ResponseBody, policy_fn,
 };
 
 #[cfg(feature = "auth")]
 pub use gatewright_auth::{ApiKeys, AuthLayer, Jwks, Jwt, Mtls};
 #[cfg(feature = "guard")]
-pub use gatewright_guard::{IpFilterLayer, IpList};
+pub use gatewright_guard::{BodyLimitLayer, IpFilterLayer, IpList};
 #[cfg(feature = "proxy")]
 pub use gatewright_proxy::{ProxyService, Retries, Upstream};
 #[cfg(feature = "rate-limit")]
@@ -173,7 +178,10 @@ pub use gatewright_rewrite::{Redirect, Rewrite, RewriteLayer};
 #[cfg(feature = "router")]
 pub use gatewright_router::{Route, RouterService};
 #[cfg(feature = "trace")]
-pub use gatewright_trace::{AccessLog, TraceLayer};
+pub use gatewright_trace::{AccessLog, EndedRequest, Observer, TraceLayer};
+
+#[cfg(all(feature = "auth", feature = "guard", feature = "rate-limit", feature = "rewrite"))]
+pub use stack::{Stack, StackService};
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]

@@ -47,8 +47,10 @@ pub trait Observer: Send + Sync + 'static {
 
 /// Several observers; each sees every request, in the order in which they were added.
 #[derive(Clone, Default)]
-pub struct Observers {
-    all: Option<Arc<[Arc<dyn Observer>]>>,
+pub struct Observers(Option<Arc<Several>>);
+
+struct Several {
+    all: Vec<Arc<dyn Observer>>,
     watch_decisions: bool,
 }
 
@@ -56,38 +58,42 @@ impl Observers {
     /// Adds one.
     #[must_use]
     pub fn and(self, observer: Arc<dyn Observer>) -> Self {
-        let watch_decisions = self.watch_decisions || observer.watches_decisions();
-        let before = self.all.iter().flat_map(|all| all.iter().cloned());
-        Self { all: Some(before.chain([observer]).collect()), watch_decisions }
+        let before = self.0.iter().flat_map(|several| several.all.iter().cloned());
+        let all: Vec<_> = before.chain([observer]).collect();
+        let watch_decisions = all.iter().any(|observer| observer.watches_decisions());
+        Self(Some(Arc::new(Several { all, watch_decisions })))
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.all.is_none()
+        self.0.is_none()
     }
 
     /// Whether one of them reads each decision of the policies.
     pub(crate) fn watch_decisions(&self) -> bool {
-        self.watch_decisions
+        self.0.as_ref().is_some_and(|several| several.watch_decisions)
     }
 
+    fn iter(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {
+        self.0.iter().flat_map(|several| &several.all)
+    }
+
+    #[inline]
     pub(crate) fn request_ended(&self, request: &EndedRequest<'_>) {
-        for observer in self.all.iter().flat_map(|all| all.iter()) {
-            observer.request_ended(request);
+        if let Some(several) = &self.0 {
+            several.all.iter().for_each(|observer| observer.request_ended(request));
         }
     }
 
     /// Tells all of them of a request that a server has refused before it reached any layer.
     pub fn request_refused(&self, request: &RefusedRequest<'_>) {
-        for observer in self.all.iter().flat_map(|all| all.iter()) {
-            observer.request_refused(request);
-        }
+        self.iter().for_each(|observer| observer.request_refused(request));
     }
 }
 
 impl std::fmt::Debug for Observers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let count = self.all.as_ref().map_or(0, |all| all.len());
+        let count = self.iter().count();
         f.debug_struct("Observers").field("count", &count).finish_non_exhaustive()
     }
 }

@@ -57,11 +57,12 @@ where
         let record = RequestRecord::of_or_insert(request.extensions_mut());
         let client = record.with(|known| known.client);
         // Observers see the request as the client wrote it, so it is taken down before the headers change.
-        let account =
-            (!observers.is_empty()).then(|| Account::open(observers.clone(), record.clone(), &request));
-        if observers.watch_decisions() {
-            record.watch_decisions();
-        }
+        let account = (!observers.is_empty()).then(|| {
+            if observers.watch_decisions() {
+                record.watch_decisions();
+            }
+            Account::open(observers.clone(), record.clone(), &request)
+        });
         let request_id = request_id::settle(request.headers_mut(), request_ids.covers(client));
         let sample = || ids::share(*sampled);
         let span = traceparent::settle(request.headers_mut(), traces.covers(client), sample);
