@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     base64url,
-    jwt::{Algorithm, Scheme},
+    jwt::{Algorithm, KeyKind},
 };
 
 /// Whose keys are read, which decides what is believed of them.
@@ -115,7 +115,7 @@ pub(super) fn private_members(jwk: &Map<String, Value>) -> Option<&'static str> 
 fn of_curve(name: &str) -> Option<Algorithm> {
     [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]
         .into_iter()
-        .find(|algorithm| matches!(algorithm.scheme(), Scheme::Curve { name: own, .. } if own == name))
+        .find(|algorithm| matches!(algorithm.key_kind(), KeyKind::Elliptic { curve, .. } if curve == name))
 }
 
 fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, KeyError> {

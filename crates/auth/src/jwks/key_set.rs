@@ -107,7 +107,7 @@ impl KeySet {
         let (of, allowed) = scope(listed);
         let is_idle = |key: &&Key| !of.iter().any(|algorithm| key.is_for(*algorithm, allowed));
         let tell = |key: &Key| {
-            let (name, own) = (name(key.kid(), key.number()), names(&key.family()));
+            let (name, own) = (name(key.kid(), key.number()), names(key.family()));
             match listed {
                 Some(_) => {
                     format!(

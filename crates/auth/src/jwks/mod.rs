@@ -9,6 +9,7 @@ mod other_form;
 #[cfg(feature = "remote")]
 mod remote;
 mod source;
+mod verifying_key;
 
 #[cfg(test)]
 mod rfc_examples;

@@ -8,7 +8,7 @@ mod issuer;
 mod start;
 mod token;
 
-pub(crate) use algorithm::Scheme;
+pub(crate) use algorithm::KeyKind;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use authenticator::{Jwt, JwtFuture};
 #[cfg(feature = "remote")]
