@@ -114,8 +114,9 @@ fn tls(access: &Access) -> Result<ClientTls, ProviderError> {
     builder.build().map_err(ProviderError::from)
 }
 
-/// There is no answer that can be used.
-#[derive(Debug)]
+/// Why there is no usable answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct NoAnswer(String);
 
 impl NoAnswer {
@@ -124,14 +125,9 @@ impl NoAnswer {
     }
 }
 
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// An identity provider cannot be asked as it was described.
-#[derive(Debug, Clone)]
+/// Settings with which an identity provider cannot be asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{why}")]
 pub struct ProviderError {
     field: &'static str,
     why: String,
@@ -153,11 +149,3 @@ impl From<ClientTlsError> for ProviderError {
         Self { field: "ca", why: error.to_string() }
     }
 }
-
-impl fmt::Display for ProviderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for ProviderError {}

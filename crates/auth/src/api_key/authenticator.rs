@@ -1,10 +1,9 @@
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use gatewright_core::{WatchedFile, WatchedFileStatus};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
 
 use super::{
-    builder::{ApiKeysBuilder, Source},
     date,
     hasher::KeyHasher,
     places::{self, Place, Several},
@@ -87,16 +86,6 @@ pub(super) enum Keys {
 }
 
 impl ApiKeys {
-    /// Keys from a file, which is read again when it changes.
-    pub fn from_file(path: impl Into<PathBuf>) -> ApiKeysBuilder {
-        ApiKeysBuilder::new(Source::File(path.into()))
-    }
-
-    /// Keys from the text of a keys file.
-    pub fn from_yaml(text: impl Into<String>) -> ApiKeysBuilder {
-        ApiKeysBuilder::new(Source::Text(text.into()))
-    }
-
     /// How many keys there are now.
     pub fn len(&self) -> usize {
         self.keys.with(Table::len)

@@ -30,7 +30,7 @@ pub struct ApiKeysBuilder {
 }
 
 /// Where the keys come from.
-pub(super) enum Source {
+enum Source {
     File(PathBuf),
     Text(String),
 }
@@ -38,8 +38,20 @@ pub(super) enum Source {
 /// It is secret, so it is not printed.
 struct Pepper(Vec<u8>);
 
+impl ApiKeys {
+    /// Keys from a file, which is read again when it changes.
+    pub fn from_file(path: impl Into<PathBuf>) -> ApiKeysBuilder {
+        ApiKeysBuilder::new(Source::File(path.into()))
+    }
+
+    /// Keys from the text of a keys file.
+    pub fn from_yaml(text: impl Into<String>) -> ApiKeysBuilder {
+        ApiKeysBuilder::new(Source::Text(text.into()))
+    }
+}
+
 impl ApiKeysBuilder {
-    pub(super) fn new(source: Source) -> Self {
+    fn new(source: Source) -> Self {
         Self { source, places: Vec::new(), pepper: None, owner_header: None, clock: Clock::system() }
     }
 

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, io, time::SystemTime};
+use std::{fmt, io, time::SystemTime};
 
 use super::{hasher::KeyHasher, keys_file, secret::Secret};
 use crate::ContentError;
@@ -163,13 +163,16 @@ fn quoted(text: &str) -> String {
 }
 
 /// A key that cannot be made.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct NewApiKeyError(Kind);
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Kind {
-    Random(io::Error),
-    Entry(ContentError),
+    #[error("the system gives no random bytes")]
+    Random(#[source] io::Error),
+    #[error("there cannot be such a key")]
+    Entry(#[source] ContentError),
 }
 
 impl NewApiKeyError {
@@ -178,24 +181,6 @@ impl NewApiKeyError {
         match &self.0 {
             Kind::Entry(error) => Some(error),
             Kind::Random(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for NewApiKeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            Kind::Random(_) => "the system gives no random bytes",
-            Kind::Entry(_) => "there cannot be such a key",
-        })
-    }
-}
-
-impl Error for NewApiKeyError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            Kind::Random(error) => Some(error),
-            Kind::Entry(error) => Some(error),
         }
     }
 }

@@ -1,7 +1,6 @@
 use std::{
     fmt,
     future::Future,
-    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,7 +12,6 @@ use http::{HeaderName, request::Parts};
 use tokio::sync::oneshot;
 
 use super::{
-    builder::{BasicBuilder, Origin},
     credentials::{self, Credentials, Unreadable},
     users::Users,
     verification::{Claimed, Verification},
@@ -64,7 +62,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal};
 /// ```
 #[derive(Debug)]
 pub struct Basic {
-    pub(super) users: Source,
+    pub(super) users: Loaded,
     pub(super) realm: Box<str>,
     pub(super) header: Option<HeaderName>,
     pub(super) verified: Arc<Verified>,
@@ -72,22 +70,12 @@ pub struct Basic {
 }
 
 /// Where the users are that are valid now.
-pub(super) enum Source {
+pub(super) enum Loaded {
     File(WatchedFile<Users>),
     Fixed(Users),
 }
 
 impl Basic {
-    /// Users from an htpasswd-style file, which is read again when it changes.
-    pub fn from_file(path: impl Into<PathBuf>) -> BasicBuilder {
-        BasicBuilder::new(Origin::File(path.into()))
-    }
-
-    /// Users from the text of such a file.
-    pub fn from_htpasswd(text: impl Into<String>) -> BasicBuilder {
-        BasicBuilder::new(Origin::Text(text.into()))
-    }
-
     /// How many users there are now.
     pub fn len(&self) -> usize {
         self.users.with(Users::len)
@@ -101,8 +89,8 @@ impl Basic {
     /// How reading the file again went; `None` without a file.
     pub fn status(&self) -> Option<WatchedFileStatus> {
         match &self.users {
-            Source::File(file) => Some(file.status()),
-            Source::Fixed(_) => None,
+            Loaded::File(file) => Some(file.status()),
+            Loaded::Fixed(_) => None,
         }
     }
 
@@ -127,7 +115,7 @@ impl Basic {
     }
 }
 
-impl Source {
+impl Loaded {
     fn with<R>(&self, read: impl FnOnce(&Users) -> R) -> R {
         match self {
             Self::File(file) => read(&file.load()),
@@ -182,7 +170,7 @@ impl Future for BasicFuture {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(file) => file.fmt(f),

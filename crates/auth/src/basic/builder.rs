@@ -4,7 +4,7 @@ use gatewright_core::WatchedFile;
 use http::HeaderName;
 
 use super::{
-    authenticator::{Basic, Source},
+    authenticator::{Basic, Loaded},
     error::BasicError,
     users::{Common, Users},
     verified::Verified,
@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug)]
 #[must_use = "nothing is read before it is built"]
 pub struct BasicBuilder {
-    origin: Origin,
+    source: Source,
     realm: Box<str>,
     common: Common,
     remember: Duration,
@@ -24,7 +24,7 @@ pub struct BasicBuilder {
 }
 
 /// Where the users come from.
-pub(super) enum Origin {
+enum Source {
     File(PathBuf),
     Text(String),
 }
@@ -36,11 +36,23 @@ const REMEMBERED: usize = 10_000;
 /// How many may wait for each thread: a few seconds' worth.
 const WAITING: usize = 32;
 
+impl Basic {
+    /// Users from an htpasswd-style file, which is read again when it changes.
+    pub fn from_file(path: impl Into<PathBuf>) -> BasicBuilder {
+        BasicBuilder::new(Source::File(path.into()))
+    }
+
+    /// Users from the text of an htpasswd-style file.
+    pub fn from_htpasswd(text: impl Into<String>) -> BasicBuilder {
+        BasicBuilder::new(Source::Text(text.into()))
+    }
+}
+
 impl BasicBuilder {
-    pub(super) fn new(origin: Origin) -> Self {
+    fn new(source: Source) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).div_ceil(2);
         let (realm, common) = ("gateway".into(), Common::default());
-        Self { origin, realm, common, remember: REMEMBER, threads, waiting: threads * WAITING }
+        Self { source, realm, common, remember: REMEMBER, threads, waiting: threads * WAITING }
     }
 
     /// Names what the passwords are for, as browsers show it. `gateway` by default.
@@ -82,15 +94,15 @@ impl BasicBuilder {
     /// The file cannot be read or holds what it should not ([`BasicError::content`] tells all of it); the realm is empty or no
     /// visible ASCII; the system gives no random bytes.
     pub fn build(self) -> Result<Basic, BasicError> {
-        let Self { origin, realm, common, remember, threads, waiting } = self;
+        let Self { source, realm, common, remember, threads, waiting } = self;
         if realm.is_empty() || !realm.chars().all(|character| matches!(character, ' '..='~')) {
             return Err(BasicError::setting("the realm of passwords is a text of visible ASCII characters"));
         }
         let header = common.header.clone();
         let read = move |content: &[u8]| Users::read(content, &common);
-        let users = match origin {
-            Origin::File(path) => Source::File(WatchedFile::open(path, read).map_err(BasicError::file)?),
-            Origin::Text(text) => Source::Fixed(read(text.as_bytes()).map_err(BasicError::text)?),
+        let users = match source {
+            Source::File(path) => Loaded::File(WatchedFile::open(path, read).map_err(BasicError::file)?),
+            Source::Text(text) => Loaded::Fixed(read(text.as_bytes()).map_err(BasicError::text)?),
         };
         let verified = Verified::new(remember, REMEMBERED).map_err(BasicError::random)?;
         let workers = Workers::new(threads, waiting);
@@ -98,7 +110,7 @@ impl BasicBuilder {
     }
 }
 
-impl fmt::Debug for Origin {
+impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.fmt(f),

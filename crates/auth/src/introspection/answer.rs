@@ -3,7 +3,7 @@
 use gatewright_core::Principal;
 use serde_json::{Map, Value};
 
-use super::authenticator::Settings;
+use super::settings::Settings;
 use crate::{Identity, claim_path, jwt, strict_json};
 
 /// What is known of a token.

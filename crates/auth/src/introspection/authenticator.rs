@@ -16,16 +16,10 @@ use http::{
     request::Parts,
 };
 
-use super::{IntrospectionBuilder, answer::Answer, flights::Flights};
+use super::{answer::Answer, flights::Flights, settings::Settings};
 use crate::{
-    Attempt, Authenticate, Cause, Challenge, ClaimPath, Clock, Identity, Outcome, Refusal,
-    bearer::{TokenPlaces, Unreadable},
-    challenge,
-    claim_headers::ClaimHeaders,
-    digest::Digest,
-    form,
-    provider::Endpoint,
-    token_cache::TokenCache,
+    Attempt, Authenticate, Cause, Challenge, Identity, Outcome, Refusal, bearer::Unreadable, challenge,
+    digest::Digest, form, provider::Endpoint, token_cache::TokenCache,
 };
 
 /// Asks the issuer of opaque tokens who calls (RFC 7662). Cheap to clone; clones share what is known.
@@ -97,51 +91,11 @@ struct Refused {
     expires: u64,
 }
 
-/// What is asked of tokens, and what is made of them.
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) issuer: Option<Box<str>>,
-    pub(super) audiences: Vec<Box<str>>,
-    pub(super) subject: ClaimPath,
-    pub(super) scopes: ClaimPath,
-    pub(super) headers: ClaimHeaders,
-    pub(super) places: TokenPlaces,
-    pub(super) realm: Option<Box<str>>,
-    pub(super) max_size: usize,
-    /// In seconds.
-    pub(super) max_cache: u64,
-    pub(super) capacity: usize,
-    pub(super) clock: Clock,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            issuer: None,
-            audiences: Vec::new(),
-            subject: ClaimPath::new("sub"),
-            scopes: ClaimPath::new("scope"),
-            headers: ClaimHeaders::default(),
-            places: TokenPlaces::default(),
-            realm: None,
-            max_size: 8 * 1024,
-            max_cache: 60,
-            capacity: 8192,
-            clock: Clock::system(),
-        }
-    }
-}
-
 /// How long a refusal is remembered, in seconds, and of how many tokens.
 const REFUSED_FOR: u64 = 10;
 const REFUSED: usize = 1024;
 
 impl Introspection {
-    /// Asks at this URL, as it is set up by the builder.
-    pub fn builder(url: &str) -> IntrospectionBuilder {
-        IntrospectionBuilder::new(url)
-    }
-
     pub(super) fn new(endpoint: Endpoint, client: Option<HeaderValue>, settings: Settings) -> Self {
         Self(Arc::new(Inner {
             endpoint,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue};
 
-use super::{Introspection, authenticator::Settings};
+use super::{authenticator::Introspection, settings::Settings};
 use crate::{
     ClaimPath, Clock, ProviderError, form,
     provider::{Access, Endpoint},
@@ -25,8 +25,15 @@ const MAX_CONNECTIONS: usize = 32;
 /// The largest answer, in bytes: thousands of them are remembered.
 const MAX_SIZE: usize = 32 * 1024;
 
+impl Introspection {
+    /// Asks at this URL.
+    pub fn builder(url: &str) -> IntrospectionBuilder {
+        IntrospectionBuilder::new(url)
+    }
+}
+
 impl IntrospectionBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    fn new(url: &str) -> Self {
         let access = Access { max_connections: MAX_CONNECTIONS, max_size: MAX_SIZE, ..Access::default() };
         Self { url: url.into(), access, client: None, settings: Settings::default() }
     }

@@ -9,6 +9,7 @@ mod answer;
 mod authenticator;
 mod builder;
 mod flights;
+mod settings;
 
 pub use authenticator::{Introspection, IntrospectionFuture};
 pub use builder::IntrospectionBuilder;

@@ -1,7 +1,8 @@
-use std::{borrow::Cow, error::Error, fmt};
+use std::borrow::Cow;
 
-/// A text that no identity can be made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A pattern that no identity can match.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}`: {hint}")]
 pub struct MtlsError {
     text: Box<str>,
     hint: Cow<'static, str>,
@@ -22,11 +23,3 @@ impl MtlsError {
         &self.hint
     }
 }
-
-impl fmt::Display for MtlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.text, self.hint)
-    }
-}
-
-impl Error for MtlsError {}

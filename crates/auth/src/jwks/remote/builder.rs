@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{discovery::Discovery, fetch::Place, refresher::Remote};
+use super::{address::KeysAddress, discovery::Discovery, refresher::Remote};
 use crate::{
     Jwks, ProviderError,
     provider::{Access, Endpoint},
@@ -63,10 +63,10 @@ impl RemoteJwksBuilder {
             // The log names where they are from; a query may be nobody's business.
             From::Keys(url) => Remote::new(
                 url.split('?').next().unwrap_or_default(),
-                Place::Known(Endpoint::new(&url, &self.access)?),
+                KeysAddress::Url(Endpoint::new(&url, &self.access)?),
             ),
             From::Issuer(issuer) => {
-                Remote::new(&issuer, Place::Discovered(Discovery::new(&issuer, self.access)?))
+                Remote::new(&issuer, KeysAddress::Discovered(Discovery::new(&issuer, self.access)?))
             }
         }))
     }

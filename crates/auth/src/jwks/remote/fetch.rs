@@ -9,7 +9,6 @@ use http::{
     header::{ACCEPT, CACHE_CONTROL},
 };
 
-use super::discovery::Discovery;
 use crate::provider::{Endpoint, NoAnswer};
 
 /// Gets the text of a key set. A trait for the sake of tests, which have no provider and another clock.
@@ -24,26 +23,8 @@ pub(super) struct Fetched {
     pub(super) fresh: Duration,
 }
 
-/// Where key sets are fetched.
-#[derive(Debug)]
-pub(super) enum Place {
-    Known(Endpoint),
-    Discovered(Discovery),
-}
-
 /// How long keys are fresh when the provider does not say.
 const FRESH: Duration = Duration::from_secs(10 * 60);
-
-impl Fetch for Place {
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Fetched, NoAnswer>> + Send + '_>> {
-        Box::pin(async move {
-            match self {
-                Self::Known(endpoint) => get_keys(endpoint).await,
-                Self::Discovered(discovery) => discovery.keys().await,
-            }
-        })
-    }
-}
 
 pub(super) async fn get_keys(endpoint: &Endpoint) -> Result<Fetched, NoAnswer> {
     let answer = endpoint.send(get("application/jwk-set+json, application/json")).await?;

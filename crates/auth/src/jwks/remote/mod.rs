@@ -11,6 +11,7 @@
 //! 6. One task does this, on the runtime of the first who needs keys. It ends with the last clone of the keys, and is
 //!    begun anew when its runtime has ended.
 
+mod address;
 mod builder;
 mod discovery;
 mod fetch;
