@@ -1,4 +1,4 @@
-//! The time of day, for what expires.
+//! The time of day, for credentials that expire.
 
 use std::{
     fmt,
@@ -6,7 +6,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// The time of day, by which tokens, keys and passwords expire: the system's, or a test's own.
+/// The time of day. Tokens, keys and passwords expire by it. It is the system's clock, or a function of your own,
+/// for tests say.
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
 
@@ -16,17 +17,17 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that a function reads.
+    /// A clock that calls this function.
     pub fn from_fn(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(now)))
     }
 
-    /// The time.
+    /// The current time.
     pub fn now(&self) -> SystemTime {
         self.0.as_ref().map_or_else(SystemTime::now, |now| now())
     }
 
-    /// Seconds since 1970 (RFC 7519's NumericDate), whole ones.
+    /// The current time in whole seconds since 1970 (the NumericDate of RFC 7519).
     pub(crate) fn seconds(&self) -> u64 {
         self.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }

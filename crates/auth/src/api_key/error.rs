@@ -32,7 +32,7 @@ impl ApiKeysError {
         Self(Kind::Setting(message))
     }
 
-    /// What is wrong with the content of the keys file, when it is that.
+    /// The problems in the content of the keys file, if its content is the reason.
     pub fn content(&self) -> Option<&ContentError> {
         match &self.0 {
             Kind::File(error) => error.source()?.downcast_ref(),

@@ -17,7 +17,7 @@ enum Kind {
     Text(#[source] ContentError),
     #[error("{0}")]
     Setting(&'static str),
-    #[error("the system gives no random bytes")]
+    #[error("the system provides no random bytes")]
     Random(#[source] io::Error),
 }
 
@@ -38,7 +38,7 @@ impl BasicError {
         Self(Kind::Random(error))
     }
 
-    /// What is wrong with the content of the file, when it is that.
+    /// The problems in the content of the file, if its content is the reason.
     pub fn content(&self) -> Option<&ContentError> {
         match &self.0 {
             Kind::File(error) => error.source()?.downcast_ref(),

@@ -1,6 +1,6 @@
 use crate::{ClaimPath, Clock, bearer::TokenPlaces, claim_headers::ClaimHeaders};
 
-/// The conditions that an answer has to meet, and the claims that it is read for.
+/// The requirements on an answer, and the settings of requests.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) issuer: Option<Box<str>>,

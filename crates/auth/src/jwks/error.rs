@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-/// A key, or a set of keys, cannot be used.
+/// A key or a key set that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KeyError(Cow<'static, str>);

@@ -90,48 +90,49 @@ impl Key {
         })
     }
 
-    /// An RSA key of modulus and exponent, both unsigned and big-endian; without an algorithm, for the whole family.
+    /// An RSA key with this modulus and exponent, both unsigned and big-endian. Without an algorithm, it is for the
+    /// whole family.
     pub(super) fn rsa(algorithm: Option<Algorithm>, n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
-        // Some write a zero before it, which RFC 7518, section 6.3.1.1, asks them not to.
+        // Some issuers write a leading zero, although RFC 7518, section 6.3.1.1, forbids it.
         let n = &n[n.iter().take_while(|octet| **octet == 0).count()..];
         let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
         if !RSA_BITS.contains(&bits) {
-            return Err(KeyError::new(format!("an RSA key has 2048 to 8192 bits, and this one has {bits}")));
+            return Err(KeyError::new(format!("an RSA key needs 2048 to 8192 bits, but this key has {bits}")));
         }
-        // The product of two primes that large is odd.
+        // The product of two large primes is odd.
         if n.last().is_none_or(|last| last % 2 == 0) {
-            return Err(KeyError::new("no valid RSA key"));
+            return Err(KeyError::new("the RSA key is not valid"));
         }
         if !is_exponent(e) {
-            return Err(KeyError::new("the exponent of an RSA key is odd, and between 3 and 2^33"));
+            return Err(KeyError::new("the exponent of an RSA key must be odd, and between 3 and 2^33"));
         }
         if let Some(algorithm) = algorithm.filter(|algorithm| algorithm.key_kind() != KeyKind::Rsa) {
             return Err(unfit("an RSA key", algorithm));
         }
-        let material = VerifyingKey::rsa(n, e).ok_or(KeyError::new("no valid RSA key"))?;
+        let material = VerifyingKey::rsa(n, e).ok_or(KeyError::new("the RSA key is not valid"))?;
         Ok(match algorithm {
             Some(algorithm) => Self::for_one(algorithm, material),
             None => Self::for_family(Some(Algorithm::Rs256), RSA_FAMILY.into(), material),
         })
     }
 
-    /// A point on the algorithm's curve, with coordinates of full length (RFC 7518, section 6.2.1).
+    /// A point on the algorithm's curve. Its coordinates have full length (RFC 7518, section 6.2.1).
     pub(super) fn elliptic(algorithm: Algorithm, x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
         let KeyKind::Elliptic { coordinate, .. } = algorithm.key_kind() else {
             return Err(unfit("an elliptic curve key", algorithm));
         };
         if x.len() != coordinate || y.len() != coordinate {
             return Err(KeyError::new(
-                "a coordinate has not the length of its curve: zeros before it are written, and none beyond that",
+                "a coordinate does not have the length of its curve: write it with leading zeros up to that length",
             ));
         }
         let material = VerifyingKey::elliptic(algorithm, &[&[4], x, y].concat());
         material
             .map(|material| Self::for_one(algorithm, material))
-            .ok_or(KeyError::new("no point on its curve"))
+            .ok_or(KeyError::new("its coordinates are no point on its curve"))
     }
 
-    /// A key on Ed25519 (RFC 8037, section 2).
+    /// An Ed25519 key (RFC 8037, section 2).
     pub(super) fn edwards(algorithm: Algorithm, x: &[u8]) -> Result<Self, KeyError> {
         if algorithm.key_kind() != KeyKind::Ed25519 {
             return Err(unfit("an Ed25519 key", algorithm));
@@ -140,7 +141,9 @@ impl Key {
             return Err(KeyError::new("an Ed25519 key has 32 bytes"));
         }
         let material = VerifyingKey::ed25519(x);
-        material.map(|material| Self::for_one(algorithm, material)).ok_or(KeyError::new("no valid Ed25519 key"))
+        material
+            .map(|material| Self::for_one(algorithm, material))
+            .ok_or(KeyError::new("the Ed25519 key is not valid"))
     }
 
     /// A public key in DER: a `SubjectPublicKeyInfo` (RFC 5280, section 4.1).
@@ -157,16 +160,16 @@ impl Key {
         material.map(|material| Self::for_one(algorithm, material)).ok_or_else(|| no_key_for(algorithm))
     }
 
-    /// The same, for the algorithms of its own kind.
+    /// A public key in DER, for all algorithms of its type.
     pub(super) fn any_der(der: &[u8]) -> Result<Self, KeyError> {
         const OTHERS: [Algorithm; 4] = [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::EdDsa];
         if let Some([n, e]) = rsa_numbers(der) {
             return Self::rsa(None, n, e);
         }
         let mut others = OTHERS.into_iter().map(|algorithm| Self::der(algorithm, der));
-        others
-            .find_map(Result::ok)
-            .ok_or(KeyError::new("the public key is none on P-256, P-384, P-521 or Ed25519, and none of RSA"))
+        others.find_map(Result::ok).ok_or(KeyError::new(
+            "the public key is neither an RSA key nor a key on P-256, P-384, P-521 or Ed25519",
+        ))
     }
 
     pub(super) fn kid(&self) -> Option<&str> {
@@ -197,7 +200,7 @@ fn check_secret(algorithm: Algorithm, secret: &[u8]) -> Result<(), KeyError> {
     let KeyKind::Secret { least } = algorithm.key_kind() else {
         return Err(KeyError::new(format!("a shared secret verifies HS256, HS384 or HS512, not {algorithm}")));
     };
-    // A public key is known to all, and tokens "signed" with one are the oldest forgery there is.
+    // Everyone knows the public key, and a token "signed" with it as a secret is the oldest forgery.
     if secret.trim_ascii_start().starts_with(b"-----BEGIN ") {
         return Err(KeyError::new("a key in PEM is no shared secret"));
     }
@@ -215,19 +218,19 @@ fn no_key_for(algorithm: Algorithm) -> KeyError {
     KeyError::new(format!("the PEM text holds no public key for {algorithm}"))
 }
 
-/// What an exponent may be. With 1, a message is its own signature: the library that verifies would take it.
+/// Whether an exponent is safe. With 1, every message is its own signature, and aws-lc-rs would accept it.
 fn is_exponent(e: &[u8]) -> bool {
     let value = e.iter().fold(0_u64, |value, octet| value << 8 | u64::from(*octet));
     (1..=5).contains(&e.len()) && value % 2 == 1 && (3..1 << 33).contains(&value)
 }
 
-/// Modulus and exponent of an RSA key (RFC 8017, appendix A.1.1).
+/// The modulus and exponent of an RSA key (RFC 8017, appendix A.1.1).
 fn rsa_numbers(der: &[u8]) -> Option<[&[u8]; 2]> {
     let info = SubjectPublicKeyInfoRef::from_der(der).ok().filter(|info| info.algorithm.oid == RSA)?;
     numbers(info.subject_public_key.as_bytes()?)
 }
 
-/// The same of the key alone, without the name of its algorithm.
+/// The modulus and exponent of a bare key, without the name of its algorithm.
 pub(super) fn numbers(der: &[u8]) -> Option<[&[u8]; 2]> {
     let mut reader = SliceReader::new(der).ok()?;
     let numbers = reader.sequence(|reader| {
@@ -236,7 +239,7 @@ pub(super) fn numbers(der: &[u8]) -> Option<[&[u8]; 2]> {
     reader.is_finished().then_some(numbers.ok()?.map(|number| number.as_bytes()))
 }
 
-/// Not its material: that may be a secret.
+/// Without the material, which may be a secret.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("kid", &self.kid).field("family", &self.family).finish_non_exhaustive()

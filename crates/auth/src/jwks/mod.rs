@@ -1,4 +1,4 @@
-//! Where an issuer's keys come from.
+//! The keys of an issuer, and the sources that they come from.
 
 mod certificate;
 mod error;

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// How a token is signed (RFC 7518, section 3.1, and RFC 8037). There is no `none`.
+/// A signature algorithm of tokens (RFC 7518, section 3.1, and RFC 8037). There is no `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {

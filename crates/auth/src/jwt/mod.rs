@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519), as RFC 8725 advises.
+//! JSON Web Tokens (RFC 7519), verified as RFC 8725 advises.
 
 mod algorithm;
 mod authenticator;

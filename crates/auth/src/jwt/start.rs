@@ -1,16 +1,16 @@
-//! The way to a [`Jwt`]: whose tokens, then for whom. Neither can be left out by mistake.
+//! The steps towards a [`Jwt`]: first the issuer, then the audience. The types make sure that neither is forgotten.
 
 use super::{Jwt, issuer::Issuer};
 use crate::Jwks;
 
-/// Keys, of which it is yet to be said whose they are.
+/// Keys whose issuer is not named yet.
 #[derive(Debug, Clone)]
-#[must_use = "say whose tokens these keys verify"]
+#[must_use = "name the issuer with `issuer`, or allow any with `any_issuer`"]
 pub struct JwtWithoutIssuer(Jwks);
 
-/// An issuer, of which it is yet to be said for whom its tokens are.
+/// An issuer whose audience is not named yet.
 #[derive(Debug, Clone)]
-#[must_use = "say for whom the tokens are"]
+#[must_use = "name the audience with `audience`, or allow any with `any_audience`"]
 pub struct JwtWithoutAudience(Issuer);
 
 impl JwtWithoutIssuer {
@@ -18,31 +18,31 @@ impl JwtWithoutIssuer {
         Self(keys)
     }
 
-    /// Whose tokens these are: their `iss` is this text, letter by letter.
+    /// The issuer of the tokens: their `iss` must be exactly this text.
     pub fn issuer(self, name: impl Into<Box<str>>) -> JwtWithoutAudience {
         JwtWithoutAudience(Issuer::new(Some(name.into()), self.0))
     }
 
-    /// Takes tokens whatever their `iss`, and those without. For keys that no other has.
+    /// Accepts tokens with any `iss`, and tokens without one. Use it only for keys that no other issuer has.
     pub fn any_issuer(self) -> JwtWithoutAudience {
         JwtWithoutAudience(Issuer::new(None, self.0))
     }
 }
 
 impl JwtWithoutAudience {
-    /// For whom the tokens are: `aud` is this text, letter by letter, or a list with it.
+    /// The audience of the tokens: `aud` must be exactly this text, or a list with it.
     pub fn audience(self, audience: impl Into<Box<str>>) -> Jwt {
         self.audiences([audience])
     }
 
-    /// For whom the tokens are: one of these is in their `aud`.
+    /// The audiences of the tokens: `aud` must contain one of these texts.
     pub fn audiences<T: Into<Box<str>>>(self, audiences: impl IntoIterator<Item = T>) -> Jwt {
         let audiences = audiences.into_iter().map(Into::into).collect();
         Jwt::of(Issuer { audiences: Some(audiences), ..self.0 })
     }
 
-    /// Takes tokens for whomever they are. A service that gets one may then show it here and be taken for its holder:
-    /// for issuers that make tokens for nobody else.
+    /// Accepts tokens for any audience. Another service that receives such a token could use it here in the name of
+    /// its holder, so use it only for issuers whose tokens no other service receives.
     pub fn any_audience(self) -> Jwt {
         Jwt::of(Issuer { audiences: None, ..self.0 })
     }

@@ -18,7 +18,7 @@ impl MtlsError {
         &self.text
     }
 
-    /// What is wrong with it, or how to mend it.
+    /// The problem with the text, or the way to fix it.
     pub fn hint(&self) -> &str {
         &self.hint
     }
