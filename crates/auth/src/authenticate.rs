@@ -7,7 +7,7 @@ use http::{HeaderName, request::Parts};
 
 use crate::{Cause, Challenge, Identity, Outcome, Refusal};
 
-/// Says who calls, from the head of a request.
+/// Finds out who calls from the head of a request.
 ///
 /// [`Jwt`](crate::Jwt), [`ApiKeys`](crate::ApiKeys) and the other authenticators of this crate implement it, and so
 /// can your own. [`AuthLayer`](crate::AuthLayer) makes a layer of any of them; [`Any`](crate::Any) and
@@ -23,7 +23,7 @@ use crate::{Cause, Challenge, Identity, Outcome, Refusal};
 /// 3. If a decision needs a service that is away, the outcome is [`Refusal::unavailable`]. No request is admitted
 ///    because an answer is missing.
 /// 4. Reasons are short, stable words in `snake_case` (`jwt_expired`, `unknown_key`). They reach the log and the
-///    metrics, never the client, and hold nothing of the credential.
+///    metrics, never the client. They contain nothing of the credential.
 /// 5. [`remove_credentials`](Self::remove_credentials) is called for each admitted request, on every authenticator
 ///    of the layer, whichever of them admitted the request: a key that nobody had to look at is still not for the
 ///    service. Then the client's fields with the names of [`header_names`](Self::header_names) are removed. Only
@@ -44,15 +44,15 @@ use crate::{Cause, Challenge, Identity, Outcome, Refusal};
 /// [`Refusal::unavailable`]: crate::Refusal::unavailable
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no authenticator",
-    label = "this cannot say who calls",
+    label = "this type does not implement `Authenticate`",
     note = "a builder (`ApiKeysBuilder`, `BasicBuilder`, `IntrospectionBuilder`) becomes one by `.build()?`",
-    note = "a `Jwt` becomes one by `.issuer(…)` and `.audience(…)`, or by what says that it needs none"
+    note = "a `Jwt` becomes one by `.issuer(…)` and `.audience(…)`, or by `.any_issuer()` and `.any_audience()`"
 )]
 pub trait Authenticate: Send + Sync + 'static {
-    /// An attempt that has to wait; [`Immediate`] for an authenticator that never does.
+    /// The future of an attempt that has to wait; [`Immediate`] if attempts never wait.
     type Future: Future<Output = Outcome> + Send;
 
-    /// Its name in logs, in `snake_case`: `jwt`, `api_key`, `mtls`, `basic`.
+    /// The name in logs, in `snake_case`: `jwt`, `api_key`, `mtls`, `basic`.
     fn name(&self) -> &'static str;
 
     /// Finds out who calls.
@@ -88,7 +88,7 @@ pub trait Authenticate: Send + Sync + 'static {
 pub enum Attempt<F = Immediate> {
     /// The outcome is known. This costs no allocation.
     Now(Outcome),
-    /// The outcome waits for something.
+    /// The outcome is not known yet.
     Later(F),
 }
 

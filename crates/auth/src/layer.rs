@@ -54,7 +54,7 @@ pub struct AuthLayer<A> {
     reserved: Vec<HeaderName>,
 }
 
-/// The service that [`AuthLayer`] makes.
+/// The service of [`AuthLayer`].
 pub type AuthService<A, S> = PolicyService<Auth<A>, S>;
 
 impl<A: Authenticate> AuthLayer<A> {

@@ -30,7 +30,7 @@ pub(super) trait Job: Send + 'static {
     /// Whether someone still waits for the result.
     fn is_wanted(&self) -> bool;
 
-    /// Does it.
+    /// Runs the job.
     fn run(self);
 }
 

@@ -137,7 +137,7 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// The realm that challenges name.
+    /// The realm in challenges.
     pub fn realm(mut self, realm: impl Into<Box<str>>) -> Self {
         self.settings.realm = Some(realm.into());
         self

@@ -51,7 +51,7 @@ pub(crate) enum Allowed {
     /// The list contains the algorithm.
     Listed,
     /// There is no list.
-    Unsaid,
+    Unlisted,
 }
 
 impl Key {
@@ -186,7 +186,7 @@ impl Key {
     pub(super) fn is_for(&self, algorithm: Algorithm, allowed: Allowed) -> bool {
         match allowed {
             Allowed::Listed => self.family.contains(&algorithm),
-            Allowed::Unsaid => self.default == Some(algorithm),
+            Allowed::Unlisted => self.default == Some(algorithm),
         }
     }
 

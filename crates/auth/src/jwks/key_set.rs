@@ -6,7 +6,7 @@ use super::{
     KeyError,
     jwk::{self, Jwk, Origin},
     key::{Allowed, Key},
-    other_form,
+    wrong_format,
 };
 use crate::{jwt::Algorithm, strict_json};
 
@@ -40,14 +40,14 @@ impl KeySet {
     /// Reads a set, or a single key. Keys that are of no use are left out. A set without any useful key is refused.
     pub(crate) fn read(text: &[u8], origin: Origin) -> Result<Self, KeyError> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let set = strict_json::read(text).map_err(|error| other_form::of_text(text, &error))?;
+        let set = strict_json::read(text).map_err(|error| wrong_format::of_text(text, &error))?;
         let jwks: Vec<(usize, &Map<String, Value>)> = match set.get("keys") {
             Some(Value::Array(keys)) => {
                 let keys = keys.iter().enumerate();
                 keys.filter_map(|(index, key)| Some((index + 1, key.as_object()?))).collect()
             }
             None if set.contains_key("kty") => vec![(1, &set)],
-            _ => return Err(other_form::of_object(&set)),
+            _ => return Err(wrong_format::of_object(&set)),
         };
         if jwks.len() > MOST_KEYS {
             return Err(KeyError::new(format!("a key set may have at most {MOST_KEYS} keys")));
@@ -168,7 +168,7 @@ impl KeySet {
 fn scope(listed: Option<&[Algorithm]>) -> (&[Algorithm], Allowed) {
     match listed {
         Some(listed) => (listed, Allowed::Listed),
-        None => (&Algorithm::ALL, Allowed::Unsaid),
+        None => (&Algorithm::ALL, Allowed::Unlisted),
     }
 }
 

@@ -5,11 +5,11 @@ mod error;
 mod jwk;
 mod key;
 mod key_set;
-mod other_form;
 #[cfg(feature = "remote")]
 mod remote;
 mod source;
 mod verifying_key;
+mod wrong_format;
 
 #[cfg(test)]
 mod rfc_examples;

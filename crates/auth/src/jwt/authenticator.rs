@@ -1,25 +1,16 @@
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderName, request::Parts};
-use serde_json::Value;
 
 use super::{
     Algorithm,
     fault::Fault,
-    issuer::{Issuer, Required, Verified, types},
-    start::JwtWithoutIssuer,
-    token::Token,
+    issuer::{Issuer, Required, types},
+    verifier::{JwtFuture, Verifier},
 };
 use crate::{
-    Attempt, Authenticate, Cause, Challenge, ClaimPath, Clock, Jwks, Outcome, Refusal, bearer::TokenPlaces,
-    challenge, digest::Digest, token_cache::TokenCache,
+    Attempt, Authenticate, Cause, Challenge, ClaimPath, Clock, Outcome, Refusal, bearer::TokenPlaces,
+    challenge, token_cache::TokenCache,
 };
 
 /// Verifies signed JSON Web Tokens (RFC 7519, RFC 7515).
@@ -69,22 +60,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 #[must_use = "an authenticator does nothing until a layer asks it"]
-pub struct Jwt(Arc<Inner>);
-
-struct Inner {
-    issuers: Vec<Issuer>,
-    places: TokenPlaces,
-    realm: Option<Box<str>>,
-    max_size: usize,
-    clock: Clock,
-    cache: TokenCache<Cached>,
-}
-
-/// A verified token, and the index of its issuer.
-struct Cached {
-    verified: Verified,
-    issuer: usize,
-}
+pub struct Jwt(Arc<Verifier>);
 
 /// The largest token, in bytes.
 const MAX_SIZE: usize = 8 * 1024;
@@ -96,15 +72,8 @@ const CACHE: usize = 8192;
 const MAX_LEEWAY: u64 = 60;
 
 impl Jwt {
-    /// Verifies tokens with these keys. The issuer and the audience follow:
-    /// `Jwt::new(keys).issuer("https://id.example/").audience("orders")`.
-    #[allow(clippy::new_ret_no_self, reason = "issuer and audience have to be checked")]
-    pub fn new(keys: Jwks) -> JwtWithoutIssuer {
-        JwtWithoutIssuer::new(keys)
-    }
-
     pub(super) fn of(issuer: Issuer) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Verifier {
             issuers: vec![issuer],
             places: TokenPlaces::default(),
             realm: None,
@@ -118,7 +87,7 @@ impl Jwt {
     /// the issuer that it names, and by no other; if two issuers have the same name, by the first. Settings that
     /// don't belong to an issuer, such as the places of tokens, stay as they are in `self`.
     pub fn or(self, other: Self) -> Self {
-        self.change(|inner| inner.issuers.extend_from_slice(&other.0.issuers))
+        self.change(|verifier| verifier.issuers.extend_from_slice(&other.0.issuers))
     }
 
     /// Accepts tokens for this audience too.
@@ -128,7 +97,7 @@ impl Jwt {
     }
 
     /// Allows these algorithms only. A key that does not name its algorithm is used for those of them that fit its
-    /// type; see [`Jwks`].
+    /// type; see [`Jwks`](crate::Jwks).
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let algorithms: Arc<[_]> = algorithms.into_iter().collect();
         self.each(|issuer| {
@@ -196,125 +165,61 @@ impl Jwt {
 
     /// Looks in this header field too. The whole field is the token.
     pub fn from_header(self, name: HeaderName) -> Self {
-        self.change(|inner| inner.places.header(name))
+        self.change(|verifier| verifier.places.header(name))
     }
 
     /// Looks in this cookie too. Browsers send cookies by themselves: protect the service against forged requests
     /// (CSRF).
     pub fn from_cookie(self, name: &str) -> Self {
-        self.change(|inner| inner.places.cookie(name))
+        self.change(|verifier| verifier.places.cookie(name))
     }
 
     /// Looks in this query parameter too. The parameter is always taken out of the URI, since URIs are written to
     /// many logs.
     pub fn from_query(self, name: &str) -> Self {
-        self.change(|inner| inner.places.query(name))
+        self.change(|verifier| verifier.places.query(name))
     }
 
     /// Leaves the token in the request for the service. The service can then do whatever the token's holder can.
     pub fn forward_token(self) -> Self {
-        self.change(|inner| inner.places.keep())
+        self.change(|verifier| verifier.places.keep())
     }
 
-    /// The realm that challenges name (RFC 9110, section 11.5).
+    /// The realm in challenges (RFC 9110, section 11.5).
     pub fn realm(self, realm: impl Into<Box<str>>) -> Self {
-        self.change(|inner| inner.realm = Some(realm.into()))
+        self.change(|verifier| verifier.realm = Some(realm.into()))
     }
 
     /// The largest token, in bytes; 8 KiB unless set.
     pub fn max_size(self, bytes: usize) -> Self {
-        self.change(|inner| inner.max_size = bytes)
+        self.change(|verifier| verifier.max_size = bytes)
     }
 
     /// The number of verified tokens that are remembered, rounded up to a power of two; 8192 unless set. With 0,
     /// none is remembered.
     pub fn cache_capacity(self, tokens: usize) -> Self {
-        self.change(|inner| inner.cache = TokenCache::new(tokens))
+        self.change(|verifier| verifier.cache = TokenCache::new(tokens))
     }
 
     /// Replaces the system's clock.
     pub fn clock(self, clock: Clock) -> Self {
-        self.change(|inner| inner.clock = clock)
+        self.change(|verifier| verifier.clock = clock)
     }
 
     fn each(self, change: impl FnMut(&mut Issuer)) -> Self {
-        self.change(|inner| inner.issuers.iter_mut().for_each(change))
+        self.change(|verifier| verifier.issuers.iter_mut().for_each(change))
     }
 
     /// Changes the settings. Tokens that were verified under the old settings are forgotten. A clone keeps its own
     /// settings and tokens.
-    fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
-        let mut inner = match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner,
+    fn change(self, change: impl FnOnce(&mut Verifier)) -> Self {
+        let mut verifier = match Arc::try_unwrap(self.0) {
+            Ok(verifier) => verifier,
             Err(shared) => shared.copy(),
         };
-        inner.cache = inner.cache.emptied();
-        change(&mut inner);
-        Self(Arc::new(inner))
-    }
-}
-
-impl Inner {
-    fn copy(&self) -> Self {
-        Self {
-            issuers: self.issuers.clone(),
-            places: self.places.clone(),
-            realm: self.realm.clone(),
-            max_size: self.max_size,
-            clock: self.clock.clone(),
-            cache: self.cache.emptied(),
-        }
-    }
-
-    /// The remembered outcome of a token, if it is still valid.
-    fn remembered(&self, token: Digest, now: u64) -> Option<Outcome> {
-        self.cache.get(token, |cached| {
-            self.is_good(cached, now).then(|| Outcome::Authenticated(cached.verified.identity.clone()))
-        })
-    }
-
-    fn is_good(&self, cached: &Cached, now: u64) -> bool {
-        cached.verified.lifetime.holds(now)
-            && self.issuers[cached.issuer].keys.generation() == cached.verified.generation
-    }
-
-    fn verify(&self, text: &str, digest: Digest, now: u64) -> Result<Outcome, Failed> {
-        let token = Token::parse(text)?;
-        let issuer = self.issuer(token.claims.get("iss"))?;
-        match self.issuers[issuer].verify(token, now) {
-            Ok(verified) => {
-                let identity = verified.identity.clone();
-                self.cache.insert(digest, Cached { verified, issuer }, |held| !self.is_good(held, now));
-                Ok(Outcome::Authenticated(identity))
-            }
-            Err(fault) => Err(Failed { fault, issuer: Some(issuer) }),
-        }
-    }
-
-    /// The issuer whose keys verify the token. The token's `iss` chooses the issuer, and proves nothing.
-    fn issuer(&self, named: Option<&Value>) -> Result<usize, Fault> {
-        let of_name =
-            |name: Option<&str>| self.issuers.iter().position(|issuer| issuer.name.as_deref() == name);
-        let found = match named {
-            None => None,
-            Some(Value::String(name)) => of_name(Some(name)),
-            Some(_) => return Err(Fault::UnknownIssuer),
-        };
-        let missing = if named.is_none() { Fault::NoIssuer } else { Fault::UnknownIssuer };
-        found.or_else(|| of_name(None)).ok_or(missing)
-    }
-}
-
-/// A token that failed, and the issuer that it names.
-struct Failed {
-    fault: Fault,
-    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only remote keys can be fetched again"))]
-    issuer: Option<usize>,
-}
-
-impl From<Fault> for Failed {
-    fn from(fault: Fault) -> Self {
-        Self { fault, issuer: None }
+        verifier.cache = verifier.cache.emptied();
+        change(&mut verifier);
+        Self(Arc::new(verifier))
     }
 }
 
@@ -360,43 +265,6 @@ impl Authenticate for Jwt {
 
     fn header_names(&self) -> Vec<HeaderName> {
         self.0.issuers.iter().flat_map(|issuer| issuer.headers.names()).collect()
-    }
-}
-
-#[cfg(feature = "remote")]
-impl Inner {
-    /// Waits for newer keys, if a fetch may bring a key for this token.
-    fn retry(self: &Arc<Self>, failed: Failed, text: &str, digest: Digest) -> Attempt<JwtFuture> {
-        let fetching = match (failed.fault, failed.issuer) {
-            (Fault::UnknownKey | Fault::KeysUnavailable, Some(issuer)) => self.issuers[issuer].keys.newer(),
-            _ => None,
-        };
-        let Some(fetching) = fetching else { return Attempt::Now(Refusal::from(failed.fault).into()) };
-        let (inner, text) = (Arc::clone(self), Box::<str>::from(text));
-        Attempt::Later(JwtFuture(Box::pin(async move {
-            fetching.ended().await;
-            match inner.verify(&text, digest, inner.clock.seconds()) {
-                Ok(outcome) => outcome,
-                Err(failed) => Refusal::from(failed.fault).into(),
-            }
-        })))
-    }
-}
-
-/// The future of [`Jwt`]: a token waits for its issuer's keys.
-pub struct JwtFuture(Pin<Box<dyn Future<Output = Outcome> + Send>>);
-
-impl Future for JwtFuture {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for JwtFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtFuture").finish_non_exhaustive()
     }
 }
 

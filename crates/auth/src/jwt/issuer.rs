@@ -86,7 +86,7 @@ impl Issuer {
         let allowed = match &self.algorithms {
             Some(listed) if listed.contains(&algorithm) => Allowed::Listed,
             Some(_) => return Err(Fault::WrongAlgorithm),
-            None => Allowed::Unsaid,
+            None => Allowed::Unlisted,
         };
         let (keys, generation) = self.keys.load().ok_or(Fault::KeysUnavailable)?;
         let mut candidates = keys.candidates(kid, algorithm, allowed).map_err(|none| match none {

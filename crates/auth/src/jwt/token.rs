@@ -68,7 +68,7 @@ impl Header {
         if header.get("b64").is_some_and(|encoded| *encoded != Value::Bool(true)) {
             return Err(Fault::Unencoded);
         }
-        // A token within the token (RFC 7519, section 5.2).
+        // A token inside the token (RFC 7519, section 5.2).
         if header.contains_key("cty") {
             return Err(Fault::Nested);
         }

@@ -1,6 +1,6 @@
 //! The steps towards a [`Jwt`]: first the issuer, then the audience. The types make sure that neither is forgotten.
 
-use super::{Jwt, issuer::Issuer};
+use super::{authenticator::Jwt, issuer::Issuer};
 use crate::Jwks;
 
 /// Keys whose issuer is not named yet.
@@ -13,11 +13,16 @@ pub struct JwtWithoutIssuer(Jwks);
 #[must_use = "name the audience with `audience`, or allow any with `any_audience`"]
 pub struct JwtWithoutAudience(Issuer);
 
-impl JwtWithoutIssuer {
-    pub(super) fn new(keys: Jwks) -> Self {
-        Self(keys)
+impl Jwt {
+    /// Verifies tokens with these keys. The issuer and the audience follow:
+    /// `Jwt::new(keys).issuer("https://id.example/").audience("orders")`.
+    #[allow(clippy::new_ret_no_self, reason = "issuer and audience have to be checked")]
+    pub fn new(keys: Jwks) -> JwtWithoutIssuer {
+        JwtWithoutIssuer(keys)
     }
+}
 
+impl JwtWithoutIssuer {
     /// The issuer of the tokens: their `iss` must be exactly this text.
     pub fn issuer(self, name: impl Into<Box<str>>) -> JwtWithoutAudience {
         JwtWithoutAudience(Issuer::new(Some(name.into()), self.0))
