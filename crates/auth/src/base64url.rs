@@ -1,8 +1,10 @@
-//! Base64 as JOSE has it (RFC 7515, section 2): the URL's alphabet, no padding, and one text for each octets.
+//! Base64url as JOSE uses it (RFC 7515, section 2): the alphabet for URLs, no padding, and exactly one text for
+//! each sequence of octets.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// The octets; `None` for a text with padding, spaces, characters of the other alphabet, or bits beyond the last octet.
+/// The octets. `None` if the text has padding, spaces, characters of the other alphabet, or bits beyond the last
+/// octet.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

@@ -1,4 +1,4 @@
-//! Where bearer tokens stand in a request (RFC 6750, section 2), and how they are taken out.
+//! Where bearer tokens are in a request (RFC 6750, section 2), and how they are taken out.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION, request::P
 
 use crate::{cookie, fields, query};
 
-/// Where to look for a token: in `Authorization`, and in the other places that are named.
+/// The places where a token may be: `Authorization`, and the other places in the settings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenPlaces {
     header: Option<HeaderName>,
@@ -15,7 +15,7 @@ pub(crate) struct TokenPlaces {
     keep: bool,
 }
 
-/// What a request shows cannot be a token.
+/// Why the credentials of a request cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     Several,
@@ -40,7 +40,7 @@ impl TokenPlaces {
         self.keep = true;
     }
 
-    /// The token of a request. Nothing is believed of a request that shows two, however equal.
+    /// The token of a request. A request with two tokens is refused, even if they are equal.
     pub(crate) fn find<'a>(&'a self, request: &'a Parts) -> Result<Option<Cow<'a, str>>, Unreadable> {
         let mut found = None;
         let mut add = |token: Cow<'a, [u8]>| match found.replace(token) {
@@ -68,12 +68,13 @@ impl TokenPlaces {
         found.map(text).transpose()
     }
 
-    /// The fields among the places, beside `Authorization` and `Cookie`.
+    /// The header fields among the places, without `Authorization` and `Cookie`.
     pub(crate) fn header_names(&self) -> Vec<HeaderName> {
         self.header.iter().cloned().collect()
     }
 
-    /// Takes tokens out of all the places. What stands in a URI goes into too many logs to be kept there at all.
+    /// Takes tokens out of all the places. A token in the URI is always removed, because URIs are written to many
+    /// logs.
     pub(crate) fn remove(&self, request: &mut Parts) {
         if let Some(uri) = self.query.as_ref().and_then(|name| query::without(&request.uri, name)) {
             request.uri = uri;
@@ -91,19 +92,19 @@ impl TokenPlaces {
     }
 }
 
-/// The token in `Authorization`; `None` when that is not there, or is of another scheme.
+/// The token in `Authorization`. `None` if the field is missing or has another scheme.
 fn authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Unreadable> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let first = fields.next().and_then(bearer);
     match fields.map(bearer).fold(None, |any, next| Some(any.unwrap_or(false) || next.is_some())) {
         None => Ok(first),
-        // Services differ in which of several fields they read.
+        // Services differ in which of several fields they read, so the request is refused.
         Some(others) if others || first.is_some() => Err(Unreadable::Several),
         Some(_) => Ok(None),
     }
 }
 
-/// What follows the scheme `Bearer`, which is written in any case (RFC 9110, section 11.1).
+/// The text after the scheme `Bearer`. The scheme may be in any case (RFC 9110, section 11.1).
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = value.as_bytes().split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"bearer") {
@@ -116,7 +117,7 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     }
 }
 
-/// The characters of a token (RFC 6750, section 2.1).
+/// Checks that a token has the characters of RFC 6750, section 2.1, and no others.
 fn text(token: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Unreadable> {
     let allowed = |byte: u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')

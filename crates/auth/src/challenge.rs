@@ -2,15 +2,15 @@
 
 use http::HeaderValue;
 
-/// Why a client is challenged.
+/// Why a client gets a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause<'a> {
-    /// It has shown no credential.
+    /// The request has no credential.
     NoCredential,
-    /// It has shown one that is not good.
+    /// The request has a bad credential.
     Refused,
-    /// It is known, and lacks one of these scopes, which have spaces between them.
+    /// The caller is known but lacks one of these scopes. Spaces separate the scopes.
     InsufficientScope(&'a str),
 }
 
@@ -58,7 +58,7 @@ impl std::fmt::Display for Challenge {
     }
 }
 
-/// The challenge of bearer tokens (RFC 6750, section 3): a JWT's and an opaque token's alike.
+/// The challenge for bearer tokens (RFC 6750, section 3), both JSON Web Tokens and opaque ones.
 pub(crate) fn bearer(realm: Option<&str>, cause: Cause<'_>) -> Challenge {
     let challenge = Challenge::new("Bearer");
     let challenge = match realm {

@@ -1,15 +1,15 @@
-//! Claims that services are told of in header fields.
+//! Claims that are passed to services in header fields.
 
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::claim_path::{self, ClaimPath};
 
-/// Which claims go into which header fields.
+/// The claims to pass, and the header field for each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClaimHeaders(Vec<(HeaderName, ClaimPath)>);
 
-/// A claim cannot stand in a header field and mean there what it meant before.
+/// A claim that a header field cannot carry without a change of meaning.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unfit;
 
@@ -18,7 +18,7 @@ impl ClaimHeaders {
         self.0.push((name, path));
     }
 
-    /// The fields for a token's claims. A claim that is not there has none.
+    /// The fields for a token's claims. A missing claim has no field.
     pub(crate) fn of(&self, claims: &Map<String, Value>) -> Result<Vec<(HeaderName, HeaderValue)>, Unfit> {
         let there = self.0.iter().filter_map(|(name, path)| Some((name, path.of_claims(claims)?)));
         there.map(|(name, value)| Ok((name.clone(), field(value)?))).collect()
@@ -30,7 +30,8 @@ impl ClaimHeaders {
     }
 }
 
-/// A list is joined by commas, so that no member of one may have a comma of its own; an object is told as JSON.
+/// The field's value for a claim. A list is joined by commas, so its members may not contain commas. An object is
+/// written as JSON.
 fn field(value: &Value) -> Result<HeaderValue, Unfit> {
     let text = match value {
         Value::Array(members) => {
@@ -45,14 +46,14 @@ fn field(value: &Value) -> Result<HeaderValue, Unfit> {
         Value::Null => String::new(),
         value => claim_path::text(value).ok_or(Unfit)?.into_owned(),
     };
-    // Of controls, the type would let a tab through.
+    // `HeaderValue` would accept a tab.
     if text.chars().any(char::is_control) || is_trimmed_by_readers(&text) {
         return Err(Unfit);
     }
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unfit)
 }
 
-/// Whether readers of a field take a space off: `admin ` would be `admin` to them (RFC 9110, section 5.5).
+/// Whether a reader would trim the text: `admin ` becomes `admin` (RFC 9110, section 5.5).
 fn is_trimmed_by_readers(text: &str) -> bool {
     text.trim() != text
 }

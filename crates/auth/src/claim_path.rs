@@ -1,29 +1,29 @@
-//! Where in a principal's claims something stands.
+//! The path of a claim.
 
 use std::borrow::Cow;
 
 use gatewright_core::Principal;
 use serde_json::{Map, Value};
 
-/// Where in a token's claims something stands: `realm_access.roles`, a name by itself (`https://example.com/roles`), or
-/// a JSON pointer (RFC 6901) when the text begins with a slash.
+/// The path of a claim: `realm_access.roles`, a single name (`https://example.com/roles`), or a JSON pointer (RFC
+/// 6901) if the text begins with a slash.
 ///
-/// A claim of the whole name comes first; only when there is none do the dots lead into objects.
+/// A claim with the whole text as its name comes first. Only if there is none do the dots lead into objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimPath(Box<str>);
 
 impl ClaimPath {
-    /// The place that the text describes.
+    /// The path that the text describes.
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// What stands there in a principal's claims.
+    /// The value at this path in a principal's claims.
     pub fn of<'a>(&self, principal: &'a Principal) -> Option<&'a Value> {
         self.find(|name| principal.claim(name))
     }
 
-    /// What stands there in a token's claims.
+    /// The value at this path in a token's claims.
     pub(crate) fn of_claims<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         self.find(|name| claims.get(name))
     }
@@ -48,13 +48,14 @@ impl<T: Into<Box<str>>> From<T> for ClaimPath {
     }
 }
 
-/// The texts of a claim that is one value or a list of them. What is neither text, number nor truth is left out.
+/// The texts of a claim that is one value or a list of values. Values that are no text, number or boolean are left
+/// out.
 pub(crate) fn texts(value: &Value) -> impl Iterator<Item = Cow<'_, str>> {
     let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
     values.iter().filter_map(text)
 }
 
-/// The words of a claim that is a text with spaces between them, or a list of such, each once.
+/// The words of a claim that is a text with spaces, or a list of such texts. Each word occurs once.
 pub(crate) fn words(value: &Value) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for text in texts(value) {
@@ -67,7 +68,7 @@ pub(crate) fn words(value: &Value) -> Vec<String> {
     words
 }
 
-/// The text of a claim that is one value.
+/// The text of a claim that is a single value.
 pub(crate) fn text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(Cow::Borrowed(text)),

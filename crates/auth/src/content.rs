@@ -1,33 +1,34 @@
-//! What is wrong with files of keys and passwords.
+//! Problems in files of keys and passwords.
 
 use std::{error::Error, fmt};
 
-/// All that is wrong with the content of a keys file or a password file, in the order of its lines.
+/// All problems in the content of a keys file or a password file, in the order of its lines.
 ///
-/// `Display` prints each with its place and, where there is one, the way to mend it. It shows no secret and no hash.
+/// `Display` prints each problem with its position and, if there is one, the way to fix it. It prints no secret and
+/// no hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentError(Vec<ContentProblem>);
 
-/// One thing that is wrong with the content of a file.
+/// One problem in the content of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentProblem {
-    place: Place,
+    position: Position,
     message: String,
     help: String,
 }
 
-/// A place in a file; both count from 1.
+/// A position in a file. Both numbers count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
-/// How many are printed.
+/// The number of problems that are printed at most.
 const SHOWN: usize = 50;
 
 impl ContentError {
-    /// Each one.
+    /// The problems.
     pub fn problems(&self) -> &[ContentProblem] {
         &self.0
     }
@@ -36,32 +37,32 @@ impl ContentError {
 impl ContentProblem {
     /// The line, counted from 1.
     pub fn line(&self) -> usize {
-        self.place.line
+        self.position.line
     }
 
     /// The column in characters, counted from 1.
     pub fn column(&self) -> usize {
-        self.place.column
+        self.position.column
     }
 
-    /// What is wrong, in a sentence without a full stop.
+    /// The problem, in a sentence without a full stop.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// How to mend it; empty when there is nothing to say.
+    /// The way to fix it. Empty if there is nothing to say.
     pub fn help(&self) -> &str {
         &self.help
     }
 }
 
-/// Gathers what is wrong.
+/// Collects problems.
 #[derive(Default)]
 pub(crate) struct Problems(Vec<ContentProblem>);
 
 impl Problems {
-    pub(crate) fn add(&mut self, place: Place, message: impl Into<String>, help: impl Into<String>) {
-        self.0.push(ContentProblem { place, message: message.into(), help: help.into() });
+    pub(crate) fn add(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
+        self.0.push(ContentProblem { position, message: message.into(), help: help.into() });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,20 +77,20 @@ impl Problems {
         if self.0.is_empty() {
             return Ok(());
         }
-        self.0.sort_by_key(|problem| problem.place);
+        self.0.sort_by_key(|problem| problem.position);
         Err(ContentError(self.0))
     }
 }
 
-/// What every API key of ours begins with.
+/// The prefix of every API key that this crate makes.
 pub(crate) const KEY_PREFIX: &str = "gw_";
 
-/// Whether there may be an API key in this text.
+/// Whether the text may contain an API key.
 pub(crate) fn may_hold_key(text: &str) -> bool {
     text.contains(KEY_PREFIX)
 }
 
-/// A text of the file as a problem may show it: short, plain, and none that could be a key.
+/// A text of the file as a problem may show it: short, plain, and certainly not a key.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 32;
     let plain = |c: char| c.is_alphanumeric() || " ._:/@+-".contains(c);
@@ -102,7 +103,7 @@ pub(crate) fn shown(text: &str) -> String {
 
 impl fmt::Display for ContentProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.place.line, self.place.column, self.message)?;
+        write!(f, "{}:{}: {}", self.position.line, self.position.column, self.message)?;
         if !self.help.is_empty() {
             write!(f, "\n  help: {}", self.help)?;
         }

@@ -2,13 +2,13 @@
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-/// The values of the cookies of a name, in all Cookie fields: HTTP/2 may split them.
+/// The values of all cookies with this name, in all Cookie fields: HTTP/2 may split the field.
 pub(crate) fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     let pairs = headers.get_all(COOKIE).iter().flat_map(|field| pairs(field.as_bytes()));
     pairs.filter_map(move |pair| value_of(pair, name.as_bytes()))
 }
 
-/// Removes the cookies of a name. The others stay as they were written.
+/// Removes all cookies with this name. The other cookies stay as they were written.
 pub(crate) fn remove(headers: &mut HeaderMap, name: &str) {
     if values(headers, name).next().is_none() {
         return;

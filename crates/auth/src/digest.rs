@@ -1,4 +1,4 @@
-//! Hashes of secrets, as keys of tables.
+//! Hashes of secrets, used as keys of tables.
 
 use std::{
     fmt,
@@ -7,7 +7,7 @@ use std::{
 
 use subtle::ConstantTimeEq;
 
-/// A keyed BLAKE3 hash of something secret.
+/// A keyed BLAKE3 hash of a secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Digest([u8; 32]);
 
@@ -20,14 +20,14 @@ impl Digest {
         &self.0
     }
 
-    /// Its first eight octets.
+    /// The first eight octets.
     pub(crate) fn number(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 }
 
-/// In constant time.
+/// Compares in constant time.
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -48,7 +48,8 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Hashes a table's [`Digest`]s, which are as good as random already: nobody can choose those that stand in it.
+/// The hasher of tables with [`Digest`] keys. A digest is random already, and an attacker cannot choose the digests
+/// in a table, so its first octets serve as its hash.
 pub(crate) type ByDigest = BuildHasherDefault<FirstOctets>;
 
 #[derive(Default)]
@@ -56,7 +57,7 @@ pub(crate) struct FirstOctets(u64);
 
 impl Hasher for FirstOctets {
     fn write(&mut self, octets: &[u8]) {
-        // Not reached for a digest, which writes one number; of anything else, each octet counts.
+        // A digest writes one number and never reaches this. Other types are hashed over all their octets.
         self.0 = octets.iter().fold(self.0, |state, octet| state.rotate_left(8) ^ u64::from(*octet));
     }
 

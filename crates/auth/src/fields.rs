@@ -1,8 +1,8 @@
-//! Header fields that tell a service who calls.
+//! Header fields that tell a service about the caller.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Sets these fields, in the place of any that the client sent in their names.
+/// Sets these fields. They replace the client's fields with these names.
 pub(crate) fn set(headers: &mut HeaderMap, fields: &[(HeaderName, HeaderValue)]) {
     for (name, _) in fields {
         remove(headers, name);
@@ -12,16 +12,16 @@ pub(crate) fn set(headers: &mut HeaderMap, fields: &[(HeaderName, HeaderValue)])
     }
 }
 
-/// Removes a field, and names that CGI and its heirs would read as the same: `X_User` as `X-User`.
+/// Removes a field and its aliases. CGI and similar interfaces read `X_User` as `X-User`.
 pub(crate) fn remove(headers: &mut HeaderMap, name: &HeaderName) {
     headers.remove(name);
-    // Nearly every request has no such name, and then nothing is allocated.
+    // Nearly every request has no alias, and then nothing is allocated.
     while let Some(alias) = headers.keys().find(|key| is_alias(key.as_str(), name.as_str())).cloned() {
         headers.remove(alias);
     }
 }
 
-/// Removes those values of a field that are ours, and leaves the others to whom they concern.
+/// Removes the values of a field for which `ours` is true. The other values stay.
 pub(crate) fn remove_values(headers: &mut HeaderMap, name: HeaderName, ours: impl Fn(&HeaderValue) -> bool) {
     let values = headers.get_all(&name);
     if !values.iter().any(&ours) {

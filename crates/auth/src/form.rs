@@ -1,6 +1,6 @@
-//! Values of forms (`application/x-www-form-urlencoded`).
+//! Values in forms (`application/x-www-form-urlencoded`).
 
-/// The value, with all but unreserved characters percent-encoded.
+/// The value with all characters but the unreserved ones percent-encoded.
 pub(crate) fn encode(value: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = String::with_capacity(value.len());

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements};
 
-/// Lets only those requests go on of which it is known who calls.
+/// Lets a request go on only if its caller is known.
 ///
 /// # Example
 ///
@@ -30,8 +30,8 @@ use crate::{Anonymous, Auth, Authenticate, ClaimPath, requirements::Requirements
 /// # }
 /// ```
 ///
-/// Customised: a scope and a role are required, and a header field in which other routes tell who calls is no client's
-/// to fill in.
+/// Customised: a scope and a role are required, and clients may not set a header field in which other routes tell
+/// the service who calls.
 ///
 /// ```
 /// use gatewright_auth::{Algorithm, AuthLayer, Jwks, Jwt};
@@ -54,11 +54,11 @@ pub struct AuthLayer<A> {
     reserved: Vec<HeaderName>,
 }
 
-/// The service that [`AuthLayer`] makes.
+/// The service of [`AuthLayer`].
 pub type AuthService<A, S> = PolicyService<Auth<A>, S>;
 
 impl<A: Authenticate> AuthLayer<A> {
-    /// Asks this authenticator. All services that the layer makes share its state.
+    /// Asks this authenticator. All services that the layer makes share the authenticator's state.
     pub fn new(authenticator: A) -> Self {
         Self {
             authenticator: Arc::new(authenticator),
@@ -67,14 +67,14 @@ impl<A: Authenticate> AuthLayer<A> {
         }
     }
 
-    /// Requires all of these scopes, beside those required before.
+    /// Requires all of these scopes, in addition to those of earlier calls.
     pub fn scopes<T: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = T>) -> Self {
         self.requirements.add_scopes(scopes);
         self
     }
 
-    /// Requires one of these roles, which stand in the claim at `path` (`roles`, `realm_access.roles`) as a text or a
-    /// list of texts. Repeated calls all have to be met.
+    /// Requires one of these roles. The claim at `path` (`roles`, `realm_access.roles`) holds a caller's roles, as
+    /// a text or a list of texts. All repeated calls have to be met.
     pub fn roles<T: Into<Box<str>>>(
         mut self,
         path: impl Into<ClaimPath>,
@@ -84,8 +84,8 @@ impl<A: Authenticate> AuthLayer<A> {
         self
     }
 
-    /// Requires that the claim at `path` is, or as a list holds, one of these values. Repeated calls all have to be
-    /// met.
+    /// Requires that the claim at `path` is one of these values, or is a list with one of them. All repeated calls
+    /// have to be met.
     pub fn claim<T: Into<Box<str>>>(
         mut self,
         path: impl Into<ClaimPath>,
@@ -95,9 +95,9 @@ impl<A: Authenticate> AuthLayer<A> {
         self
     }
 
-    /// Removes these header fields of clients, under every alias, whatever the authenticator. An authenticator looks
-    /// after the fields that it sets itself; where a service behind several routes believes a field that only the
-    /// authenticator of another route sets, that one is to be named here.
+    /// Removes these header fields from clients' requests, under every alias and with any authenticator. An
+    /// authenticator removes the fields that it sets itself. Name a field here if a service behind several routes
+    /// trusts it, but only the authenticator of another route sets it.
     ///
     /// ```
     /// use gatewright_auth::AuthLayer;
@@ -123,14 +123,14 @@ impl<A: Authenticate> AuthLayer<A> {
         self
     }
 
-    /// The policy by itself, for stacks assembled of optional policies.
+    /// The policy alone, for stacks that are assembled from optional policies.
     pub fn into_policy(self) -> Auth<A> {
         Auth::new(self.authenticator, self.requirements, &self.reserved)
     }
 }
 
 impl AuthLayer<Anonymous> {
-    /// Lets all requests go on, without a principal: one that an outer layer has set is removed.
+    /// Lets all requests go on without a principal. A principal that an outer layer has set is removed.
     pub fn none() -> Self {
         Self::new(Anonymous::new())
     }

@@ -1,37 +1,39 @@
-//! Who calls, for any Tower service.
+//! Authentication for any Tower service.
 //!
-//! 1. [`AuthLayer`] asks an [`Authenticate`], one of these or a program's own: [`Jwt`], `Introspection` (RFC 7662, feature
-//!    `remote`), [`ApiKeys`], [`Mtls`], `Basic` (feature `basic`). [`Any`] and [`All`] combine them, and
-//!    [`AuthLayer::none`] is `none`, written out.
-//! 2. It fails closed: a request goes on only when it is known who calls and all that the layer requires (scopes, roles,
-//!    claims) is met. What cannot be judged for now is a 503.
-//! 3. A principal that an outer layer has set is removed first. The new one is written into the request's
-//!    [`RequestRecord`](gatewright_core::RequestRecord), or into its extensions where there is no record.
-//! 4. Credentials are taken out of a request that goes on, also those that nobody had to look at, unless they are
-//!    asked to be kept; so are header fields in which only an authenticator may tell the service who calls, under every
-//!    alias (`X_User_Id`). What it tells then reaches the service, whatever the client has said in `Connection`.
-//! 5. A refusal is 401 with a challenge for each scheme (RFC 9110, RFC 6750), 403 where no other credential of the same
-//!    caller would help, as `application/problem+json`. Why a credential was refused stands in the log, as a short
-//!    stable word (`jwt_expired`), and nowhere else: no two refusals of one kind differ for the client.
-//! 6. Nothing here blocks: what is known is decided at once and without an allocation, what is not waits.
+//! 1. [`AuthLayer`] asks an authenticator (the trait [`Authenticate`]) who calls: [`Jwt`], `Introspection` (RFC
+//!    7662, feature `remote`), [`ApiKeys`], [`Mtls`], `Basic` (feature `basic`), or one of your own. [`Any`] and
+//!    [`All`] combine authenticators. [`AuthLayer::none`] asks for nothing, and says so in the code.
+//! 2. It fails closed. A request goes on only if the caller is known and meets all requirements of the layer
+//!    (scopes, roles, claims). A credential that cannot be judged now is a 503.
+//! 3. A principal that an outer layer has set is removed first. The new one goes into the request's
+//!    [`RequestRecord`](gatewright_core::RequestRecord), or into its extensions if it has no record.
+//! 4. Credentials are taken out of each request that goes on, unless you ask to keep them. That includes
+//!    credentials that no authenticator had to look at. Header fields that only an authenticator may set are
+//!    removed too, under every alias (`X_User_Id`). The authenticator's own fields then reach the service, even if
+//!    the client names them in `Connection`.
+//! 5. A refusal is a 401 with a challenge for each scheme (RFC 9110, RFC 6750), or a 403 if no other credential of
+//!    the same caller would help. Its body is `application/problem+json`. The reason is a short stable word
+//!    (`jwt_expired`), and only the log has it: for the client, all refusals of one kind look alike.
+//! 6. Nothing here blocks. A known credential is judged at once and without an allocation; an unknown one may have
+//!    to wait.
 //!
 //! # JSON Web Tokens
 //!
-//! 1. A token is verified by the issuer that it names, by a key of that issuer and for the one algorithm of that key.
-//!    There is no `none`; keys and addresses of keys in a token's header are not looked at; `kid` is compared and used
-//!    for nothing else.
-//! 2. Issuer, audience, subject and `exp` are required; `nbf` and `iat` are held to when they are there. Clocks may
-//!    differ by 5 seconds.
-//! 3. What two readers could read differently is refused: members that come twice, padding, bits beyond the last octet,
-//!    extensions (`crit`), encrypted, nested, compressed and detached tokens, two tokens in one request.
-//! 4. Tokens found good are remembered, by a keyed hash of the whole token. Each time, they are held to the clock and
-//!    to the issuer's keys of that moment: a key that is gone takes its tokens with it.
-//! 5. Keys from a file are read again when it changes. Keys from afar (`Jwks::remote`, `Jwks::discover`, feature `remote`) are fetched
-//!    by one task, for tokens of unknown keys at most once in 30 seconds, and go on while the provider is away.
+//! 1. A token is verified with a key of the issuer that it names, and in the one algorithm of that key. There is no
+//!    `none`. Keys and addresses of keys in a token's header are not looked at. `kid` is only compared.
+//! 2. Issuer, audience, subject and `exp` are required. `nbf` and `iat` are checked if the token has them. Clocks
+//!    may differ by 5 seconds.
+//! 3. A token that two readers could read differently is refused: duplicate members, padding, bits beyond the last
+//!    octet, extensions (`crit`), encrypted, nested, compressed and detached tokens, and two tokens in one request.
+//! 4. Verified tokens are remembered by a keyed hash of the whole token. Each time, a remembered token is checked
+//!    against the clock and the issuer's current keys: when a key is gone, its tokens are no longer accepted.
+//! 5. Keys from a file are read again when the file changes. Keys from a URL (`Jwks::remote`, `Jwks::discover`,
+//!    feature `remote`) are fetched by one task. Tokens of unknown keys cause at most one fetch in 30 seconds.
+//!    While the provider is away, the last keys stay in use.
 //!
 //! # Example
 //!
-//! Orders for holders of a token that says so:
+//! Orders for callers whose token has the scope `orders:read`:
 //!
 //! ```
 //! use gatewright_auth::{AuthLayer, Jwks, Jwt};
@@ -54,8 +56,8 @@
 //! # }
 //! ```
 //!
-//! Customised: two issuers, one of which says itself where its keys are; tokens in a cookie too; claims told to the
-//! service; and devices that are known by their certificates instead.
+//! Customised: two issuers, and one of them publishes the address of its keys; tokens in a cookie too; a claim
+//! passed to the service in a header; and devices that are known by their certificates instead.
 //!
 //! ```no_run
 //! # #[cfg(feature = "remote")]

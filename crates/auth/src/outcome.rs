@@ -1,4 +1,4 @@
-//! What comes of looking who calls.
+//! The outcome of an authentication: an identity or a refusal.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -7,20 +7,20 @@ use http::{HeaderName, HeaderValue};
 
 use crate::Challenge;
 
-/// What comes of looking who calls.
+/// The outcome of an authentication.
 #[derive(Debug)]
 #[allow(
     clippy::exhaustive_enums,
     reason = "an authenticator of another crate returns one of these, and a layer handles them all"
 )]
 pub enum Outcome {
-    /// It is known who calls.
+    /// The caller is known.
     Authenticated(Identity),
-    /// Nobody needs to be known: the request goes on without a principal.
+    /// The caller need not be known: the request goes on without a principal.
     Anonymous,
-    /// The request shows no credential of this kind.
+    /// The request has no credential of this kind.
     NoCredential,
-    /// The request shows one that is not good, or that cannot be judged now.
+    /// The request has a credential that is bad, or that cannot be judged now.
     Refused(Refusal),
 }
 
@@ -42,23 +42,23 @@ impl From<Refusal> for Outcome {
     }
 }
 
-/// Who calls, and what the service behind is told of it. Cheap to clone.
+/// The caller, and the header fields that tell the service about it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Identity {
     principal: Principal,
     headers: Headers,
 }
 
-/// Headers of one verified credential, shared by all requests that show it.
+/// The headers of one verified credential. All requests with that credential share them.
 pub(crate) type Headers = Option<Arc<[(HeaderName, HeaderValue)]>>;
 
 impl Identity {
-    /// This principal, of which the service is told nothing.
+    /// This principal, without header fields for the service.
     pub fn new(principal: Principal) -> Self {
         Self { principal, headers: None }
     }
 
-    /// Adds header fields that the service gets, in the place of any that the client sent in these names.
+    /// Adds header fields for the service. They replace the client's fields with these names.
     #[must_use]
     pub fn headers(mut self, headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
         let before = self.headers.iter().flat_map(|headers| headers.iter().cloned());
@@ -67,12 +67,12 @@ impl Identity {
         self
     }
 
-    /// Who calls.
+    /// The caller.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// The header fields that the service gets.
+    /// The header fields for the service.
     pub fn header_fields(&self) -> &[(HeaderName, HeaderValue)] {
         self.headers.as_deref().unwrap_or_default()
     }
@@ -88,12 +88,12 @@ impl From<Principal> for Identity {
     }
 }
 
-/// Why a credential does not let its holder in. Only the operator sees the reason.
+/// Why a credential does not admit its holder. Only the operator sees the reason.
 #[derive(Debug)]
 pub struct Refusal {
     kind: RefusalKind,
     reason: Cow<'static, str>,
-    // What a combination of authenticators has to say, where it is more than each for itself.
+    // Set by a combination of authenticators, if its challenges are not those of each member by itself.
     challenges: Option<Vec<Challenge>>,
 }
 
@@ -109,22 +109,22 @@ impl Refusal {
         Self { kind, reason: reason.into(), challenges: None }
     }
 
-    /// The credential is not good: 401. The reason is a short stable word for logs and metrics.
+    /// The credential is bad: 401. The reason is a short stable word for logs and metrics.
     pub fn invalid(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(RefusalKind::Invalid, reason)
     }
 
-    /// The credential is good, and its holder may still not come in: 403.
+    /// The credential is good, but its holder may not do this: 403.
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(RefusalKind::Forbidden, reason)
     }
 
-    /// Nobody can say now whether the credential is good: 503.
+    /// The credential cannot be judged now: 503.
     pub fn unavailable(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(RefusalKind::Unavailable, reason)
     }
 
-    /// Why, as a short stable word.
+    /// The reason, as a short stable word.
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -1,4 +1,4 @@
-//! Authentication as a policy: who calls is looked for, held to what the route requires, and written down.
+//! Authentication as a policy: finds the caller, checks it against the requirements of the route, and records it.
 
 use std::{
     fmt,
@@ -18,10 +18,10 @@ use crate::{
     requirements::Requirements,
 };
 
-/// The policy's name, as logs and metrics have it.
+/// The policy's name in logs and metrics.
 const POLICY: &str = "auth";
 
-/// The policy of [`AuthLayer`](crate::AuthLayer), for stacks assembled of optional policies.
+/// The policy of [`AuthLayer`](crate::AuthLayer), for stacks that are assembled from optional policies.
 pub struct Auth<A> {
     shared: Arc<Shared<A>>,
 }
@@ -29,13 +29,13 @@ pub struct Auth<A> {
 struct Shared<A> {
     authenticator: Arc<A>,
     requirements: Requirements,
-    /// Fields in which no client tells who it is.
+    /// Fields that clients may not set.
     reserved: Arc<[HeaderName]>,
-    /// Those, and the fields in which callers send credentials.
+    /// The reserved fields, and the fields in which callers send credentials.
     not_in_trailers: Arc<[HeaderName]>,
 }
 
-/// What is known of the caller of an admitted request.
+/// The caller of an admitted request, if it is known.
 #[derive(Debug)]
 pub struct Admission(Option<Identity>);
 
@@ -94,7 +94,7 @@ impl<A: Authenticate> Policy for Auth<A> {
     }
 }
 
-/// Nothing that an outer layer or a client has said of who calls holds behind this one.
+/// Forgets a principal that an outer layer or a client has set.
 fn forget_principal(request: &mut Parts) {
     if let Some(record) = RequestRecord::of(&request.extensions) {
         record.with(|summary| summary.principal = None);
@@ -102,12 +102,13 @@ fn forget_principal(request: &mut Parts) {
     request.extensions.remove::<Principal>();
 }
 
-/// Writes down who calls, and which fields no trailer may have. Without a record the principal is in the extensions; where
-/// there are such fields, so is then a record, since a proxy behind has to know of them.
+/// Records the caller, and the fields that trailers may not have. Without a record, the principal goes into the
+/// extensions. If fields are barred from trailers, a record is made, because a proxy behind this layer has to know
+/// them.
 ///
-/// Before the first field of ours is set, what the client says of who calls goes, and what it has nominated as belonging to
-/// its connection: the proxy would otherwise take both away together with ours. Where a
-/// [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) is around us, that is done already.
+/// Before the first field of this layer is set, two kinds of the client's fields are removed: fields that claim an
+/// identity, and fields that `Connection` names. A proxy would otherwise remove this layer's fields together with
+/// them. Inside a [`ClientInfoLayer`](gatewright_core::ClientInfoLayer), they are removed already.
 fn remember(principal: Option<Principal>, barred: &Arc<[HeaderName]>, tells: bool, request: &mut Parts) {
     let Parts { headers, extensions, .. } = request;
     if RequestRecord::of(extensions).is_none() {
@@ -138,7 +139,7 @@ impl<A: Authenticate> Shared<A> {
             Outcome::Authenticated(identity) => match self.requirements.check(identity.principal()) {
                 Ok(()) => Ok(Admission(Some(identity))),
                 Err(unmet) => {
-                    // The log is to say whom the route does not let in.
+                    // The log names the caller that the route refuses.
                     if let Some(record) = record {
                         record.with(|summary| summary.principal = Some(identity.principal().clone()));
                     }
@@ -174,7 +175,7 @@ impl<A: Authenticate> Shared<A> {
         challenges: Option<Vec<Challenge>>,
     ) -> Rejection {
         let challenges = challenges.unwrap_or_else(|| self.authenticator.challenges(Cause::NoCredential));
-        // A 401 has to name a scheme (RFC 9110, section 15.5.2).
+        // A 401 must have a challenge (RFC 9110, section 15.5.2).
         let status = if challenges.is_empty() { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
         let rejection = Rejection::new(status, POLICY, reason).detail("Valid credentials are required.");
         challenge(rejection, challenges)

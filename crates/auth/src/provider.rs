@@ -1,7 +1,7 @@
-//! What is asked of an identity provider, over connections of our own pool.
+//! Requests to an identity provider, over connections of this project's own pool.
 //!
-//! Redirects are not followed, nothing but 200 is an answer, an answer is bounded in size and in time, and whatever
-//! goes wrong is told to the log alone.
+//! Redirects are not followed. Only a 200 is an answer. Size and time of an answer are limited. Errors are logged,
+//! and clients never see them.
 
 use std::{fmt, time::Duration};
 
@@ -11,7 +11,7 @@ use gatewright_core::Body;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header::HOST, uri::Scheme};
 use http_body_util::{BodyExt as _, Limited};
 
-/// How an identity provider is reached.
+/// The settings of connections to an identity provider.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     pub(crate) ca: Option<Vec<u8>>,
@@ -82,7 +82,7 @@ impl Endpoint {
         })
     }
 
-    /// Sends a request to this URL.
+    /// Sends a request to this URL, within the timeout.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Answer, NoAnswer> {
         *request.uri_mut() = self.target.clone();
         request.headers_mut().insert(HOST, self.host.clone());
@@ -114,8 +114,9 @@ fn tls(access: &Access) -> Result<ClientTls, ProviderError> {
     builder.build().map_err(ProviderError::from)
 }
 
-/// There is no answer that can be used.
-#[derive(Debug)]
+/// Why there is no usable answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct NoAnswer(String);
 
 impl NoAnswer {
@@ -124,14 +125,9 @@ impl NoAnswer {
     }
 }
 
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// An identity provider cannot be asked as it was described.
-#[derive(Debug, Clone)]
+/// Settings with which an identity provider cannot be asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{why}")]
 pub struct ProviderError {
     field: &'static str,
     why: String,
@@ -142,7 +138,7 @@ impl ProviderError {
         Self { field: "url", why: format!("`{url}` cannot be asked: {why}") }
     }
 
-    /// What is at fault: `url` or `ca`.
+    /// The setting at fault: `url` or `ca`.
     pub fn field(&self) -> &'static str {
         self.field
     }
@@ -153,11 +149,3 @@ impl From<ClientTlsError> for ProviderError {
         Self { field: "ca", why: error.to_string() }
     }
 }
-
-impl fmt::Display for ProviderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for ProviderError {}

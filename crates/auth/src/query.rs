@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use http::{Uri, uri::PathAndQuery};
 
-/// The values of a parameter, decoded. A `+` stands for itself, since no credential has a space.
+/// The decoded values of a parameter. `+` is a plus sign, since no credential has a space.
 pub(crate) fn values<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> {
     let pairs = uri.query().into_iter().flat_map(|query| query.split('&'));
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.filter(move |(key, _)| *decoded(key) == *name.as_bytes()).map(|(_, value)| decoded(value))
 }
 
-/// The URI without a parameter, when it has it. The others stay as they were written.
+/// The URI without the parameter. `None` if it does not have the parameter. The other parameters stay as they were
+/// written.
 pub(crate) fn without(uri: &Uri, name: &str) -> Option<Uri> {
     let is_key = |pair: &str| *decoded(pair.split_once('=').map_or(pair, |(key, _)| key)) == *name.as_bytes();
     let query = uri.query().filter(|query| query.split('&').any(is_key))?;
@@ -28,7 +29,7 @@ pub(crate) fn without(uri: &Uri, name: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The octets that a percent-encoded text stands for. What is no escape stands for itself.
+/// The octets of a percent-encoded text. Characters that are no escape stay as they are.
 fn decoded(text: &str) -> Cow<'_, [u8]> {
     let bytes = text.as_bytes();
     if !bytes.contains(&b'%') {

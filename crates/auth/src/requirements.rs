@@ -1,19 +1,19 @@
-//! What a route requires of who calls.
+//! The requirements of a route on its callers.
 
 use gatewright_core::Principal;
 
 use crate::claim_path::{self, ClaimPath};
 
-/// What a route requires of who calls, beyond being known.
+/// The requirements of a route on a caller who is known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Requirements {
     scopes: Vec<Box<str>>,
-    /// The scopes as RFC 6750 has them in a challenge.
+    /// The scopes as a challenge has them (RFC 6750, section 3): one text with spaces.
     scopes_text: String,
     claims: Vec<OneOf>,
 }
 
-/// A claim that has to hold one of these values.
+/// A claim that must contain one of these values.
 #[derive(Debug, Clone)]
 struct OneOf {
     path: ClaimPath,
@@ -21,7 +21,7 @@ struct OneOf {
     reason: &'static str,
 }
 
-/// The first requirement that is not met.
+/// The first requirement that the caller does not meet.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unmet<'a> {
     pub(crate) reason: &'static str,

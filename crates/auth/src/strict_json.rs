@@ -1,4 +1,4 @@
-//! JSON in which no object has two members of one name: two readers could otherwise read it differently.
+//! JSON without duplicate members. Two readers could read an object with duplicate members differently.
 
 use std::{collections::HashSet, fmt};
 
@@ -8,18 +8,18 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// The object that the text is.
+/// Reads the text as one object.
 pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
     read(text).ok()
 }
 
-/// The object that the text is, or why it is none.
+/// Reads the text as one object, or says why it is not one.
 pub(crate) fn read(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     serde_json::from_slice::<Unambiguous>(text)?;
     serde_json::from_slice(text)
 }
 
-/// Any value, looked through for names that come twice.
+/// Any value. Deserializing it checks all objects in it for duplicate names.
 struct Unambiguous;
 
 impl<'de> Deserialize<'de> for Unambiguous {

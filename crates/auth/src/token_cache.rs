@@ -1,8 +1,19 @@
-//! Verified tokens, remembered.
+//! A bounded cache of verified tokens.
 //!
-//! A table of fixed size, in sets of four: a token has its place in one of four slots, by its hash. Slots are read
-//! without a lock and without an allocation, whichever threads read them. Only good tokens get in, so that forged ones
-//! push nobody out, and a token that has been pushed out is merely verified again.
+//! Invariants:
+//!
+//! 1. A token belongs to one set of four slots, chosen by its hash, and occupies at most one slot of it as far as
+//!    one thread inserts it. Two threads that insert the same token at once may occupy two slots with equal
+//!    results.
+//! 2. The key of an entry is a keyed hash of the whole token, compared in constant time. The hash's key is random
+//!    and never leaves the process.
+//! 3. Only callers insert, and only tokens that they have verified. Forged tokens therefore displace nothing.
+//! 4. The cache never decides whether an entry is still valid. Each reader checks the entry against its own clock
+//!    and keys.
+//! 5. The number of slots is fixed when the first token is inserted. A full set gives up a stale entry first, and
+//!    otherwise an entry chosen by the new token's hash. A token that was displaced is verified again; nothing else
+//!    happens.
+//! 6. Reading takes no lock and allocates nothing.
 
 use std::{
     fmt,
@@ -13,11 +24,11 @@ use arc_swap::ArcSwapOption;
 
 use crate::digest::Digest;
 
-/// The slots in which one token may stand.
+/// The number of slots in one set.
 const WAYS: usize = 4;
 
-/// What is known of tokens, by a keyed hash of the whole token: no two tokens are taken for one, and nobody who reads
-/// the memory finds a token.
+/// Values by token. A value is found by a keyed hash of the whole token, so that no two tokens share a value, and
+/// the memory holds no token in clear.
 pub(crate) struct TokenCache<T> {
     key: [u8; 32],
     capacity: usize,
@@ -32,16 +43,16 @@ struct Entry<T> {
 }
 
 impl<T> TokenCache<T> {
-    /// Room for so many tokens, rounded up to a power of two; none at all for 0.
+    /// Makes room for this many tokens, rounded up to a power of two. With 0, nothing is remembered.
     pub(crate) fn new(capacity: usize) -> Self {
         let mut key = [0; 32];
-        // Without randomness a hash is still one that nobody has found two texts of.
+        // Without randomness, the hash is still collision resistant.
         let _ = aws_lc_rs::rand::fill(&mut key);
         let capacity = if capacity == 0 { 0 } else { capacity.clamp(WAYS, 1 << 24).next_power_of_two() };
         Self { key, capacity, slots: OnceLock::new() }
     }
 
-    /// Another one of the same size, with nothing in it.
+    /// An empty cache of the same size.
     pub(crate) fn emptied(&self) -> Self {
         Self { key: self.key, capacity: self.capacity, slots: OnceLock::new() }
     }
@@ -50,7 +61,7 @@ impl<T> TokenCache<T> {
         Digest::new(*blake3::keyed_hash(&self.key, token.as_bytes()).as_bytes())
     }
 
-    /// What `read` makes of what is known of a token.
+    /// Applies `read` to the value of a token.
     pub(crate) fn get<R>(&self, token: Digest, read: impl FnOnce(&T) -> Option<R>) -> Option<R> {
         let entry = self
             .set(token)?
@@ -60,7 +71,7 @@ impl<T> TokenCache<T> {
         entry.and_then(|entry| entry.as_ref().and_then(|entry| read(&entry.value)))
     }
 
-    /// Remembers a token, in the place of one that is of no more use when there is such a one.
+    /// Remembers a token. It replaces a stale entry if there is one.
     pub(crate) fn insert(&self, token: Digest, value: T, is_stale: impl Fn(&T) -> bool) {
         if self.capacity == 0 {
             return;

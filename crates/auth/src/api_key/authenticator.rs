@@ -1,10 +1,9 @@
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use gatewright_core::{WatchedFile, WatchedFileStatus};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
 
 use super::{
-    builder::{ApiKeysBuilder, Source},
     date,
     hasher::KeyHasher,
     places::{self, Place, Several},
@@ -12,27 +11,28 @@ use super::{
 };
 use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Immediate, Outcome, Refusal};
 
-/// The longest key that is hashed, in octets. Ours have 46; others may have been taken over.
+/// The longest key that is hashed, in octets. Keys of this crate have 46; longer ones may come from another system.
 const LONGEST: usize = 512;
 
 /// API keys: a secret of 256 random bits that a caller sends with each request.
 ///
-/// 1. Keys look like `gw_` and 43 letters and digits, so that scanners for leaked secrets know them. [`NewApiKey`](crate::NewApiKey) makes
-///    them.
-/// 2. At rest there is their hash alone, in a keys file. It is BLAKE3, keyed; since the keys are random, nothing slower is
-///    needed. With a pepper, whoever can write the file but does not know it cannot add a key.
-/// 3. A key is found by its hash, and the hashes are compared in constant time. A lookup costs the same among ten keys
+/// 1. Keys look like `gw_` and 43 letters and digits, so that scanners for leaked secrets recognize them.
+///    [`NewApiKey`](crate::NewApiKey) makes them.
+/// 2. A keys file contains hashes only. The hash is keyed BLAKE3; since keys are random, a slow hash is not needed.
+///    With a pepper, someone who can write the file but does not know the pepper cannot add a key.
+/// 3. A key is found by its hash, and hashes are compared in constant time. A lookup costs the same among ten keys
 ///    and among a hundred thousand.
-/// 4. The file is read again when it changes, all or nothing: a file that is wrong is told of in the log, and the keys
-///    that were read before go on.
-/// 5. A key is looked for in the header `x-api-key`, unless other places are said. A request that shows two is refused.
-/// 6. The key never goes on to the service: it is taken out of headers and query of every request that is admitted,
-///    whoever admitted it.
-/// 7. A key that is unknown, expired or switched off is refused alike with 401; the log says which.
+/// 4. The file is read again when it changes, all or nothing. If the new content is bad, the log says so and the
+///    old keys stay in use.
+/// 5. Keys are looked for in the header `x-api-key`, unless you name other places. A request with two keys is
+///    refused.
+/// 6. The key never reaches the service: it is removed from headers and query of every admitted request, whichever
+///    authenticator admitted it.
+/// 7. Unknown, expired and disabled keys are refused alike, with 401. The log says which it was.
 ///
 /// # The keys file
 ///
-/// A list, in YAML. All but `name` and `hash` may be left out:
+/// A list in YAML. Each field but `name` and `hash` is optional:
 ///
 /// ```yaml
 /// - name: acme-2027               # of the key, for logs; each has its own
@@ -54,7 +54,7 @@ const LONGEST: usize = 512;
 /// # Ok::<(), gatewright_auth::ApiKeysError>(())
 /// ```
 ///
-/// Customised: another header and a query parameter, a pepper, and the owner told to the service.
+/// Customised: another header and a query parameter, a pepper, and a header that tells the service the owner.
 ///
 /// ```no_run
 /// use gatewright_auth::{ApiKeys, AuthLayer};
@@ -80,24 +80,14 @@ pub struct ApiKeys {
     pub(super) clock: Clock,
 }
 
-/// Where the keys are that are valid now.
+/// The keys that are valid now.
 pub(super) enum Keys {
     File(WatchedFile<Table>),
     Fixed(Arc<Table>),
 }
 
 impl ApiKeys {
-    /// Keys from a file, which is read again when it changes.
-    pub fn from_file(path: impl Into<PathBuf>) -> ApiKeysBuilder {
-        ApiKeysBuilder::new(Source::File(path.into()))
-    }
-
-    /// Keys from the text of a keys file.
-    pub fn from_yaml(text: impl Into<String>) -> ApiKeysBuilder {
-        ApiKeysBuilder::new(Source::Text(text.into()))
-    }
-
-    /// How many keys there are now.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.keys.with(Table::len)
     }
@@ -107,13 +97,13 @@ impl ApiKeys {
         self.len() == 0
     }
 
-    /// Whether some key has limits of its own now. They count only where a limit by principal is around the service.
+    /// Whether some key has limits of its own. They only count if a limit by principal is around the service.
     pub fn limits_some(&self) -> bool {
         self.keys.with(Table::limits_some)
     }
 
-    /// What may not be meant: of each key that has ended by now a sentence that names it and its last day. Keys that are
-    /// `disabled` are not told of.
+    /// What is suspicious: a sentence for each key that has ended, with its name and its last day. Disabled keys
+    /// are not included.
     pub fn doubts(&self) -> Vec<String> {
         self.keys.with(|table| {
             let ended = table.ended(self.clock.now()).into_iter();
@@ -121,7 +111,7 @@ impl ApiKeys {
         })
     }
 
-    /// How reading the file again went; `None` without a file.
+    /// The state of reading the file again. `None` without a file.
     pub fn status(&self) -> Option<WatchedFileStatus> {
         match &self.keys {
             Keys::File(file) => Some(file.status()),
@@ -129,7 +119,7 @@ impl ApiKeys {
         }
     }
 
-    /// Who the holder of a key is.
+    /// Finds the holder of a key.
     fn judge(&self, key: &HeaderValue) -> Outcome {
         if key.is_empty() || key.len() > LONGEST {
             return Refusal::invalid("malformed_key").into();
@@ -167,8 +157,8 @@ impl Authenticate for ApiKeys {
         outcome.into()
     }
 
-    /// There is no registered scheme for keys, and a 401 without a challenge is not allowed: this one names the place
-    /// in the words of OpenAPI.
+    /// No scheme is registered for API keys, and a 401 must have a challenge. This one names the place in the words
+    /// of OpenAPI.
     fn challenges(&self, _: Cause<'_>) -> Vec<Challenge> {
         let challenge = |place: &Place| match place {
             Place::Header(name) if *name == AUTHORIZATION => Challenge::new("Bearer"),

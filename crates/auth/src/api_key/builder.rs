@@ -12,15 +12,15 @@ use super::{
 };
 use crate::Clock;
 
-/// The header that keys are looked for in when nothing else is said.
+/// The header in which keys are looked for by default.
 const HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The shortest pepper, in octets.
 const PEPPER: usize = 16;
 
-/// Gathers what [`ApiKeys`] are made of. The file is read by [`build`](Self::build).
+/// Builds [`ApiKeys`]. [`build`](Self::build) reads the file.
 #[derive(Debug)]
-#[must_use = "nothing is read before it is built"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct ApiKeysBuilder {
     source: Source,
     places: Vec<Place>,
@@ -29,42 +29,53 @@ pub struct ApiKeysBuilder {
     clock: Clock,
 }
 
-/// Where the keys come from.
-pub(super) enum Source {
+/// The source of the keys.
+enum Source {
     File(PathBuf),
     Text(String),
 }
 
-/// It is secret, so it is not printed.
+/// A secret, so it is not printed.
 struct Pepper(Vec<u8>);
 
+impl ApiKeys {
+    /// Reads keys from a file, and again when it changes.
+    pub fn from_file(path: impl Into<PathBuf>) -> ApiKeysBuilder {
+        ApiKeysBuilder::new(Source::File(path.into()))
+    }
+
+    /// Reads keys from the text of a keys file.
+    pub fn from_yaml(text: impl Into<String>) -> ApiKeysBuilder {
+        ApiKeysBuilder::new(Source::Text(text.into()))
+    }
+}
+
 impl ApiKeysBuilder {
-    pub(super) fn new(source: Source) -> Self {
+    fn new(source: Source) -> Self {
         Self { source, places: Vec::new(), pepper: None, owner_header: None, clock: Clock::system() }
     }
 
-    /// Looks for keys in this header. Without any place said, it is `x-api-key`; with several, in all of them. In
-    /// `authorization`, keys follow `Bearer` or `ApiKey`.
+    /// Looks for keys in this header. Repeated calls add places; without any place, keys are looked for in
+    /// `x-api-key`. In `authorization`, keys follow `Bearer` or `ApiKey`.
     pub fn header(mut self, name: HeaderName) -> Self {
         self.places.push(Place::Header(name));
         self
     }
 
-    /// Looks for keys in this query parameter. Queries get into logs and histories on their way here: a header is
-    /// better.
+    /// Looks for keys in this query parameter. Prefer a header: queries are written to logs and browser histories.
     pub fn query(mut self, name: impl Into<Box<str>>) -> Self {
         self.places.push(Place::Query(name.into()));
         self
     }
 
-    /// Hashes with a pepper: 16 octets at least, random, and not kept where the keys file is. Keys that were made
-    /// without it are not valid with it.
+    /// Hashes with a pepper: at least 16 random octets, stored apart from the keys file. Keys that were made
+    /// without the pepper are not valid with it.
     pub fn pepper(mut self, pepper: impl Into<Vec<u8>>) -> Self {
         self.pepper = Some(Pepper(pepper.into()));
         self
     }
 
-    /// Tells the service the owner of the key, in this header.
+    /// Tells the service the owner of the key in this header.
     pub fn owner_header(mut self, name: HeaderName) -> Self {
         self.owner_header = Some(name);
         self
@@ -80,15 +91,15 @@ impl ApiKeysBuilder {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or holds what it should not ([`ApiKeysError::content`] tells all of it), the pepper is
-    /// too short, or a query parameter has no name.
+    /// The file cannot be read or has bad content ([`ApiKeysError::content`] lists all problems), the pepper is too
+    /// short, or a query parameter has no name.
     pub fn build(self) -> Result<ApiKeys, ApiKeysError> {
         let Self { source, mut places, pepper, owner_header, clock } = self;
         if places.is_empty() {
             places.push(Place::Header(HEADER));
         }
         if places.contains(&Place::Query("".into())) {
-            return Err(ApiKeysError::setting("the query parameter of keys needs a name"));
+            return Err(ApiKeysError::setting("the query parameter for keys needs a name"));
         }
         if pepper.as_ref().is_some_and(|pepper| pepper.0.len() < PEPPER) {
             return Err(ApiKeysError::setting("a pepper has 16 octets at least"));

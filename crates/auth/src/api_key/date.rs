@@ -1,10 +1,11 @@
-//! The times at which keys end.
+//! The ends of keys, as dates and times.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// A date (`2027-06-30`: until that day has ended, UTC) or a time (`2027-06-30T12:00:00Z`, RFC 3339, to the second).
+/// Reads a date (`2027-06-30`: to the end of that day, UTC) or a time (`2027-06-30T12:00:00Z`, RFC 3339, without
+/// fractions).
 pub(super) fn end(text: &str) -> Option<SystemTime> {
     let (date, time) = match text.split_once(['T', 't', ' ']) {
         None => (text, None),
@@ -25,11 +26,11 @@ pub(super) fn end(text: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// The day of the last moment before this end, as a keys file writes it.
+/// The last day before this end, as a keys file writes it.
 pub(super) fn last_day(end: SystemTime) -> String {
     let seconds = end.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let day = seconds.saturating_sub(1) / DAY;
-    // Years that begin in March have their leap day last, and 400 of them always have as many days.
+    // If years begin in March, the leap day is the last day, and every 400 years have the same number of days.
     let since = day + 719_468;
     let (cycle, day) = (since / 146_097, since % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -40,7 +41,7 @@ pub(super) fn last_day(end: SystemTime) -> String {
     format!("{:04}-{month:02}-{day:02}", cycle * 400 + year + later)
 }
 
-/// The clock and the seconds by which it is ahead of UTC.
+/// The clock time, and the seconds by which it is ahead of UTC.
 fn split_offset(time: &str) -> Option<(&str, i64)> {
     if let Some(clock) = time.strip_suffix(['Z', 'z']) {
         return Some((clock, 0));
@@ -54,7 +55,7 @@ fn split_offset(time: &str) -> Option<(&str, i64)> {
     Some((&time[..at], if time[at..].starts_with('-') { -ahead } else { ahead }))
 }
 
-/// The days from 1970-01-01 to a date of the Gregorian calendar, from that day on.
+/// The days from 1970-01-01 to a date of the Gregorian calendar. `None` before 1970.
 fn days(date: &str) -> Option<u64> {
     let [year, month, day] = fields(date, '-', [4, 2, 2])?;
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -67,13 +68,13 @@ fn days(date: &str) -> Option<u64> {
     if year < 1970 || day == 0 || day > length {
         return None;
     }
-    // Years that begin in March have their leap day last.
+    // If years begin in March, the leap day is the last day.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let before = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
     before.checked_sub(719_468)
 }
 
-/// Numbers of so many digits each.
+/// Reads separated numbers with the given numbers of digits.
 fn fields<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> Option<[u64; N]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; N];

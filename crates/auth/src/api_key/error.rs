@@ -1,17 +1,21 @@
-use std::{error::Error, fmt};
+use std::error::Error;
 
 use gatewright_core::WatchedFileError;
 
 use crate::ContentError;
 
 /// API keys that cannot be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct ApiKeysError(Kind);
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Kind {
+    #[error(transparent)]
     File(WatchedFileError),
-    Text(ContentError),
+    #[error("the keys cannot be used")]
+    Text(#[source] ContentError),
+    #[error("{0}")]
     Setting(&'static str),
 }
 
@@ -28,30 +32,10 @@ impl ApiKeysError {
         Self(Kind::Setting(message))
     }
 
-    /// What is wrong with the content of the keys file, when it is that.
+    /// The problems in the content of the keys file, if its content is the reason.
     pub fn content(&self) -> Option<&ContentError> {
         match &self.0 {
             Kind::File(error) => error.source()?.downcast_ref(),
-            Kind::Text(error) => Some(error),
-            Kind::Setting(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for ApiKeysError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::File(error) => error.fmt(f),
-            Kind::Text(_) => f.write_str("the keys cannot be used"),
-            Kind::Setting(message) => f.write_str(message),
-        }
-    }
-}
-
-impl Error for ApiKeysError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            Kind::File(error) => error.source(),
             Kind::Text(error) => Some(error),
             Kind::Setting(_) => None,
         }

@@ -1,14 +1,14 @@
-//! What a key is at rest.
+//! The hash of a key, as a keys file stores it.
 //!
-//! A key holds 256 random bits, which no search can find, so that its hash needs neither salt nor slowness: BLAKE3,
-//! keyed by a key of this crate's own or, where there is a pepper, by one that is derived from that. With a pepper,
-//! whoever can write the file but does not know it cannot add a key.
+//! A key has 256 random bits, and no search can find it. Its hash therefore needs neither a salt nor a slow
+//! function. It is BLAKE3, keyed by a constant of this crate or, with a pepper, by a key derived from the pepper.
+//! Someone who can write the file but does not know the pepper cannot add a key.
 
 use std::fmt;
 
 use crate::digest::Digest;
 
-/// Separates these hashes from all other uses of BLAKE3. A change of it makes every keys file worthless.
+/// Separates these hashes from all other uses of BLAKE3. Changing it would invalidate every keys file.
 const CONTEXT: &str = "gatewright 2026-11 api keys at rest";
 
 /// The schemes of hashes in a keys file.
@@ -22,7 +22,7 @@ pub(super) struct KeyHasher {
     peppered: bool,
 }
 
-/// Why a text is no hash of this hasher's.
+/// Why a text is not a hash that this hasher could have written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotAHash {
     NoScheme,
@@ -41,13 +41,13 @@ impl KeyHasher {
         Digest::new(blake3::keyed_hash(&self.key, secret).into())
     }
 
-    /// The hash as a keys file holds it.
+    /// Writes the hash as a keys file has it.
     pub(super) fn write(&self, digest: Digest) -> String {
         let scheme = if self.peppered { PEPPERED } else { PLAIN };
         format!("{scheme}:{}", blake3::Hash::from_bytes(*digest.bytes()).to_hex())
     }
 
-    /// Reads what [`write`](Self::write) wrote.
+    /// Reads the text of [`write`](Self::write).
     pub(super) fn read(&self, text: &str) -> Result<Digest, NotAHash> {
         let (scheme, digits) = text.split_once(':').ok_or(NotAHash::NoScheme)?;
         match (scheme, self.peppered) {

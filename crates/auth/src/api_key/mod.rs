@@ -17,7 +17,7 @@ pub use builder::ApiKeysBuilder;
 pub use error::ApiKeysError;
 pub use new_key::{NewApiKey, NewApiKeyBuilder, NewApiKeyError};
 
-/// The name of the authenticator, and the method of its principals.
+/// The name of the authenticator and the method of its principals.
 const METHOD: &str = "api_key";
 
 #[cfg(test)]

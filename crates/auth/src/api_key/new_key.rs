@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, io, time::SystemTime};
+use std::{fmt, io, time::SystemTime};
 
 use super::{hasher::KeyHasher, keys_file, secret::Secret};
 use crate::ContentError;
@@ -19,8 +19,8 @@ pub struct NewApiKey {
     expires: Option<SystemTime>,
 }
 
-/// Says what a new API key is to be good for.
-#[must_use = "there is no key before it is generated"]
+/// Builds a new API key.
+#[must_use = "a builder does nothing until `generate` is called"]
 pub struct NewApiKeyBuilder {
     name: String,
     owner: Option<String>,
@@ -32,8 +32,8 @@ pub struct NewApiKeyBuilder {
 }
 
 impl NewApiKey {
-    /// A key of this name. Its owner, who is the principal of its requests, has the same name unless another one is
-    /// said.
+    /// Begins a key of this name. Its owner is the principal of its requests, and has the same name unless you set
+    /// another.
     pub fn builder(name: impl Into<String>) -> NewApiKeyBuilder {
         NewApiKeyBuilder {
             name: name.into(),
@@ -46,24 +46,24 @@ impl NewApiKey {
         }
     }
 
-    /// What its owner sends. It is kept nowhere.
+    /// The key in clear, for its owner. It is stored nowhere.
     pub fn secret(&self) -> &str {
         self.secret.as_str()
     }
 
-    /// What is added to the keys file: some lines of YAML, the last one ended.
+    /// The entry for the keys file: lines of YAML that end with a line break.
     pub fn entry(&self) -> &str {
         &self.entry
     }
 
-    /// When it ends, if ever.
+    /// The end of the key, if it has one.
     pub fn expires(&self) -> Option<SystemTime> {
         self.expires
     }
 }
 
 impl NewApiKeyBuilder {
-    /// Sets its owner.
+    /// Sets the owner.
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());
         self
@@ -75,25 +75,25 @@ impl NewApiKeyBuilder {
         self
     }
 
-    /// Sets its end, as the keys file has it: `2027-06-30`, `2027-06-30T12:00:00Z`.
+    /// Sets the end, as a keys file has it: `2027-06-30`, `2027-06-30T12:00:00Z`.
     pub fn expires(mut self, end: impl Into<String>) -> Self {
         self.expires = Some(end.into());
         self
     }
 
-    /// Adds a limit of its own, as the keys file has it: `100/min`, `100/min burst 20`.
+    /// Adds a limit of the key's own, as a keys file has it: `100/min`, `100/min burst 20`.
     pub fn limit(mut self, limit: impl Into<String>) -> Self {
         self.limits.push(limit.into());
         self
     }
 
-    /// Begins with the key switched off.
+    /// Makes the key disabled at first.
     pub fn disabled(mut self) -> Self {
         self.disabled = true;
         self
     }
 
-    /// Hashes with the pepper that the gateway has.
+    /// Hashes with this pepper. It must be the gateway's.
     pub fn pepper(mut self, pepper: &[u8]) -> Self {
         self.hasher = KeyHasher::new(Some(pepper));
         self
@@ -103,12 +103,12 @@ impl NewApiKeyBuilder {
     ///
     /// # Errors
     ///
-    /// The system gives no random bytes, or the keys file would not take what was said; in that case
-    /// [`NewApiKeyError::problems`] says what.
+    /// The system provides no random bytes, or the keys file would not accept the entry. In the latter case,
+    /// [`NewApiKeyError::problems`] says why.
     pub fn generate(self) -> Result<NewApiKey, NewApiKeyError> {
         let secret = Secret::generate().map_err(|error| NewApiKeyError(Kind::Random(error)))?;
         let entry = self.entry(&secret);
-        // Whoever reads the file decides what is right in it.
+        // The reader of keys files decides what is right.
         let mut expires = None;
         let read = keys_file::read(entry.as_bytes(), &self.hasher, |read| expires = read.expires);
         read.map_err(|error| NewApiKeyError(Kind::Entry(error)))?;
@@ -151,7 +151,7 @@ fn list(items: &[String]) -> String {
     format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", "))
 }
 
-/// The text as YAML has it: bare when it can be nothing else, else between double quotes, which are those of JSON.
+/// Writes the text as YAML: bare if it cannot be misread, or else in double quotes as JSON has them.
 fn quoted(text: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | ':' | '-' | ' ');
     let plain = text.chars().all(bare)
@@ -163,39 +163,24 @@ fn quoted(text: &str) -> String {
 }
 
 /// A key that cannot be made.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct NewApiKeyError(Kind);
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Kind {
-    Random(io::Error),
-    Entry(ContentError),
+    #[error("the system provides no random bytes")]
+    Random(#[source] io::Error),
+    #[error("the keys file would not accept this key")]
+    Entry(#[source] ContentError),
 }
 
 impl NewApiKeyError {
-    /// What the keys file would not take; its lines are those of the entry.
+    /// The problems that the keys file would have with the entry. Their lines are those of the entry.
     pub fn problems(&self) -> Option<&ContentError> {
         match &self.0 {
             Kind::Entry(error) => Some(error),
             Kind::Random(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for NewApiKeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            Kind::Random(_) => "the system gives no random bytes",
-            Kind::Entry(_) => "there cannot be such a key",
-        })
-    }
-}
-
-impl Error for NewApiKeyError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            Kind::Random(error) => Some(error),
-            Kind::Entry(error) => Some(error),
         }
     }
 }

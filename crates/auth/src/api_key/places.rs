@@ -1,4 +1,4 @@
-//! Where in a request a key may stand, and how it is taken out.
+//! The places of keys in a request, and how keys are taken out.
 
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
 
@@ -7,12 +7,12 @@ use crate::{fields, query};
 /// A header field or a query parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A field whose whole value is the key; of `Authorization`, what follows one of the [`SCHEMES`].
+    /// The whole value of the field is the key. In `Authorization`, the key follows one of the [`SCHEMES`].
     Header(HeaderName),
     Query(Box<str>),
 }
 
-/// The schemes of `Authorization` under which keys are sent. Credentials of others are not ours.
+/// The schemes of `Authorization` for keys. Credentials of other schemes are not keys.
 const SCHEMES: [&[u8]; 2] = [b"bearer ", b"apikey "];
 
 /// The keys of one request.
@@ -20,8 +20,8 @@ const SCHEMES: [&[u8]; 2] = [b"bearer ", b"apikey "];
 pub(super) struct Found {
     first: Option<HeaderValue>,
     several: bool,
-    /// Whether there are credentials of another scheme in `Authorization`.
-    beside: bool,
+    /// Whether `Authorization` has credentials of another scheme.
+    other_scheme: bool,
 }
 
 impl Found {
@@ -30,17 +30,17 @@ impl Found {
         self.first.get_or_insert(value);
     }
 
-    /// The key, if there is one; nothing is believed of a request that shows two.
+    /// The key, if there is one. A request with two keys is refused.
     pub(super) fn one(self) -> Result<Option<HeaderValue>, Several> {
         if self.several { Err(Several) } else { Ok(self.first) }
     }
 }
 
-/// There are several keys in one request.
+/// A request with several keys.
 #[derive(Debug)]
 pub(super) struct Several;
 
-/// The keys in these places.
+/// Finds the keys in these places.
 pub(super) fn look(places: &[Place], request: &Parts) -> Found {
     let mut found = Found::default();
     for place in places {
@@ -49,12 +49,12 @@ pub(super) fn look(places: &[Place], request: &Parts) -> Found {
                 let mut fields = request.headers.get_all(AUTHORIZATION).iter().peekable();
                 while let Some(field) = fields.next() {
                     let Some(key) = under_scheme(field) else {
-                        found.beside = true;
+                        found.other_scheme = true;
                         continue;
                     };
                     found.add(HeaderValue::from_bytes(key).unwrap_or(HeaderValue::from_static("")));
-                    // Readers differ in which of several fields they take.
-                    found.several |= found.beside || fields.peek().is_some();
+                    // Readers differ in which of several fields they use.
+                    found.several |= found.other_scheme || fields.peek().is_some();
                 }
             }
             Place::Header(name) => {
@@ -62,7 +62,7 @@ pub(super) fn look(places: &[Place], request: &Parts) -> Found {
             }
             Place::Query(name) => {
                 for value in query::values(&request.uri, name) {
-                    // An octet that no header could hold is in no key.
+                    // A key never has octets that a header cannot carry.
                     found.add(HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static("")));
                 }
             }
@@ -71,7 +71,7 @@ pub(super) fn look(places: &[Place], request: &Parts) -> Found {
     found
 }
 
-/// The fields among these places.
+/// The header fields among these places.
 pub(super) fn header_names(places: &[Place]) -> Vec<HeaderName> {
     let fields = places.iter().filter_map(|place| match place {
         Place::Header(name) => Some(name.clone()),
@@ -80,7 +80,7 @@ pub(super) fn header_names(places: &[Place]) -> Vec<HeaderName> {
     fields.collect()
 }
 
-/// Takes away whatever stands in these places.
+/// Removes all keys in these places.
 pub(super) fn clear(places: &[Place], request: &mut Parts) {
     for place in places {
         match place {

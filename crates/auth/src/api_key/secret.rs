@@ -2,23 +2,23 @@ use std::{fmt, io};
 
 use crate::content::KEY_PREFIX;
 
-/// As many as hold 256 random bits.
+/// The number of characters that hold 256 random bits.
 const CHARACTERS: usize = 43;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A key in clear. It is given to its owner once and kept nowhere.
+/// A key in clear. Its owner gets it once, and it is stored nowhere.
 pub(super) struct Secret(String);
 
 impl Secret {
-    /// A new one: `gw_` and 43 characters of `[0-9A-Za-z]`, which is 256 bits from the operating system.
+    /// Makes a new key: `gw_` and 43 characters of `[0-9A-Za-z]`, which are 256 bits from the operating system.
     pub(super) fn generate() -> io::Result<Self> {
         let mut secret = String::with_capacity(KEY_PREFIX.len() + CHARACTERS);
         secret.push_str(KEY_PREFIX);
         let mut random = [0; 64];
         while secret.len() < KEY_PREFIX.len() + CHARACTERS {
             aws_lc_rs::rand::fill(&mut random).map_err(io::Error::other)?;
-            // 248 = 4 * 62: what lies beyond would make some characters likelier than others.
+            // 248 = 4 * 62: larger bytes would make some characters likelier than others.
             let fair = random.iter().filter(|byte| **byte < 248);
             let characters = fair.map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
             secret.extend(characters.take(KEY_PREFIX.len() + CHARACTERS - secret.len()));

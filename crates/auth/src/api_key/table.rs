@@ -1,4 +1,4 @@
-//! The keys of a file, found by their hashes.
+//! The keys of a file, by their hashes.
 
 use std::{collections::HashMap, time::SystemTime};
 
@@ -14,11 +14,11 @@ use crate::{
     digest::{ByDigest, Digest},
 };
 
-/// Keys by their hashes: a lookup costs the same among ten and among a hundred thousand.
+/// Keys by their hashes. A lookup costs the same among ten keys and among a hundred thousand.
 #[derive(Debug, Default)]
 pub(super) struct Table(HashMap<Digest, Key, ByDigest>);
 
-/// A key, with the identity of its holder ready to be handed out.
+/// A key, with the prepared identity of its holder.
 #[derive(Debug)]
 struct Key {
     identity: Identity,
@@ -26,7 +26,7 @@ struct Key {
     disabled: bool,
 }
 
-/// Why a key does not let its holder in.
+/// Why a key does not admit its holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     Unknown,
@@ -35,7 +35,7 @@ pub(super) enum Refused {
 }
 
 impl Table {
-    /// Reads a keys file. The owner is to be told to services in `owner_header`.
+    /// Reads a keys file. `owner_header` will tell services the owner.
     pub(super) fn read(
         content: &[u8],
         hasher: &KeyHasher,
@@ -48,7 +48,7 @@ impl Table {
         Ok(Self(keys))
     }
 
-    /// Who holds the key of this hash.
+    /// Finds the holder of the key with this hash.
     pub(super) fn find(&self, digest: Digest, clock: &Clock) -> Result<Identity, Refused> {
         match self.0.get(&digest) {
             None => Err(Refused::Unknown),
@@ -62,8 +62,7 @@ impl Table {
         self.0.len()
     }
 
-    /// The keys that let nobody in any more, each with its end, in the order in which they ended. Those that are switched
-    /// off are not among them.
+    /// The keys that have ended, each with its end, in the order of their ends. Disabled keys are not included.
     pub(super) fn ended(&self, now: SystemTime) -> Vec<(SystemTime, &str)> {
         let ended = self.0.values().filter(|key| !key.disabled).filter_map(|key| {
             let end = key.expires.filter(|end| now >= *end)?;
@@ -84,7 +83,7 @@ impl Key {
     fn new(entry: Entry, owner_header: Option<&HeaderName>) -> Self {
         let Entry { name, owner, scopes, expires, limits, disabled, .. } = entry;
         let owner = owner.unwrap_or_else(|| name.clone());
-        // The file holds no owner with control characters, and of others a header takes any.
+        // No owner in the file has control characters, and a header takes all others.
         let header = owner_header.cloned().zip(HeaderValue::from_bytes(owner.as_bytes()).ok());
         let principal = Principal::builder(owner, super::METHOD).credential(name).scopes(scopes);
         let principal = limits.into_iter().fold(principal, |principal, limit| principal.quota(limit)).build();
@@ -93,7 +92,7 @@ impl Key {
 }
 
 impl Refused {
-    /// As logs and metrics say it.
+    /// The reason in logs and metrics.
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::Unknown => "unknown_key",

@@ -1,7 +1,6 @@
 use std::{
     fmt,
     future::Future,
-    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,28 +12,28 @@ use http::{HeaderName, request::Parts};
 use tokio::sync::oneshot;
 
 use super::{
-    builder::{BasicBuilder, Origin},
     credentials::{self, Credentials, Unreadable},
     users::Users,
     verification::{Claimed, Verification},
     verified::Verified,
-    workers::{Busy, Workers},
+    workers::{QueueFull, Workers},
 };
 use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal};
 
-/// User and password, in `Authorization: Basic` (RFC 7617), with the users of an htpasswd-style file.
+/// Users and passwords in `Authorization: Basic` (RFC 7617), with an htpasswd-style file.
 ///
-/// 1. The file has a line `user:hash` for each user. Hashes are argon2id (as PHC strings) or bcrypt (`$2y$`, `$2b$`);
-///    what is quicker to guess (MD5, SHA-1, SHA-2, crypt) is refused when the file is read.
-/// 2. The file is read again when it changes, all or nothing, as keys files are.
-/// 3. Verifying a password takes milliseconds, so it is done on threads of its own, a few at a time, with a short queue.
-///    Beyond that, the answer is 503: a flood of logins takes no more of the machine than was set.
-/// 4. Credentials that were right are remembered for a minute, as a hash under a key of this process, and forgotten when
-///    the file has another hash for that user. Wrong ones are not remembered, and are verified each time.
-/// 5. A name that nobody has takes as long as one that somebody has.
-/// 6. The credentials never go on to the service.
+/// 1. The file has a line `user:hash` for each user. Hashes are argon2id (as PHC strings) or bcrypt (`$2y$`,
+///    `$2b$`). Faster hashes (MD5, SHA-1, SHA-2, crypt) are too easy to guess, and are refused when the file is
+///    read.
+/// 2. The file is read again when it changes, all or nothing, like a keys file.
+/// 3. Verifying a password takes milliseconds, so it runs on a few threads of its own with a short queue. When the
+///    queue is full, the answer is 503: a flood of logins uses no more of the machine than you allow.
+/// 4. Good credentials are remembered for a minute, as a hash under a key of this process. They are forgotten when
+///    the file has another hash for that user. Bad credentials are not remembered, and are verified each time.
+/// 5. An unknown name takes as long as a known one.
+/// 6. The credentials never reach the service.
 ///
-/// A limit by client address around this layer keeps one client from filling the queue.
+/// Put a limit by client address around this layer, so that one client cannot fill the queue.
 ///
 /// # Example
 ///
@@ -46,7 +45,8 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal};
 /// # Ok::<(), gatewright_auth::BasicError>(())
 /// ```
 ///
-/// Customised: scopes for all users of the file, the name told to the service, two passwords verified at a time.
+/// Customised: scopes for all users of the file, a header that tells the service the name, and two threads for
+/// passwords.
 ///
 /// ```no_run
 /// use gatewright_auth::{AuthLayer, Basic};
@@ -64,31 +64,21 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal};
 /// ```
 #[derive(Debug)]
 pub struct Basic {
-    pub(super) users: Source,
+    pub(super) users: Loaded,
     pub(super) realm: Box<str>,
     pub(super) header: Option<HeaderName>,
     pub(super) verified: Arc<Verified>,
     pub(super) workers: Workers<Verification>,
 }
 
-/// Where the users are that are valid now.
-pub(super) enum Source {
+/// The users that are valid now.
+pub(super) enum Loaded {
     File(WatchedFile<Users>),
     Fixed(Users),
 }
 
 impl Basic {
-    /// Users from an htpasswd-style file, which is read again when it changes.
-    pub fn from_file(path: impl Into<PathBuf>) -> BasicBuilder {
-        BasicBuilder::new(Origin::File(path.into()))
-    }
-
-    /// Users from the text of such a file.
-    pub fn from_htpasswd(text: impl Into<String>) -> BasicBuilder {
-        BasicBuilder::new(Origin::Text(text.into()))
-    }
-
-    /// How many users there are now.
+    /// The number of users.
     pub fn len(&self) -> usize {
         self.users.with(Users::len)
     }
@@ -98,11 +88,11 @@ impl Basic {
         self.len() == 0
     }
 
-    /// How reading the file again went; `None` without a file.
+    /// The state of reading the file again. `None` without a file.
     pub fn status(&self) -> Option<WatchedFileStatus> {
         match &self.users {
-            Source::File(file) => Some(file.status()),
-            Source::Fixed(_) => None,
+            Loaded::File(file) => Some(file.status()),
+            Loaded::Fixed(_) => None,
         }
     }
 
@@ -122,12 +112,12 @@ impl Basic {
         let (verification, answered) = Verification::new(credentials, claimed);
         match self.workers.submit(verification) {
             Ok(()) => Attempt::Later(BasicFuture { answered }),
-            Err(Busy) => Attempt::Now(Refusal::unavailable("too_many_logins").into()),
+            Err(QueueFull) => Attempt::Now(Refusal::unavailable("too_many_logins").into()),
         }
     }
 }
 
-impl Source {
+impl Loaded {
     fn with<R>(&self, read: impl FnOnce(&Users) -> R) -> R {
         match self {
             Self::File(file) => read(&file.load()),
@@ -176,13 +166,13 @@ impl Future for BasicFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         Pin::new(&mut self.answered).poll(cx).map(|answer| {
-            // There is no answer when the verification panicked.
+            // The channel closes without an answer if the verification panicked.
             answer.unwrap_or_else(|_| Refusal::unavailable("password_not_verified").into())
         })
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(file) => file.fmt(f),

@@ -4,46 +4,58 @@ use gatewright_core::WatchedFile;
 use http::HeaderName;
 
 use super::{
-    authenticator::{Basic, Source},
+    authenticator::{Basic, Loaded},
     error::BasicError,
-    users::{Common, Users},
+    users::{UserDefaults, Users},
     verified::Verified,
     workers::Workers,
 };
 
-/// Gathers what a [`Basic`] is made of. The file is read by [`build`](Self::build).
+/// Builds a [`Basic`]. [`build`](Self::build) reads the file.
 #[derive(Debug)]
-#[must_use = "nothing is read before it is built"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct BasicBuilder {
-    origin: Origin,
+    source: Source,
     realm: Box<str>,
-    common: Common,
+    defaults: UserDefaults,
     remember: Duration,
     threads: usize,
     waiting: usize,
 }
 
-/// Where the users come from.
-pub(super) enum Origin {
+/// The source of the users.
+enum Source {
     File(PathBuf),
     Text(String),
 }
 
-/// How long and how many verified passwords are remembered.
+/// The time for which verified passwords are remembered, and their number.
 const REMEMBER: Duration = Duration::from_secs(60);
 const REMEMBERED: usize = 10_000;
 
-/// How many may wait for each thread: a few seconds' worth.
+/// The waiting passwords for each thread: a few seconds' worth of work.
 const WAITING: usize = 32;
 
-impl BasicBuilder {
-    pub(super) fn new(origin: Origin) -> Self {
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).div_ceil(2);
-        let (realm, common) = ("gateway".into(), Common::default());
-        Self { origin, realm, common, remember: REMEMBER, threads, waiting: threads * WAITING }
+impl Basic {
+    /// Reads users from an htpasswd-style file, and again when it changes.
+    pub fn from_file(path: impl Into<PathBuf>) -> BasicBuilder {
+        BasicBuilder::new(Source::File(path.into()))
     }
 
-    /// Names what the passwords are for, as browsers show it. `gateway` by default.
+    /// Reads users from the text of an htpasswd-style file.
+    pub fn from_htpasswd(text: impl Into<String>) -> BasicBuilder {
+        BasicBuilder::new(Source::Text(text.into()))
+    }
+}
+
+impl BasicBuilder {
+    fn new(source: Source) -> Self {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).div_ceil(2);
+        let (realm, defaults) = ("gateway".into(), UserDefaults::default());
+        Self { source, realm, defaults, remember: REMEMBER, threads, waiting: threads * WAITING }
+    }
+
+    /// Sets the realm, which browsers show. `gateway` by default.
     pub fn realm(mut self, realm: impl Into<Box<str>>) -> Self {
         self.realm = realm.into();
         self
@@ -51,25 +63,26 @@ impl BasicBuilder {
 
     /// Gives all users of the file these scopes.
     pub fn scopes<T: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = T>) -> Self {
-        self.common.scopes.extend(scopes.into_iter().map(Into::into));
+        self.defaults.scopes.extend(scopes.into_iter().map(Into::into));
         self
     }
 
-    /// Tells the service the user's name, in this header.
+    /// Tells the service the user's name in this header.
     pub fn user_header(mut self, name: HeaderName) -> Self {
-        self.common.header = Some(name);
+        self.defaults.header = Some(name);
         self
     }
 
-    /// Sets how long a password that was verified need not be verified again; zero for not at all. A minute by default.
-    /// A user who is removed from the file is refused at once all the same.
+    /// Sets the time for which a verified password need not be verified again. Zero turns this off; a minute by
+    /// default. A user who is removed from the file is refused at once in any case.
     pub fn remember_for(mut self, time: Duration) -> Self {
         self.remember = time;
         self
     }
 
-    /// Sets how many passwords may be verified at a time, each on a thread of its own, and how many may wait for that.
-    /// Beyond, the answer is 503. By default one for two processors, and 32 for each of those.
+    /// Sets the number of threads that verify passwords, and the number of passwords that may wait for them. When
+    /// the queue is full, the answer is 503. By default, there is one thread for two processors, and 32 passwords
+    /// may wait for each thread.
     pub fn threads(mut self, threads: usize, waiting: usize) -> Self {
         (self.threads, self.waiting) = (threads, waiting);
         self
@@ -79,18 +92,20 @@ impl BasicBuilder {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or holds what it should not ([`BasicError::content`] tells all of it); the realm is empty or no
-    /// visible ASCII; the system gives no random bytes.
+    /// The file cannot be read or has bad content ([`BasicError::content`] lists all problems); the realm is empty
+    /// or not visible ASCII; the system provides no random bytes.
     pub fn build(self) -> Result<Basic, BasicError> {
-        let Self { origin, realm, common, remember, threads, waiting } = self;
+        let Self { source, realm, defaults, remember, threads, waiting } = self;
         if realm.is_empty() || !realm.chars().all(|character| matches!(character, ' '..='~')) {
-            return Err(BasicError::setting("the realm of passwords is a text of visible ASCII characters"));
+            return Err(BasicError::setting(
+                "the realm of passwords must be a text of visible ASCII characters",
+            ));
         }
-        let header = common.header.clone();
-        let read = move |content: &[u8]| Users::read(content, &common);
-        let users = match origin {
-            Origin::File(path) => Source::File(WatchedFile::open(path, read).map_err(BasicError::file)?),
-            Origin::Text(text) => Source::Fixed(read(text.as_bytes()).map_err(BasicError::text)?),
+        let header = defaults.header.clone();
+        let read = move |content: &[u8]| Users::read(content, &defaults);
+        let users = match source {
+            Source::File(path) => Loaded::File(WatchedFile::open(path, read).map_err(BasicError::file)?),
+            Source::Text(text) => Loaded::Fixed(read(text.as_bytes()).map_err(BasicError::text)?),
         };
         let verified = Verified::new(remember, REMEMBERED).map_err(BasicError::random)?;
         let workers = Workers::new(threads, waiting);
@@ -98,7 +113,7 @@ impl BasicBuilder {
     }
 }
 
-impl fmt::Debug for Origin {
+impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.fmt(f),

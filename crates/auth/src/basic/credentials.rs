@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::fields;
 
-/// The padding may be missing: some clients leave it out.
+/// Padding is optional, since some clients leave it out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -18,7 +18,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The longest value that is decoded, in octets.
 const LONGEST: usize = 1024;
 
-/// A user and a password, as a client sent them.
+/// The user and the password of a request.
 pub(super) struct Credentials {
     decoded: Vec<u8>,
     colon: usize,
@@ -32,7 +32,7 @@ pub(super) enum Unreadable {
 }
 
 impl Credentials {
-    /// The credentials of a request; `None` when it has none of this scheme.
+    /// The credentials of a request. `None` if it has none of this scheme.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Unreadable> {
         let values = headers.get_all(AUTHORIZATION);
         let Some(credentials) = values.iter().find_map(basic) else { return Ok(None) };
@@ -47,7 +47,7 @@ impl Credentials {
         let decoded = BASE64.decode(credentials).ok().filter(|_| credentials.len() <= LONGEST)?;
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let text = std::str::from_utf8(&decoded[..colon]).ok()?;
-        // Neither part holds control characters (section 2).
+        // Neither part may have control characters (section 2).
         let control = text.chars().any(char::is_control) || decoded.iter().any(u8::is_ascii_control);
         (!control).then_some(Self { decoded, colon })
     }
@@ -61,12 +61,12 @@ impl Credentials {
     }
 }
 
-/// Takes credentials of this scheme out of the headers.
+/// Removes credentials of this scheme from the headers.
 pub(super) fn remove(headers: &mut HeaderMap) {
     fields::remove_values(headers, AUTHORIZATION, |value| basic(value).is_some());
 }
 
-/// What follows the scheme, when it is this one.
+/// The text after the scheme, if the scheme is `Basic`.
 fn basic(value: &HeaderValue) -> Option<&[u8]> {
     let (scheme, rest) = value.as_bytes().split_at_checked(5)?;
     let ends = rest.first().is_none_or(|byte| *byte == b' ');

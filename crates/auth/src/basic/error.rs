@@ -1,19 +1,24 @@
-use std::{error::Error, fmt, io};
+use std::{error::Error, io};
 
 use gatewright_core::WatchedFileError;
 
 use crate::ContentError;
 
 /// Users and passwords that cannot be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct BasicError(Kind);
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Kind {
+    #[error(transparent)]
     File(WatchedFileError),
-    Text(ContentError),
+    #[error("the users cannot be used")]
+    Text(#[source] ContentError),
+    #[error("{0}")]
     Setting(&'static str),
-    Random(io::Error),
+    #[error("the system provides no random bytes")]
+    Random(#[source] io::Error),
 }
 
 impl BasicError {
@@ -33,34 +38,12 @@ impl BasicError {
         Self(Kind::Random(error))
     }
 
-    /// What is wrong with the content of the file, when it is that.
+    /// The problems in the content of the file, if its content is the reason.
     pub fn content(&self) -> Option<&ContentError> {
         match &self.0 {
             Kind::File(error) => error.source()?.downcast_ref(),
             Kind::Text(error) => Some(error),
             Kind::Setting(_) | Kind::Random(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for BasicError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::File(error) => error.fmt(f),
-            Kind::Text(_) => f.write_str("the users cannot be used"),
-            Kind::Setting(message) => f.write_str(message),
-            Kind::Random(_) => f.write_str("the system gives no random bytes"),
-        }
-    }
-}
-
-impl Error for BasicError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            Kind::File(error) => error.source(),
-            Kind::Text(error) => Some(error),
-            Kind::Setting(_) => None,
-            Kind::Random(error) => Some(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! User and password, in `Authorization: Basic` (RFC 7617), with the users of an htpasswd-style file.
+//! Users and passwords in `Authorization: Basic` (RFC 7617), with an htpasswd-style file.
 
 mod authenticator;
 mod builder;
@@ -14,7 +14,7 @@ pub use authenticator::{Basic, BasicFuture};
 pub use builder::BasicBuilder;
 pub use error::BasicError;
 
-/// The name of the authenticator, and the method of its principals.
+/// The name of the authenticator and the method of its principals.
 const METHOD: &str = "basic";
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ async fn what_is_no_credential_is_told_from_what_is_a_bad_one() {
         (Basic::from_htpasswd("anna:x"), "the users cannot be used"),
         (
             Basic::from_htpasswd(format!("anna:{BCRYPT}")).realm("é"),
-            "the realm of passwords is a text of visible ASCII characters",
+            "the realm of passwords must be a text of visible ASCII characters",
         ),
         (Basic::from_file("/nonexistent/users"), "cannot read /nonexistent/users: entity not found"),
     ] {

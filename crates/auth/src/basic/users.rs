@@ -12,30 +12,30 @@ use http::{HeaderName, HeaderValue};
 use super::password::Password;
 use crate::{
     ContentError, Identity,
-    content::{Place, Problems, shown},
+    content::{Position, Problems, shown},
 };
 
 /// Users by their names.
 #[derive(Debug)]
 pub(super) struct Users {
     by_name: HashMap<Box<str>, Arc<User>>,
-    /// The same users, from whom one is chosen for a name that nobody has.
+    /// The same users as a list, from which an unknown name gets a stand-in.
     all: Vec<Arc<User>>,
     choice: RandomState,
 }
 
-/// A user, with the identity ready to be handed out.
+/// A user, with the prepared identity.
 #[derive(Debug)]
 pub(super) struct User {
     pub(super) password: Password,
-    /// The hash as it stands in the file: whatever is remembered of a user holds for this one.
-    pub(super) at_rest: Box<str>,
+    /// The hash as the file has it. What is remembered of a user is valid for this hash only.
+    pub(super) hash: Box<str>,
     pub(super) identity: Identity,
 }
 
-/// What all users of a file have.
+/// The settings that all users of a file share.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Common {
+pub(super) struct UserDefaults {
     pub(super) scopes: Vec<Box<str>>,
     pub(super) header: Option<HeaderName>,
 }
@@ -46,8 +46,8 @@ const LONGEST: usize = 128;
 const LINE: &str = "a line is `USER:HASH`; `htpasswd -B FILE USER` writes one";
 
 impl Users {
-    /// Reads a file: `user:hash` a line, empty lines and comments (`#`) between them.
-    pub(super) fn read(content: &[u8], common: &Common) -> Result<Self, ContentError> {
+    /// Reads a file with one `user:hash` on each line. Empty lines and comments (`#`) are allowed.
+    pub(super) fn read(content: &[u8], defaults: &UserDefaults) -> Result<Self, ContentError> {
         let mut problems = Problems::default();
         let mut users: HashMap<Box<str>, (usize, Arc<User>)> = HashMap::new();
         for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
@@ -59,22 +59,22 @@ impl Users {
             let Some((name, hash)) = split(line, number, &mut problems) else { continue };
             let password = match Password::parse(hash) {
                 Ok(password) => password,
-                Err(not_taken) => {
+                Err(unsupported) => {
                     let column = name.chars().count() + 2;
-                    problems.add(Place { line: number, column }, not_taken.message, not_taken.help);
+                    problems.add(Position { line: number, column }, unsupported.message, unsupported.help);
                     continue;
                 }
             };
-            let user = Arc::new(User { password, at_rest: hash.into(), identity: identity(name, common) });
+            let user = Arc::new(User { password, hash: hash.into(), identity: identity(name, defaults) });
             if let Some((first, _)) = users.get(name) {
-                let message = format!("the user {} stands in line {first} already", shown(name));
-                problems.add(Place { line: number, column: 1 }, message, "remove one of the two lines");
+                let message = format!("line {first} already has the user {}", shown(name));
+                problems.add(Position { line: number, column: 1 }, message, "remove one of the two lines");
                 continue;
             }
             users.insert(name.into(), (number, user));
         }
         if users.is_empty() && problems.is_empty() {
-            problems.add(Place { line: 1, column: 1 }, "the file names no user", LINE);
+            problems.add(Position { line: 1, column: 1 }, "the file has no user", LINE);
         }
         problems.finish()?;
         let all = users.values().map(|(_, user)| Arc::clone(user)).collect();
@@ -86,8 +86,8 @@ impl Users {
         self.by_name.get(name)
     }
 
-    /// The user whose hash is worked through for a name that nobody has, so that it takes as long as another's. It is
-    /// the same one whenever the name is asked for, since a cost that changes would give the name away too.
+    /// The user whose hash is verified for an unknown name, so that an unknown name takes as long as a known one. A
+    /// name always gets the same user, since a changing cost would reveal that the name is unknown.
     pub(super) fn stand_in(&self, name: &str) -> Option<&Arc<User>> {
         let index = self.choice.hash_one(name).checked_rem(self.all.len() as u64)?;
         self.all.get(usize::try_from(index).ok()?)
@@ -98,9 +98,9 @@ impl Users {
     }
 }
 
-/// The name and the hash of a line.
+/// Splits a line into name and hash.
 fn split<'a>(line: &'a [u8], number: usize, problems: &mut Problems) -> Option<(&'a str, &'a str)> {
-    let start = Place { line: number, column: 1 };
+    let start = Position { line: number, column: 1 };
     let Ok(line) = std::str::from_utf8(line) else {
         problems.add(start, "this line is not UTF-8 text", LINE);
         return None;
@@ -117,9 +117,9 @@ fn split<'a>(line: &'a [u8], number: usize, problems: &mut Problems) -> Option<(
     None
 }
 
-fn identity(name: &str, common: &Common) -> Identity {
-    let header = common.header.clone().zip(HeaderValue::from_bytes(name.as_bytes()).ok());
-    let principal = Principal::builder(name, super::METHOD).scopes(common.scopes.iter().cloned()).build();
+fn identity(name: &str, defaults: &UserDefaults) -> Identity {
+    let header = defaults.header.clone().zip(HeaderValue::from_bytes(name.as_bytes()).ok());
+    let principal = Principal::builder(name, super::METHOD).scopes(defaults.scopes.iter().cloned()).build();
     Identity::new(principal).headers(header)
 }
 
@@ -130,7 +130,7 @@ mod tests {
     const BCRYPT: &str = "$2y$04$4rjFuFy00FgPSN5B2QMc/eU1OU9iY2duke41/gQtUtuJ4YSSc1A2a";
 
     fn read(text: &str) -> Result<Users, String> {
-        Users::read(text.as_bytes(), &Common::default()).map_err(|error| error.to_string())
+        Users::read(text.as_bytes(), &UserDefaults::default()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
   help: a line is `USER:HASH`; `htpasswd -B FILE USER` writes one
 4:6: MD5 is too quick to guard a password
   help: have the user set the password anew, and hash it by argon2id or by bcrypt: `htpasswd -B FILE USER`
-5:1: the user `anna` stands in line 1 already
+5:1: line 1 already has the user `anna`
   help: remove one of the two lines
 6:1: this name begins or ends with a space
   help: a line is `USER:HASH`; `htpasswd -B FILE USER` writes one"
@@ -158,7 +158,7 @@ mod tests {
         assert!(read(&format!("{longest}:{BCRYPT}\n")).expect("is right").find(&longest).is_some());
         let error = read(&format!("{longer}:{BCRYPT}\n")).expect_err("is wrong");
         assert!(error.starts_with("1:1: this name is longer than 128 octets"), "{error}");
-        assert!(read("# nobody\n").expect_err("is empty").starts_with("1:1: the file names no user"));
+        assert!(read("# nobody\n").expect_err("is empty").starts_with("1:1: the file has no user"));
     }
 
     #[test]

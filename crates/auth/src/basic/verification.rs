@@ -5,28 +5,28 @@ use tokio::sync::oneshot;
 use super::{credentials::Credentials, users::User, verified::Verified, workers::Job};
 use crate::{Outcome, Refusal, digest::Digest};
 
-/// A password to be verified, for a request that waits.
+/// A password to verify, for a waiting request.
 pub(super) struct Verification {
     credentials: Credentials,
     user: Claimed,
     answer: oneshot::Sender<Outcome>,
 }
 
-/// Whom the credentials name.
+/// The user that the credentials name.
 pub(super) enum Claimed {
     Known {
         user: Arc<User>,
         digest: Digest,
         verified: Arc<Verified>,
     },
-    /// Nobody: another's hash is worked through, so that it takes as long.
+    /// An unknown user. Another user's hash is verified instead, so that it takes as long.
     Unknown {
         stand_in: Option<Arc<User>>,
     },
 }
 
 impl Verification {
-    /// What is to be done, and where the outcome arrives.
+    /// Returns the job, and the receiver of its outcome.
     pub(super) fn new(credentials: Credentials, user: Claimed) -> (Self, oneshot::Receiver<Outcome>) {
         let (answer, answered) = oneshot::channel();
         (Self { credentials, user, answer }, answered)
@@ -42,7 +42,7 @@ impl Job for Verification {
         let password = self.credentials.password();
         let outcome = match self.user {
             Claimed::Known { user, digest, verified } => {
-                // Of many that sent the same at once, the first has done the work.
+                // If many requests send the same password at once, the first one does the work.
                 let known = verified.holds(digest, Instant::now());
                 if known || user.password.verify(password) {
                     if !known {

@@ -1,4 +1,4 @@
-//! Passwords that were verified a moment ago.
+//! A cache of passwords that were verified recently.
 
 use std::{
     collections::HashMap,
@@ -10,11 +10,11 @@ use std::{
 use super::{credentials::Credentials, users::User};
 use crate::digest::{ByDigest, Digest};
 
-/// Remembers credentials that were right, so that a client that sends them with each request has its password worked
-/// through once in a while.
+/// Remembers good credentials, so that the password of a client that sends it with each request is verified only
+/// once in a while.
 ///
-/// What is kept is a hash under a key of this process; and it covers the hash of the file, so that a password that
-/// was changed there is forgotten here. Wrong ones are not remembered.
+/// It stores a hash under a key of this process. The hash covers the password's hash in the file, so a password
+/// that changes there is forgotten here. Bad credentials are not remembered.
 pub(super) struct Verified {
     key: [u8; 32],
     keep: Duration,
@@ -24,21 +24,21 @@ pub(super) struct Verified {
 
 type Shard = Mutex<HashMap<Digest, Instant, ByDigest>>;
 
-/// The locks among which threads spread.
+/// The number of locks, so that threads rarely wait for each other.
 const SHARDS: usize = 16;
 
 impl Verified {
-    /// Keeps so many at most, each for so long.
+    /// Keeps at most this many credentials, each for this time.
     pub(super) fn new(keep: Duration, most: usize) -> io::Result<Self> {
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(io::Error::other)?;
         Ok(Self { key, keep, most: most.div_ceil(SHARDS), shards: Default::default() })
     }
 
-    /// By what the credentials of this user are remembered.
+    /// The digest under which a user's credentials are remembered.
     pub(super) fn digest(&self, user: &User, credentials: &Credentials) -> Digest {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        for part in [credentials.user().as_bytes(), user.at_rest.as_bytes(), credentials.password()] {
+        for part in [credentials.user().as_bytes(), user.hash.as_bytes(), credentials.password()] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
@@ -56,7 +56,7 @@ impl Verified {
         let mut shard = self.shard(digest);
         if shard.len() >= self.most && !shard.contains_key(&digest) {
             shard.retain(|_, until| now < *until);
-            // Whichever goes has to be verified once more, and that is all.
+            // A displaced password is verified again; nothing else happens.
             if shard.len() >= self.most
                 && let Some(any) = shard.keys().next().copied()
             {
@@ -67,7 +67,7 @@ impl Verified {
     }
 
     fn shard(&self, digest: Digest) -> MutexGuard<'_, HashMap<Digest, Instant, ByDigest>> {
-        // The table within goes by the first octets.
+        // The table itself uses the first octets.
         let index = usize::from(digest.bytes()[31]) % SHARDS;
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }

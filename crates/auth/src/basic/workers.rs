@@ -1,4 +1,17 @@
-//! Threads that work through passwords, so that the runtime's own go on serving.
+//! Threads that verify passwords, so that the runtime's own threads keep serving.
+//!
+//! Invariants:
+//!
+//! 1. At most `threads` jobs run, and at most `waiting` more are queued or about to run. `submit` refuses any
+//!    further job.
+//! 2. A queued job has a thread: `submit` starts one if the idle threads are fewer than the jobs and the limit
+//!    allows it. A job is refused if no thread exists and none can be started.
+//! 3. Jobs begin in the order of submission. A job that nobody waits for is dropped: at the latest when its turn
+//!    comes, and earlier if its place is needed.
+//! 4. `running`, `threads` and `idle` are changed under the lock only. A job runs outside the lock.
+//! 5. A panic in a job ends neither its thread nor the count of running jobs.
+//! 6. A thread ends after `LINGER` without work, or when `Workers` is dropped and the queue is empty. Jobs that
+//!    were accepted before the drop are done.
 
 use std::{
     collections::VecDeque,
@@ -9,20 +22,20 @@ use std::{
     time::Duration,
 };
 
-/// How long a thread that has nothing to do is kept.
+/// The time after which an idle thread ends.
 const LINGER: Duration = Duration::from_secs(30);
 
-/// What the threads work through.
+/// The work of a thread.
 pub(super) trait Job: Send + 'static {
-    /// Whether somebody still waits for it.
+    /// Whether someone still waits for the result.
     fn is_wanted(&self) -> bool;
 
-    /// Does it.
+    /// Runs the job.
     fn run(self);
 }
 
-/// A few threads and a short queue: whatever the flood, this many processors and this much memory are the most that
-/// it gets. The threads come with the work, and go without it.
+/// A few threads and a short queue. They limit the processors and the memory that a flood of jobs can use. Threads
+/// start with the work and end without it.
 pub(super) struct Workers<J: Job>(Arc<Shared<J>>);
 
 struct Shared<J> {
@@ -34,7 +47,7 @@ struct Shared<J> {
 
 struct Queue<J> {
     jobs: VecDeque<J>,
-    /// Jobs under way.
+    /// The number of jobs that run.
     running: usize,
     threads: usize,
     idle: usize,
@@ -43,26 +56,26 @@ struct Queue<J> {
 
 /// The queue is full.
 #[derive(Debug)]
-pub(super) struct Busy;
+pub(super) struct QueueFull;
 
 impl<J: Job> Workers<J> {
-    /// So many threads at most, and so many jobs that wait for one.
+    /// At most this many threads run, and at most this many jobs wait.
     pub(super) fn new(threads: usize, waiting: usize) -> Self {
         let queue = Queue { jobs: VecDeque::new(), running: 0, threads: 0, idle: 0, closed: false };
         let threads = threads.max(1);
         Self(Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new(), threads, waiting }))
     }
 
-    /// Has a job done, in the order of submission.
-    pub(super) fn submit(&self, job: J) -> Result<(), Busy> {
+    /// Queues a job. Jobs begin in the order of submission.
+    pub(super) fn submit(&self, job: J) -> Result<(), QueueFull> {
         let mut queue = self.0.lock();
         let most = self.0.threads + self.0.waiting;
         if queue.running + queue.jobs.len() >= most {
-            // Clients that have gone away make room for others.
+            // Jobs of clients that have gone away make room.
             queue.jobs.retain(Job::is_wanted);
         }
         if queue.running + queue.jobs.len() >= most {
-            return Err(Busy);
+            return Err(QueueFull);
         }
         if queue.idle <= queue.jobs.len() && queue.threads < self.0.threads {
             let shared = Arc::clone(&self.0);
@@ -72,9 +85,9 @@ impl<J: Job> Workers<J> {
                 Ok(_) => queue.threads += 1,
                 Err(error) if queue.threads == 0 => {
                     tracing::warn!(%error, "no thread can be started to verify passwords");
-                    return Err(Busy);
+                    return Err(QueueFull);
                 }
-                // The others do it.
+                // The other threads do the work.
                 Err(_) => {}
             }
         }
@@ -90,14 +103,15 @@ impl<J: Job> Shared<J> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what there is to do, until there has been nothing for a while or nobody is left to ask.
+    /// Runs jobs, until there are none for a while or `Workers` is dropped.
     fn work(&self) {
         let mut queue = self.lock();
         loop {
             if let Some(job) = queue.jobs.pop_front() {
                 queue.running += 1;
                 drop(queue);
-                // Whoever waits for it learns of a panic by the job's end; the next one is to be done all the same.
+                // The waiting request learns of a panic, because the job's sender is dropped. The next job still
+                // has to run.
                 let done = catch_unwind(AssertUnwindSafe(|| {
                     if job.is_wanted() {
                         job.run();
@@ -127,7 +141,7 @@ impl<J: Job> Shared<J> {
     }
 }
 
-/// What is under way and what waits is done: somebody waits for it.
+/// Jobs that run or wait are still done, because someone waits for them.
 impl<J: Job> Drop for Workers<J> {
     fn drop(&mut self) {
         self.0.lock().closed = true;

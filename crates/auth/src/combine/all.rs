@@ -13,10 +13,10 @@ use serde_json::Map;
 use super::{Authenticator, AuthenticatorFuture};
 use crate::{Attempt, Authenticate, Cause, Challenge, Identity, Outcome};
 
-/// All of several authenticators have to say who calls.
+/// Accepts a caller whom all of several authenticators know.
 ///
-/// The principal is that of the first; it holds the scopes of all, and the claims and limits of all, where the first
-/// that has a claim of a name gives it.
+/// The principal is that of the first authenticator, with the scopes, limits and claims of all. If two have a claim
+/// of the same name, the earlier one counts.
 ///
 /// ```
 /// use gatewright_auth::{All, AuthLayer};
@@ -28,7 +28,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Identity, Outcome};
 /// # Ok::<(), KeyError>(())
 /// ```
 ///
-/// Customised: a certificate, and beside it a token of either kind.
+/// Customised: a certificate, and a token of either of two issuers.
 ///
 /// ```
 /// use gatewright_auth::{All, Any, AuthLayer, Mtls};
@@ -45,7 +45,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Identity, Outcome};
 pub struct All(Arc<[Authenticator]>);
 
 impl All {
-    /// This authenticator alone, to which [`and`](Self::and) adds others.
+    /// Begins with this authenticator; [`and`](Self::and) adds others.
     pub fn of<A: Authenticate<Future: 'static>>(authenticator: A) -> Self {
         Self(Arc::new([Authenticator::new(authenticator)]))
     }
@@ -57,7 +57,7 @@ impl All {
     }
 }
 
-/// Without any authenticator, nobody comes in.
+/// Without any authenticator, nobody is admitted.
 impl FromIterator<Authenticator> for All {
     fn from_iter<T: IntoIterator<Item = Authenticator>>(authenticators: T) -> Self {
         Self(authenticators.into_iter().collect())
@@ -143,7 +143,7 @@ impl Future for AllFuture {
     }
 }
 
-/// One identity of those of all, none of whom has refused.
+/// Merges the identities of all authenticators. None of them has refused.
 fn merge(attempts: Vec<Part>) -> Outcome {
     let mut identities = attempts.into_iter().filter_map(|part| match part {
         Part::Known(Outcome::Authenticated(identity)) => Some(identity),

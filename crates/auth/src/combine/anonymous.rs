@@ -2,8 +2,8 @@ use http::request::Parts;
 
 use crate::{Attempt, Authenticate, Cause, Challenge, Immediate, Outcome};
 
-/// Asks for nothing: `none`, written out. In an [`Any`](crate::Any) it lets those in who show no credential, and not
-/// those who show a bad one.
+/// Asks for nothing, and says so in the code. In an [`Any`](crate::Any), it admits requests without a credential,
+/// but not those with a bad one.
 ///
 /// # Example
 ///
@@ -14,7 +14,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Immediate, Outcome};
 /// # let _ = layer;
 /// ```
 ///
-/// Customised: in an [`Any`](crate::Any), where it lets in who shows nothing.
+/// Customised: an [`Any`](crate::Any) that admits requests without a credential.
 ///
 /// ```
 /// use gatewright_auth::{Anonymous, Any, AuthLayer, Mtls};

@@ -12,10 +12,10 @@ use http::{HeaderName, request::Parts};
 use super::{Authenticator, AuthenticatorFuture};
 use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, outcome::RefusalKind};
 
-/// One of several authenticators has to say who calls. The first in order that can does.
+/// Accepts a caller whom one of several authenticators knows. The first one in order decides.
 ///
-/// A bad credential does not hide a good one of another kind. Without any good one, a request that cannot be judged
-/// for now is a 503, a bad credential a 401, and the `WWW-Authenticate` fields name the schemes of all.
+/// A bad credential does not hide a good one of another kind. Without a good credential, the answer is 503 if one
+/// cannot be judged now, or else 401 with the challenges of all authenticators.
 ///
 /// ```
 /// use gatewright_auth::{Any, AuthLayer};
@@ -27,7 +27,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, outcome::
 /// # Ok::<(), KeyError>(())
 /// ```
 ///
-/// Customised: a list that is read from somewhere, and nobody refused who shows no credential at all.
+/// Customised: authenticators from a list, and requests without any credential admitted too.
 ///
 /// ```
 /// use gatewright_auth::{Anonymous, Any, AuthLayer, Authenticator, Mtls};
@@ -43,7 +43,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Outcome, Refusal, outcome::
 pub struct Any(Arc<[Authenticator]>);
 
 impl Any {
-    /// This authenticator alone, to which [`or`](Self::or) adds others.
+    /// Begins with this authenticator; [`or`](Self::or) adds others.
     pub fn of<A: Authenticate<Future: 'static>>(authenticator: A) -> Self {
         Self(Arc::new([Authenticator::new(authenticator)]))
     }
@@ -55,7 +55,7 @@ impl Any {
     }
 }
 
-/// Without any authenticator, nobody comes in.
+/// Without any authenticator, nobody is admitted.
 impl FromIterator<Authenticator> for Any {
     fn from_iter<T: IntoIterator<Item = Authenticator>>(authenticators: T) -> Self {
         Self(authenticators.into_iter().collect())
@@ -78,7 +78,7 @@ impl Authenticate for Any {
                 Attempt::Now(Outcome::Authenticated(identity)) if waiting.is_empty() => {
                     return Attempt::Now(Outcome::Authenticated(identity));
                 }
-                // Those before it are heard first, so that the same request always is the same caller's.
+                // Earlier authenticators are awaited first, so that the same request always has the same caller.
                 Attempt::Now(Outcome::Authenticated(identity)) => {
                     let last = Some(Outcome::Authenticated(identity));
                     return Attempt::Later(AnyFuture { members: self.0.clone(), waiting, last, failures });
@@ -138,7 +138,7 @@ impl Future for AnyFuture {
     }
 }
 
-/// What those have said who could not say who calls.
+/// The outcomes of the authenticators that have not identified the caller.
 #[derive(Debug, Default)]
 struct Failures {
     refusals: Vec<(usize, Refusal)>,
@@ -164,7 +164,7 @@ impl Failures {
         if self.anonymous { Outcome::Anonymous } else { Outcome::NoCredential }
     }
 
-    /// Those of all, with an error only where a credential was shown.
+    /// The challenges of all authenticators. Only those with a bad credential name an error.
     fn challenges(&self, members: &[Authenticator]) -> Vec<Challenge> {
         let is_refused = |index| self.refusals.iter().any(|(refused, _)| *refused == index);
         let cause = |index| if is_refused(index) { Cause::Refused } else { Cause::NoCredential };

@@ -10,9 +10,9 @@ use http::{HeaderName, request::Parts};
 
 use crate::{Attempt, Authenticate, Cause, Challenge, Outcome};
 
-/// Any authenticator, its type forgotten. Cheap to clone; its clones share the authenticator's state.
+/// An authenticator with its type erased. Cheap to clone; clones share the authenticator's state.
 ///
-/// An attempt that has to wait is boxed, one that is decided at once is not.
+/// An attempt that has to wait is boxed. An attempt that is decided at once is not.
 #[derive(Clone)]
 pub struct Authenticator(Arc<dyn Erased>);
 
@@ -55,7 +55,7 @@ impl<A: Authenticate<Future: 'static>> Erased for A {
 }
 
 impl Authenticator {
-    /// Forgets the authenticator's type.
+    /// Erases the authenticator's type.
     pub fn new<A: Authenticate<Future: 'static>>(authenticator: A) -> Self {
         Self(Arc::new(authenticator))
     }

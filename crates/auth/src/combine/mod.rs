@@ -1,4 +1,4 @@
-//! Authenticators of several, and none.
+//! Authenticators that combine others, and the one that asks for nothing.
 
 mod all;
 mod anonymous;

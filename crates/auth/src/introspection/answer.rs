@@ -1,12 +1,12 @@
-//! What an issuer says of a token (RFC 7662, section 2.2).
+//! The issuer's answer about a token (RFC 7662, section 2.2).
 
 use gatewright_core::Principal;
 use serde_json::{Map, Value};
 
-use super::authenticator::Settings;
+use super::settings::Settings;
 use crate::{Identity, claim_path, jwt, strict_json};
 
-/// What is known of a token.
+/// The result of asking about a token.
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     Active {
@@ -14,12 +14,12 @@ pub(super) enum Answer {
         expires: u64,
     },
     Refused(&'static str),
-    /// There is no answer, or none that can be read.
+    /// No answer, or an unreadable one.
     None,
 }
 
 impl Answer {
-    /// Reads an answer, and holds it to the settings.
+    /// Reads an answer and checks it against the settings.
     pub(super) fn read(text: &[u8], settings: &Settings, now: u64) -> Self {
         let Some(answer) = strict_json::object(text) else { return Self::None };
         match answer.get("active") {

@@ -16,24 +16,18 @@ use http::{
     request::Parts,
 };
 
-use super::{IntrospectionBuilder, answer::Answer, flights::Flights};
+use super::{answer::Answer, flights::Flights, settings::Settings};
 use crate::{
-    Attempt, Authenticate, Cause, Challenge, ClaimPath, Clock, Identity, Outcome, Refusal,
-    bearer::{TokenPlaces, Unreadable},
-    challenge,
-    claim_headers::ClaimHeaders,
-    digest::Digest,
-    form,
-    provider::Endpoint,
-    token_cache::TokenCache,
+    Attempt, Authenticate, Cause, Challenge, Identity, Outcome, Refusal, bearer::Unreadable, challenge,
+    digest::Digest, form, provider::Endpoint, token_cache::TokenCache,
 };
 
-/// Asks the issuer of opaque tokens who calls (RFC 7662). Cheap to clone; clones share what is known.
+/// Asks the issuer of opaque tokens who calls (RFC 7662). Cheap to clone; clones share their cache.
 ///
-/// 1. A token is asked about once: who shows it meanwhile waits for the same answer.
-/// 2. That it is active holds until its `exp`, and for a minute at most unless set: so long does a token go on that has
-///    been revoked. That it is not holds for ten seconds.
-/// 3. Without an answer in time nobody comes in, save those who are known: 503.
+/// 1. The issuer is asked once about a token. Requests that show it in the meantime wait for the same answer.
+/// 2. The answer that a token is active holds until its `exp`, and for a minute at most unless set. A revoked token
+///    stays valid for that long. The answer that a token is not active holds for ten seconds.
+/// 3. Without an answer in time, tokens that are not remembered are refused with 503.
 ///
 /// # Example
 ///
@@ -47,7 +41,7 @@ use crate::{
 /// # Ok::<(), gatewright_auth::ProviderError>(())
 /// ```
 ///
-/// Customised: tokens of one issuer for one audience, believed for ten seconds; and who calls told to the service.
+/// Customised: tokens of one issuer for one audience, trusted for ten seconds; the service is told who calls.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -75,18 +69,18 @@ pub struct Introspection(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
-    /// `Authorization` towards the issuer.
+    /// The gateway's own `Authorization` at the issuer.
     client: Option<HeaderValue>,
     settings: Settings,
     active: TokenCache<Active>,
-    // Apart, so that tokens made up push out no good ones.
+    // Separate, so that made-up tokens displace no good ones.
     refused: TokenCache<Refused>,
     flights: Flights<Answer>,
-    /// When the log was told last that there is no answer, in seconds since 1970.
-    told: AtomicU64,
+    /// The last time when the log got a line about a missing answer, in seconds since 1970.
+    logged_at: AtomicU64,
 }
 
-/// A token that is active, and until when that is believed, in seconds since 1970.
+/// An active token, and the end of that answer in seconds since 1970.
 struct Active {
     identity: Identity,
     expires: u64,
@@ -97,51 +91,11 @@ struct Refused {
     expires: u64,
 }
 
-/// What is asked of tokens, and what is made of them.
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) issuer: Option<Box<str>>,
-    pub(super) audiences: Vec<Box<str>>,
-    pub(super) subject: ClaimPath,
-    pub(super) scopes: ClaimPath,
-    pub(super) headers: ClaimHeaders,
-    pub(super) places: TokenPlaces,
-    pub(super) realm: Option<Box<str>>,
-    pub(super) max_size: usize,
-    /// In seconds.
-    pub(super) max_cache: u64,
-    pub(super) capacity: usize,
-    pub(super) clock: Clock,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            issuer: None,
-            audiences: Vec::new(),
-            subject: ClaimPath::new("sub"),
-            scopes: ClaimPath::new("scope"),
-            headers: ClaimHeaders::default(),
-            places: TokenPlaces::default(),
-            realm: None,
-            max_size: 8 * 1024,
-            max_cache: 60,
-            capacity: 8192,
-            clock: Clock::system(),
-        }
-    }
-}
-
-/// How long a refusal is remembered, in seconds, and of how many tokens.
+/// The time for which a refusal is remembered, in seconds, and the number of refusals.
 const REFUSED_FOR: u64 = 10;
 const REFUSED: usize = 1024;
 
 impl Introspection {
-    /// Asks at this URL, as it is set up by the builder.
-    pub fn builder(url: &str) -> IntrospectionBuilder {
-        IntrospectionBuilder::new(url)
-    }
-
     pub(super) fn new(endpoint: Endpoint, client: Option<HeaderValue>, settings: Settings) -> Self {
         Self(Arc::new(Inner {
             endpoint,
@@ -150,7 +104,7 @@ impl Introspection {
             refused: TokenCache::new(settings.capacity.min(REFUSED)),
             settings,
             flights: Flights::default(),
-            told: AtomicU64::new(0),
+            logged_at: AtomicU64::new(0),
         }))
     }
 }
@@ -191,10 +145,10 @@ impl Inner {
         match self.endpoint.send(request).await {
             Ok(answer) => Answer::read(&answer.body, &self.settings, self.settings.clock.seconds()),
             Err(error) => {
-                // Once a second: every token that is made up would be a line otherwise.
+                // At most one line a second: otherwise every made-up token would cause a line.
                 let now = self.settings.clock.seconds();
-                if self.told.swap(now, Ordering::Relaxed) != now {
-                    tracing::warn!("tokens cannot be asked about: {error}");
+                if self.logged_at.swap(now, Ordering::Relaxed) != now {
+                    tracing::warn!("the issuer cannot be asked about tokens: {error}");
                 }
                 Answer::None
             }

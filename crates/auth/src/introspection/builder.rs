@@ -3,7 +3,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue};
 
-use super::{Introspection, authenticator::Settings};
+use super::{authenticator::Introspection, settings::Settings};
 use crate::{
     ClaimPath, Clock, ProviderError, form,
     provider::{Access, Endpoint},
@@ -11,7 +11,7 @@ use crate::{
 
 /// Builds an [`Introspection`].
 #[derive(Debug, Clone)]
-#[must_use = "nobody is asked by a builder"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct IntrospectionBuilder {
     url: Box<str>,
     access: Access,
@@ -19,19 +19,27 @@ pub struct IntrospectionBuilder {
     settings: Settings,
 }
 
-/// Questions under way at once: so many tokens can be made up at a time, and no more reach the issuer.
+/// The number of concurrent questions. Many tokens can be made up at once, and no more than this many reach the
+/// issuer.
 const MAX_CONNECTIONS: usize = 32;
 
-/// The largest answer, in bytes: thousands of them are remembered.
+/// The largest answer, in bytes. Thousands of answers are remembered.
 const MAX_SIZE: usize = 32 * 1024;
 
+impl Introspection {
+    /// Asks at this URL.
+    pub fn builder(url: &str) -> IntrospectionBuilder {
+        IntrospectionBuilder::new(url)
+    }
+}
+
 impl IntrospectionBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    fn new(url: &str) -> Self {
         let access = Access { max_connections: MAX_CONNECTIONS, max_size: MAX_SIZE, ..Access::default() };
         Self { url: url.into(), access, client: None, settings: Settings::default() }
     }
 
-    /// The gateway's own name and secret with the issuer (RFC 6749, section 2.3.1).
+    /// The gateway's own client id and secret at the issuer (RFC 6749, section 2.3.1).
     pub fn client(mut self, id: &str, secret: &str) -> Self {
         let pair = format!("{}:{}", form::encode(id), form::encode(secret));
         self.client =
@@ -42,69 +50,70 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// Trusts these authorities alone, given in PEM, instead of the system's.
+    /// Trusts these certificate authorities, in PEM, instead of the system's.
     pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.access.ca = Some(pem.into());
         self
     }
 
-    /// How long an answer may take, from the connection to the last byte; 5 s unless set.
+    /// The time for one answer, from the connection to the last byte; 5 s unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.access.timeout = timeout;
         self
     }
 
-    /// Allows `http://` too. Whoever can touch the network on the way then has all the tokens.
+    /// Allows `http://` too. Anyone on the network path can then read all tokens.
     pub fn allow_cleartext(mut self) -> Self {
         self.access.cleartext = true;
         self
     }
 
-    /// How long an answer is believed at most, and so how long a token goes on that has been revoked; a minute unless
-    /// set. It never outlives its `exp`.
+    /// The time for which an answer is trusted at most, and so the time for which a revoked token stays valid; a
+    /// minute unless set. An answer never outlives its `exp`.
     pub fn max_cache(mut self, time: Duration) -> Self {
         self.settings.max_cache = time.as_secs();
         self
     }
 
-    /// How many tokens are remembered, rounded up to a power of two; 8192 unless set, none for 0.
+    /// The number of tokens that are remembered, rounded up to a power of two; 8192 unless set. With 0, none is
+    /// remembered.
     pub fn cache_capacity(mut self, tokens: usize) -> Self {
         self.settings.capacity = tokens;
         self
     }
 
-    /// Takes tokens of this issuer (`iss`) alone.
+    /// Accepts tokens of this issuer (`iss`) only.
     pub fn issuer(mut self, issuer: impl Into<Box<str>>) -> Self {
         self.settings.issuer = Some(issuer.into());
         self
     }
 
-    /// Takes tokens for this audience (`aud`), and for no other than those that are named so. Unless one is, it is the
-    /// issuer that judges whom a token is for.
+    /// Accepts tokens for this audience (`aud`), and for the audiences of other calls. Without any call, the issuer
+    /// alone decides whom a token is for.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.settings.audiences.push(audience.into());
         self
     }
 
-    /// What says who calls; `sub` unless set. A token without it is refused.
+    /// The claim that names the caller; `sub` unless set. A token without it is refused.
     pub fn subject_claim(mut self, path: impl Into<ClaimPath>) -> Self {
         self.settings.subject = path.into();
         self
     }
 
-    /// What holds the scopes, as a list or a text with spaces between; `scope` unless set.
+    /// The claim that holds the scopes, as a list or as a text with spaces; `scope` unless set.
     pub fn scope_claim(mut self, path: impl Into<ClaimPath>) -> Self {
         self.settings.scopes = path.into();
         self
     }
 
-    /// Tells the service of a claim in a header field; see [`Jwt::claim_header`](crate::Jwt::claim_header).
+    /// Passes a claim to the service in a header field; see [`Jwt::claim_header`](crate::Jwt::claim_header).
     pub fn claim_header(mut self, name: HeaderName, path: impl Into<ClaimPath>) -> Self {
         self.settings.headers.add(name, path.into());
         self
     }
 
-    /// Looks in this header field too, which holds a token and nothing else.
+    /// Looks in this header field too. The whole field is the token.
     pub fn from_header(mut self, name: HeaderName) -> Self {
         self.settings.places.header(name);
         self
@@ -116,7 +125,7 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// Looks in this query parameter too. It is always taken out of the URI.
+    /// Looks in this query parameter too. The parameter is always taken out of the URI.
     pub fn from_query(mut self, name: &str) -> Self {
         self.settings.places.query(name);
         self
@@ -128,23 +137,23 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// The realm that challenges name.
+    /// The realm in challenges.
     pub fn realm(mut self, realm: impl Into<Box<str>>) -> Self {
         self.settings.realm = Some(realm.into());
         self
     }
 
-    /// Another clock than the system's.
+    /// Replaces the system's clock.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.settings.clock = clock;
         self
     }
 
-    /// The authenticator.
+    /// Builds the authenticator.
     ///
     /// # Errors
     ///
-    /// When the URL is none, or not one of `https`; when the authorities cannot be read.
+    /// The URL is not a URL with `https`, or the certificate authorities cannot be read.
     pub fn build(self) -> Result<Introspection, ProviderError> {
         let endpoint = Endpoint::new(&self.url, &self.access)?;
         Ok(Introspection::new(endpoint, self.client, self.settings))

@@ -1,18 +1,29 @@
-//! Questions that are under way, each asked once.
+//! Questions in flight: each token is asked about once at a time.
+//!
+//! Invariants:
+//!
+//! 1. The map has at most one cell for a token. All requests that join while it is there share it.
+//! 2. At most one request of a cell asks. If that request is dropped before the answer, the next one in line asks.
+//! 3. A cell leaves the map when it has an answer and one of its requests goes, or when its last request goes. The
+//!    map therefore never outgrows the requests that wait.
+//! 4. A request removes its own cell only, never a newer cell of the same token.
+//! 5. An answer is remembered by the caller before it is shared, so a request that comes after the cell has gone
+//!    finds it there.
+//! 6. No lock is held while a question is under way.
 
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use tokio::sync::OnceCell;
 
 use crate::digest::{ByDigest, Digest};
 
-/// Questions that are under way, by the token that they are about.
+/// Questions in flight, by the token that they are about.
 ///
-/// The lock is taken when a token is asked about, never for one that is known.
+/// The lock is taken when a token is asked about, never for a remembered token.
 #[derive(Debug)]
 pub(super) struct Flights<T>(Mutex<HashMap<Digest, Arc<OnceCell<T>>, ByDigest>>);
 
@@ -23,11 +34,16 @@ impl<T> Default for Flights<T> {
 }
 
 impl<T: Clone> Flights<T> {
-    /// The answer of whoever asks first. When that one goes away, the next one in line asks.
+    /// Returns the answer of the first request that asks. When that request goes away, the next one in line asks.
     pub(super) async fn join(&self, token: Digest, ask: impl Future<Output = T>) -> T {
-        let cell = Arc::clone(self.cells().entry(token).or_default());
-        let flight = Flight { flights: self, token, cell };
-        flight.cell.get_or_init(|| ask).await.clone()
+        // Declared first and so dropped last: the guard looks at the cell when this request's share of it is gone.
+        let _guard;
+        let cell = {
+            let cell = Arc::clone(self.cells().entry(token).or_default());
+            _guard = Flight { flights: self, token, cell: Arc::downgrade(&cell) };
+            cell
+        };
+        cell.get_or_init(|| ask).await.clone()
     }
 }
 
@@ -37,19 +53,20 @@ impl<T> Flights<T> {
     }
 }
 
-/// One of those who wait for an answer.
+/// A request that waits for an answer.
 struct Flight<'a, T> {
     flights: &'a Flights<T>,
     token: Digest,
-    cell: Arc<OnceCell<T>>,
+    cell: Weak<OnceCell<T>>,
 }
 
 impl<T> Drop for Flight<'_, T> {
     fn drop(&mut self) {
         let mut cells = self.flights.cells();
-        let is_ours = cells.get(&self.token).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
-        // An answer that is there is remembered elsewhere; a question that nobody waits for any more is forgotten.
-        if is_ours && (self.cell.initialized() || Arc::strong_count(&self.cell) == 2) {
+        let own = |cell: &Arc<OnceCell<T>>| std::ptr::eq(Arc::as_ptr(cell), self.cell.as_ptr());
+        // An answer is remembered elsewhere. A question without a waiting request is dropped.
+        let is_done = |cell: &Arc<OnceCell<T>>| cell.initialized() || Arc::strong_count(cell) == 1;
+        if cells.get(&self.token).is_some_and(|cell| own(cell) && is_done(cell)) {
             cells.remove(&self.token);
         }
     }

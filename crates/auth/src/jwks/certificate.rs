@@ -1,7 +1,8 @@
 //! The certificate of a key (`x5c`: RFC 7517, section 4.7).
 //!
-//! Nothing is believed of it: neither its dates nor its chain are looked at. But its key has to be the one that the other
-//! members describe, as the section demands, so that nobody who reads the one is shown another than who reads the other.
+//! The certificate is not trusted: neither its dates nor its chain are checked. But its key must be the key that
+//! the other members describe, as that section demands. Otherwise readers of the one and of the other would see
+//! different keys.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
@@ -26,7 +27,7 @@ const CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1"
 /// `id-Ed25519` (RFC 8410, section 3).
 const EDWARDS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// Holds the first certificate, if there is any, to the key.
+/// Checks that the first certificate, if there is one, belongs to the key.
 pub(super) fn agrees(jwk: &Map<String, Value>, own: &PublicKey<'_>) -> Result<(), KeyError> {
     let first = match jwk.get("x5c") {
         None => return Ok(()),
@@ -36,7 +37,7 @@ pub(super) fn agrees(jwk: &Map<String, Value>, own: &PublicKey<'_>) -> Result<()
         },
         Some(_) => return Err(KeyError::new("the `x5c` is no list of certificates")),
     };
-    let no_certificate = || KeyError::new("the first of `x5c` is no certificate");
+    let no_certificate = || KeyError::new("the first item of `x5c` is no certificate");
     let text: String = first.as_str().ok_or_else(no_certificate)?.split_ascii_whitespace().collect();
     let der = STANDARD.decode(text).map_err(|_| no_certificate())?;
     let certificate = CertificateInner::<Raw>::from_der(&der).map_err(|_| no_certificate())?;
@@ -52,11 +53,11 @@ pub(super) fn agrees(jwk: &Map<String, Value>, own: &PublicKey<'_>) -> Result<()
     };
     match agrees {
         true => Ok(()),
-        false => Err(KeyError::new("the first certificate of `x5c` is another key's")),
+        false => Err(KeyError::new("the first certificate of `x5c` belongs to another key")),
     }
 }
 
-/// A number without the zeros before it.
+/// A number without its leading zeros.
 fn stripped(number: &[u8]) -> &[u8] {
     &number[number.iter().take_while(|octet| **octet == 0).count()..]
 }

@@ -1,7 +1,8 @@
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-/// A key, or a set of keys, cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A key or a key set that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct KeyError(Cow<'static, str>);
 
 impl KeyError {
@@ -9,11 +10,3 @@ impl KeyError {
         Self(why.into())
     }
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for KeyError {}

@@ -1,4 +1,4 @@
-//! A JSON Web Key (RFC 7517) read.
+//! Reads a JSON Web Key (RFC 7517).
 
 use serde_json::{Map, Value};
 
@@ -9,33 +9,33 @@ use super::{
 };
 use crate::{
     base64url,
-    jwt::{Algorithm, Scheme},
+    jwt::{Algorithm, KeyKind},
 };
 
-/// Whose keys are read, which decides what is believed of them.
+/// The origin of a key, which decides how far it is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A file of the operator's, which may hold shared secrets.
+    /// A file of the operator, which may contain shared secrets.
     Local,
-    /// An identity provider. What everybody can fetch is no secret, whatever it says.
-    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "keys from afar are a feature"))]
+    /// An identity provider. What it publishes cannot be a secret.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote keys are a feature"))]
     Remote,
 }
 
 /// The longest `kid`, in bytes.
 const LONGEST_KID: usize = 256;
 
-/// What a JSON Web Key is.
+/// A JSON Web Key that was read.
 pub(super) enum Jwk {
     Key(Key),
-    /// None for signatures that are verified here, and why.
+    /// Not a key for signatures that this crate verifies, and why.
     Other(String),
 }
 
 /// The names of the algorithms, as an error lists them.
 const ALGORITHMS: &str = "HS256, RS256, PS256, ES256 (each with 384 and 512 too) or EdDSA";
 
-/// Reads one.
+/// Reads a key.
 pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Jwk, KeyError> {
     let kid = match jwk.get("kid") {
         None => None,
@@ -43,7 +43,7 @@ pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Jwk, KeyE
         Some(Value::Number(number)) => {
             return Err(KeyError::new(format!("its `kid` is a number, and has to be text: `\"{number}\"`")));
         }
-        Some(_) => return Err(KeyError::new("its `kid` is no text of at most 256 bytes")),
+        Some(_) => return Err(KeyError::new("its `kid` must be a text of at most 256 bytes")),
     };
     let algorithm = match jwk.get("alg") {
         None => None,
@@ -52,17 +52,19 @@ pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Jwk, KeyE
                 let right = name.to_ascii_uppercase();
                 return Err(KeyError::new(format!("its `alg` is in lower case: write `{right}`")));
             }
-            // An encryption algorithm, say, or one of the future.
+            // An encryption algorithm or a newer algorithm, say.
             None => return Ok(Jwk::Other(format!("its `alg` is none of {ALGORITHMS}"))),
             algorithm => algorithm,
         },
         Some(_) => {
-            return Err(KeyError::new("its `alg` is no text: write the algorithm's name, or leave it out"));
+            return Err(KeyError::new("its `alg` must be a text: write the algorithm's name, or leave it out"));
         }
     };
     let key = match text(jwk, "kty")? {
         "oct" if origin == Origin::Remote => {
-            return Err(KeyError::new("a shared secret that is published is none"));
+            return Err(KeyError::new(
+                "a shared secret must not be published: anyone could make tokens with it",
+            ));
         }
         "oct" => Key::secret(algorithm, &octets(jwk, "k")?),
         "RSA" => {
@@ -92,7 +94,8 @@ pub(super) fn read(jwk: &Map<String, Value>, origin: Origin) -> Result<Jwk, KeyE
     Ok(Jwk::Key(key.named(kid)))
 }
 
-/// Why a key is not for verifying signatures, by what its `use` and `key_ops` say (RFC 7517, sections 4.2 and 4.3).
+/// Why a key is not for verifying signatures, according to its `use` and `key_ops` (RFC 7517, sections 4.2 and
+/// 4.3).
 pub(super) fn other_use(jwk: &Map<String, Value>) -> Option<&'static str> {
     let verifies = |operations: &Value| {
         operations.as_array().is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
@@ -106,7 +109,8 @@ pub(super) fn other_use(jwk: &Map<String, Value>) -> Option<&'static str> {
     }
 }
 
-/// The members of its private half, where it has one (RFC 7518, sections 6.2.2 and 6.3.2, and RFC 8037, section 2).
+/// The members of the key's private half, if it has one (RFC 7518, sections 6.2.2 and 6.3.2, and RFC 8037, section
+/// 2).
 pub(super) fn private_members(jwk: &Map<String, Value>) -> Option<&'static str> {
     let kind = jwk.get("kty").filter(|kind| *kind != "oct" && jwk.contains_key("d"))?;
     Some(if kind == "RSA" { "`d`, `p`, `q`, `dp`, `dq` and `qi`" } else { "`d`" })
@@ -115,7 +119,7 @@ pub(super) fn private_members(jwk: &Map<String, Value>) -> Option<&'static str> 
 fn of_curve(name: &str) -> Option<Algorithm> {
     [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]
         .into_iter()
-        .find(|algorithm| matches!(algorithm.scheme(), Scheme::Curve { name: own, .. } if own == name))
+        .find(|algorithm| matches!(algorithm.key_kind(), KeyKind::Elliptic { curve, .. } if curve == name))
 }
 
 fn text<'a>(jwk: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, KeyError> {

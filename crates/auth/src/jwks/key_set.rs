@@ -6,7 +6,7 @@ use super::{
     KeyError,
     jwk::{self, Jwk, Origin},
     key::{Allowed, Key},
-    other_form,
+    wrong_format,
 };
 use crate::{jwt::Algorithm, strict_json};
 
@@ -17,19 +17,19 @@ pub(crate) struct KeySet {
     doubts: Vec<String>,
 }
 
-/// A set has no key for a token.
+/// Why a set has no key for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoKey {
-    /// There is no key of this `kid`, or none without that could be meant. There may be one in a newer set.
+    /// No key has this `kid`, and no key without a `kid` fits. A newer set may have the key.
     Unknown,
-    /// There is one, and it is for another algorithm.
+    /// A key fits, but it is for another algorithm.
     WrongAlgorithm,
 }
 
-/// Keys in a set at most.
+/// The number of keys in a set at most.
 const MOST_KEYS: usize = 100;
 
-/// Keys tried for one token at most.
+/// The number of keys that are tried for one token at most.
 const MOST_TRIED: usize = 8;
 
 impl KeySet {
@@ -37,20 +37,20 @@ impl KeySet {
         Self { keys: vec![key], doubts: Vec::new() }
     }
 
-    /// Reads a set, or one key by itself. Keys that are no use are left out; a set with none that is, is refused.
+    /// Reads a set, or a single key. Keys that are of no use are left out. A set without any useful key is refused.
     pub(crate) fn read(text: &[u8], origin: Origin) -> Result<Self, KeyError> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let set = strict_json::read(text).map_err(|error| other_form::of_text(text, &error))?;
+        let set = strict_json::read(text).map_err(|error| wrong_format::of_text(text, &error))?;
         let jwks: Vec<(usize, &Map<String, Value>)> = match set.get("keys") {
             Some(Value::Array(keys)) => {
                 let keys = keys.iter().enumerate();
                 keys.filter_map(|(index, key)| Some((index + 1, key.as_object()?))).collect()
             }
             None if set.contains_key("kty") => vec![(1, &set)],
-            _ => return Err(other_form::of_object(&set)),
+            _ => return Err(wrong_format::of_object(&set)),
         };
         if jwks.len() > MOST_KEYS {
-            return Err(KeyError::new(format!("a set has {MOST_KEYS} keys at most")));
+            return Err(KeyError::new(format!("a key set may have at most {MOST_KEYS} keys")));
         }
         let mut keys = Vec::with_capacity(jwks.len());
         let mut doubts = Vec::new();
@@ -59,7 +59,7 @@ impl KeySet {
             let name = || name(jwk.get("kid").and_then(Value::as_str), number);
             if let Some(members) = jwk::private_members(jwk) {
                 doubts.push(format!(
-                    "{} holds its private half (`d`), with which tokens are made: take {members} out",
+                    "{} contains its private half (`d`), which can make tokens: take {members} out",
                     name()
                 ));
             }
@@ -85,29 +85,29 @@ impl KeySet {
         Ok(Self { keys, doubts })
     }
 
-    /// What may not be meant: keys that are left out, and private ones.
+    /// What is suspicious: keys that are left out, and private keys.
     pub(crate) fn doubts(&self) -> &[String] {
         &self.doubts
     }
 
-    /// Tells the log of it.
-    pub(crate) fn tell_doubts(&self, from: &str) {
+    /// Logs the doubts.
+    pub(crate) fn log_doubts(&self, from: &str) {
         self.doubts.iter().for_each(|doubt| tracing::warn!(from, "{doubt}"));
     }
 
-    /// The algorithms of these that some key is for; of all, where nobody says which are allowed.
+    /// The listed algorithms that some key verifies. If nothing is listed, all algorithms that some key verifies.
     pub(crate) fn algorithms(&self, listed: Option<&[Algorithm]>) -> Vec<Algorithm> {
         let (of, allowed) = scope(listed);
         let is_for = |algorithm: &&Algorithm| self.keys.iter().any(|key| key.is_for(**algorithm, allowed));
         of.iter().filter(is_for).copied().collect()
     }
 
-    /// Of each key that verifies no token, since it is for none of these algorithms, a sentence that says so.
+    /// A sentence for each key that verifies no token, because it fits none of these algorithms.
     pub(crate) fn idle(&self, listed: Option<&[Algorithm]>) -> Vec<String> {
         let (of, allowed) = scope(listed);
         let is_idle = |key: &&Key| !of.iter().any(|algorithm| key.is_for(*algorithm, allowed));
         let tell = |key: &Key| {
-            let (name, own) = (name(key.kid(), key.number()), names(&key.family()));
+            let (name, own) = (name(key.kid(), key.number()), names(key.family()));
             match listed {
                 Some(_) => {
                     format!(
@@ -122,7 +122,7 @@ impl KeySet {
         self.keys.iter().filter(is_idle).map(tell).collect()
     }
 
-    /// Why no token can be verified where these algorithms are listed; `None` when there is a key for one of them.
+    /// Why no token can be verified with these algorithms. `None` if there is a key for one of them.
     pub(crate) fn misfit(&self, listed: &[Algorithm]) -> Option<String> {
         self.algorithms(Some(listed)).is_empty().then(|| {
             let own = names(&self.algorithms(Some(&Algorithm::ALL)));
@@ -130,7 +130,7 @@ impl KeySet {
         })
     }
 
-    /// The keys that may have signed a token: those of its `kid`, else those that have none.
+    /// The keys that may have signed a token: those with its `kid`, or else those without any.
     pub(crate) fn candidates(
         &self,
         kid: Option<&str>,
@@ -153,22 +153,22 @@ impl KeySet {
         }
     }
 
-    /// Whether a token's `kid` says by which key it is signed.
+    /// Whether a token's `kid` names one of the keys.
     pub(crate) fn names(&self, kid: Option<&str>) -> bool {
         kid.is_some_and(|kid| self.keys.iter().any(|key| key.kid() == Some(kid)))
     }
 
-    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "what is fetched is told of"))]
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only fetched sets are counted"))]
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 }
 
-/// Which algorithms there can be, and whether somebody has said so.
+/// The algorithms to consider, and whether a list names them.
 fn scope(listed: Option<&[Algorithm]>) -> (&[Algorithm], Allowed) {
     match listed {
         Some(listed) => (listed, Allowed::Listed),
-        None => (&Algorithm::ALL, Allowed::Unsaid),
+        None => (&Algorithm::ALL, Allowed::Unlisted),
     }
 }
 
@@ -176,8 +176,8 @@ fn names(algorithms: &[Algorithm]) -> String {
     algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// How a key is called where it is told of: by its `kid`, or else by its place in the set. A name from afar may be
-/// anything, and log lines end where theirs do.
+/// The name of a key in messages: its `kid`, or else its position in the set. A remote `kid` may contain anything,
+/// so it is cut and escaped for the log.
 fn name(kid: Option<&str>, number: usize) -> String {
     match kid {
         Some(kid) => {

@@ -1,14 +1,15 @@
-//! Where an issuer's keys come from.
+//! The keys of an issuer, and the sources that they come from.
 
 mod certificate;
 mod error;
 mod jwk;
 mod key;
 mod key_set;
-mod other_form;
 #[cfg(feature = "remote")]
 mod remote;
 mod source;
+mod verifying_key;
+mod wrong_format;
 
 #[cfg(test)]
 mod rfc_examples;

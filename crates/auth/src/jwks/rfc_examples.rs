@@ -28,7 +28,7 @@ fn check(name: &str, jwk: &str, kid: Option<&str>, algorithm: Algorithm, token: 
     let keys = KeySet::read(jwk.as_bytes(), Origin::Local).expect(name);
     let signed = format!("{header}.{payload}");
     let signature = base64url::decode(signature).expect(name);
-    let mut candidates = keys.candidates(kid, algorithm, Allowed::Unsaid).expect(name);
+    let mut candidates = keys.candidates(kid, algorithm, Allowed::Unlisted).expect(name);
     let key = candidates.next().expect(name);
     assert!(key.verifies(algorithm, signed.as_bytes(), &signature), "{name}");
     for bit in (0..signature.len()).map(|octet| octet * 8 + octet % 8) {

@@ -16,20 +16,20 @@ use super::remote::{Fetching, Remote, RemoteJwksBuilder};
 use super::{KeyError, KeySet, jwk::Origin, key::Key};
 use crate::jwt::Algorithm;
 
-/// The keys of an issuer, and where they come from. Cheap to clone; clones share them.
+/// The keys of an issuer, and the source that they come from. Cheap to clone; clones share them.
 ///
 /// Which algorithms a key verifies:
 ///
-/// 1. A key that names its algorithm (`alg`) is for that one and no other.
-/// 2. A key on a curve is for the algorithm of its curve: ES256, ES384, ES512 or EdDSA.
-/// 3. An RSA key that names none is for those of [`Jwt::algorithms`](crate::Jwt::algorithms) that are of RSA (RS256 to
-///    PS512), one or several; for RS256 where no algorithms are listed.
-/// 4. A shared secret that names none is for those of `Jwt::algorithms` that are HMAC (HS256 to HS512) and have no longer
-///    hash than it has bytes; for none where no algorithms are listed.
+/// 1. A key that names its algorithm (`alg`) verifies that algorithm only.
+/// 2. A key on a curve verifies the algorithm of its curve: ES256, ES384, ES512 or EdDSA.
+/// 3. An RSA key without `alg` verifies those of [`Jwt::algorithms`](crate::Jwt::algorithms) that are RSA (RS256 to
+///    PS512). If no algorithms are listed, it verifies RS256.
+/// 4. A shared secret without `alg` verifies those of `Jwt::algorithms` that are HMAC (HS256 to HS512) and whose
+///    hash is no longer than the secret. If no algorithms are listed, it verifies nothing.
 ///
-/// The kind of a key is never for the token to say: a public key verifies no HMAC. A key whose `use` is not `sig`, or
-/// whose `key_ops` have no `verify`, is left out, and so is one whose first certificate (`x5c`) is another key's. `x5u`,
-/// `x5t`, the rest of `x5c` and its dates are ignored.
+/// A token never decides how a key is used: a public key verifies no HMAC. A key is left out if its `use` is not
+/// `sig`, if its `key_ops` have no `verify`, or if its first certificate (`x5c`) belongs to another key. `x5u`,
+/// `x5t`, the other certificates in `x5c` and the dates of certificates are ignored.
 #[derive(Clone)]
 pub struct Jwks(Source);
 
@@ -41,7 +41,7 @@ enum Source {
     Remote(Arc<Remote>),
 }
 
-/// The keys as they are at a moment.
+/// The keys at one moment.
 pub(crate) enum Keys<'a> {
     Fixed(&'a KeySet),
     File(WatchedContent<KeySet>),
@@ -49,51 +49,52 @@ pub(crate) enum Keys<'a> {
     Remote(Arc<KeySet>),
 }
 
-/// Which keys an issuer had at a moment: another number after each change.
+/// The generation of an issuer's keys. Each change of the keys gives another number.
 pub(crate) type Generation = u64;
 
 impl Jwks {
-    /// A JSON Web Key Set (RFC 7517), or one JSON Web Key. Shared secrets (`oct`) may be among them.
+    /// Reads a JSON Web Key Set (RFC 7517), or a single JSON Web Key. Shared secrets (`oct`) are allowed.
     ///
     /// # Errors
     ///
-    /// When it is none, or holds no key that verifies signatures.
+    /// The text is not a key set, or has no key that verifies signatures.
     pub fn from_json(text: &[u8]) -> Result<Self, KeyError> {
         let keys = KeySet::read(text, Origin::Local)?;
-        keys.tell_doubts("JSON");
+        keys.log_doubts("JSON");
         Ok(Self::fixed(keys))
     }
 
-    /// A file that holds a JSON Web Key Set, read again when it changes. A new content that is no good is refused, and
-    /// the keys before it go on. What may not be meant in the first one is told by [`doubts`](Self::doubts), in a later one
-    /// by the log.
+    /// Reads a JSON Web Key Set from a file, and again when the file changes. If the new content is bad, the old
+    /// keys stay in use. [`doubts`](Self::doubts) tells what is suspicious in the first content, and the log tells
+    /// it about later content.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or as in [`from_json`](Self::from_json).
+    /// The file cannot be read, or as in [`from_json`](Self::from_json).
     pub fn file(path: impl AsRef<Path>) -> Result<Self, WatchedFileError> {
         let name = path.as_ref().display().to_string();
         let is_later = AtomicBool::new(false);
         let read = move |text: &[u8]| {
             let keys = KeySet::read(text, Origin::Local)?;
             if is_later.swap(true, Ordering::Relaxed) {
-                keys.tell_doubts(&name);
+                keys.log_doubts(&name);
             }
             Ok::<_, KeyError>(keys)
         };
         WatchedFile::open(path.as_ref(), read).map(|file| Self(Source::File(file)))
     }
 
-    /// A public key in PEM (`BEGIN PUBLIC KEY`), for this algorithm.
+    /// Reads a public key in PEM (`BEGIN PUBLIC KEY`), for this algorithm.
     ///
     /// # Errors
     ///
-    /// When the text holds none, or one for another algorithm, or an RSA key of less than 2048 or more than 8192 bits.
+    /// The text has no public key, or one for another algorithm, or an RSA key of less than 2048 or more than 8192
+    /// bits.
     pub fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
         Key::der(algorithm, &public_key(pem)?).map(KeySet::of).map(Self::fixed)
     }
 
-    /// A public key in PEM, for the algorithms of its own kind, as a JSON Web Key without `alg`.
+    /// Reads a public key in PEM, for all algorithms of its type, like a JSON Web Key without `alg`.
     ///
     /// # Errors
     ///
@@ -102,31 +103,31 @@ impl Jwks {
         Key::any_der(&public_key(pem)?).map(KeySet::of).map(Self::fixed)
     }
 
-    /// A secret that is shared with the issuer, for HS256, HS384 or HS512: the bytes themselves, as many as the hash
-    /// has at least. Whoever knows it can make tokens.
+    /// Takes a secret that is shared with the issuer, for HS256, HS384 or HS512: the bytes themselves, at least as
+    /// many as the hash has. Anyone who knows the secret can make tokens.
     ///
     /// # Errors
     ///
-    /// When it is too short, or the algorithm does not use secrets.
+    /// The secret is too short, or the algorithm does not use secrets.
     pub fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Key::secret(Some(algorithm), secret).map(KeySet::of).map(Self::fixed)
     }
 
-    /// The keys at a URL, fetched over HTTPS when they are first needed, and again when they have aged or a token names
-    /// one that is not known.
+    /// Keys at a URL. They are fetched over HTTPS when they are first needed, and again when they are no longer
+    /// fresh or a token names an unknown key.
     #[cfg(feature = "remote")]
     pub fn remote(url: &str) -> RemoteJwksBuilder {
         RemoteJwksBuilder::of_keys(url)
     }
 
-    /// The keys of an OpenID Connect provider, which says itself where they are (OpenID Connect Discovery 1.0).
+    /// Keys of an OpenID Connect provider, which publishes their URL (OpenID Connect Discovery 1.0).
     #[cfg(feature = "remote")]
     pub fn discover(issuer: &str) -> RemoteJwksBuilder {
         RemoteJwksBuilder::of_issuer(issuer)
     }
 
-    /// Begins to fetch keys from afar now, instead of when the first token comes, and keeps them fresh. To be called on a
-    /// tokio runtime; without one nothing happens, and the first token has to wait.
+    /// Begins to fetch remote keys now instead of with the first token, and keeps them fresh. Call it on a tokio
+    /// runtime; without a runtime nothing happens, and the first token has to wait.
     #[cfg(feature = "remote")]
     pub fn prefetch(&self) {
         if let Source::Remote(remote) = &self.0 {
@@ -134,26 +135,26 @@ impl Jwks {
         }
     }
 
-    /// The algorithms that the keys verify, as they are now: those of `listed` for which there is a key, or all where
-    /// nothing is listed. `None` while no keys have been fetched.
+    /// The algorithms that the current keys verify: those of `listed` for which there is a key, or all if nothing
+    /// is listed. `None` while no keys have been fetched.
     pub fn algorithms(&self, listed: Option<&[Algorithm]>) -> Option<Vec<Algorithm>> {
         self.load().map(|(keys, _)| keys.algorithms(listed))
     }
 
-    /// What may not be meant in the keys, as they are now, each in a sentence: keys that are left out, keys with their
-    /// private half, and keys that are for none of the algorithms that are listed.
+    /// What is suspicious about the current keys, one sentence each: keys that are left out, keys with their
+    /// private half, and keys that fit none of the listed algorithms.
     pub fn doubts(&self, listed: Option<&[Algorithm]>) -> Vec<String> {
         let Some((keys, _)) = self.load() else { return Vec::new() };
         keys.doubts().iter().cloned().chain(keys.idle(listed)).collect()
     }
 
-    /// Why the keys, as they are now, verify no token where these algorithms are listed, as the end of a sentence that
-    /// begins with "no key"; `None` while they may verify one.
+    /// Why the current keys verify no token with these algorithms, as the end of a sentence that begins with "no
+    /// key". `None` if they can verify one.
     pub fn misfit(&self, listed: &[Algorithm]) -> Option<String> {
         self.load().and_then(|(keys, _)| keys.misfit(listed))
     }
 
-    /// Has the log told of fetched keys that verify none of these algorithms, for as long as the list is there.
+    /// Logs each fetched key set that verifies none of these algorithms, for as long as the list exists.
     pub(crate) fn expect(&self, listed: &Arc<[Algorithm]>) {
         #[cfg(feature = "remote")]
         if let Source::Remote(remote) = &self.0 {
@@ -172,7 +173,7 @@ impl Jwks {
         Self(Source::Remote(Arc::new(remote)))
     }
 
-    /// The keys, and which they are; `None` while there are none yet.
+    /// The keys and their generation. `None` while there are none yet.
     pub(crate) fn load(&self) -> Option<(Keys<'_>, Generation)> {
         Some(match &self.0 {
             Source::Fixed(keys) => (Keys::Fixed(keys), 0),
@@ -189,7 +190,7 @@ impl Jwks {
         })
     }
 
-    /// Which keys there are now.
+    /// The generation of the current keys.
     pub(crate) fn generation(&self) -> Generation {
         match &self.0 {
             Source::Fixed(_) => 0,
@@ -199,7 +200,7 @@ impl Jwks {
         }
     }
 
-    /// The fetch that may bring a key that is not known, when there may be one now.
+    /// The fetch that may bring an unknown key, if one is possible now.
     #[cfg(feature = "remote")]
     pub(crate) fn newer(&self) -> Option<Fetching> {
         match &self.0 {
@@ -209,7 +210,7 @@ impl Jwks {
     }
 }
 
-/// The `SubjectPublicKeyInfo` of a PEM text.
+/// The `SubjectPublicKeyInfo` in a PEM text.
 fn public_key(pem: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, KeyError> {
     let begins = |label: &[u8]| pem.windows(label.len()).filter(|window| *window == label).count();
     if begins(b"PRIVATE KEY-----") > 0 && begins(b"-----BEGIN PUBLIC KEY-----") > 0 {

@@ -123,7 +123,7 @@ fn a_set_is_bounded() {
 fn a_key_is_found_by_its_name_and_used_for_its_algorithm_alone() {
     let set = format!(r#"{{"keys":[{{{EC},"kid":"a"}},{{{ED},"kid":"b"}},{{{ED}}}]}}"#);
     let set = KeySet::read(set.as_bytes(), Origin::Local).expect("a set");
-    let found = |kid, algorithm| set.candidates(kid, algorithm, Allowed::Unsaid).map(Iterator::count);
+    let found = |kid, algorithm| set.candidates(kid, algorithm, Allowed::Unlisted).map(Iterator::count);
     assert_eq!(found(Some("a"), Algorithm::Es256), Ok(1));
     assert_eq!(found(Some("a"), Algorithm::EdDsa), Err(NoKey::WrongAlgorithm));
     assert_eq!(found(Some("b"), Algorithm::EdDsa), Ok(1));

@@ -1,16 +1,6 @@
 use std::fmt;
 
-use aws_lc_rs::{
-    hmac,
-    signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
-        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-        RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-        VerificationAlgorithm,
-    },
-};
-
-/// How a token is signed (RFC 7518, section 3.1, and RFC 8037). There is no `none`.
+/// A signature algorithm of tokens (RFC 7518, section 3.1, and RFC 8037). There is no `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -42,16 +32,24 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// What verifies an algorithm's signatures.
-pub(crate) enum Scheme {
-    Secret(hmac::Algorithm),
-    Rsa(&'static RsaParameters),
-    Curve { algorithm: &'static dyn VerificationAlgorithm, name: &'static str, coordinate: usize },
-    Edwards(&'static dyn VerificationAlgorithm),
+/// The kind of key that an algorithm needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// A shared secret with at least as many bytes as the hash (RFC 7518, section 3.2).
+    Secret {
+        least: usize,
+    },
+    Rsa,
+    /// A point on the curve of this name, with coordinates of this many bytes (RFC 7518, section 6.2.1).
+    Elliptic {
+        curve: &'static str,
+        coordinate: usize,
+    },
+    Ed25519,
 }
 
 impl Algorithm {
-    /// All of them.
+    /// Every algorithm.
     pub const ALL: [Self; 13] = [
         Self::Hs256,
         Self::Hs384,
@@ -68,7 +66,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// The algorithm that a header or a key names.
+    /// The algorithm of this name in a token's header or in a key.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         Some(match name {
             "HS256" => Self::Hs256,
@@ -107,22 +105,16 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn scheme(self) -> Scheme {
-        let curve = |algorithm, name, coordinate| Scheme::Curve { algorithm, name, coordinate };
+    pub(crate) fn key_kind(self) -> KeyKind {
         match self {
-            Self::Hs256 => Scheme::Secret(hmac::HMAC_SHA256),
-            Self::Hs384 => Scheme::Secret(hmac::HMAC_SHA384),
-            Self::Hs512 => Scheme::Secret(hmac::HMAC_SHA512),
-            Self::Rs256 => Scheme::Rsa(&RSA_PKCS1_2048_8192_SHA256),
-            Self::Rs384 => Scheme::Rsa(&RSA_PKCS1_2048_8192_SHA384),
-            Self::Rs512 => Scheme::Rsa(&RSA_PKCS1_2048_8192_SHA512),
-            Self::Ps256 => Scheme::Rsa(&RSA_PSS_2048_8192_SHA256),
-            Self::Ps384 => Scheme::Rsa(&RSA_PSS_2048_8192_SHA384),
-            Self::Ps512 => Scheme::Rsa(&RSA_PSS_2048_8192_SHA512),
-            Self::Es256 => curve(&ECDSA_P256_SHA256_FIXED, "P-256", 32),
-            Self::Es384 => curve(&ECDSA_P384_SHA384_FIXED, "P-384", 48),
-            Self::Es512 => curve(&ECDSA_P521_SHA512_FIXED, "P-521", 66),
-            Self::EdDsa => Scheme::Edwards(&ED25519),
+            Self::Hs256 => KeyKind::Secret { least: 32 },
+            Self::Hs384 => KeyKind::Secret { least: 48 },
+            Self::Hs512 => KeyKind::Secret { least: 64 },
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => KeyKind::Rsa,
+            Self::Es256 => KeyKind::Elliptic { curve: "P-256", coordinate: 32 },
+            Self::Es384 => KeyKind::Elliptic { curve: "P-384", coordinate: 48 },
+            Self::Es512 => KeyKind::Elliptic { curve: "P-521", coordinate: 66 },
+            Self::EdDsa => KeyKind::Ed25519,
         }
     }
 }
@@ -141,14 +133,7 @@ impl std::str::FromStr for Algorithm {
     }
 }
 
-/// The name is of no algorithm by which tokens are verified here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The name of an algorithm that this crate does not verify.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected HS256, RS256, PS256, ES256 (each with 384 and 512 too) or EdDSA")]
 pub struct UnknownAlgorithm(());
-
-impl fmt::Display for UnknownAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected HS256, RS256, PS256, ES256 (each with 384 and 512 too) or EdDSA")
-    }
-}
-
-impl std::error::Error for UnknownAlgorithm {}

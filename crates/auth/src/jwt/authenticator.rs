@@ -1,31 +1,22 @@
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderName, request::Parts};
-use serde_json::Value;
 
 use super::{
     Algorithm,
     fault::Fault,
-    issuer::{Issuer, Required, Verified, types},
-    start::JwtWithoutIssuer,
-    token::Token,
+    issuer::{Issuer, Required, types},
+    verifier::{JwtFuture, Verifier},
 };
 use crate::{
-    Attempt, Authenticate, Cause, Challenge, ClaimPath, Clock, Jwks, Outcome, Refusal, bearer::TokenPlaces,
-    challenge, digest::Digest, token_cache::TokenCache,
+    Attempt, Authenticate, Cause, Challenge, ClaimPath, Clock, Outcome, Refusal, bearer::TokenPlaces,
+    challenge, token_cache::TokenCache,
 };
 
-/// Verifies JSON Web Tokens (RFC 7519), signed ones (RFC 7515).
+/// Verifies signed JSON Web Tokens (RFC 7519, RFC 7515).
 ///
-/// Settings of tokens (audiences, algorithms, claims and their headers) hold for the issuers that it has when they are
-/// made; [`or`](Self::or) adds issuers with settings of their own.
+/// A setting of tokens (audiences, algorithms, claims and their headers) applies to the issuers that exist when it
+/// is called. [`or`](Self::or) adds issuers that have settings of their own.
 ///
 /// # Example
 ///
@@ -39,8 +30,8 @@ use crate::{
 /// # Ok::<(), gatewright_auth::KeyError>(())
 /// ```
 ///
-/// Customised: a second issuer, who shares a secret; for both, access tokens (RFC 9068) that are no older than an hour,
-/// in a cookie too, and who calls told to the service.
+/// Customised: a second issuer that shares a secret. Both accept access tokens (RFC 9068) that are no older than an
+/// hour, in a cookie too, and tell the service who calls.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,42 +60,20 @@ use crate::{
 /// ```
 #[derive(Clone)]
 #[must_use = "an authenticator does nothing until a layer asks it"]
-pub struct Jwt(Arc<Inner>);
-
-struct Inner {
-    issuers: Vec<Issuer>,
-    places: TokenPlaces,
-    realm: Option<Box<str>>,
-    max_size: usize,
-    clock: Clock,
-    cache: TokenCache<Cached>,
-}
-
-/// A token found good, and of which issuer it is.
-struct Cached {
-    verified: Verified,
-    issuer: usize,
-}
+pub struct Jwt(Arc<Verifier>);
 
 /// The largest token, in bytes.
 const MAX_SIZE: usize = 8 * 1024;
 
-/// Tokens remembered.
+/// The number of tokens that are remembered.
 const CACHE: usize = 8192;
 
 /// The longest leeway, in seconds.
 const MAX_LEEWAY: u64 = 60;
 
 impl Jwt {
-    /// Verifies tokens by these keys. Whose they are and whom they are for is said next:
-    /// `Jwt::new(keys).issuer("https://id.example/").audience("orders")`.
-    #[allow(clippy::new_ret_no_self, reason = "a token whose issuer and audience nobody looks at is none")]
-    pub fn new(keys: Jwks) -> JwtWithoutIssuer {
-        JwtWithoutIssuer::new(keys)
-    }
-
     pub(super) fn of(issuer: Issuer) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Verifier {
             issuers: vec![issuer],
             places: TokenPlaces::default(),
             realm: None,
@@ -114,21 +83,21 @@ impl Jwt {
         }))
     }
 
-    /// Takes the tokens of another's issuers too, each by its own keys and settings. A token is verified by the issuer
-    /// that it names, and by no other; of two of one name, by the first. Where tokens stand, and all else that is not an
-    /// issuer's, stays as it is here.
+    /// Accepts the tokens of the other's issuers too, each with its own keys and settings. A token is verified by
+    /// the issuer that it names, and by no other; if two issuers have the same name, by the first. Settings that
+    /// don't belong to an issuer, such as the places of tokens, stay as they are in `self`.
     pub fn or(self, other: Self) -> Self {
-        self.change(|inner| inner.issuers.extend_from_slice(&other.0.issuers))
+        self.change(|verifier| verifier.issuers.extend_from_slice(&other.0.issuers))
     }
 
-    /// Takes tokens for this audience too.
+    /// Accepts tokens for this audience too.
     pub fn audience(self, audience: impl Into<Box<str>>) -> Self {
         let audience = audience.into();
         self.each(|issuer| issuer.audiences.get_or_insert_default().push(audience.clone()))
     }
 
-    /// Allows these algorithms alone. A key that does not say its algorithm is for those of them that are of its kind; see
-    /// [`Jwks`].
+    /// Allows these algorithms only. A key that does not name its algorithm is used for those of them that fit its
+    /// type; see [`Jwks`](crate::Jwks).
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let algorithms: Arc<[_]> = algorithms.into_iter().collect();
         self.each(|issuer| {
@@ -137,32 +106,33 @@ impl Jwt {
         })
     }
 
-    /// Allows these types (`typ`) alone, and no token without one. Unless set, a token may have none, `JWT` or
-    /// `at+jwt`.
+    /// Allows these types (`typ`) only, and refuses tokens without a type. Unless set, the type of a token may be
+    /// missing, `JWT` or `at+jwt`.
     pub fn types<'a>(self, allowed: impl IntoIterator<Item = &'a str>) -> Self {
         let allowed = types(allowed);
         self.each(|issuer| issuer.types = Some(allowed.clone()))
     }
 
-    /// How far the issuer's clock may be off; 5 s unless set, 60 s at most. More than 10 s is for clocks that nobody sets: a
-    /// token that was withdrawn by letting it expire lives on for so long.
+    /// The difference that the issuer's clock may have; 5 s unless set, 60 s at most. More than 10 s is for clocks
+    /// that nobody sets: an expired token stays valid for this long.
     pub fn leeway(self, leeway: Duration) -> Self {
         self.each(|issuer| issuer.leeway = leeway.as_secs().min(MAX_LEEWAY))
     }
 
-    /// Requires that a token says when it was issued, and takes it no longer than so, whatever its `exp`.
+    /// Requires `iat`, and refuses tokens older than this, even if their `exp` is later.
     pub fn max_age(self, age: Duration) -> Self {
         self.each(|issuer| issuer.max_age = Some(age.as_secs()))
     }
 
-    /// Requires a claim, whatever its value.
+    /// Requires a claim with any value.
     pub fn require_claim(self, path: impl Into<ClaimPath>) -> Self {
         let required = Required { path: path.into(), values: None };
         self.each(|issuer| issuer.required.push(required.clone()))
     }
 
-    /// Requires that a claim is, or as a list holds, one of these values. A token without is no good at all (401);
-    /// what a route asks of tokens that are good is [`AuthLayer::claim`](crate::AuthLayer::claim) (403).
+    /// Requires that a claim is one of these values, or is a list with one of them. A token without it is refused
+    /// with 401. For requirements of a route on good tokens, use [`AuthLayer::claim`](crate::AuthLayer::claim),
+    /// which refuses with 403.
     pub fn require_claim_value<T: Into<Box<str>>>(
         self,
         path: impl Into<ClaimPath>,
@@ -173,147 +143,83 @@ impl Jwt {
         self.each(|issuer| issuer.required.push(required.clone()))
     }
 
-    /// The claim that says who calls; `sub` unless set. A token without it is refused.
+    /// The claim that names the caller; `sub` unless set. A token without it is refused.
     pub fn subject_claim(self, path: impl Into<ClaimPath>) -> Self {
         let path = path.into();
         self.each(|issuer| issuer.subject = path.clone())
     }
 
-    /// The claim that holds the scopes, as a list or a text with spaces between; `scope` and `scp` unless set.
+    /// The claim that holds the scopes, as a list or as a text with spaces; `scope` and `scp` unless set.
     pub fn scope_claim(self, path: impl Into<ClaimPath>) -> Self {
         let path = path.into();
         self.each(|issuer| issuer.scopes = Some(path.clone()))
     }
 
-    /// Tells the service of a claim in a header field, in the place of any that the client sent in this name. A list is
-    /// joined by commas, an object told as JSON; a token whose claim does not fit into a header (it has line breaks, or
-    /// a member of a list has a comma) is refused.
+    /// Passes a claim to the service in a header field, which replaces the client's field of this name. A list is
+    /// joined by commas, and an object is written as JSON. A token is refused if its claim does not fit into a
+    /// header field: it has line breaks, or a member of a list has a comma.
     pub fn claim_header(self, name: HeaderName, path: impl Into<ClaimPath>) -> Self {
         let path = path.into();
         self.each(|issuer| issuer.headers.add(name.clone(), path.clone()))
     }
 
-    /// Looks in this header field too, which holds a token and nothing else.
+    /// Looks in this header field too. The whole field is the token.
     pub fn from_header(self, name: HeaderName) -> Self {
-        self.change(|inner| inner.places.header(name))
+        self.change(|verifier| verifier.places.header(name))
     }
 
-    /// Looks in this cookie too. Mind that browsers send cookies by themselves: guard against forged requests.
+    /// Looks in this cookie too. Browsers send cookies by themselves: protect the service against forged requests
+    /// (CSRF).
     pub fn from_cookie(self, name: &str) -> Self {
-        self.change(|inner| inner.places.cookie(name))
+        self.change(|verifier| verifier.places.cookie(name))
     }
 
-    /// Looks in this query parameter too. It is taken out of the URI, whatever else is asked, since URIs are logged
-    /// everywhere.
+    /// Looks in this query parameter too. The parameter is always taken out of the URI, since URIs are written to
+    /// many logs.
     pub fn from_query(self, name: &str) -> Self {
-        self.change(|inner| inner.places.query(name))
+        self.change(|verifier| verifier.places.query(name))
     }
 
-    /// Leaves the token in the request for the service, which then can do whatever its holder could.
+    /// Leaves the token in the request for the service. The service can then do whatever the token's holder can.
     pub fn forward_token(self) -> Self {
-        self.change(|inner| inner.places.keep())
+        self.change(|verifier| verifier.places.keep())
     }
 
-    /// The realm that challenges name (RFC 9110, section 11.5).
+    /// The realm in challenges (RFC 9110, section 11.5).
     pub fn realm(self, realm: impl Into<Box<str>>) -> Self {
-        self.change(|inner| inner.realm = Some(realm.into()))
+        self.change(|verifier| verifier.realm = Some(realm.into()))
     }
 
     /// The largest token, in bytes; 8 KiB unless set.
     pub fn max_size(self, bytes: usize) -> Self {
-        self.change(|inner| inner.max_size = bytes)
+        self.change(|verifier| verifier.max_size = bytes)
     }
 
-    /// How many verified tokens are remembered, rounded up to a power of two; 8192 unless set, none for 0.
+    /// The number of verified tokens that are remembered, rounded up to a power of two; 8192 unless set. With 0,
+    /// none is remembered.
     pub fn cache_capacity(self, tokens: usize) -> Self {
-        self.change(|inner| inner.cache = TokenCache::new(tokens))
+        self.change(|verifier| verifier.cache = TokenCache::new(tokens))
     }
 
-    /// Another clock than the system's.
+    /// Replaces the system's clock.
     pub fn clock(self, clock: Clock) -> Self {
-        self.change(|inner| inner.clock = clock)
+        self.change(|verifier| verifier.clock = clock)
     }
 
     fn each(self, change: impl FnMut(&mut Issuer)) -> Self {
-        self.change(|inner| inner.issuers.iter_mut().for_each(change))
+        self.change(|verifier| verifier.issuers.iter_mut().for_each(change))
     }
 
-    /// Changes the settings. Tokens found good under others are forgotten, and a clone keeps what it has.
-    fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
-        let mut inner = match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner,
+    /// Changes the settings. Tokens that were verified under the old settings are forgotten. A clone keeps its own
+    /// settings and tokens.
+    fn change(self, change: impl FnOnce(&mut Verifier)) -> Self {
+        let mut verifier = match Arc::try_unwrap(self.0) {
+            Ok(verifier) => verifier,
             Err(shared) => shared.copy(),
         };
-        inner.cache = inner.cache.emptied();
-        change(&mut inner);
-        Self(Arc::new(inner))
-    }
-}
-
-impl Inner {
-    fn copy(&self) -> Self {
-        Self {
-            issuers: self.issuers.clone(),
-            places: self.places.clone(),
-            realm: self.realm.clone(),
-            max_size: self.max_size,
-            clock: self.clock.clone(),
-            cache: self.cache.emptied(),
-        }
-    }
-
-    /// What is remembered of a token, when it still holds.
-    fn remembered(&self, token: Digest, now: u64) -> Option<Outcome> {
-        self.cache.get(token, |cached| {
-            self.is_good(cached, now).then(|| Outcome::Authenticated(cached.verified.identity.clone()))
-        })
-    }
-
-    fn is_good(&self, cached: &Cached, now: u64) -> bool {
-        cached.verified.lifetime.holds(now)
-            && self.issuers[cached.issuer].keys.generation() == cached.verified.generation
-    }
-
-    fn verify(&self, text: &str, digest: Digest, now: u64) -> Result<Outcome, Failed> {
-        let token = Token::parse(text)?;
-        let issuer = self.issuer(token.claims.get("iss"))?;
-        match self.issuers[issuer].verify(token, now) {
-            Ok(verified) => {
-                let identity = verified.identity.clone();
-                self.cache.insert(digest, Cached { verified, issuer }, |held| !self.is_good(held, now));
-                Ok(Outcome::Authenticated(identity))
-            }
-            Err(fault) => Err(Failed { fault, issuer: Some(issuer) }),
-        }
-    }
-
-    /// The issuer by whose keys a token is to be verified: what it says of itself chooses, and proves nothing.
-    fn issuer(&self, named: Option<&Value>) -> Result<usize, Fault> {
-        let of_name =
-            |name: Option<&str>| self.issuers.iter().position(|issuer| issuer.name.as_deref() == name);
-        let found = match named {
-            None => None,
-            Some(Value::String(name)) => of_name(Some(name)),
-            Some(_) => return Err(Fault::UnknownIssuer),
-        };
-        let missing = if named.is_none() { Fault::NoIssuer } else { Fault::UnknownIssuer };
-        found.or_else(|| of_name(None)).ok_or(missing)
-    }
-}
-
-/// A token that is not good, and the issuer whose it claims to be.
-struct Failed {
-    fault: Fault,
-    #[cfg_attr(
-        not(feature = "remote"),
-        allow(dead_code, reason = "only keys from afar can be asked for again")
-    )]
-    issuer: Option<usize>,
-}
-
-impl From<Fault> for Failed {
-    fn from(fault: Fault) -> Self {
-        Self { fault, issuer: None }
+        verifier.cache = verifier.cache.emptied();
+        change(&mut verifier);
+        Self(Arc::new(verifier))
     }
 }
 
@@ -359,43 +265,6 @@ impl Authenticate for Jwt {
 
     fn header_names(&self) -> Vec<HeaderName> {
         self.0.issuers.iter().flat_map(|issuer| issuer.headers.names()).collect()
-    }
-}
-
-#[cfg(feature = "remote")]
-impl Inner {
-    /// Waits for newer keys, when there may be some now and the token could be good by them.
-    fn retry(self: &Arc<Self>, failed: Failed, text: &str, digest: Digest) -> Attempt<JwtFuture> {
-        let fetching = match (failed.fault, failed.issuer) {
-            (Fault::UnknownKey | Fault::KeysUnavailable, Some(issuer)) => self.issuers[issuer].keys.newer(),
-            _ => None,
-        };
-        let Some(fetching) = fetching else { return Attempt::Now(Refusal::from(failed.fault).into()) };
-        let (inner, text) = (Arc::clone(self), Box::<str>::from(text));
-        Attempt::Later(JwtFuture(Box::pin(async move {
-            fetching.ended().await;
-            match inner.verify(&text, digest, inner.clock.seconds()) {
-                Ok(outcome) => outcome,
-                Err(failed) => Refusal::from(failed.fault).into(),
-            }
-        })))
-    }
-}
-
-/// The future of [`Jwt`]: a token that waits for its issuer's keys.
-pub struct JwtFuture(Pin<Box<dyn Future<Output = Outcome> + Send>>);
-
-impl Future for JwtFuture {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for JwtFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtFuture").finish_non_exhaustive()
     }
 }
 

@@ -1,10 +1,10 @@
-//! The registered claims (RFC 7519, section 4.1), held to the clock.
+//! Checks of the registered claims (RFC 7519, section 4.1).
 
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
 
-/// When a token may be used, in seconds since 1970; the leeway is in it already.
+/// The time in which a token may be used, in seconds since 1970. The leeway is included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetime {
     pub(crate) not_before: u64,
@@ -12,7 +12,7 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// Of these claims, which need not be so at this moment.
+    /// Reads the lifetime, and checks that `now` is within it.
     pub(super) fn of(
         claims: &Map<String, Value>,
         now: u64,
@@ -51,7 +51,7 @@ impl Lifetime {
     }
 }
 
-/// A NumericDate (RFC 7519, section 2), made whole in the strict direction. Before 1970 counts as 1970.
+/// A NumericDate (RFC 7519, section 2), rounded in the strict direction. A time before 1970 counts as 1970.
 pub(crate) fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>, Fault> {
     let whole = if name == "nbf" { f64::ceil } else { f64::floor };
     match claims.get(name) {
@@ -66,7 +66,7 @@ pub(crate) fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<u64
     }
 }
 
-/// Whom a token is for (RFC 7519, section 4.1.3), when one of these is among them.
+/// Checks that one of the accepted audiences is in `aud` (RFC 7519, section 4.1.3).
 pub(crate) fn check_audience(claims: &Map<String, Value>, accepted: &[Box<str>]) -> Result<(), Fault> {
     let is_accepted = |audience: &str| accepted.iter().any(|accepted| **accepted == *audience);
     let fits = match claims.get("aud") {

@@ -1,19 +1,19 @@
-//! What is wrong with a token.
+//! The reasons to refuse a token.
 
 use crate::{Refusal, bearer::Unreadable};
 
-/// What is wrong with a token. Only the log says it.
+/// Why a token is refused. Only the log says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    // Of the request.
+    // Request
     Several,
-    // Of its form.
+    // Form
     Malformed,
     TooLarge,
     Encrypted,
     Header,
     Claims,
-    // Of its header.
+    // Header
     AlgNone,
     AlgUnknown,
     Crit,
@@ -22,14 +22,14 @@ pub(crate) enum Fault {
     Unencoded,
     Kid,
     Typ,
-    // Of its issuer and key.
+    // Issuer and key
     NoIssuer,
     UnknownIssuer,
     WrongAlgorithm,
     UnknownKey,
     KeysUnavailable,
     Signature,
-    // Of its claims.
+    // Claims
     NoExpiry,
     Expired,
     NotYet,
@@ -45,7 +45,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// The word in the log.
+    /// The reason in the log.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Several => "jwt_several",

@@ -1,4 +1,4 @@
-//! What is asked of one issuer's tokens.
+//! The checks of one issuer's tokens.
 
 use std::sync::Arc;
 
@@ -18,17 +18,17 @@ use crate::{
     jwks::{Allowed, Generation, NoKey},
 };
 
-/// An issuer: its name, its keys, and what is asked of its tokens.
+/// An issuer: its name, its keys, and the requirements on its tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Issuer {
-    /// What `iss` has to be; `None` for anything.
+    /// The required `iss`. `None` for any.
     pub(super) name: Option<Box<str>>,
     pub(super) keys: Jwks,
-    /// What `aud` has to hold one of; `None` for anything.
+    /// `aud` must contain one of these. `None` for any audience.
     pub(super) audiences: Option<Vec<Box<str>>>,
-    /// The algorithms that are allowed at all; `None` for those of the keys.
+    /// The allowed algorithms. `None` for those of the keys.
     pub(super) algorithms: Option<Arc<[Algorithm]>>,
-    /// The types that are allowed; `None` for those of access tokens, which may also go without.
+    /// The allowed types. `None` for the types of access tokens, and tokens without a type.
     pub(super) types: Option<Vec<String>>,
     pub(super) leeway: u64,
     pub(super) max_age: Option<u64>,
@@ -38,14 +38,14 @@ pub(super) struct Issuer {
     pub(super) headers: ClaimHeaders,
 }
 
-/// A claim that has to be there, and to hold one of the values when there are any.
+/// A required claim. With values, it must contain one of them.
 #[derive(Debug, Clone)]
 pub(super) struct Required {
     pub(super) path: ClaimPath,
     pub(super) values: Option<Vec<Box<str>>>,
 }
 
-/// A token that has been found good.
+/// A verified token.
 #[derive(Debug, Clone)]
 pub(super) struct Verified {
     pub(super) identity: Identity,
@@ -53,7 +53,7 @@ pub(super) struct Verified {
     pub(super) generation: Generation,
 }
 
-/// The types of access tokens (RFC 9068, section 2.1) and of tokens that do not say more.
+/// The types of access tokens (RFC 9068, section 2.1) and of plain tokens.
 const TYPES: &[&str] = &["jwt", "at+jwt"];
 
 impl Issuer {
@@ -80,13 +80,13 @@ impl Issuer {
         Ok(Verified { identity, lifetime, generation })
     }
 
-    /// Says which keys it was held to.
+    /// Returns the generation of the keys that verified the signature.
     fn check_signature(&self, token: &Token<'_>) -> Result<Generation, Fault> {
         let (kid, algorithm) = (token.header.kid.as_deref(), token.header.algorithm);
         let allowed = match &self.algorithms {
             Some(listed) if listed.contains(&algorithm) => Allowed::Listed,
             Some(_) => return Err(Fault::WrongAlgorithm),
-            None => Allowed::Unsaid,
+            None => Allowed::Unlisted,
         };
         let (keys, generation) = self.keys.load().ok_or(Fault::KeysUnavailable)?;
         let mut candidates = keys.candidates(kid, algorithm, allowed).map_err(|none| match none {
@@ -98,7 +98,7 @@ impl Issuer {
         } else if keys.names(kid) {
             Err(Fault::Signature)
         } else {
-            // Nothing says which key it is, so that it may be one of a newer set.
+            // The token names no known key, so a newer set may have its key.
             Err(Fault::UnknownKey)
         }
     }
@@ -127,7 +127,7 @@ impl Issuer {
         Ok((Identity::new(principal).headers(headers), lifetime))
     }
 
-    /// The scopes: `scope` (RFC 8693, section 4.2), and `scp`.
+    /// The scopes: those of `scope` (RFC 8693, section 4.2) and of `scp`.
     fn scopes_of(&self, claims: &Map<String, Value>) -> Vec<String> {
         match &self.scopes {
             Some(path) => path.of_claims(claims).map(claim_path::words).unwrap_or_default(),
@@ -149,7 +149,7 @@ impl Required {
     }
 }
 
-/// Types in the form in which they are compared.
+/// Normalizes types for comparison.
 pub(super) fn types<'a>(types: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     types.into_iter().map(media_type).collect()
 }

@@ -1,16 +1,18 @@
-//! JSON Web Tokens (RFC 7519), as RFC 8725 advises.
+//! JSON Web Tokens (RFC 7519), verified as RFC 8725 advises.
 
 mod algorithm;
 mod authenticator;
 mod claims;
 mod fault;
 mod issuer;
-mod start;
+mod steps;
 mod token;
+mod verifier;
 
-pub(crate) use algorithm::Scheme;
+pub(crate) use algorithm::KeyKind;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use authenticator::{Jwt, JwtFuture};
+pub use authenticator::Jwt;
 #[cfg(feature = "remote")]
 pub(crate) use claims::{check_audience, time};
-pub use start::{JwtWithoutAudience, JwtWithoutIssuer};
+pub use steps::{JwtWithoutAudience, JwtWithoutIssuer};
+pub use verifier::JwtFuture;

@@ -1,4 +1,4 @@
-//! A token taken apart (RFC 7515, section 7.1), before anything in it is believed.
+//! A token in its parts (RFC 7515, section 7.1), before anything in it is trusted.
 
 use serde_json::{Map, Value};
 
@@ -9,13 +9,13 @@ use crate::{base64url, strict_json};
 pub(super) struct Token<'a> {
     pub(super) header: Header,
     pub(super) claims: Map<String, Value>,
-    /// What is signed: header and payload as they were sent.
+    /// The signed text: header and payload as they were sent.
     pub(super) signed: &'a str,
     pub(super) signature: Vec<u8>,
 }
 
-/// What a token's header says, of what is heeded. Keys and addresses of keys in it (`jwk`, `jku`, `x5c`, `x5u`) are
-/// not: who makes a token does not say by which key it is to be verified.
+/// The members of a token's header that are used. Keys and addresses of keys in it (`jwk`, `jku`, `x5c`, `x5u`) are
+/// not: the maker of a token may not choose the key that verifies it.
 pub(super) struct Header {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
@@ -57,18 +57,18 @@ impl Header {
             Some(name) if name.eq_ignore_ascii_case("none") => return Err(Fault::AlgNone),
             Some(name) => Algorithm::of_name(name).ok_or(Fault::AlgUnknown)?,
         };
-        // No extension is understood here, so none can be critical (RFC 7515, section 4.1.11).
+        // No extension is supported, so none may be critical (RFC 7515, section 4.1.11).
         if header.contains_key("crit") {
             return Err(Fault::Crit);
         }
         if header.contains_key("zip") {
             return Err(Fault::Compressed);
         }
-        // RFC 7797: the payload is not what it seems.
+        // RFC 7797: the payload would not be base64url.
         if header.get("b64").is_some_and(|encoded| *encoded != Value::Bool(true)) {
             return Err(Fault::Unencoded);
         }
-        // A token within the token (RFC 7519, section 5.2).
+        // A token inside the token (RFC 7519, section 5.2).
         if header.contains_key("cty") {
             return Err(Fault::Nested);
         }
@@ -86,7 +86,8 @@ impl Header {
     }
 }
 
-/// A type in the one form in which types are compared: in lower case, without `application/` (RFC 7515, section 4.1.9).
+/// A media type in the form in which types are compared: in lower case, without `application/` (RFC 7515, section
+/// 4.1.9).
 pub(super) fn media_type(typ: &str) -> String {
     let typ = typ.to_ascii_lowercase();
     match typ.strip_prefix("application/") {

@@ -16,21 +16,23 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Identity, Immediate,
 
 /// Client certificates (mutual TLS) as identities.
 ///
-/// 1. That a certificate is valid (its chain, its time, the revocation lists) is for the listener to verify, in the
-///    handshake. What it says is read once a connection, and who calls is decided once a connection and authenticator.
-/// 2. Certificates are found in the [`ConnectionInfo`](gatewright_core::ConnectionInfo) of our own listener. Under another
-///    server, insert a [`TlsInfo`](gatewright_core::TlsInfo) with the chain that it has verified into the extensions of
-///    each request, inside its own accept loop.
-/// 3. Who calls is the first alternative name (URI, DNS name, e-mail or IP address) or the subject that a pattern fits, in
-///    the order of the patterns. Without patterns, any certificate is taken: by its first URI, else DNS name, else e-mail
-///    address, else subject.
-/// 4. A pattern is for a whole name. `*` stands for one segment of a URI's path, one label of a host, all before the `@`,
-///    or the whole value of an attribute; never for a part of them. `**` ends a URI's pattern and stands for one segment
-///    and all that follow. What a star stands for holds no `%`, `?` or `#`, and is neither `.` nor `..`.
-/// 5. Scheme and host of a URI, DNS names and the domain of an address are compared, and given, in lower case.
-/// 6. A certificate that has expired since the handshake, be it that of a session that was resumed, is refused.
-/// 7. `x-forwarded-client-cert` from clients is always removed. When asked, it is set, in Envoy's format.
-/// 8. There is no scheme to challenge a client with, so that a refusal is a 403.
+/// 1. The listener verifies in the handshake that a certificate is valid: its chain, its dates, the revocation
+///    lists. The certificate is read once for each connection, and each authenticator identifies the caller once
+///    for each connection.
+/// 2. Certificates come from the [`ConnectionInfo`](gatewright_core::ConnectionInfo) of this project's own
+///    listener. With another server, insert a [`TlsInfo`](gatewright_core::TlsInfo) with the verified chain into
+///    the extensions of each request, in the accept loop of that server.
+/// 3. The caller is the first alternative name (URI, DNS name, e-mail or IP address) or the subject that matches a
+///    pattern, in the order of the patterns. Without patterns, every certificate is accepted, and the caller is its
+///    first URI, or else DNS name, e-mail address or subject.
+/// 4. A pattern matches a whole name. `*` stands for one segment of a URI's path, one label of a host, everything
+///    before the `@`, or the whole value of an attribute; never for a part of them. `**` at the end of a URI stands
+///    for one segment and all that follow. A matched segment has no `%`, `?` or `#`, and is neither `.` nor `..`.
+/// 5. Scheme and host of a URI, DNS names and the domain of an e-mail address are compared and reported in lower
+///    case.
+/// 6. A certificate that has expired since the handshake is refused, also in a resumed session.
+/// 7. The client's own `x-forwarded-client-cert` is always removed. On request, the field is set in Envoy's format.
+/// 8. No challenge exists for client certificates, so a refusal is a 403.
 ///
 /// # Example
 ///
@@ -42,7 +44,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Identity, Immediate,
 /// # Ok::<(), gatewright_auth::MtlsError>(())
 /// ```
 ///
-/// Customised: several patterns, scopes for all devices, and the certificate told to the service.
+/// Customised: several patterns, scopes for all devices, and the certificate passed to the service.
 ///
 /// ```
 /// use gatewright_auth::{AuthLayer, Mtls};
@@ -59,7 +61,7 @@ use crate::{Attempt, Authenticate, Cause, Challenge, Clock, Identity, Immediate,
 /// ```
 #[derive(Debug)]
 pub struct Mtls {
-    /// Under this number, connections keep what was made of their certificates.
+    /// A connection stores the result for its certificate under this number.
     number: u64,
     patterns: Vec<Pattern>,
     scopes: Vec<Box<str>>,
@@ -84,7 +86,7 @@ impl Default for Mtls {
 }
 
 impl Mtls {
-    /// Takes any certificate that the listener has verified, until patterns are added.
+    /// Accepts every certificate that the listener has verified, until patterns are added.
     pub fn new() -> Self {
         Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
@@ -97,49 +99,50 @@ impl Mtls {
         }
     }
 
-    /// Takes certificates with an alternative name of this pattern, which is then who calls.
+    /// Accepts certificates with an alternative name that matches this pattern. The name is the caller.
     ///
     /// `spiffe://example.com/device/*` or `spiffe://example.com/ns/**` for URIs, `*.devices.example.com` for DNS names,
     /// `*@example.com` for e-mail addresses.
     ///
     /// # Errors
     ///
-    /// The text is no pattern for a name.
+    /// The text is not a pattern for a name.
     pub fn san(mut self, pattern: &str) -> Result<Self, MtlsError> {
         self.patterns.push(Pattern::San(SanPattern::parse(pattern)?));
         Ok(self)
     }
 
-    /// Takes certificates whose subject is of this pattern, `CN=*,OU=Devices,O=Example`, and the subject for who calls.
+    /// Accepts certificates whose subject matches this pattern, such as `CN=*,OU=Devices,O=Example`. The subject is
+    /// the caller.
     ///
     /// # Errors
     ///
-    /// The text is no pattern for a subject (RFC 4514).
+    /// The text is not a pattern for a subject (RFC 4514).
     pub fn subject(mut self, pattern: &str) -> Result<Self, MtlsError> {
         self.patterns.push(Pattern::Subject(SubjectPattern::parse(pattern)?));
         Ok(self)
     }
 
-    /// Gives all who are known by their certificates these scopes.
+    /// Gives these scopes to all callers with accepted certificates.
     #[must_use]
     pub fn scopes<T: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = T>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));
         self
     }
 
-    /// Tells the service of the certificate in `x-forwarded-client-cert`, as Envoy does: `Hash`, `Subject`, `URI` and
-    /// `DNS`. Not by default. Clients' own are removed in any case.
+    /// Passes the certificate to the service in `x-forwarded-client-cert`, as Envoy does: `Hash`, `Subject`, `URI`
+    /// and `DNS`. Off by default. The client's own field is removed in any case.
     #[must_use]
     pub fn forward_certificate(mut self) -> Self {
         self.forward = true;
         self
     }
 
-    /// Tells the service of the certificate, and in `By` who says so: the gateway's own URI, usually its SPIFFE id.
+    /// Passes the certificate to the service, with the gateway's own URI (usually its SPIFFE id) in `By`.
     ///
     /// # Errors
     ///
-    /// The text is no URI of visible ASCII characters without quotes and backslashes.
+    /// The text is not a URI of visible ASCII characters without quotes and backslashes.
     pub fn forward_certificate_by(mut self, uri: &str) -> Result<Self, MtlsError> {
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
         if !uri.contains(':') || !uri.bytes().all(plain) {
@@ -149,7 +152,7 @@ impl Mtls {
         Ok(self.forward_certificate())
     }
 
-    /// Tells the service who calls, in this header.
+    /// Tells the service the caller in this header.
     #[must_use]
     pub fn id_header(mut self, name: HeaderName) -> Self {
         self.id_header = Some(name);
@@ -165,9 +168,9 @@ impl Mtls {
 
     fn judge(&self, tls: &TlsInfo) -> Outcome {
         let Some(leaf) = tls.certificates().first() else { return Outcome::NoCredential };
-        let reading = tls.derived(|_| Reading::new(leaf));
-        // Another reader may have taken the connection's place for such things.
-        let own = if reading.is_none() { Some(Reading::new(leaf)) } else { None };
+        let reading = tls.derived(|_| LeafCertificate::new(leaf));
+        // Other code may have stored a value of its own type on the connection.
+        let own = if reading.is_none() { Some(LeafCertificate::new(leaf)) } else { None };
         let certificate = reading.or(own.as_ref()).and_then(|reading| reading.0.as_ref());
         let Some(certificate) = certificate else { return Refusal::invalid("certificate_unreadable").into() };
         if !certificate.is_valid_at(self.clock.now()) {
@@ -192,7 +195,7 @@ impl Mtls {
         Ok(Identity::new(principal).headers(forwarded.into_iter().chain(id_header)))
     }
 
-    /// The first pattern that fits, and of several names the first that it fits.
+    /// The caller by the first pattern that matches, and by the first name that it matches.
     fn id(&self, certificate: &Certificate) -> Result<String, &'static str> {
         let found = self.patterns.iter().find_map(|pattern| match pattern {
             Pattern::San(pattern) => {
@@ -211,7 +214,7 @@ impl Mtls {
     }
 }
 
-/// Without patterns: the first URI, else the first DNS name, else the first e-mail address, else the subject.
+/// The caller without patterns: the first URI, or else the first DNS name, e-mail address or the subject.
 fn usual_id(certificate: &Certificate) -> Option<String> {
     let rank = |name: &&San| match name {
         San::Uri(_) => 0,
@@ -219,7 +222,7 @@ fn usual_id(certificate: &Certificate) -> Option<String> {
         San::Email(_) => 2,
         San::Ip(_) => 3,
     };
-    // An address is many a host's, and says who calls only where a pattern has it.
+    // Many hosts may share an address, so it names a caller only if a pattern says so.
     let names = certificate.names.iter().filter(|name| !matches!(name, San::Ip(_)));
     match names.min_by_key(rank) {
         Some(name) => Some(name.text().to_owned()),
@@ -227,8 +230,8 @@ fn usual_id(certificate: &Certificate) -> Option<String> {
     }
 }
 
-/// What the certificate says, as a principal's claims: `subject`, `serial`, `fingerprint`, and the names that it has as
-/// `uri`, `dns`, `email` and `ip`.
+/// The principal's claims: `subject`, `serial`, `fingerprint`, and the alternative names as `uri`, `dns`, `email`
+/// and `ip`.
 fn claims(certificate: &Certificate) -> Map<String, Value> {
     let mut claims = Map::new();
     claims.insert("subject".into(), certificate.subject.to_text().into());
@@ -248,16 +251,17 @@ fn claims(certificate: &Certificate) -> Map<String, Value> {
     claims
 }
 
-/// A certificate as far as it could be read; once a connection.
-struct Reading(Option<Certificate>);
+/// The certificate of a connection, if it could be read.
+struct LeafCertificate(Option<Certificate>);
 
-impl Reading {
+impl LeafCertificate {
     fn new(leaf: &Bytes) -> Self {
         Self(Certificate::read(leaf))
     }
 }
 
-/// What is known of the connection's TLS: by our own listener, or by the extension that another server's user inserts.
+/// The TLS facts of the connection: from this project's listener, or from the extension that the user of another
+/// server has inserted.
 fn tls(extensions: &Extensions) -> Option<&TlsInfo> {
     let connection = RequestRecord::of(extensions).and_then(|record| record.connection());
     connection.and_then(|connection| connection.tls()).or_else(|| extensions.get())
@@ -277,7 +281,7 @@ impl Authenticate for Mtls {
         }
     }
 
-    /// A certificate is asked for before there is a request.
+    /// The handshake asks for certificates, before any request.
     fn challenges(&self, _: Cause<'_>) -> Vec<Challenge> {
         Vec::new()
     }

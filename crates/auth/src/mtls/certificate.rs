@@ -1,4 +1,4 @@
-//! What a certificate says of its holder, read once a connection.
+//! A client's certificate, read once for each connection.
 
 use std::{
     net::IpAddr,
@@ -17,34 +17,34 @@ use x509_cert::{
 use super::subject::Subject;
 use crate::Identity;
 
-/// A client's certificate. That it is valid is the listener's to say: it has verified the chain.
+/// A client's certificate. The listener has verified its chain.
 #[derive(Debug)]
 pub(super) struct Certificate {
     pub(super) names: Vec<San>,
     pub(super) subject: Subject,
-    /// Hexadecimal, in lower case.
+    /// In hexadecimal, in lower case.
     pub(super) serial: String,
-    /// SHA-256 over its DER; hexadecimal, in lower case.
+    /// SHA-256 of its DER in hexadecimal, in lower case.
     pub(super) fingerprint: String,
     from: SystemTime,
     to: SystemTime,
     judgements: Mutex<Vec<(u64, Judgement)>>,
 }
 
-/// An alternative name. Other kinds are no identities here.
+/// An alternative name. Other kinds are not used as identities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum San {
     Dns(Box<str>),
     Email(Box<str>),
     Uri(Box<str>),
-    /// An IP address, in its one canonical text (RFC 5952).
+    /// An IP address in canonical text (RFC 5952).
     Ip(Box<str>),
 }
 
-/// Whom an authenticator takes the holder for, or why for nobody.
+/// The identity of the holder according to an authenticator, or the reason to refuse it.
 pub(super) type Judgement = Result<Identity, &'static str>;
 
-/// More authenticators than this do not share a connection, unless there were many reloads while it was open.
+/// The number of results that a connection stores. More are only needed after many reloads during one connection.
 const MOST_JUDGEMENTS: usize = 16;
 
 impl Certificate {
@@ -68,13 +68,13 @@ impl Certificate {
         })
     }
 
-    /// Whether it is valid at this time. A connection may outlive the certificate that it was opened with, and a session
-    /// that is resumed is not verified again.
+    /// Whether it is valid at this time. A connection may outlive its certificate, and a resumed session is not
+    /// verified again.
     pub(super) fn is_valid_at(&self, now: SystemTime) -> bool {
         (self.from..=self.to).contains(&now)
     }
 
-    /// What an authenticator, known by its number, makes of the holder; it is asked once a connection.
+    /// The result of the authenticator with this number. `judge` is called once for each connection.
     pub(super) fn judge(&self, authenticator: u64, judge: impl FnOnce(&Self) -> Judgement) -> Judgement {
         let mut judgements = self.judgements.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = judgements.iter().find(|(number, _)| *number == authenticator) {
@@ -90,8 +90,8 @@ impl Certificate {
 }
 
 impl San {
-    /// The name as identities have it: what is the same in upper and lower case is in lower case. A name that holds
-    /// anything but visible ASCII characters, or a quote or a backslash, is none: no URI, host or plain address does.
+    /// The name in the form of identities: case-insensitive parts are in lower case. `None` if the name has a
+    /// quote, a backslash, or anything but visible ASCII: no URI, host or plain address has these.
     fn new(name: &GeneralName) -> Option<Self> {
         if let GeneralName::IpAddress(octets) = name {
             return address(octets.as_bytes())
@@ -123,7 +123,7 @@ impl San {
     }
 }
 
-/// The address of four or sixteen octets.
+/// Reads an address of four or sixteen octets.
 fn address(octets: &[u8]) -> Option<IpAddr> {
     let four = <[u8; 4]>::try_from(octets).map(IpAddr::from);
     four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
@@ -139,7 +139,7 @@ fn folded(uri: &str) -> String {
     format!("{}{keep}", fold.to_ascii_lowercase())
 }
 
-/// A serial number is positive, and may have a zero before it to show that.
+/// A serial number without the leading zero that marks it as positive.
 fn serial(octets: &[u8]) -> String {
     hex(octets.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(octets))
 }

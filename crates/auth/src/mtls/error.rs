@@ -1,7 +1,8 @@
-use std::{borrow::Cow, error::Error, fmt};
+use std::borrow::Cow;
 
-/// A text that no identity can be made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A pattern that no identity can match.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}`: {hint}")]
 pub struct MtlsError {
     text: Box<str>,
     hint: Cow<'static, str>,
@@ -17,16 +18,8 @@ impl MtlsError {
         &self.text
     }
 
-    /// What is wrong with it, or how to mend it.
+    /// The problem with the text, or the way to fix it.
     pub fn hint(&self) -> &str {
         &self.hint
     }
 }
-
-impl fmt::Display for MtlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.text, self.hint)
-    }
-}
-
-impl Error for MtlsError {}

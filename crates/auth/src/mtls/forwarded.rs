@@ -4,10 +4,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::certificate::{Certificate, San};
 
-/// The header that tells services of the client's certificate. Clients' own are always removed.
+/// The header that passes the client's certificate to services. The client's own field is always removed.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
-/// One element: `By=…;Hash=…;Subject="…";URI=…;DNS=…`. Subject is always in quotes, and of several names of a kind each
+/// One element: `By=…;Hash=…;Subject="…";URI=…;DNS=…`. `Subject` is always quoted. Each of several names of a kind
 /// has a key of its own.
 pub(super) fn element(certificate: &Certificate, by: Option<&str>) -> Option<HeaderValue> {
     let mut element = String::new();
@@ -31,7 +31,7 @@ pub(super) fn element(certificate: &Certificate, by: Option<&str>) -> Option<Hea
     HeaderValue::try_from(element).ok()
 }
 
-/// No value holds a quote: of names with one there are none, and `By` was looked at.
+/// No value has a quote: names with quotes are left out, and `By` was checked.
 fn pair(element: &mut String, key: &str, value: &str) {
     if !element.is_empty() {
         element.push(';');
@@ -42,8 +42,8 @@ fn pair(element: &mut String, key: &str, value: &str) {
     }
 }
 
-/// A name of RFC 4514 in which quotes, backslashes and what is not ASCII are written as octets: readers do not agree on
-/// what a backslash before a quote means, and here none has to know.
+/// A name of RFC 4514 in which quotes, backslashes and non-ASCII characters are written as octets. Readers disagree
+/// about a backslash before a quote, and this form avoids one.
 fn subject(element: &mut String, text: &str) {
     let mut characters = text.chars();
     while let Some(character) = characters.next() {

@@ -10,7 +10,7 @@ mod subject;
 pub use authenticator::Mtls;
 pub use error::MtlsError;
 
-/// The name of the authenticator, and the method of its principals.
+/// The name of the authenticator and the method of its principals.
 const METHOD: &str = "mtls";
 
 #[cfg(test)]

@@ -16,22 +16,22 @@ pub(super) enum SanPattern {
 /// The labels of a host's name; `None` for `*`.
 type Labels = Box<[Option<Box<str>>]>;
 
-/// What stands between two slashes of a URI.
+/// The part between two slashes of a URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
     Exact(Box<str>),
-    /// `*`: any one.
+    /// `*`: any segment.
     One,
-    /// `**`: any one and all that follow.
+    /// `**`: any segment and all that follow.
     Rest,
 }
 
-/// The segments of `scheme://authority` are three: `scheme:`, nothing, `authority`.
+/// The number of segments in `scheme://authority`: `scheme:`, an empty one, and `authority`.
 const BEFORE_PATH: usize = 3;
 
 impl SanPattern {
-    /// Reads a pattern. An IP address is for itself, however it is written; else one with a colon is for URIs, one with an
-    /// `@` for e-mail addresses, and any other for DNS names.
+    /// Reads a pattern. An IP address matches itself, however it is written. Any other pattern with a colon is for
+    /// URIs, one with an `@` is for e-mail addresses, and the rest are for DNS names.
     pub(super) fn parse(text: &str) -> Result<Self, MtlsError> {
         let wrong = |hint: &'static str| Err(MtlsError::pattern(text, hint));
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -70,7 +70,7 @@ impl SanPattern {
         }
     }
 
-    /// Whether this is the pattern of a whole name.
+    /// Whether the pattern matches the whole name.
     pub(super) fn matches(&self, name: &San) -> bool {
         match (self, name) {
             (Self::Dns(pattern), San::Dns(name)) => labels_match(pattern, name),
@@ -89,8 +89,8 @@ impl SanPattern {
     }
 }
 
-/// How a name is written here that is written as other programs do: with its kind before it, as OpenSSL prints names, or
-/// with a port, a zone or the length of a prefix behind it.
+/// A hint for a name in the form of other programs: with its kind in front, as OpenSSL prints names, or with a
+/// port, a zone or a prefix length at the end.
 fn other_form(text: &str) -> Option<String> {
     const KINDS: [&str; 6] = ["DNS:", "IP Address:", "IP:", "URI:", "email:", "otherName:"];
     let is_kind = |kind: &&&str| text.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind));
@@ -110,7 +110,7 @@ fn other_form(text: &str) -> Option<String> {
     }
     let (host, port) = text.rsplit_once(':')?;
     let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    // A URI may end in a port as well, or be `urn:7`; a host has a dot, and no slash and no other colon.
+    // A URI may end in a port too, or be `urn:7`. A host has a dot, no slash, and no other colon.
     let is_host = host.contains('.') && !host.contains(['/', ':', '@']);
     (is_port && is_host).then(|| format!("a name in a certificate has no port: `{host}`"))
 }
@@ -120,7 +120,7 @@ fn labels(domain: &str) -> Result<Labels, &'static str> {
     if labels.last() == Some(&"*") {
         return Err("the last label cannot be `*`");
     }
-    // No top-level domain is one (RFC 3696, section 2), so that an address was meant.
+    // No top-level domain is a number (RFC 3696, section 2), so an address was meant.
     if labels.last().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
         return Err("an IP address is written whole, as in `192.0.2.1`; a range of them cannot be a pattern");
     }
@@ -133,7 +133,7 @@ fn labels(domain: &str) -> Result<Labels, &'static str> {
     labels.iter().map(label).collect()
 }
 
-/// `*` stands for one label, and never for the `*` of a wildcard certificate.
+/// `*` matches one label, but never the `*` of a wildcard certificate.
 fn labels_match(pattern: &Labels, name: &str) -> bool {
     let mut labels = name.split('.');
     let all = pattern.iter().all(|pattern| match (pattern, labels.next()) {
@@ -148,7 +148,7 @@ fn is_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// What an e-mail address may have before its `@` without quotes (RFC 5321, section 4.1.2), and the dot.
+/// The characters before the `@` of an e-mail address without quotes (RFC 5321, section 4.1.2), and the dot.
 fn is_atom(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte)
 }
@@ -166,7 +166,7 @@ fn uri(text: &str) -> Result<Box<[Segment]>, &'static str> {
         segment if segment.contains('*') => {
             Err("`*` stands for a whole segment of the path, as in `spiffe://example.com/device/*`")
         }
-        // Scheme and host are the same in either case (RFC 3986, section 6.2.2.1).
+        // Scheme and host are case-insensitive (RFC 3986, section 6.2.2.1).
         segment if hierarchical && index < BEFORE_PATH => {
             Ok(Segment::Exact(segment.to_ascii_lowercase().into()))
         }
@@ -192,8 +192,8 @@ fn uri_matches(pattern: &[Segment], name: &str) -> bool {
     segments.next().is_none()
 }
 
-/// A segment that means itself wherever it is put: no escape, no dots that climb, no beginning of a query. These are
-/// the characters of SPIFFE's paths, and those that RFC 3986 leaves unreserved or gives no meaning.
+/// Whether a segment means the same wherever it is used: no escape, no `.` or `..`, no begin of a query. It may
+/// have the characters of SPIFFE paths, and those that RFC 3986 leaves unreserved or gives no meaning.
 fn is_plain(segment: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=:@".contains(&byte);
     !matches!(segment, "" | "." | "..") && segment.bytes().all(plain)

@@ -9,10 +9,10 @@ use x509_cert::{
 
 use super::error::MtlsError;
 
-/// A name as text, its parts in the order of RFC 4514, the most specific one first.
+/// A distinguished name as text. Its parts are in the order of RFC 4514, the most specific one first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subject {
-    /// The attributes of each part, `CN=anna`, in the order of their texts.
+    /// The attributes of each part, such as `CN=anna`, sorted.
     parts: Vec<Vec<String>>,
 }
 
@@ -47,14 +47,14 @@ pub(super) struct SubjectPattern(Vec<Vec<Attribute>>);
 enum Attribute {
     /// `CN=anna`.
     Exact(String),
-    /// `CN=`, for `CN=*`: any value.
+    /// The prefix `CN=`, for `CN=*`: any value.
     Any(String),
 }
 
 const SHAPE: &str = "a subject is written as `CN=anna,OU=Sales,O=Example`";
 
 impl SubjectPattern {
-    /// Reads a pattern: a name in which `*` may stand for the whole value of an attribute.
+    /// Reads a pattern: a name whose attribute values may be `*`.
     pub(super) fn parse(text: &str) -> Result<Self, MtlsError> {
         let parts = split(text, ',').into_iter().map(|part| {
             split(part, '+')
@@ -65,7 +65,7 @@ impl SubjectPattern {
         parts.collect::<Result<_, _>>().map(Self).map_err(|hint| MtlsError::pattern(text, hint))
     }
 
-    /// Whether this is the pattern of a whole name, part by part.
+    /// Whether the pattern matches the whole name, part by part.
     pub(super) fn matches(&self, subject: &Subject) -> bool {
         let part = |(pattern, attributes): (&Vec<Attribute>, &Vec<String>)| {
             pattern.len() == attributes.len() && assign(pattern, attributes)
@@ -74,7 +74,8 @@ impl SubjectPattern {
     }
 }
 
-/// Whether each attribute has a pattern of its own. A part has one or two, so that trying all is no loss.
+/// Whether each attribute matches a pattern of its own. A part has one or two attributes, so trying all orders is
+/// cheap.
 fn assign(patterns: &[Attribute], attributes: &[String]) -> bool {
     let Some((first, others)) = patterns.split_first() else { return true };
     attributes.iter().enumerate().filter(|(_, attribute)| first.matches(attribute)).any(|(index, _)| {
@@ -92,7 +93,7 @@ impl Attribute {
             return Err("nothing follows the last backslash");
         }
         if value == "*" {
-            // What is printed of a kind is the same, however it was written.
+            // The same kind of attribute is always printed alike, however it was written.
             let mut any = canonical(&format!("{kind}=x"))?;
             any.truncate(any.find('=').map_or(0, |at| at + 1));
             return Ok(Self::Any(any));
@@ -115,7 +116,7 @@ fn canonical(text: &str) -> Result<String, &'static str> {
     AttributeTypeAndValue::from_str(text).map(|attribute| attribute.to_string()).map_err(|_| SHAPE)
 }
 
-/// Splits at a separator that no backslash stands before.
+/// Splits at separators without a backslash before them.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut escaped) = (0, false);

@@ -1,4 +1,4 @@
-//! What the fields of an entry mean.
+//! Reads the fields of an entry.
 
 use std::time::SystemTime;
 
@@ -18,18 +18,20 @@ use crate::{
 /// The longest name and the longest owner, in characters.
 const LONGEST: usize = 128;
 
-/// The one text of a field.
+/// The text of a field with a single value.
 fn text(field: &Text, value: Value, problems: &mut Problems) -> Option<Text> {
     match value {
         Value::Text(text) => return Some(text),
         Value::Invalid => {}
-        Value::Nothing => problems.add(field.place, format!("`{}` has no value", field.text), ""),
-        Value::List(_) => problems.add(field.place, format!("`{}` is one value, not a list", field.text), ""),
+        Value::Nothing => problems.add(field.position, format!("`{}` has no value", field.text), ""),
+        Value::List(_) => {
+            problems.add(field.position, format!("`{}` is one value, not a list", field.text), "")
+        }
     }
     None
 }
 
-/// The texts of a field that may be one or a list.
+/// The texts of a field with a single value or a list.
 fn texts(field: &Text, value: Value, problems: &mut Problems) -> Vec<Text> {
     match value {
         Value::List(list) => list,
@@ -37,9 +39,9 @@ fn texts(field: &Text, value: Value, problems: &mut Problems) -> Vec<Text> {
     }
 }
 
-/// A name: it goes into logs and into headers.
+/// Reads a name. Names are written to logs and headers.
 pub(super) fn word(field: &Text, value: Value, problems: &mut Problems) -> Option<String> {
-    let Text { place, text } = text(field, value, problems)?;
+    let Text { position, text } = text(field, value, problems)?;
     let message = if may_hold_key(&text) {
         "holds a key in clear"
     } else if text.is_empty() || text.trim() != text {
@@ -51,13 +53,13 @@ pub(super) fn word(field: &Text, value: Value, problems: &mut Problems) -> Optio
     } else {
         return Some(text);
     };
-    problems.add(place, format!("`{}` {message}", field.text), "");
+    problems.add(position, format!("`{}` {message}", field.text), "");
     None
 }
 
-/// What is wrong with a hash is told without it: somebody may have put the key there.
+/// Reads a hash. A problem never shows the text: someone may have put the key there.
 pub(super) fn hash(field: &Text, value: Value, hasher: &KeyHasher, problems: &mut Problems) -> Option<Digest> {
-    let Text { place, text } = text(field, value, problems)?;
+    let Text { position, text } = text(field, value, problems)?;
     let (message, help) = match hasher.read(&text) {
         Ok(digest) => return Some(digest),
         Err(_) if may_hold_key(&text) => ("this is a key in clear, not its hash", HASH),
@@ -67,26 +69,26 @@ pub(super) fn hash(field: &Text, value: Value, hasher: &KeyHasher, problems: &mu
         }
         Err(NotAHash::Digits) => ("a hash has 64 hexadecimal digits", HASH),
         Err(NotAHash::PepperMissing) => {
-            ("this hash was made with a pepper, and none is configured", "configure the pepper")
+            ("this hash was made with a pepper, and none is configured", "configure the pepper of these keys")
         }
         Err(NotAHash::PepperUnused) => (
             "this hash was made without the pepper that is configured",
             "give the owner a new key, made with the pepper",
         ),
     };
-    problems.add(place, message, help);
+    problems.add(position, message, help);
     None
 }
 
-/// Scopes, as a list or as one text with spaces between them; tokens of RFC 6749, section 3.3.
+/// Reads scopes, as a list or as one text with spaces (RFC 6749, section 3.3).
 pub(super) fn scopes(field: &Text, value: Value, problems: &mut Problems) -> Vec<String> {
     let mut scopes = Vec::new();
-    for Text { place, text } in texts(field, value, problems) {
+    for Text { position, text } in texts(field, value, problems) {
         let allowed = |byte: u8| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~');
         for scope in text.split(' ') {
             if scope.is_empty() || !scope.bytes().all(allowed) || may_hold_key(scope) {
                 let message = format!("{} is no scope", shown(scope));
-                problems.add(place, message, "a scope has visible ASCII characters, without `\"` and `\\`");
+                problems.add(position, message, "a scope has visible ASCII characters without `\"` and `\\`");
             } else {
                 scopes.push(scope.to_owned());
             }
@@ -96,12 +98,12 @@ pub(super) fn scopes(field: &Text, value: Value, problems: &mut Problems) -> Vec
 }
 
 pub(super) fn expires(field: &Text, value: Value, problems: &mut Problems) -> Option<SystemTime> {
-    let Text { place, text } = text(field, value, problems)?;
+    let Text { position, text } = text(field, value, problems)?;
     let end = date::end(&text);
     if end.is_none() {
         let message = format!("{} is neither a date nor a time", shown(&text));
         problems.add(
-            place,
+            position,
             message,
             "write `2027-06-30` (to the end of that day, UTC) or `2027-06-30T12:00:00Z`",
         );
@@ -111,11 +113,11 @@ pub(super) fn expires(field: &Text, value: Value, problems: &mut Problems) -> Op
 
 pub(super) fn limits(field: &Text, value: Value, problems: &mut Problems) -> Vec<Quota> {
     let mut limits = Vec::new();
-    for Text { place, text } in texts(field, value, problems) {
+    for Text { position, text } in texts(field, value, problems) {
         match text.parse() {
             Ok(limit) => limits.push(limit),
             Err(_) => problems.add(
-                place,
+                position,
                 format!("{} is no limit", shown(&text)),
                 "write `100/min`, `5000/day` or `100/min burst 20`",
             ),
@@ -125,12 +127,12 @@ pub(super) fn limits(field: &Text, value: Value, problems: &mut Problems) -> Vec
 }
 
 pub(super) fn yes_or_no(field: &Text, value: Value, problems: &mut Problems) -> bool {
-    let Some(Text { place, text }) = text(field, value, problems) else { return false };
+    let Some(Text { position, text }) = text(field, value, problems) else { return false };
     match &*text {
         "true" | "yes" | "on" => true,
         "false" | "no" | "off" => false,
         _ => {
-            problems.add(place, format!("{} is neither true nor false", shown(&text)), "");
+            problems.add(position, format!("{} is neither true nor false", shown(&text)), "");
             false
         }
     }

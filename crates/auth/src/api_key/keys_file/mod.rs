@@ -1,4 +1,4 @@
-//! The keys file: who holds which key, and what it is good for.
+//! The keys file: the holders of keys and their rights.
 
 mod fields;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ContentError,
-    content::{Place, Problems, shown},
+    content::{Position, Problems, shown},
     digest::Digest,
 };
 
@@ -32,7 +32,7 @@ const FIELDS: &[&str] = &["name", "owner", "hash", "scopes", "expires", "limit",
 
 const HASH: &str = "`gatewright keys new NAME` prints a key and the entry for it";
 
-/// Reads a keys file. `each` gets the entries that are right; those that are not are told of all together.
+/// Reads a keys file. `each` gets the good entries; all problems of the others are returned together.
 pub(super) fn read(
     content: &[u8],
     hasher: &KeyHasher,
@@ -44,7 +44,7 @@ pub(super) fn read(
         Err(error) => {
             let before = &content[..error.valid_up_to()];
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            problems.add(Place { line, column: 1 }, "this line is not UTF-8 text", "");
+            problems.add(Position { line, column: 1 }, "this line is not UTF-8 text", "");
             return problems.finish();
         }
     };
@@ -52,27 +52,27 @@ pub(super) fn read(
     let mut digests = HashMap::new();
     let text = without_empty_list(text);
     let is_list = records::read(&text, &mut problems, |record, problems| {
-        let place = record.place;
+        let position = record.position;
         let Some(entry) = entry(record, hasher, problems) else { return };
-        if let Some(first) = names.insert(entry.name.clone(), place.line) {
-            let message = format!("a key of the name {} stands in line {first} already", shown(&entry.name));
-            problems.add(place, message, "give it another name; several keys may have the same `owner`");
+        if let Some(first) = names.insert(entry.name.clone(), position.line) {
+            let message = format!("line {first} already has a key of the name {}", shown(&entry.name));
+            problems.add(position, message, "give it another name; several keys may have the same `owner`");
         }
-        if let Some(first) = digests.insert(entry.digest, place.line) {
-            let message = format!("the same hash stands in line {first} already");
-            problems.add(place, message, "one key has one entry; remove the other one");
+        if let Some(first) = digests.insert(entry.digest, position.line) {
+            let message = format!("line {first} already has the same hash");
+            problems.add(position, message, "a key has one entry: remove one of the two");
         }
         each(entry);
     });
     if !is_list && problems.is_empty() {
-        let start = Place { line: 1, column: 1 };
-        problems.add(start, "the file is empty", "write `[]` when no key is to be valid");
+        let start = Position { line: 1, column: 1 };
+        problems.add(start, "the file is empty", "write `[]` if no key should be valid");
     }
     problems.finish()
 }
 
-/// A list of no keys (`[]`) to which entries have been added since, as `>>` does, is the list of those. What stands in
-/// its place keeps the places of all that follows.
+/// Supports an empty list (`[]`) to which `>>` has appended entries: the result is the list of those entries.
+/// Spaces replace the brackets, so that the positions of all that follows stay the same.
 fn without_empty_list(text: &str) -> Cow<'_, str> {
     let is_content = |line: &&str| !matches!(line.trim_start().bytes().next(), None | Some(b'#'));
     let mut lines = text.lines().filter(is_content);
@@ -85,9 +85,9 @@ fn without_empty_list(text: &str) -> Cow<'_, str> {
     Cow::Owned([before, "  ", list.get(2..).unwrap_or_default()].concat())
 }
 
-/// The entry of a record, when it is right.
+/// The entry of a record, if the record has no problems.
 fn entry(record: Record, hasher: &KeyHasher, problems: &mut Problems) -> Option<Entry> {
-    let Record { place, fields: written } = record;
+    let Record { position, fields: written } = record;
     let (mut name, mut owner, mut digest, mut expires) = (None, None, None, None);
     let (mut scopes, mut limits, mut disabled) = (Vec::new(), Vec::new(), false);
     let mut seen = [false; FIELDS.len()];
@@ -98,7 +98,7 @@ fn entry(record: Record, hasher: &KeyHasher, problems: &mut Problems) -> Option<
             continue;
         };
         if std::mem::replace(&mut seen[index], true) {
-            problems.add(field.place, format!("`{}` is written twice", field.text), "keep one of them");
+            problems.add(field.position, format!("`{}` is written twice", field.text), "keep one of them");
             continue;
         }
         match FIELDS[index] {
@@ -113,7 +113,7 @@ fn entry(record: Record, hasher: &KeyHasher, problems: &mut Problems) -> Option<
     }
     for (index, what) in [(0, "name"), (2, "hash")] {
         if !seen[index] {
-            problems.add(place, format!("this key has no `{what}`"), HASH);
+            problems.add(position, format!("this key has no `{what}`"), HASH);
         }
     }
     if problems.len() > before {
@@ -124,16 +124,16 @@ fn entry(record: Record, hasher: &KeyHasher, problems: &mut Problems) -> Option<
 
 fn unknown_field(field: &Text, problems: &mut Problems) {
     let secret = matches!(&*field.text, "key" | "secret" | "token" | "api_key" | "value");
-    let help = match near(&field.text) {
-        _ if secret => format!("the file holds hashes alone: {HASH}"),
-        Some(near) => format!("did you mean `{near}`?"),
+    let help = match similar(&field.text) {
+        _ if secret => format!("the file contains hashes only: {HASH}"),
+        Some(known) => format!("did you mean `{known}`?"),
         None => format!("a key has `{}`", FIELDS.join("`, `")),
     };
-    problems.add(field.place, format!("unknown field {}", shown(&field.text)), help);
+    problems.add(field.position, format!("unknown field {}", shown(&field.text)), help);
 }
 
-/// The field that comes nearest to what was written.
-fn near(written: &str) -> Option<&'static str> {
+/// The known field that is most similar to the written one.
+fn similar(written: &str) -> Option<&'static str> {
     let written = written.to_lowercase();
     let distance = |field: &&str| strsim::damerau_levenshtein(&written, field);
     FIELDS.iter().copied().min_by_key(distance).filter(|field| distance(field) <= 2)

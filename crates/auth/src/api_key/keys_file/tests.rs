@@ -55,11 +55,11 @@ fn all_that_is_wrong_is_told_with_its_place_and_how_to_mend_it() {
 4:9: a hash is written `blake3:` and 64 hexadecimal digits
   help: `gatewright keys new NAME` prints a key and the entry for it
 5:12: this text is no scope
-  help: a scope has visible ASCII characters, without `\"` and `\\`
-5:19: the items of this list are words
+  help: a scope has visible ASCII characters without `\"` and `\\`
+5:19: the items of this list must be words
 6:12: `never` is neither a date nor a time
   help: write `2027-06-30` (to the end of that day, UTC) or `2027-06-30T12:00:00Z`
-7:3: an item of the list is a map
+7:3: an item of the list must be a map
   help: the file is a list, each item of it `- name: …` and, indented below it, `hash: …`
 8:3: `name` is one value, not a list
 10:10: `0/min` is no limit
@@ -68,20 +68,20 @@ fn all_that_is_wrong_is_told_with_its_place_and_how_to_mend_it() {
 12:3: `disabled` is written twice
   help: keep one of them
 13:3: `owner` has no value
-16:3: a key of the name `three` stands in line 14 already
+16:3: line 14 already has a key of the name `three`
   help: give it another name; several keys may have the same `owner`
-16:3: the same hash stands in line 14 already
-  help: one key has one entry; remove the other one";
+16:3: line 14 already has the same hash
+  help: a key has one entry: remove one of the two";
     assert_eq!(read(&text).expect_err("is wrong"), expected);
 }
 
 #[test]
 fn what_is_no_list_is_refused_as_a_whole() {
     for (text, expected) in [
-        ("", "1:1: the file is empty\n  help: write `[]` when no key is to be valid"),
+        ("", "1:1: the file is empty\n  help: write `[]` if no key should be valid"),
         ("# nobody\n", "1:1: the file is empty"),
-        ("keys: []\n", "1:1: a keys file is a list"),
-        ("acme", "1:1: a keys file is a list"),
+        ("keys: []\n", "1:1: a keys file must be a list"),
+        ("acme", "1:1: a keys file must be a list"),
         ("- name: a\n\thash: b\n", "1:9: this is not valid YAML"),
         ("- &a {}\n- *a\n", "1:3: YAML anchors are not supported"),
         ("- !x {}\n", "1:3: YAML tags are not supported"),

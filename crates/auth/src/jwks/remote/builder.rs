@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{discovery::Discovery, fetch::Place, refresher::Remote};
+use super::{address::KeysAddress, discovery::Discovery, refresher::Remote};
 use crate::{
     Jwks, ProviderError,
     provider::{Access, Endpoint},
@@ -8,34 +8,34 @@ use crate::{
 
 /// Builds keys that an identity provider publishes.
 #[derive(Debug, Clone)]
-#[must_use = "nothing is fetched by a builder"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct RemoteJwksBuilder {
-    from: From,
+    source: Source,
     access: Access,
 }
 
 #[derive(Debug, Clone)]
-enum From {
+enum Source {
     Keys(Box<str>),
     Issuer(Box<str>),
 }
 
 impl RemoteJwksBuilder {
     pub(crate) fn of_keys(url: &str) -> Self {
-        Self { from: From::Keys(url.into()), access: Access::default() }
+        Self { source: Source::Keys(url.into()), access: Access::default() }
     }
 
     pub(crate) fn of_issuer(issuer: &str) -> Self {
-        Self { from: From::Issuer(issuer.into()), access: Access::default() }
+        Self { source: Source::Issuer(issuer.into()), access: Access::default() }
     }
 
-    /// Trusts these authorities alone, given in PEM, instead of the system's.
+    /// Trusts these certificate authorities, in PEM, instead of the system's.
     pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.access.ca = Some(pem.into());
         self
     }
 
-    /// How long one answer may take, from the connection to the last byte; 5 s unless set.
+    /// The time for one answer, from the connection to the last byte; 5 s unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.access.timeout = timeout;
         self
@@ -47,26 +47,26 @@ impl RemoteJwksBuilder {
         self
     }
 
-    /// Allows `http://` too. Whoever can touch the network on the way can then make tokens.
+    /// Allows `http://` too. Anyone on the network path can then make tokens.
     pub fn allow_cleartext(mut self) -> Self {
         self.access.cleartext = true;
         self
     }
 
-    /// The keys. Nothing is fetched yet: see [`Jwks::prefetch`].
+    /// Builds the keys. Nothing is fetched yet: see [`Jwks::prefetch`].
     ///
     /// # Errors
     ///
-    /// When the URL is none, or not one of `https`; when the authorities cannot be read.
+    /// The URL is not a URL with `https`, or the certificate authorities cannot be read.
     pub fn build(self) -> Result<Jwks, ProviderError> {
-        Ok(Jwks::of_remote(match self.from {
-            // The log names where they are from; a query may be nobody's business.
-            From::Keys(url) => Remote::new(
+        Ok(Jwks::of_remote(match self.source {
+            // The log names the URL. Its query may be private.
+            Source::Keys(url) => Remote::new(
                 url.split('?').next().unwrap_or_default(),
-                Place::Known(Endpoint::new(&url, &self.access)?),
+                KeysAddress::Url(Endpoint::new(&url, &self.access)?),
             ),
-            From::Issuer(issuer) => {
-                Remote::new(&issuer, Place::Discovered(Discovery::new(&issuer, self.access)?))
+            Source::Issuer(issuer) => {
+                Remote::new(&issuer, KeysAddress::Discovered(Discovery::new(&issuer, self.access)?))
             }
         }))
     }

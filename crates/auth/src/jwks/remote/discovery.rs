@@ -1,4 +1,5 @@
-//! Where a provider's keys are, as it says itself (OpenID Connect Discovery 1.0, section 4).
+//! The address of a provider's keys, from the provider's own configuration (OpenID Connect Discovery 1.0, section
+//! 4).
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -14,7 +15,7 @@ use crate::{
     strict_json,
 };
 
-/// A provider whose keys are where its configuration says.
+/// A provider whose configuration names the address of its keys.
 #[derive(Debug)]
 pub(super) struct Discovery {
     issuer: Box<str>,
@@ -23,14 +24,14 @@ pub(super) struct Discovery {
     known: Mutex<Option<Known>>,
 }
 
-/// Where the keys are, and since when that is known.
+/// The address of the keys, and the time when it was learned.
 #[derive(Debug, Clone)]
 struct Known {
     keys: Arc<Endpoint>,
     since: Instant,
 }
 
-/// How long a provider's configuration is believed.
+/// The time for which a provider's configuration is trusted.
 const BELIEVED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Discovery {
@@ -41,7 +42,7 @@ impl Discovery {
     }
 
     pub(super) async fn keys(&self) -> Result<Fetched, NoAnswer> {
-        // When they are no longer there, they may have moved.
+        // If this fails, the keys may have moved.
         if let Some(keys) = self.known()
             && let Ok(fetched) = get_keys(&keys).await
         {
@@ -66,10 +67,10 @@ impl Discovery {
     }
 }
 
-/// A configuration is believed that names the issuer it was asked of (section 4.3).
+/// The address in a configuration. The configuration must name the issuer that was asked (section 4.3).
 fn jwks_uri(configuration: &[u8], issuer: &str) -> Result<String, NoAnswer> {
-    let configuration =
-        strict_json::object(configuration).ok_or(NoAnswer::because("the configuration is no JSON object"))?;
+    let configuration = strict_json::object(configuration)
+        .ok_or(NoAnswer::because("the configuration is not a JSON object"))?;
     let text = |name: &str| configuration.get(name).and_then(Value::as_str);
     match text("issuer") {
         Some(own) if own == issuer => {}
@@ -79,19 +80,19 @@ fn jwks_uri(configuration: &[u8], issuer: &str) -> Result<String, NoAnswer> {
     text("jwks_uri").map(str::to_owned).ok_or(NoAnswer::because("the configuration has no `jwks_uri`"))
 }
 
-/// Names both, since they often differ in a slash at the end alone. What comes from afar is cut and escaped.
+/// Names both issuers, since they often differ only in a slash at the end. The remote name is cut and escaped.
 fn another(own: &str, issuer: &str) -> NoAnswer {
     let shown: String = own.chars().take(LONGEST_SHOWN).flat_map(char::escape_debug).collect();
     let hint = match own.trim_end_matches('/') == issuer.trim_end_matches('/') {
-        true => ": they differ in the slash at the end, and tokens name the first one, so write it so",
+        true => ": they differ in the slash at the end; tokens name the first one, so write that one",
         false => "",
     };
     NoAnswer::because(format!(
-        "the configuration is that of the issuer `{shown}`, and `{issuer}` was asked for{hint}"
+        "the configuration names the issuer `{shown}`, but `{issuer}` was asked for{hint}"
     ))
 }
 
-/// How much of a provider's name is shown, in characters.
+/// The number of characters of a remote name that are shown.
 const LONGEST_SHOWN: usize = 200;
 
 #[cfg(test)]

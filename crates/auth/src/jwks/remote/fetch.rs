@@ -1,4 +1,4 @@
-//! One fetch.
+//! Fetches a key set.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -9,41 +9,22 @@ use http::{
     header::{ACCEPT, CACHE_CONTROL},
 };
 
-use super::discovery::Discovery;
 use crate::provider::{Endpoint, NoAnswer};
 
-/// Gets the text of a key set. A trait for the sake of tests, which have no provider and another clock.
+/// Gets the text of a key set. It is a trait for tests, which have no provider and another clock.
 pub(super) trait Fetch: Send + Sync {
     fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Fetched, NoAnswer>> + Send + '_>>;
 }
 
-/// The text of a key set, and for how long it is fresh.
+/// The text of a key set, and the time for which it is fresh.
 #[derive(Debug, Clone)]
 pub(super) struct Fetched {
     pub(super) text: Bytes,
     pub(super) fresh: Duration,
 }
 
-/// Where key sets are fetched.
-#[derive(Debug)]
-pub(super) enum Place {
-    Known(Endpoint),
-    Discovered(Discovery),
-}
-
-/// How long keys are fresh when the provider does not say.
+/// The time for which keys are fresh if the provider does not say.
 const FRESH: Duration = Duration::from_secs(10 * 60);
-
-impl Fetch for Place {
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Fetched, NoAnswer>> + Send + '_>> {
-        Box::pin(async move {
-            match self {
-                Self::Known(endpoint) => get_keys(endpoint).await,
-                Self::Discovered(discovery) => discovery.keys().await,
-            }
-        })
-    }
-}
 
 pub(super) async fn get_keys(endpoint: &Endpoint) -> Result<Fetched, NoAnswer> {
     let answer = endpoint.send(get("application/jwk-set+json, application/json")).await?;
@@ -56,7 +37,7 @@ pub(super) fn get(accept: &'static str) -> Request<Body> {
     request
 }
 
-/// What `Cache-Control` says (RFC 9111, section 5.2.2).
+/// The freshness in `Cache-Control` (RFC 9111, section 5.2.2).
 fn fresh(headers: &HeaderMap) -> Duration {
     let mut fresh = FRESH;
     let fields = headers.get_all(CACHE_CONTROL).iter().filter_map(|field| field.to_str().ok());

@@ -1,4 +1,18 @@
-//! The one task that keeps keys fresh.
+//! The task that keeps keys fresh.
+//!
+//! Invariants:
+//!
+//! 1. At most one task runs. `runs` is set before it is spawned and cleared by its destructor, so it is cleared
+//!    however the task ends: it returns, it panics, it is aborted, or its runtime ends.
+//! 2. Only the task fetches and replaces keys. A request claims a fetch in the schedule, wakes the task, and waits.
+//! 3. `ended` grows once for each fetch that ends and once when the task ends. A request reads it before it claims,
+//!    and waits until it has grown, so it misses no end and never waits for ever.
+//! 4. Keys are replaced as a whole, by a set that was read without error. A fetch that fails or brings a bad set
+//!    changes nothing.
+//! 5. The generation grows with each change of the text, and only then. A remembered token is valid for one
+//!    generation.
+//! 6. No lock is held across a fetch. A lock that a request takes is held only to compare times.
+//! 7. The task holds the shared state, but not `Remote`. Dropping the last `Remote` aborts the task.
 
 use std::{
     fmt,
@@ -26,21 +40,21 @@ use crate::{
     jwt::Algorithm,
 };
 
-/// Keys from afar. What keeps them fresh ends with it.
+/// Remote keys. The task that keeps them fresh ends with this value.
 pub(crate) struct Remote {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// For the log: where the keys come from.
+    /// The name in the log: the source of the keys.
     name: Box<str>,
     fetch: Box<dyn Fetch>,
     loaded: ArcSwapOption<Loaded>,
-    /// What algorithms are allowed by those who use the keys.
+    /// The algorithms that users of the keys allow.
     expected: Mutex<Vec<Weak<[Algorithm]>>>,
     schedule: Mutex<Schedule>,
     asked: Notify,
-    /// How many fetches have ended, well or not.
+    /// The number of fetches that have ended, successfully or not.
     ended: watch::Sender<u64>,
     runs: AtomicBool,
     task: Mutex<Option<AbortHandle>>,
@@ -80,10 +94,10 @@ impl Remote {
         self.shared.loaded.load().as_ref().map(|loaded| (Arc::clone(&loaded.keys), loaded.generation))
     }
 
-    /// Tells the log, now and after each fetch, when no key verifies any of these algorithms.
+    /// Logs, now and after each fetch, that no key verifies any of these algorithms.
     pub(crate) fn expect(&self, listed: &Arc<[Algorithm]>) {
         if let Some(loaded) = &*self.shared.loaded.load() {
-            self.shared.tell_misfit(&loaded.keys, listed);
+            self.shared.log_misfit(&loaded.keys, listed);
         }
         let mut expected = self.shared.expected.lock().unwrap_or_else(PoisonError::into_inner);
         expected.retain(|listed| listed.strong_count() > 0);
@@ -95,15 +109,15 @@ impl Remote {
         self.shared.loaded.load().as_ref().map_or(0, |loaded| loaded.generation)
     }
 
-    /// The fetch that is under way, or one that begins; `None` when there has been one just now, or there
-    /// is no runtime to fetch on.
+    /// The fetch that is under way, or one that begins now. `None` if another fetch began too recently, or no
+    /// runtime can run it.
     pub(crate) fn newer(&self) -> Option<Fetching> {
         self.keep_running();
         if !self.shared.runs.load(Ordering::Acquire) {
             return None;
         }
         let ended = self.shared.ended.subscribe();
-        // Read before the claim, so that a fetch that ends meanwhile is not waited for.
+        // Read before the claim, so that the end of this fetch is not missed.
         let before = *ended.borrow();
         match self.shared.schedule().ask(Instant::now()) {
             Asked::TooSoon => return None,
@@ -113,7 +127,7 @@ impl Remote {
         Some(Fetching { ended, before })
     }
 
-    /// Begins to keep the keys fresh, when that is not done already and there is a runtime.
+    /// Starts the task, unless it runs already or there is no runtime.
     pub(crate) fn keep_running(&self) {
         if self.shared.runs.load(Ordering::Acquire) {
             return;
@@ -122,8 +136,8 @@ impl Remote {
         if self.shared.runs.swap(true, Ordering::AcqRel) {
             return;
         }
-        let running = Running(Arc::clone(&self.shared));
-        let task = runtime.spawn(running.run());
+        let task = RefreshTask(Arc::clone(&self.shared));
+        let task = runtime.spawn(task.run());
         *self.shared.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
     }
 }
@@ -136,10 +150,10 @@ impl Drop for Remote {
     }
 }
 
-/// The task. However it ends, nobody waits for it, and another may begin.
-struct Running(Arc<Shared>);
+/// The task. Its destructor wakes all who wait and lets another task begin.
+struct RefreshTask(Arc<Shared>);
 
-impl Running {
+impl RefreshTask {
     async fn run(self) {
         let shared = &*self.0;
         loop {
@@ -153,7 +167,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RefreshTask {
     fn drop(&mut self) {
         self.0.schedule().abandon(Instant::now());
         self.0.runs.store(false, Ordering::Release);
@@ -175,31 +189,31 @@ impl Shared {
         match taken {
             Ok(fresh) => {
                 self.schedule().succeeded(now, fresh);
-                self.tell_misfits();
+                self.log_misfits();
             }
             Err(why) => {
                 let has_keys = self.loaded.load().is_some();
                 self.schedule().failed(now);
-                let meanwhile = if has_keys { "those before go on" } else { "there are none yet" };
+                let meanwhile = if has_keys { "the last keys stay in use" } else { "there are no keys yet" };
                 tracing::warn!(from = &*self.name, "keys cannot be fetched: {why}; {meanwhile}");
             }
         }
     }
 
-    fn tell_misfits(&self) {
+    fn log_misfits(&self) {
         let Some(loaded) = self.loaded.load_full() else { return };
         let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         let mut told = Vec::new();
         for listed in expected.iter().filter_map(Weak::upgrade) {
-            // Several issuers may ask for the same.
+            // Several issuers may have the same list.
             if !told.contains(&listed) {
-                self.tell_misfit(&loaded.keys, &listed);
+                self.log_misfit(&loaded.keys, &listed);
                 told.push(listed);
             }
         }
     }
 
-    fn tell_misfit(&self, keys: &KeySet, listed: &[Algorithm]) {
+    fn log_misfit(&self, keys: &KeySet, listed: &[Algorithm]) {
         if let Some(why) = keys.misfit(listed) {
             let remedy =
                 "every token is refused: list the algorithm that the issuer signs with under `algorithms`";
@@ -213,7 +227,7 @@ impl Shared {
             return Ok(fetched.fresh);
         }
         let keys = Arc::new(KeySet::read(&fetched.text, Origin::Remote)?);
-        keys.tell_doubts(&self.name);
+        keys.log_doubts(&self.name);
         let generation = before.as_ref().map_or(1, |before| before.generation + 1);
         tracing::info!(from = &*self.name, keys = keys.len(), "keys fetched");
         self.loaded.store(Some(Arc::new(Loaded { keys, generation, text: fetched.text })));
@@ -222,10 +236,10 @@ impl Shared {
 }
 
 impl Fetching {
-    /// Waits until the fetch has ended, well or not.
+    /// Waits until the fetch has ended, successfully or not.
     pub(crate) async fn ended(mut self) {
         let before = self.before;
-        // It fails when the keys are gone, and then there is nothing to wait for either.
+        // This fails when the keys are gone; then there is nothing to wait for.
         let _ = self.ended.wait_for(|ended| *ended > before).await;
     }
 }

@@ -1,36 +1,48 @@
-//! When keys are fetched.
+//! Decides when keys are fetched.
+//!
+//! Invariants:
+//!
+//! 1. At most one fetch is claimed. It is claimed before it begins, and released by `succeeded`, `failed` or
+//!    `abandon`.
+//! 2. A request for newer keys within `COOLDOWN` of the last claim causes no fetch, unless one is due anyway.
+//! 3. The first success clears the cooldown once: those keys may have been fetched for a token that names a newer
+//!    key.
+//! 4. `due` always lies in the future after a fetch, so a fetch that fails at once never becomes a busy loop. With
+//!    keys it is at least `COOLDOWN` away after a failure; without keys the wait doubles from one second up to
+//!    `COOLDOWN`.
+//! 5. Time only comes in as an argument; nothing here waits.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long after a fetch, whatever it was for and however it went, tokens of unknown keys cause none, and how soon a
-/// provider that was away is asked again.
+/// The time after a fetch, for any reason and with any result, in which tokens of unknown keys cause no fetch; also
+/// the wait before a provider that was away is asked again.
 pub(super) const COOLDOWN: Duration = Duration::from_secs(30);
 
-/// How long keys are taken to be fresh, whatever the provider says.
+/// The limits of freshness, whatever the provider says.
 const FRESH: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(60 * 60);
 
-/// When to fetch next. A fetch is claimed before it begins, so that there is one at a time.
+/// The time of the next fetch, and the state that it depends on.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pub(super) due: Instant,
     under_way: bool,
-    /// When the last fetch began, of those that count.
+    /// The time when the last fetch was claimed, unless it does not count.
     last: Option<Instant>,
-    /// Whether there have been keys.
+    /// Whether a fetch has succeeded.
     has_keys: bool,
     failures: u32,
 }
 
-/// What becomes of somebody who asks for newer keys.
+/// The answer to a request for newer keys.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// A fetch is under way.
     Waits,
-    /// A fetch has to begin; it is claimed.
+    /// A fetch must begin. It is claimed.
     Begins,
-    /// There has been one just now.
+    /// Another fetch began too recently.
     TooSoon,
 }
 
@@ -44,7 +56,7 @@ impl Schedule {
             return Asked::Waits;
         }
         let cools = self.last.is_some_and(|last| now < last + COOLDOWN);
-        // One that is due would begin anyway.
+        // A fetch that is due would begin anyway.
         if cools && now < self.due {
             return Asked::TooSoon;
         }
@@ -52,7 +64,7 @@ impl Schedule {
         Asked::Begins
     }
 
-    /// Claims the fetch that is due, or takes over the one that was claimed by somebody who asked.
+    /// Claims the fetch that is due, or takes over the fetch that a request has claimed.
     pub(super) fn begin(&mut self, now: Instant) -> bool {
         if !self.under_way && now >= self.due {
             self.claim(now);
@@ -65,7 +77,7 @@ impl Schedule {
         self.last = Some(now);
     }
 
-    /// Nobody fetches any more.
+    /// Releases the claim of a task that has ended. The next task fetches at once.
     pub(super) fn abandon(&mut self, now: Instant) {
         self.under_way = false;
         self.due = now;
@@ -74,7 +86,7 @@ impl Schedule {
     pub(super) fn succeeded(&mut self, now: Instant, fresh: Duration) {
         self.under_way = false;
         if !self.has_keys {
-            // The first keys cost nobody a turn: they may have been fetched for a token of an older one.
+            // The first keys may have been fetched for a token of a newer key.
             self.last = None;
         }
         self.has_keys = true;

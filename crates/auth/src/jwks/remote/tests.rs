@@ -80,7 +80,7 @@ impl Fetch for Provider {
 }
 
 fn has(keys: &Remote, kid: &str) -> bool {
-    keys.load().is_some_and(|(keys, _)| keys.candidates(Some(kid), Algorithm::EdDsa, Allowed::Unsaid).is_ok())
+    keys.load().is_some_and(|(keys, _)| keys.candidates(Some(kid), Algorithm::EdDsa, Allowed::Unlisted).is_ok())
 }
 
 /// As a token of a key that is not known does.

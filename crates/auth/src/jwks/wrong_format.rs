@@ -1,15 +1,15 @@
-//! What a text is that is no JSON Web Key Set, and how to come by one.
+//! Explains a text that is not a JSON Web Key Set, and how to get one.
 
 use serde_json::{Map, Value};
 
 use super::KeyError;
 
-/// Of a text that is no JSON object.
+/// Explains a text that is no JSON object.
 pub(super) fn of_text(text: &[u8], error: &serde_json::Error) -> KeyError {
     let begin = text.trim_ascii_start();
     let is = |start: &[u8]| begin.starts_with(start);
     KeyError::new(if begin.is_empty() {
-        "it is empty, where a JSON Web Key Set is to be: `{\"keys\": [...]}`".to_owned()
+        "it is empty, but a JSON Web Key Set is needed: `{\"keys\": [...]}`".to_owned()
     } else if is(b"-----BEGIN ") {
         "it is PEM, and a JSON Web Key Set is JSON: name a public key in PEM by `public_key`".to_owned()
     } else if is(b"<") {
@@ -24,7 +24,7 @@ pub(super) fn of_text(text: &[u8], error: &serde_json::Error) -> KeyError {
     })
 }
 
-/// Of an object that holds no keys.
+/// Explains an object without keys.
 pub(super) fn of_object(object: &Map<String, Value>) -> KeyError {
     let is_certificate = |value: &Value| value.as_str().is_some_and(|text| text.starts_with("-----BEGIN CERT"));
     KeyError::new(if object.contains_key("keys") {
