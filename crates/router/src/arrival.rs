@@ -5,6 +5,8 @@ use std::sync::Arc;
 use gatewright_core::RequestRecord;
 use http::{request, uri::Scheme};
 
+use crate::explanation::{Misfit, MisfitKind};
+
 /// What a route asks of the way by which a request came.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
@@ -31,6 +33,20 @@ impl Arrival {
 
     fn takes_scheme(&self, head: &request::Parts) -> bool {
         self.scheme.as_ref().is_none_or(|scheme| Some(scheme) == spoken(head).as_ref())
+    }
+
+    /// The conditions that the request does not meet.
+    pub(crate) fn misfits(&self, head: &request::Parts) -> Vec<Misfit> {
+        let mut misfits = Vec::new();
+        if !self.takes_listener(head) {
+            let text = format!("the request did not come in by the listener {}", self.listeners.join(" or "));
+            misfits.push(Misfit::new(MisfitKind::Listener, text));
+        }
+        if let Some(scheme) = self.scheme.as_ref().filter(|_| !self.takes_scheme(head)) {
+            let text = format!("the client did not speak {scheme}");
+            misfits.push(Misfit::new(MisfitKind::Scheme, text));
+        }
+        misfits
     }
 
     /// Whether one request can fit both.

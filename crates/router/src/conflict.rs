@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use crate::{
     ProblemKind, RouteProblem,
-    compile::Draft,
+    draft::Draft,
     host::Hosts,
     path_regex::PathRegex,
     table::HostTable,
@@ -113,9 +113,9 @@ impl<'a> Check<'a> {
             };
             let text = format!(
                 "routes `{}` and `{}` can take the same request, and nothing ranks them: {mend}",
-                earlier.text, route.text
+                other.info, rule.info
             );
-            let (route, earlier) = (route.subject(), earlier.subject());
+            let (route, earlier) = (rule.info.clone(), other.info.clone());
             problems.push(RouteProblem::between(ProblemKind::Conflict, route, earlier, text));
         }
         for (route, (hidden_in, by)) in &self.hidden {
@@ -131,9 +131,10 @@ impl<'a> Check<'a> {
             };
             let text = format!(
                 "route `{}` can never match, for `{}` takes its requests first: {why}",
-                route.text, by.text
+                route.rule.info, by.rule.info
             );
-            problems.push(RouteProblem::between(ProblemKind::Unreachable, route.subject(), by.subject(), text));
+            let (route, by) = (route.rule.info.clone(), by.rule.info.clone());
+            problems.push(RouteProblem::between(ProblemKind::Unreachable, route, by, text));
         }
     }
 }

@@ -1,4 +1,6 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt};
+
+use crate::route_info::RouteInfo;
 
 /// Routes that cannot stand: all that is wrong with them, not only the first.
 #[derive(Debug, Clone)]
@@ -6,12 +8,13 @@ pub struct BuildError {
     problems: Vec<RouteProblem>,
 }
 
-/// One thing that is wrong with a route, or between two.
-#[derive(Debug, Clone)]
+/// One problem of a route, or of a pair of routes.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{text}")]
 pub struct RouteProblem {
     kind: ProblemKind,
-    route: Subject,
-    other: Option<Subject>,
+    route: RouteInfo,
+    other: Option<RouteInfo>,
     text: String,
 }
 
@@ -27,13 +30,6 @@ pub enum ProblemKind {
     Unreachable,
 }
 
-/// A route, as errors name it.
-#[derive(Debug, Clone)]
-pub(crate) struct Subject {
-    pub(crate) index: usize,
-    pub(crate) name: Arc<str>,
-}
-
 impl BuildError {
     pub(crate) fn new(problems: Vec<RouteProblem>) -> Self {
         Self { problems }
@@ -46,11 +42,11 @@ impl BuildError {
 }
 
 impl RouteProblem {
-    pub(crate) fn new(kind: ProblemKind, route: Subject, text: String) -> Self {
+    pub(crate) fn new(kind: ProblemKind, route: RouteInfo, text: String) -> Self {
         Self { kind, route, other: None, text }
     }
 
-    pub(crate) fn between(kind: ProblemKind, route: Subject, other: Subject, text: String) -> Self {
+    pub(crate) fn between(kind: ProblemKind, route: RouteInfo, other: RouteInfo, text: String) -> Self {
         Self { kind, route, other: Some(other), text }
     }
 
@@ -61,28 +57,22 @@ impl RouteProblem {
 
     /// The name of the route.
     pub fn route(&self) -> &str {
-        &self.route.name
+        self.route.name()
     }
 
     /// Which route it is, counted from 0 in the order in which the routes were added.
     pub fn route_index(&self) -> usize {
-        self.route.index
+        self.route.index()
     }
 
     /// The name of the other route, when it takes two.
     pub fn other(&self) -> Option<&str> {
-        self.other.as_ref().map(|other| &*other.name)
+        self.other.as_ref().map(RouteInfo::name)
     }
 
     /// Which route the other one is.
     pub fn other_index(&self) -> Option<usize> {
-        self.other.as_ref().map(|other| other.index)
-    }
-}
-
-impl fmt::Display for RouteProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.other.as_ref().map(RouteInfo::index)
     }
 }
 
@@ -97,7 +87,5 @@ impl fmt::Display for BuildError {
         }
     }
 }
-
-impl Error for RouteProblem {}
 
 impl Error for BuildError {}

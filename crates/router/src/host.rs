@@ -103,7 +103,7 @@ impl<T> Hosts<T> {
 
 /// The host of a request: from its URI's authority, or else its Host header; without port, in lower case and without
 /// the dot at its end.
-fn of(head: &request::Parts) -> Option<Cow<'_, str>> {
+pub(crate) fn of(head: &request::Parts) -> Option<Cow<'_, str>> {
     let host = match head.uri.host() {
         Some(host) => host,
         None => without_port(head.headers.get(header::HOST)?.to_str().ok()?),

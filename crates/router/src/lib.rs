@@ -25,6 +25,8 @@
 //!    one future. An error of the service becomes a response ([`gatewright_core::problem`]).
 //! 8. The route's name and the failure or refusal go into the request's [`RequestRecord`].
 //!
+//! [`RouterService::explain`] says which route takes a request, and why the other routes do not.
+//!
 //! What a lookup costs depends on the request's path, not on the number of routes; only routes that share host and
 //! path are tried one after the other.
 //!
@@ -72,8 +74,12 @@ mod builder;
 mod compile;
 mod condition;
 mod conflict;
+mod decide;
+mod draft;
 mod erased;
 mod error;
+mod explain;
+mod explanation;
 mod failure;
 mod future;
 mod hash;
@@ -81,6 +87,7 @@ mod host;
 mod path_regex;
 mod refusal;
 mod route;
+mod route_info;
 mod rule;
 mod service;
 mod table;
@@ -88,8 +95,11 @@ mod tree;
 
 pub use builder::RouterBuilder;
 pub use error::{BuildError, ProblemKind, RouteProblem};
+pub use explanation::{Candidate, Explanation, Misfit, MisfitKind, Precedence, Standing, Verdict};
 pub use future::RouterFuture;
+pub use refusal::Refusal;
 pub use route::Route;
+pub use route_info::RouteInfo;
 pub use service::RouterService;
 
 /// The code of the README, so that it is compiled too.

@@ -1,16 +1,18 @@
-use std::{cmp::Reverse, sync::Arc};
+use std::cmp::Reverse;
 
 use http::{Method, request};
 
 use crate::{
     arrival::Arrival,
     condition::{HeaderCondition, QueryCondition},
+    explanation::{Misfit, MisfitKind, Precedence},
+    route_info::RouteInfo,
 };
 
 /// What a route asks of a request beside its host and path.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub(crate) name: Arc<str>,
+    pub(crate) info: RouteInfo,
     pub(crate) arrival: Arrival,
     pub(crate) methods: Box<[Method]>,
     pub(crate) headers: Box<[HeaderCondition]>,
@@ -56,18 +58,46 @@ impl Rule {
             && self.query.iter().all(|parameter| parameter.fits(query()))
     }
 
-    /// The first thing that the route asks for and the request does not have.
-    pub(crate) fn misfit(&self, head: &request::Parts) -> Option<String> {
+    /// The conditions that the request does not meet. There are none exactly when the route
+    /// [allows](Self::allows) the method and [fits](Self::fits) the request.
+    pub(crate) fn misfits(&self, head: &request::Parts) -> Vec<Misfit> {
+        let mut misfits = self.arrival.misfits(head);
+        if !self.allows(&head.method) {
+            let allowed: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+            let text = format!("the method is {}, and the route takes {}", head.method, allowed.join(", "));
+            misfits.push(Misfit::new(MisfitKind::Method, text));
+        }
+        for header in self.headers.iter().filter(|header| !header.fits(&head.headers)) {
+            let name = header.name().as_str();
+            let what = if head.headers.contains_key(name) { "has another value" } else { "is missing" };
+            misfits.push(Misfit::new(MisfitKind::Header, format!("the header `{name}` {what}")).named(name));
+        }
         let query = head.uri.query().unwrap_or_default();
-        if !self.arrival.fits(head) {
-            Some("another listener or scheme".to_owned())
-        } else if !self.allows(&head.method) {
-            Some(format!("another method than {}", head.method))
-        } else if let Some(header) = self.headers.iter().find(|header| !header.fits(&head.headers)) {
-            Some(format!("another `{}`", header.name()))
+        for parameter in self.query.iter().filter(|parameter| !parameter.fits(query)) {
+            let name = parameter.name();
+            let text = format!("the query parameter `{name}` is missing or has another value");
+            misfits.push(Misfit::new(MisfitKind::Query, text).named(name));
+        }
+        misfits
+    }
+
+    /// Why this route goes before another route of the same host and path.
+    pub(crate) fn precedence(&self, later: &Self) -> Precedence {
+        if self.arrival.listeners.is_empty() != later.arrival.listeners.is_empty() {
+            Precedence::Listener
+        } else if self.arrival.rank() != later.arrival.rank() {
+            Precedence::Scheme
+        } else if self.methods.is_empty() != later.methods.is_empty() {
+            Precedence::Methods
+        } else if self.headers.len() != later.headers.len() {
+            Precedence::Headers
+        } else if self.query.len() != later.query.len() {
+            Precedence::Query
+        } else if self.priority != later.priority {
+            Precedence::Priority
         } else {
-            let parameter = self.query.iter().find(|parameter| !parameter.fits(query))?;
-            Some(format!("another `{}` in the query", parameter.name()))
+            // Two routes of equal rank that fit one request cannot be built in any other way.
+            Precedence::Head
         }
     }
 

@@ -59,6 +59,15 @@ pub(crate) enum Found {
     Nothing,
 }
 
+/// Where a lookup meets a route. Routes of equal `host` and `path` share both.
+pub(crate) struct Place {
+    pub(crate) route: u32,
+    /// The rank of the host, the most specific first.
+    pub(crate) host: usize,
+    /// The rank of the path within the host, the most specific first.
+    pub(crate) path: usize,
+}
+
 impl Table {
     pub(crate) fn rule(&self, route: u32) -> &Rule {
         &self.rules[route as usize]
@@ -99,17 +108,6 @@ impl Table {
         Found::MethodNotAllowed(methods)
     }
 
-    /// What the routes of this host and path ask that the request does not have, for the log.
-    pub(crate) fn explain(&self, head: &request::Parts, path: &str) -> String {
-        let mut misfits = Vec::new();
-        let _: ControlFlow<()> = self.visit(head, path, |route| {
-            let rule = self.rule(route);
-            misfits.extend(rule.misfit(head).map(|misfit| format!("`{}` asks for {misfit}", rule.name)));
-            ControlFlow::Continue(())
-        });
-        if misfits.is_empty() { "no route has this host and path".to_owned() } else { misfits.join(", ") }
-    }
-
     /// Visits the routes of this host and path in order of precedence.
     fn visit<B>(
         &self,
@@ -118,12 +116,50 @@ impl Table {
         mut visit: impl FnMut(u32) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         self.hosts.visit(head, |host| {
-            let walk = host.tree.walk(path);
-            walk.visit(|_, routes| routes.iter().copied().try_for_each(&mut visit))?;
-            let mut regexes: SmallVec<[u32; 8]> =
-                walk.regexes().flat_map(|group| group.matching(path)).collect();
-            regexes.sort_unstable_by_key(|route| (self.rule(*route).order(), *route));
-            regexes.into_iter().try_for_each(&mut visit)
+            self.visit_host(host, path, |routes| routes.iter().copied().try_for_each(&mut visit))
+        })
+    }
+
+    /// Visits the routes of one host that have this path, those that share one path together.
+    #[inline]
+    fn visit_host<B>(
+        &self,
+        host: &HostTable,
+        path: &str,
+        mut visit: impl FnMut(&[u32]) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let walk = host.tree.walk(path);
+        walk.visit(|_, routes| visit(routes))?;
+        let mut regexes: SmallVec<[u32; 8]> = walk.regexes().flat_map(|group| group.matching(path)).collect();
+        regexes.sort_unstable_by_key(|route| (self.rule(*route).order(), *route));
+        visit(&regexes)
+    }
+
+    /// The routes of this host and path in order of precedence.
+    pub(crate) fn places(&self, head: &request::Parts, path: &str) -> Vec<Place> {
+        let mut places = Vec::new();
+        let mut hosts = 0;
+        let _: ControlFlow<()> = self.hosts.visit(head, |table| {
+            hosts += 1;
+            let mut paths = 0;
+            self.visit_host(table, path, |routes| {
+                paths += 1;
+                places.extend(routes.iter().map(|route| Place { route: *route, host: hosts, path: paths }));
+                ControlFlow::Continue(())
+            })
+        });
+        places
+    }
+
+    /// The routes that have this path, whatever their host.
+    pub(crate) fn routes_of_any_host(&self, path: &str) -> impl Iterator<Item = u32> {
+        self.hosts.iter().flat_map(|host| {
+            let mut found = Vec::new();
+            let _: ControlFlow<()> = self.visit_host(host, path, |routes| {
+                found.extend_from_slice(routes);
+                ControlFlow::Continue(())
+            });
+            found
         })
     }
 }
