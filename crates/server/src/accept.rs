@@ -7,12 +7,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use crate::{
-    connection::{self, Shared},
-    drain::Phase,
-    listener::Entry,
-    service::Application,
-};
+use crate::{connection::Shared, drain::Phase, listener::Entry, opening, service::Application};
 
 /// How long the loop rests when there is no descriptor for a connection: at first, and at most.
 const REST: Duration = Duration::from_millis(10);
@@ -34,7 +29,7 @@ pub(crate) async fn run<S>(
         let (entry, shared) = (Arc::clone(&own_entry), Arc::clone(&own_shared));
         let (counted, open) = (entry.count(), Open::new(&shared));
         let guards = (counted, permit, open);
-        tokio::spawn(connection::serve(stream, peer, entry, service.clone(), shared, guards));
+        tokio::spawn(opening::serve(stream, peer, entry, service.clone(), shared, guards));
     };
     let mut rest = REST;
     loop {

@@ -1,8 +1,15 @@
 //! Ending well: who is connected, and the way to tell them that it is over.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use tokio::sync::Notify;
+
+/// How long an idle connection stays when it is drained. A client that is about to send its next request gets an
+/// answer to it, and is told there that the connection closes.
+pub(crate) const DRAIN_GRACE: Duration = Duration::from_millis(250);
 
 /// How far the end has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +62,17 @@ impl Connections {
     pub(crate) fn enter(&self, phase: Phase) {
         if self.phase.fetch_max(phase as u8, Ordering::AcqRel) < phase as u8 {
             self.phase_changed.notify_waiters();
+        }
+    }
+
+    /// Waits until the phase is this one or a later one.
+    pub(crate) async fn wait_for(&self, phase: Phase) {
+        loop {
+            let changed = self.phase_changed.notified();
+            if self.phase() >= phase {
+                return;
+            }
+            changed.await;
         }
     }
 

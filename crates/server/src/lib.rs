@@ -96,10 +96,12 @@ mod accept;
 mod connection;
 mod drain;
 mod handle;
+mod host_check;
 mod http1;
 mod http2;
 mod limits;
 mod listener;
+mod opening;
 mod refused;
 mod server;
 mod service;
@@ -108,6 +110,7 @@ mod socket;
 mod still;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
 mod worker;
 
 pub use gatewright_http1::Names;

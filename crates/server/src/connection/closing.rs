@@ -10,10 +10,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Shared, transport::Transport, wait_for};
+use super::shared::Shared;
 use crate::{
     drain::{Connections, Phase},
     limits::Limits,
+    transport::Transport,
 };
 
 /// How long a closing client is waited for that is in the midst of nothing, and how much of what it still sends is read.
@@ -78,7 +79,7 @@ pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger,
 
 /// Ends when the server has drained for so long that nothing more is thrown away.
 pub(crate) async fn draining_for(connections: &Connections) {
-    wait_for(connections, Phase::Draining).await;
+    connections.wait_for(Phase::Draining).await;
     tokio::time::sleep(LINGER).await;
 }
 

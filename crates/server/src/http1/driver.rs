@@ -13,10 +13,11 @@ use super::{
     watch::{Standing, Verdict, judge},
 };
 use crate::{
-    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last, ticks},
+    connection::{Accepted, Linger, Shared, Watchdog, close, encode_last},
     drain::Phase,
     refused::RequestLine,
     service::{Application, refuse},
+    transport::{Transport, ticks},
 };
 
 /// Serves the connection until it ends.

@@ -16,6 +16,7 @@ mod interim;
 mod response;
 mod room;
 mod tunnel;
+mod turns;
 mod upload;
 mod watch;
 

@@ -16,8 +16,9 @@ use gatewright_core::{PendingUpgrade, Upgraded};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
-    connection::{Activity, Shared, Transport, Watchdog, ticks},
+    connection::{Shared, Watchdog},
     drain::Phase,
+    transport::{Activity, Transport, ticks},
 };
 
 /// Hands the stream over, and watches it until it is let go or time is up.

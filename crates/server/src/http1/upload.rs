@@ -6,7 +6,10 @@ use gatewright_core::{Body, BoxError, Error, ErrorKind};
 use gatewright_http1::{BodyLength, BodyReader, Piece, RequestHead, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{body, connection::Connection};
+use super::{
+    body,
+    connection::{Connection, Open, Upload},
+};
 use crate::service::Application;
 
 /// A body that is read in large pieces is read in larger ones.
@@ -18,23 +21,6 @@ const MAX_DRAINED: usize = 64 * 1024;
 const NO_CHUNKS: &[u8] = b"0\r\n\r\n";
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// The body of the request in hand, as far as the connection is concerned.
-#[derive(Debug)]
-pub(super) enum Upload {
-    /// There is none, or all of it has been read.
-    Done,
-    Open(Open),
-    /// Not all of it has been read, and it will not be.
-    Failed,
-}
-
-#[derive(Debug)]
-pub(super) struct Open {
-    sender: body::Sender,
-    /// Whether the client still waits for `100`.
-    expects_continue: bool,
-}
 
 impl<S, T> Connection<S, T>
 where

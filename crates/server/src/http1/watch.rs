@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use crate::{
-    connection::{Activity, DRAIN_GRACE, ticks},
-    drain::Phase,
+    drain::{DRAIN_GRACE, Phase},
     limits::Limits,
+    transport::{Activity, ticks},
 };
 
 /// What is to be done.

@@ -14,10 +14,11 @@ use super::{
     streams::Found,
 };
 use crate::{
-    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, ticks},
+    connection::{Accepted, Linger, Shared, Watchdog, close},
     drain::Phase,
     limits::Limits,
     service::Application,
+    transport::{Transport, ticks},
 };
 
 const ENHANCE_YOUR_CALM: u32 = 11;

@@ -14,7 +14,7 @@ use super::{
     frames::{CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Walker},
     state::{Parts, State},
 };
-use crate::connection::Transport;
+use crate::transport::Transport;
 
 /// Walks the frames of both directions: those received are paid for, those sent show which responses have left, and
 /// where a GOAWAY may stand.

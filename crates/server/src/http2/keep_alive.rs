@@ -5,7 +5,7 @@ use std::{task::Context, time::Duration};
 use h2::{Ping, PingPong};
 
 use super::state::State;
-use crate::connection::ticks;
+use crate::transport::ticks;
 
 /// A client that says nothing for so long is asked. It may be silent for up to twice as long before.
 const INTERVAL: Duration = Duration::from_secs(30);

@@ -1,6 +1,7 @@
 //! HTTP/2 connections: h2, with a guard against floods around its socket, a task for each stream, and one watchdog.
 
 mod body;
+mod broken;
 mod budget;
 mod checks;
 mod date;
@@ -12,8 +13,10 @@ mod pipe;
 mod protocol;
 mod request;
 mod response;
+mod start;
 mod state;
 mod streams;
+mod tracked;
 
 #[cfg(test)]
 mod tests;

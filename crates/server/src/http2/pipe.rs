@@ -13,7 +13,7 @@ use gatewright_core::{BoxError, Gather};
 use h2::SendStream;
 use http_body::{Body, Frame};
 
-use super::{request::Tracked, response::Broken, streams::Stream};
+use super::{broken::Broken, streams::Stream, tracked::Tracked};
 use crate::service::Outgoing;
 
 /// So many bytes are asked for at once, so that streams that share the connection's window take turns.
@@ -21,6 +21,7 @@ const TURN: usize = 16 * 1024;
 /// A stream that waits for its client has to get rid of so many bytes within `write_timeout`. A client that opens its
 /// windows byte by byte would otherwise keep a stream for ever.
 const LEAST_PROGRESS: usize = 1024;
+
 /// What has been taken from the body, and not been given to h2 yet.
 pub(super) struct Pipe {
     send: SendStream<Bytes>,

@@ -18,29 +18,17 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::{
+    broken::Broken,
     date,
     pipe::Pipe,
-    request::{First, Opening, Tracked},
+    start::{Opening, Start},
     streams::Stream,
+    tracked::Tracked,
 };
 use crate::service::{Application, Exchange, Outgoing};
 
 /// How long a request that hardly has a body waits for the frame that says so.
 const EMPTY_FRAME: Duration = Duration::from_millis(250);
-
-/// Why a response ends early.
-pub(super) enum Broken {
-    /// The client reset the stream, or the connection is gone.
-    Gone,
-    /// The client takes it too slowly.
-    Cut,
-    /// The body failed.
-    Body(BoxError),
-    /// It is none, but what goes before one.
-    Interim,
-    /// h2 does not take it.
-    Refused(h2::Error),
-}
 
 pin_project! {
     /// The task of one stream: waits for the service's response, and sends it.
@@ -69,10 +57,10 @@ pin_project! {
 }
 
 impl<S: Application> Responding<S> {
-    pub(super) fn new(first: First<S>, reply: SendResponse<Bytes>, stream: Arc<Stream>, is_head: bool) -> Self {
-        let stage = match first {
-            First::Call(exchange) => Stage::Service { exchange },
-            First::Body(opening) => Stage::Opening { opening: Some(opening), patience: None },
+    pub(super) fn new(start: Start<S>, reply: SendResponse<Bytes>, stream: Arc<Stream>, is_head: bool) -> Self {
+        let stage = match start {
+            Start::Call(exchange) => Stage::Service { exchange },
+            Start::Body(opening) => Stage::Opening { opening: Some(opening), patience: None },
         };
         Self { stage, reply, stream, is_head }
     }

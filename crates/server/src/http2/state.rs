@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::streams::{Stream, Streams};
-use crate::connection::{Activity, Transport};
+use crate::transport::{Activity, Transport};
 
 /// Shared by the guarded socket, the tasks of streams and the connection that drives h2.
 #[derive(Debug)]

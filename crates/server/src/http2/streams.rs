@@ -19,10 +19,10 @@ use std::{
 use gatewright_http1::Violation;
 use h2::Reason;
 
-use super::response::Broken;
+use super::broken::Broken;
 use crate::{
-    connection::{Activity, Stamp, ticks},
     limits::Limits,
+    transport::{Activity, Stamp, ticks},
 };
 
 /// The table. Streams stand in it by their number, which only grows.

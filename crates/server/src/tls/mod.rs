@@ -21,9 +21,10 @@ pub use builder::{ClientAuth, TlsConfigBuilder};
 pub use error::TlsError;
 pub(crate) use failures::{Failures, Kind};
 
-use crate::connection::{HostCheck, Socket};
 use certificates::{Certificates, DEFAULT};
 use doubts::Doubts;
+
+use crate::{host_check::HostCheck, transport::Socket};
 
 /// The certificates of a listener, and what it asks of clients. TLS 1.2 and 1.3, `h2` and `http/1.1` by ALPN.
 ///

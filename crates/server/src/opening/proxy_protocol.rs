@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use ppp::{v1, v2};
 use tokio::io::AsyncReadExt;
 
-use super::transport::Socket;
+use crate::transport::Socket;
 
 /// The longest line of version 1, as its specification says.
 const MAX_V1: usize = 107;

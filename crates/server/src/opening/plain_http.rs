@@ -7,8 +7,7 @@ use gatewright_core::{ReplyFormat, problem::Problem};
 use http::{Response, StatusCode};
 use tokio::io::AsyncReadExt;
 
-use super::transport::Socket;
-use crate::{refused::RequestLine, service::problem};
+use crate::{refused::RequestLine, service::problem, transport::Socket};
 
 /// What TLS reads at a time, so that looking first costs no read of its own.
 const FIRST_READ: usize = 4096;

@@ -5,7 +5,7 @@ use std::io;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 
-use super::transport::Socket;
+use crate::transport::Socket;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Most requests without a body fit.
