@@ -1,4 +1,4 @@
-//! The place that one exchange after another takes on a connection.
+//! The memory that the exchanges of a connection use one after the other.
 
 use std::{
     convert::Infallible,
@@ -14,8 +14,8 @@ use pin_project_lite::pin_project;
 
 use crate::service::{Application, Exchange, Outgoing};
 
-/// Room for the service's future, then for the body of its response. It is kept from one request to the next, since
-/// it may be large; an idle connection gives it up after a while.
+/// Room for the service's future, then for the body of its response. The room may be large, so the connection keeps it
+/// from one request to the next. A connection that has been idle for a while gives it up.
 pub(super) struct Room<S: Application>(Option<Pin<Box<Stage<S>>>>);
 
 /// The body of a response.
@@ -53,7 +53,7 @@ impl<S: Application> Room<S> {
         self.set(Stage::Responding { body });
     }
 
-    /// Drops what is in it.
+    /// Drops the exchange or the body.
     pub(super) fn clear(&mut self) {
         if let Some(room) = &mut self.0 {
             room.set(Stage::Empty);
@@ -86,7 +86,7 @@ impl<S: Application> Room<S> {
         }
     }
 
-    /// Whether the response's body is known to be over.
+    /// Whether the body of the response is known to have ended.
     pub(super) fn is_end_stream(&self) -> bool {
         match self.0.as_deref() {
             Some(Stage::Responding { body }) => body.is_end_stream(),
@@ -95,7 +95,8 @@ impl<S: Application> Room<S> {
     }
 }
 
-/// The exact size of a body, where it is known. One that is empty and not over yet may have trailers.
+/// The exact size of a body, if it is known. The size of an empty body that has not ended is unknown, because trailers may
+/// follow.
 pub(super) fn exact_size(body: &impl http_body::Body) -> Option<u64> {
     if body.is_end_stream() {
         return Some(0);

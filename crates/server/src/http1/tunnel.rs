@@ -1,4 +1,10 @@
 //! A connection that has left HTTP, after `101`.
+//!
+//! Invariants:
+//!
+//! 1. The program that took the upgrade owns the stream. The connection's task only watches it.
+//! 2. A cut stream moves no byte any more: both directions fail with `TimedOut`, and both waiting tasks are woken.
+//! 3. The watching task ends when the stream is dropped, or at the deadline of a drain, whichever comes first.
 
 use std::{
     future::poll_fn,
@@ -21,7 +27,7 @@ use crate::{
     transport::{Activity, Transport, ticks},
 };
 
-/// Hands the stream over, and watches it until it is let go or time is up.
+/// Hands the stream over, and watches it until it is dropped or its time is up.
 pub(super) async fn serve(transport: Transport, read_ahead: Bytes, pending: PendingUpgrade, shared: &Shared) {
     let activity = Arc::clone(transport.socket().activity());
     activity.idle.set(activity.now());
@@ -65,7 +71,7 @@ async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
     .await;
 }
 
-/// What ties an upgraded stream, which whoever took the upgrade holds, to the connection that watches it.
+/// The link between an upgraded stream and the task that watches it.
 #[derive(Debug, Default)]
 struct Ties {
     cut: AtomicBool,
@@ -82,7 +88,7 @@ enum Direction {
 }
 
 impl Ties {
-    /// Notes who waits in this direction, to be woken when the stream is cut.
+    /// Keeps the task that waits in this direction, in order to wake it when the stream is cut.
     fn wait(&self, direction: Direction, cx: &Context<'_>) {
         let mut wakers = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut wakers[direction as usize];
@@ -104,7 +110,7 @@ impl Ties {
         }
     }
 
-    /// Whether the stream has been let go; the caller is woken when it will be.
+    /// Whether the stream has been dropped. If not, the drop will wake the caller.
     fn poll_closed(&self, cx: &Context<'_>) -> bool {
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
         self.closed.load(Ordering::Acquire)
@@ -118,7 +124,7 @@ impl Ties {
     }
 }
 
-/// The stream as whoever took the upgrade sees it.
+/// The stream that the program which took the upgrade holds.
 struct Tunnel {
     transport: Transport,
     activity: Arc<Activity>,
@@ -140,7 +146,7 @@ impl Tunnel {
         match moved {
             Poll::Pending => {
                 self.ties.wait(direction, cx);
-                // It may have been cut before the waker was there.
+                // The stream may have been cut before the waker was kept.
                 if self.ties.is_cut() {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }

@@ -21,7 +21,7 @@ use crate::{
     service::{Application, Exchange, refuse},
 };
 
-/// With less room than this a read is not worth its while.
+/// A read with less room than this would cost more than it brings.
 const LEAST_ROOM: usize = 1024;
 
 impl<S, T> Connection<S, T>
@@ -29,7 +29,7 @@ where
     S: Application,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Goes on until the connection ends or has to wait.
+    /// Goes on until the connection ends or has to wait for something.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             let turned = match &mut self.turn {
@@ -53,7 +53,7 @@ where
         }
     }
 
-    /// Waits for a head, after everything before it has been written.
+    /// Waits for a head. Earlier bytes are written first (invariant 2).
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_write(cx))?;
@@ -140,7 +140,7 @@ where
         }
     }
 
-    /// Goes on with the client while the service is at work. True when the service has something new to look at.
+    /// Goes on with the client while the service works. True if the service has something new to look at.
     pub(super) fn poll_client(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         if !self.is_responding() {
             self.interims.take(self.requests, &mut self.out);
@@ -159,7 +159,7 @@ where
         Ok(false)
     }
 
-    /// Fails when the client has gone. What it sends instead is held, up to the size of the buffer.
+    /// Fails when the client has gone. Bytes of a next request are held, up to the size of the buffer.
     fn look_for_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while self.input.len() < buffers::INPUT {
             match self.poll_read(cx) {
@@ -171,7 +171,7 @@ where
         Ok(())
     }
 
-    /// Takes what comes of a body that nobody reads, so that its client gets to reading the response.
+    /// Throws away a body that nobody reads: a client that first sends all of it would otherwise never read the response.
     fn throw_away(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while self.discardable > 0 {
             match self.poll_read(cx) {
@@ -184,7 +184,7 @@ where
         Ok(())
     }
 
-    /// Waits until the body of the request is read or known to be left unread.
+    /// Waits until the body of the request has been read, or until it is clear that nobody will read it.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.rest_is_awaited() {
             if self.poll_upload(cx) {
@@ -192,13 +192,13 @@ where
             }
             if let Upload::Open(_) = self.upload {
                 ready!(self.poll_write(cx))?;
-                // Whoever holds the body may want no more of it for ever.
+                // A service may keep the body and never ask for more of it, so the wait is timed.
                 self.activity.begin(&self.activity.body_awaited);
                 return Poll::Pending;
             }
         }
         if self.poll_discarded(cx).is_pending() {
-            // The response leaves meanwhile.
+            // The response is written while the rest of the body arrives.
             return match self.poll_write(cx) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 _ => Poll::Pending,
@@ -229,7 +229,7 @@ where
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let written = self.poll_write_out(cx);
         if self.out.take_moved() && self.activity.body_awaited.get().is_some() {
-            // The exchange moves, be it in the other direction.
+            // Bytes move in the other direction, so the exchange is not stuck.
             self.activity.body_awaited.set(self.activity.now());
         }
         written
@@ -252,7 +252,8 @@ where
     }
 }
 
-/// The authority that was checked with its head: that of the target, which equals `Host`, or `Host` itself.
+/// The authority of the request. The head has been checked, so a target in absolute form names the same authority as
+/// `Host`.
 fn authority(request: &Request<Body>) -> &[u8] {
     request.headers().get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default()
 }
