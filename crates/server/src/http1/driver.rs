@@ -6,7 +6,7 @@
 //! 2. The watchdog sleeps no longer than the shortest limit, so that no limit passes unseen. It sleeps until the
 //!    keep-alive limit only while nothing can begin without bytes from the client (`is_asleep`).
 //! 3. The task registers for the next phase of the drain before it reads the current phase, so it misses no phase.
-//! 4. The connection ends exactly once, by one [`End`], and [`finish`] alone closes the socket.
+//! 4. The connection ends once, with one [`End`]. [`finish`] alone closes the socket or hands it over.
 //! 5. A message that was cut is closed with a reset if a plain close could make it look complete.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};

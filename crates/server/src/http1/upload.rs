@@ -10,8 +10,8 @@
 //!    the response has not begun.
 //! 6. `body_awaited` is set only while the connection waits for bytes of the body from the client, or for the service to
 //!    take or drop the body after the response. It is cleared when bytes arrive and when the body ends.
-//! 7. The connection throws away at most `MAX_DRAINED` bytes of a body before the response, and at most `discardable`
-//!    bytes after it.
+//! 7. In order to throw a body away, the connection reads at most `MAX_DRAINED` bytes before the response, and at most
+//!    `discardable` bytes after it.
 
 use std::task::{Context, Poll};
 

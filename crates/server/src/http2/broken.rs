@@ -4,12 +4,12 @@ use gatewright_core::BoxError;
 pub(super) enum Broken {
     /// The client reset the stream, or the connection is gone.
     Gone,
-    /// The client takes it too slowly.
+    /// The client takes the response too slowly.
     Cut,
-    /// The body failed.
+    /// The body of the response failed.
     Body(BoxError),
-    /// It is none, but what goes before one.
+    /// The service gave an interim response as its final one.
     Interim,
-    /// h2 does not take it.
+    /// h2 refuses the response.
     Refused(h2::Error),
 }

@@ -1,4 +1,4 @@
-//! HTTP/2 connections: h2, with a guard against floods around its socket, a task for each stream, and one watchdog.
+//! HTTP/2 connections: h2 over a socket that is guarded against floods, one task for each stream, and one watchdog.
 
 mod body;
 mod broken;

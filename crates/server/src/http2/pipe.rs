@@ -1,7 +1,7 @@
 //! The body of a response on its way to h2.
 //!
-//! h2 takes whatever it is given, and sends it as the client opens its windows. So it is given no more than the windows
-//! let go at once: what waits for its client waits here, where it can be judged and ended.
+//! h2 accepts any amount of data and sends it as the client opens its windows. So the pipe gives h2 only as much as the
+//! windows allow at once. Data that waits for the client waits here, where the watchdog can judge and end the stream.
 
 use std::{
     pin::Pin,
@@ -16,20 +16,20 @@ use http_body::{Body, Frame};
 use super::{broken::Broken, streams::Stream, tracked::Tracked};
 use crate::service::Outgoing;
 
-/// So many bytes are asked for at once, so that streams that share the connection's window take turns.
+/// The most that a stream asks for at once, so that streams share the window of the connection in turns.
 const TURN: usize = 16 * 1024;
-/// A stream that waits for its client has to get rid of so many bytes within `write_timeout`. A client that opens its
-/// windows byte by byte would otherwise keep a stream for ever.
+/// The bytes that a waiting stream has to send within `write_timeout`. A client that opens its windows byte by byte
+/// could otherwise keep a stream for ever.
 const LEAST_PROGRESS: usize = 1024;
 
-/// What has been taken from the body, and not been given to h2 yet.
+/// The data between the body and h2.
 pub(super) struct Pipe {
     send: SendStream<Bytes>,
     gather: Gather,
     chunk: Bytes,
     /// Nothing comes after the chunk.
     is_last: bool,
-    /// So many bytes have been given to h2 since the stream's stamp was set.
+    /// The number of bytes that h2 got since the stream's stamp was set.
     moved: usize,
 }
 
@@ -38,7 +38,7 @@ impl Pipe {
         Self { send, gather: Gather::default(), chunk: Bytes::new(), is_last: false, moved: 0 }
     }
 
-    /// Sends the body. Ready when h2 has all of it.
+    /// Sends the body. Ready when h2 has the whole body.
     pub(super) fn poll<B>(
         &mut self,
         mut body: Pin<&mut Outgoing<B, Tracked>>,
@@ -54,7 +54,7 @@ impl Pipe {
                 return Poll::Ready(Ok(()));
             }
             let Poll::Ready(frame) = self.gather.poll_frame(body.as_mut(), cx) else {
-                // The client has made room for all that there is.
+                // The client has taken everything so far; the body is slow, not the client.
                 self.clear_stamp(stream);
                 return stream.poll_end(cx, |cx| self.send.poll_reset(cx)).map(Err);
             };
@@ -108,7 +108,7 @@ impl Pipe {
         }
     }
 
-    /// Gives h2 what the windows have room for.
+    /// Gives data to h2, within the room of the windows.
     fn give(&mut self, part: Bytes, is_end: bool, tracked: &Tracked, stream: &Stream) -> Result<(), Broken> {
         self.moved += part.len();
         if is_end {

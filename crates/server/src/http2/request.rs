@@ -1,4 +1,4 @@
-//! Taking a request to the service, with its record.
+//! From a received request to the task that answers it.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
     service::{Application, Exchange, refuse},
 };
 
-/// Gives the requests of one connection to the service, each in a task of its own.
+/// Starts a task for each request of one connection.
 pub(super) struct Requests<S> {
     pub(super) service: S,
     pub(super) state: Arc<State>,

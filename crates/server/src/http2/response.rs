@@ -1,4 +1,13 @@
 //! Sending a response.
+//!
+//! Invariants:
+//!
+//! 1. The task of a stream goes through its stages in this order: `Opening` (only for a request with a body), `Service`,
+//!    `Body` (only for a response with a body). It never goes back.
+//! 2. While a stage waits, the task also waits for the end of the stream, so a reset ends the task at once.
+//! 3. [`Tracked::hand_over`] is called right before h2 gets the end of a response. The socket may write the last frame
+//!    before the call that gives h2 the end returns.
+//! 4. A response that ends in error is reset, so that the client cannot take a cut body for a whole one.
 
 use std::{
     error::Error as StdError,
@@ -27,7 +36,7 @@ use super::{
 };
 use crate::service::{Application, Exchange, Outgoing};
 
-/// How long a request that hardly has a body waits for the frame that says so.
+/// How long a request that probably has no body waits for the empty frame that proves it.
 const EMPTY_FRAME: Duration = Duration::from_millis(250);
 
 pin_project! {
@@ -135,7 +144,7 @@ impl<S: Application> Future for Responding<S> {
     }
 }
 
-/// Adds what a head lacks, and takes out what HTTP/2 has no use for. Gives whether the response ends with it.
+/// Adds the date and the length, and removes connection fields. True if the response ends with its head.
 fn complete<B>(head: &mut response::Parts, body: &Outgoing<B, Tracked>, is_head: bool) -> bool
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -159,7 +168,7 @@ where
     is_head
 }
 
-/// The fields that HTTP/2 takes for an error (RFC 9113, section 8.2.2).
+/// The fields that make an HTTP/2 message malformed (RFC 9113, section 8.2.2).
 const OF_CONNECTION: [HeaderName; 6] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
@@ -185,7 +194,7 @@ fn strip_connection_fields(headers: &mut HeaderMap) {
     }
 }
 
-/// The code with which a stream was reset that the body came from.
+/// The code of the reset, if the body came from an HTTP/2 stream that was reset.
 fn reason_in(error: &(dyn StdError + 'static)) -> Option<Reason> {
     let mut cause = Some(error);
     while let Some(error) = cause {

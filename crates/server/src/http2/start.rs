@@ -5,20 +5,20 @@ use http::Request;
 use super::{body::TimedBody, tracked::Tracked};
 use crate::service::{Application, Exchange};
 
-/// What a stream begins with.
+/// The first stage of a stream's task.
 pub(super) enum Start<S: Application> {
-    /// The service, or an answer of our own.
+    /// Call the service, or send an answer of our own.
     Call(Exchange<S, Tracked>),
-    /// A look at the body, which some clients end with an empty frame after the head.
+    /// Look at the body first: some clients send an empty frame after the head of a request without a body.
     Body(Opening<S>),
 }
 
-/// A request on whose body one look is taken before the service has it, so that an empty one is known as such.
+/// A request whose first body frame is read before the service is called, so that an empty body is known to be empty.
 pub(super) struct Opening<S> {
     pub(super) service: S,
     pub(super) request: Request<TimedBody>,
     pub(super) tracked: Tracked,
-    /// Whether the look is worth a short wait.
+    /// Whether the body is probably empty, so that a short wait for its first frame pays.
     pub(super) is_likely_empty: bool,
 }
 

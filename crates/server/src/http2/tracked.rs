@@ -10,7 +10,7 @@ use crate::{
     service::{Track, refuse},
 };
 
-/// One request in flight, until its response is over.
+/// One request in flight. It is dropped when the response is over.
 pub(super) struct Tracked {
     pub(super) state: Arc<State>,
     pub(super) stream: Arc<Stream>,
@@ -20,12 +20,12 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    /// The response waits for its client from now on, unless it does already.
+    /// Stamps the start of a wait for the client, unless the response waits already.
     pub(super) fn begin_waiting(&self) {
         self.state.activity().begin(&self.stream.unsent);
     }
 
-    /// h2 is about to be given the end of the response.
+    /// h2 is about to get the end of the response.
     pub(super) fn hand_over(&self) {
         self.stream.unsent.set(self.state.activity().now());
         self.state.ended(self.state.streams.hand_over(self.stream.id()));

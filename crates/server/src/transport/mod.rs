@@ -14,10 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) use activity::{Activity, Stamp, ticks};
 pub(crate) use socket::Socket;
 
-/// What HTTP is spoken over.
+/// The byte stream that carries HTTP.
 pub(crate) enum Transport {
     Plain(Socket),
-    // A TLS session is large, and cleartext connections should not pay for it.
+    // Boxed, because a TLS session is large and cleartext connections should not pay for its size.
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::server::TlsStream<Socket>>),
 }

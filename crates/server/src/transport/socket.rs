@@ -15,8 +15,8 @@ use tokio::{
 
 use super::activity::Activity;
 
-/// An accepted socket. Bytes that were read to find out what it speaks are given once more, and writes that it does
-/// not take are stamped, beneath TLS, where progress shows.
+/// An accepted socket. Bytes that were read to detect the protocol can be read again. A write that the socket does not
+/// take is stamped here, beneath TLS, where real progress shows.
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
@@ -29,7 +29,7 @@ impl Socket {
         Self { stream, again: Bytes::new(), activity }
     }
 
-    /// Puts bytes back, to be read once more.
+    /// Puts bytes back, so that they are read again.
     pub(crate) fn put_back(&mut self, bytes: Bytes) {
         self.again = if self.again.is_empty() { bytes } else { [bytes, self.again.clone()].concat().into() };
     }
@@ -40,7 +40,7 @@ impl Socket {
 
     /// Makes the socket's close a reset, so that a cut message cannot pass for a whole one.
     pub(crate) fn reset_on_close(&self) {
-        // When it fails the socket is gone already.
+        // This fails only when the socket is gone already.
         let _ = self.stream.set_zero_linger();
     }
 
