@@ -1,4 +1,4 @@
-//! What connections of HTTP/1 and HTTP/2 have in common: their worker, their one timer, their close.
+//! The parts that HTTP/1 and HTTP/2 connections share: the worker's state, the one timer, the close.
 
 mod closing;
 mod shared;

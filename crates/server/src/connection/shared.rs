@@ -1,4 +1,4 @@
-//! What the connections of one worker share, and what is known of one of them.
+//! The state that the connections of one worker share, and the facts about one connection.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     refused::{OnRefused, Refused, RequestLine},
 };
 
-/// What the connections of one worker share.
+/// The state that the connections of one worker share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
@@ -21,14 +21,14 @@ pub(crate) struct Shared {
     pub(crate) on_refused: OnRefused,
 }
 
-/// What is known of a connection once it is ready to speak HTTP.
+/// The facts about a connection that is ready for HTTP.
 pub(crate) struct Accepted {
     pub(crate) info: ConnectionInfo,
     pub(crate) host_check: Option<HostCheck>,
 }
 
 impl Accepted {
-    /// Reports a refusal.
+    /// Reports a refusal to the program.
     pub(crate) fn refused(
         &self,
         shared: &Shared,

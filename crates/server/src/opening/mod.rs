@@ -1,4 +1,13 @@
-//! One connection, from the accepted socket to the protocol that it speaks.
+//! The opening of a connection, from the accepted socket to the protocol that it speaks.
+//!
+//! Invariants:
+//!
+//! 1. The steps have this order: the PROXY header, the TLS handshake, the first bytes that tell the protocol. A step that
+//!    the listener does not ask for is left out.
+//! 2. Bytes that a step reads beyond its own end are put back, so that the next step reads them.
+//! 3. All steps together have one limit of time, and end when a drain has lasted `DRAIN_GRACE`.
+//! 4. A connection that fails here is reported once, unless the client has gone away or the server drains.
+//! 5. The guards live until the connection is closed, whatever its end.
 
 #[cfg(feature = "tls")]
 mod plain_http;
@@ -30,7 +39,7 @@ use crate::{
 
 const BAD_PROXY_HEADER: &str = "bad_proxy_header";
 
-/// Serves one accepted socket until it closes; the guards live as long.
+/// Serves one accepted socket until it closes, and keeps the guards as long.
 pub(crate) async fn serve<S>(
     stream: TcpStream,
     peer: SocketAddr,
@@ -41,10 +50,10 @@ pub(crate) async fn serve<S>(
 ) where
     S: Application,
 {
-    // A socket that fails here has been closed by its peer already.
+    // This fails only if the peer has closed the socket already.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    // Boxed, so that what a handshake needs is not held for as long as the connection lives.
+    // Boxed, so that the memory of a handshake is not held as long as the connection lives.
     let opened = timeout(shared.limits.header_timeout, Box::pin(open(stream, peer, local, &entry)));
     let ending = async {
         shared.connections.wait_for(Phase::Draining).await;
@@ -89,28 +98,28 @@ pub(crate) async fn serve<S>(
     };
     match protocol {
         Protocol::Http1 => http1::serve(transport, service, accepted, shared).await,
-        // Boxed, so that HTTP/1 does not pay for its size.
+        // Boxed, so that HTTP/1 connections do not pay for its size.
         Protocol::Http2 => Box::pin(http2::serve(transport, service, accepted, shared)).await,
     }
     drop(guards);
 }
 
-/// What a connection has come to before its first request.
+/// A connection before its first request.
 enum Opened {
     Ready(Transport, Accepted, Protocol),
-    /// A client that sends HTTP where TLS is spoken.
+    /// The client sends plain HTTP to a TLS listener.
     #[cfg(feature = "tls")]
     PlainHttp(Transport, Accepted, RequestLine),
 }
 
-/// All that precedes HTTP: the PROXY header, the TLS handshake, the first bytes that tell the protocol.
+/// Takes all the steps before HTTP.
 async fn open(stream: TcpStream, peer: SocketAddr, local: SocketAddr, entry: &Entry) -> io::Result<Opened> {
     let mut socket = Socket::new(stream, Arc::new(Activity::new()));
     let info = match entry.expects_proxy_header(peer.ip()) {
         false => ConnectionInfo::new(peer, local),
         true => match proxy_protocol::read(&mut socket).await? {
             Origin::Client(source, destination) => ConnectionInfo::new(source, destination),
-            // The proxy's good name does not cover what this client says of itself.
+            // The proxy is trusted, but it does not vouch for a client that it cannot name.
             Origin::Unknown => ConnectionInfo::new(peer, local).with_unknown_client(),
             Origin::Proxy => ConnectionInfo::new(peer, local),
         },
@@ -132,7 +141,7 @@ async fn open(stream: TcpStream, peer: SocketAddr, local: SocketAddr, entry: &En
     Ok(Opened::Ready(Transport::Plain(socket), Accepted { info, host_check: None }, protocol))
 }
 
-/// The client went away, which is its right.
+/// Whether the client went away, which is not a fault.
 fn is_hang_up(error: &io::Error) -> bool {
     matches!(
         error.kind(),
