@@ -16,7 +16,7 @@
 //!    it away.
 //! 7. After a violation no byte is parsed as HTTP any more. The connection may still throw bytes away, because a client
 //!    that sends its whole request before it reads would otherwise never get the response.
-//! 8. `room` holds the exchange in the turn `Service`, the body of the response in the turn `Response`, and nothing in the
+//! 8. `slot` holds the exchange in the turn `Service`, the body of the response in the turn `Response`, and nothing in the
 //!    other turns.
 //! 9. `input` and `out` own pooled memory only while `has_buffers` is set, and an idle connection gives the memory back.
 
@@ -29,7 +29,7 @@ use gatewright_http1::{
 };
 use http::Version;
 
-use super::{body, buffers, interim::Interims, room::Room};
+use super::{body, buffers, exchange_slot::ExchangeSlot, interim::Interims};
 use crate::{
     connection::{Accepted, Shared},
     service::Application,
@@ -104,7 +104,7 @@ pub(super) struct Connection<S: Application, T> {
     /// Encoded bytes that have not been written.
     pub(super) out: WriteBuffer,
     has_buffers: bool,
-    pub(super) room: Room<S>,
+    pub(super) slot: ExchangeSlot<S>,
     pub(super) turn: Turn,
     pub(super) requests: u64,
     /// Whether another request may follow on this connection.
@@ -145,7 +145,7 @@ impl<S: Application, T> Connection<S, T> {
             read_size: buffers::INPUT,
             out: WriteBuffer::default(),
             has_buffers: false,
-            room: Room::new(),
+            slot: ExchangeSlot::new(),
             turn: Turn::Head,
             requests: 0,
             persistent: true,
@@ -196,11 +196,11 @@ impl<S: Application, T> Connection<S, T> {
     }
 
     pub(super) fn is_parked(&self) -> bool {
-        self.room.is_released()
+        self.slot.is_released()
     }
 
     pub(super) fn park(&mut self) {
-        self.room.release();
+        self.slot.release();
         self.reader.release();
     }
 

@@ -10,11 +10,12 @@ mod body;
 mod buffers;
 mod connection;
 mod driver;
+mod exchange_slot;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod interim;
 mod response;
-mod room;
+
 mod tunnel;
 mod turns;
 mod upload;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     connection::{Connection, End, Turn},
-    room::{self, ResponseBody},
+    exchange_slot::{ResponseBody, exact_size},
 };
 use crate::{
     drain::Phase,
@@ -31,7 +31,7 @@ where
         self.interims.close();
         self.interims.take(self.requests, &mut self.out);
         // The finished future of the service may still hold the request's body.
-        self.room.clear();
+        self.slot.clear();
         self.settle_upload(cx);
         let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let upgrade = self.upgrade.take();
@@ -53,7 +53,7 @@ where
             } else if self.shared.connections.phase() != Phase::Serving {
                 self.persistent = false;
             }
-            let size = room::exact_size(&body);
+            let size = exact_size(&body);
             self.begin_writing(head.status, &head.headers, size);
             if switching {
                 self.turn = Turn::Last(End::Upgraded);
@@ -61,7 +61,7 @@ where
                 drop(body);
                 self.finish_response();
             } else {
-                self.room.respond(body);
+                self.slot.respond(body);
                 self.turn = Turn::Response;
             }
             return;
@@ -101,11 +101,11 @@ where
 
     /// Encodes one frame. True if the response is over.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BoxError>> {
-        let trailers = match ready!(self.room.poll_frame(cx)) {
+        let trailers = match ready!(self.slot.poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
                     let fits = self.write_data(data);
-                    if fits && !self.writer.is_complete() && !self.room.is_end_stream() {
+                    if fits && !self.writer.is_complete() && !self.slot.is_end_stream() {
                         return Poll::Ready(Ok(false));
                     }
                     None
@@ -141,14 +141,14 @@ where
     /// Ends the connection after a failed body. The encoded part of the response is still written.
     fn cut_response_short(&mut self, error: &BoxError) {
         tracing::debug!(%error, "a response's body failed");
-        self.room.clear();
+        self.slot.clear();
         let ends_with_connection = self.writer.framing() == Framing::UntilClose;
         self.turn = Turn::Last(End::CutShort { ends_with_connection });
     }
 
     /// The whole response is encoded.
     fn finish_response(&mut self) {
-        self.room.clear();
+        self.slot.clear();
         self.turn = Turn::Rest;
     }
 }

@@ -31,20 +31,20 @@ use crate::{
 pub(super) async fn serve(transport: Transport, read_ahead: Bytes, pending: PendingUpgrade, shared: &Shared) {
     let activity = Arc::clone(transport.socket().activity());
     activity.idle.set(activity.now());
-    let ties = Arc::new(Ties::default());
-    let tunnel = Tunnel { transport, activity: Arc::clone(&activity), ties: Arc::clone(&ties) };
+    let link = Arc::new(TunnelLink::default());
+    let tunnel = Tunnel { transport, activity: Arc::clone(&activity), link: Arc::clone(&link) };
     pending.fulfil(Upgraded::new(tunnel, read_ahead));
-    watch(&ties, &activity, shared).await;
+    watch(&link, &activity, shared).await;
 }
 
-async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
+async fn watch(link: &TunnelLink, activity: &Activity, shared: &Shared) {
     let connections = &*shared.connections;
     let _counted = connections.upgrade();
     let mut phase_changed = pin!(connections.phase_changed.notified());
     let mut watchdog = Watchdog::new(tokio::time::Instant::now());
     let mut seen = None;
     poll_fn(|cx| {
-        if ties.poll_closed(cx) {
+        if link.poll_closed(cx) {
             return Poll::Ready(());
         }
         if seen != Some(connections.phase()) {
@@ -54,13 +54,13 @@ async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
         }
         if connections.phase() == Phase::Cutting {
             connections.count_cut();
-            ties.cut();
+            link.cut();
             return Poll::Ready(());
         }
         while watchdog.poll(cx).is_ready() {
             let due = activity.idle.get().unwrap_or_default() + ticks(shared.limits.stream_timeout);
             if due <= activity.now() {
-                ties.cut();
+                link.cut();
                 watchdog.look_at(tokio::time::Instant::now() + shared.limits.stream_timeout);
             } else {
                 watchdog.look_at(activity.instant(due));
@@ -73,7 +73,7 @@ async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
 
 /// The link between an upgraded stream and the task that watches it.
 #[derive(Debug, Default)]
-struct Ties {
+struct TunnelLink {
     cut: AtomicBool,
     closed: AtomicBool,
     waiting: Mutex<[Option<Waker>; 2]>,
@@ -87,7 +87,7 @@ enum Direction {
     Write,
 }
 
-impl Ties {
+impl TunnelLink {
     /// Keeps the task that waits in this direction, in order to wake it when the stream is cut.
     fn wait(&self, direction: Direction, cx: &Context<'_>) {
         let mut wakers = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,7 +128,7 @@ impl Ties {
 struct Tunnel {
     transport: Transport,
     activity: Arc<Activity>,
-    ties: Arc<Ties>,
+    link: Arc<TunnelLink>,
 }
 
 impl Tunnel {
@@ -139,15 +139,15 @@ impl Tunnel {
         cx: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if self.ties.is_cut() {
+        if self.link.is_cut() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let moved = poll(Pin::new(&mut self.transport), cx);
         match moved {
             Poll::Pending => {
-                self.ties.wait(direction, cx);
+                self.link.wait(direction, cx);
                 // The stream may have been cut before the waker was kept.
-                if self.ties.is_cut() {
+                if self.link.is_cut() {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
             }
@@ -195,6 +195,6 @@ impl AsyncWrite for Tunnel {
 
 impl Drop for Tunnel {
     fn drop(&mut self) {
-        self.ties.close();
+        self.link.close();
     }
 }

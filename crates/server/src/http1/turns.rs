@@ -111,7 +111,7 @@ where
             self.upgrade = Some(pending);
         }
         let exchange = self.exchange(request);
-        self.room.serve(exchange);
+        self.slot.serve(exchange);
         self.turn = Turn::Service;
     }
 
@@ -130,7 +130,7 @@ where
 
     fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if let Poll::Ready(Ok(response)) = self.room.poll_service(cx) {
+            if let Poll::Ready(Ok(response)) = self.slot.poll_service(cx) {
                 self.begin_response(response, cx);
                 return Poll::Ready(Ok(()));
             }

@@ -1,7 +1,8 @@
 //! HTTP/2 connections: h2 over a socket that is guarded against floods, one task for each stream, and one watchdog.
 
+mod aborted;
 mod body;
-mod broken;
+
 mod budget;
 mod checks;
 mod date;

@@ -13,7 +13,7 @@ use gatewright_core::{BoxError, Gather};
 use h2::SendStream;
 use http_body::{Body, Frame};
 
-use super::{broken::Broken, streams::Stream, tracked::Tracked};
+use super::{aborted::Aborted, streams::Stream, tracked::Tracked};
 use crate::service::Outgoing;
 
 /// The most that a stream asks for at once, so that streams share the window of the connection in turns.
@@ -44,7 +44,7 @@ impl Pipe {
         mut body: Pin<&mut Outgoing<B, Tracked>>,
         stream: &Stream,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Broken>>
+    ) -> Poll<Result<(), Aborted>>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
@@ -58,7 +58,7 @@ impl Pipe {
                 self.clear_stamp(stream);
                 return stream.poll_end(cx, |cx| self.send.poll_reset(cx)).map(Err);
             };
-            match frame.transpose().map_err(Broken::Body)?.map(Frame::into_data) {
+            match frame.transpose().map_err(Aborted::Body)?.map(Frame::into_data) {
                 Some(Ok(chunk)) => {
                     self.is_last = self.gather.is_end_stream(&*body);
                     self.chunk = chunk;
@@ -66,7 +66,7 @@ impl Pipe {
                 Some(Err(frame)) => {
                     let Ok(trailers) = frame.into_trailers() else { continue };
                     body.track().hand_over();
-                    return Poll::Ready(self.send.send_trailers(trailers).map_err(Broken::Refused));
+                    return Poll::Ready(self.send.send_trailers(trailers).map_err(Aborted::Refused));
                 }
                 None => return Poll::Ready(self.give(Bytes::new(), true, body.track(), stream)),
             }
@@ -79,7 +79,7 @@ impl Pipe {
         tracked: &Tracked,
         stream: &Stream,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Broken>> {
+    ) -> Poll<Result<(), Aborted>> {
         while !self.chunk.is_empty() {
             self.send.reserve_capacity(self.chunk.len().min(TURN));
             let room = match self.send.capacity() {
@@ -98,25 +98,25 @@ impl Pipe {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Broken>> {
+    fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Aborted>> {
         loop {
             match ready!(self.send.poll_capacity(cx)) {
                 Some(Ok(0)) => {}
-                Some(room) => return Poll::Ready(room.map_err(Broken::Refused)),
-                None => return Poll::Ready(Err(Broken::Gone)),
+                Some(room) => return Poll::Ready(room.map_err(Aborted::Refused)),
+                None => return Poll::Ready(Err(Aborted::Gone)),
             }
         }
     }
 
     /// Gives data to h2, within the room of the windows.
-    fn give(&mut self, part: Bytes, is_end: bool, tracked: &Tracked, stream: &Stream) -> Result<(), Broken> {
+    fn give(&mut self, part: Bytes, is_end: bool, tracked: &Tracked, stream: &Stream) -> Result<(), Aborted> {
         self.moved += part.len();
         if is_end {
             tracked.hand_over();
         } else if self.moved >= LEAST_PROGRESS {
             self.clear_stamp(stream);
         }
-        self.send.send_data(part, is_end).map_err(Broken::Refused)
+        self.send.send_data(part, is_end).map_err(Aborted::Refused)
     }
 
     fn clear_stamp(&mut self, stream: &Stream) {

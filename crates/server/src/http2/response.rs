@@ -27,7 +27,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::{
-    broken::Broken,
+    aborted::Aborted,
     date,
     pipe::Pipe,
     start::{Opening, Start},
@@ -74,10 +74,10 @@ impl<S: Application> Responding<S> {
         Self { stage, reply, stream, is_head }
     }
 
-    fn poll_sent(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+    fn poll_sent(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Aborted>> {
         let mut this = self.project();
         if this.stream.is_reset() {
-            return Poll::Ready(Err(Broken::Cut));
+            return Poll::Ready(Err(Aborted::Cut));
         }
         loop {
             let response = match this.stage.as_mut().project() {
@@ -105,14 +105,14 @@ impl<S: Application> Responding<S> {
             };
             let (mut head, body) = response.into_parts();
             if head.status.is_informational() {
-                return Poll::Ready(Err(Broken::Interim));
+                return Poll::Ready(Err(Aborted::Interim));
             }
             let is_whole = complete(&mut head, &body, *this.is_head);
             if is_whole {
                 body.track().hand_over();
             }
             let head = http::Response::from_parts(head, ());
-            let send = this.reply.send_response(head, is_whole).map_err(Broken::Refused)?;
+            let send = this.reply.send_response(head, is_whole).map_err(Aborted::Refused)?;
             if is_whole {
                 return Poll::Ready(Ok(()));
             }
@@ -128,14 +128,14 @@ impl<S: Application> Future for Responding<S> {
         let sent = ready!(self.as_mut().poll_sent(cx));
         let reply = self.project().reply;
         match sent {
-            Ok(()) | Err(Broken::Gone) => {}
-            Err(Broken::Cut) => reply.send_reset(Reason::CANCEL),
-            Err(Broken::Body(error)) => {
+            Ok(()) | Err(Aborted::Gone) => {}
+            Err(Aborted::Cut) => reply.send_reset(Reason::CANCEL),
+            Err(Aborted::Body(error)) => {
                 tracing::debug!(%error, "a response body failed");
                 reply.send_reset(reason_in(&*error).unwrap_or(Reason::INTERNAL_ERROR));
             }
-            Err(Broken::Interim) => reply.send_reset(Reason::INTERNAL_ERROR),
-            Err(Broken::Refused(error)) => {
+            Err(Aborted::Interim) => reply.send_reset(Reason::INTERNAL_ERROR),
+            Err(Aborted::Refused(error)) => {
                 tracing::debug!(%error, "a response cannot be sent");
                 reply.send_reset(Reason::INTERNAL_ERROR);
             }

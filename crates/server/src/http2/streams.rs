@@ -26,7 +26,7 @@ use std::{
 use gatewright_http1::Violation;
 use h2::Reason;
 
-use super::broken::Broken;
+use super::aborted::Aborted;
 use crate::{
     limits::Limits,
     transport::{Activity, Stamp, ticks},
@@ -243,13 +243,13 @@ impl Stream {
         &self,
         cx: &mut Context<'_>,
         poll_reset: impl FnOnce(&mut Context<'_>) -> Poll<Result<Reason, h2::Error>>,
-    ) -> Poll<Broken> {
+    ) -> Poll<Aborted> {
         keep_waker(&self.task, cx);
         // The waker is kept first, so that no reset is missed in between.
         if self.is_reset() {
-            return Poll::Ready(Broken::Cut);
+            return Poll::Ready(Aborted::Cut);
         }
-        poll_reset(cx).map(|_| Broken::Gone)
+        poll_reset(cx).map(|_| Aborted::Gone)
     }
 
     fn reset(&self) {

@@ -16,7 +16,7 @@ use crate::service::{Application, Exchange, Outgoing};
 
 /// Room for the service's future, then for the body of its response. The room may be large, so the connection keeps it
 /// from one request to the next. A connection that has been idle for a while gives it up.
-pub(super) struct Room<S: Application>(Option<Pin<Box<Stage<S>>>>);
+pub(super) struct ExchangeSlot<S: Application>(Option<Pin<Box<Stage<S>>>>);
 
 /// The body of a response.
 pub(super) type ResponseBody<S> = Outgoing<<S as Application>::ResponseBody, ()>;
@@ -33,14 +33,14 @@ pin_project! {
     }
 }
 
-impl<S: Application> Room<S> {
+impl<S: Application> ExchangeSlot<S> {
     pub(super) fn new() -> Self {
         Self(None)
     }
 
     fn set(&mut self, stage: Stage<S>) {
         match &mut self.0 {
-            Some(room) => room.set(stage),
+            Some(slot) => slot.set(stage),
             None => self.0 = Some(Box::pin(stage)),
         }
     }
@@ -55,8 +55,8 @@ impl<S: Application> Room<S> {
 
     /// Drops the exchange or the body.
     pub(super) fn clear(&mut self) {
-        if let Some(room) = &mut self.0 {
-            room.set(Stage::Empty);
+        if let Some(slot) = &mut self.0 {
+            slot.set(Stage::Empty);
         }
     }
 
@@ -73,14 +73,14 @@ impl<S: Application> Room<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response<ResponseBody<S>>, Infallible>> {
-        match self.0.as_mut().map(|room| room.as_mut().project()) {
+        match self.0.as_mut().map(|slot| slot.as_mut().project()) {
             Some(StageProjection::Serving { exchange }) => exchange.poll(cx),
             _ => unreachable!("there is an exchange in its turn"),
         }
     }
 
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.0.as_mut().map(|room| room.as_mut().project()) {
+        match self.0.as_mut().map(|slot| slot.as_mut().project()) {
             Some(StageProjection::Responding { body }) => body.poll_frame(cx),
             _ => Poll::Ready(None),
         }

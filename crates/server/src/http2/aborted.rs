@@ -1,7 +1,7 @@
 use gatewright_core::BoxError;
 
 /// Why a response ends early.
-pub(super) enum Broken {
+pub(super) enum Aborted {
     /// The client reset the stream, or the connection is gone.
     Gone,
     /// The client takes the response too slowly.
