@@ -1,4 +1,4 @@
-//! By which way a request came: the listener, and the scheme that its client spoke.
+//! The arrival of a request: its listener, and the scheme that the client spoke.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use http::{request, uri::Scheme};
 
 use crate::explanation::{Misfit, MisfitKind};
 
-/// What a route asks of the way by which a request came.
+/// The conditions of a route on the arrival of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
-    /// Any listener when there is none.
+    /// Empty if the route takes requests from every listener.
     pub(crate) listeners: Box<[Box<str>]>,
     pub(crate) scheme: Option<Scheme>,
 }
 
 impl Arrival {
-    /// How much it asks; the more, the sooner its route goes. A listener says more than a scheme.
+    /// The rank of the conditions; a higher rank goes first. A listener ranks above a scheme.
     pub(crate) fn rank(&self) -> u8 {
         2 * u8::from(!self.listeners.is_empty()) + u8::from(self.scheme.is_some())
     }
@@ -49,7 +49,7 @@ impl Arrival {
         misfits
     }
 
-    /// Whether one request can fit both.
+    /// Whether one request can fit both conditions.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         let listeners = self.listeners.is_empty()
             || other.listeners.is_empty()
@@ -57,7 +57,7 @@ impl Arrival {
         listeners && (self.scheme.is_none() || other.scheme.is_none() || self.scheme == other.scheme)
     }
 
-    /// Whether every request that fits `other` fits this.
+    /// Whether every request that fits `other` fits this condition.
     pub(crate) fn follows_from(&self, other: &Self) -> bool {
         let listeners = self.listeners.is_empty()
             || !other.listeners.is_empty() && other.listeners.iter().all(|name| self.listeners.contains(name));
@@ -65,8 +65,8 @@ impl Arrival {
     }
 }
 
-/// The scheme that the client spoke, to us or to a trusted proxy that says so; else that of the connection, else what the
-/// URI says.
+/// The scheme that the client spoke, to this server or to a trusted proxy that reports it; else the scheme of the
+/// connection, else the scheme of the URI.
 fn spoken(head: &request::Parts) -> Option<Scheme> {
     let scheme = |secure| if secure { Scheme::HTTPS } else { Scheme::HTTP };
     let record = RequestRecord::of(&head.extensions);

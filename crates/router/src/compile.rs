@@ -1,4 +1,4 @@
-//! From routes as they were written to a table.
+//! Compiling routes into a table.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{
     table::{self, HostTable, Table},
 };
 
-/// Makes the table, or tells all that is wrong.
+/// Makes the table, or reports all problems.
 pub(crate) fn compile(routes: &[Route]) -> Result<Table, BuildError> {
     let mut problems = Vec::new();
     let drafts: Vec<Draft> =
@@ -29,7 +29,7 @@ pub(crate) fn compile(routes: &[Route]) -> Result<Table, BuildError> {
     Ok(Table { rules, hosts, encoded_slash, empty_segments, allow })
 }
 
-/// Puts the routes where requests find them, those that share a path in order of precedence.
+/// Puts the routes into the trees of their hosts. Routes that share a path are in order of precedence.
 fn arrange(drafts: &[Draft], problems: &mut Vec<RouteProblem>) -> Hosts<HostTable> {
     let mut hosts = Hosts::<HostTable>::new();
     for (route, draft) in (0..).zip(drafts) {

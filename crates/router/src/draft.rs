@@ -1,4 +1,4 @@
-//! Routes that were read, before they have a place in the table.
+//! Parsing routes, before they have a place in the table.
 
 use gatewright_core::pattern::{PathPattern, Segment};
 
@@ -14,7 +14,7 @@ use crate::{
     tree::End,
 };
 
-/// A route that was read.
+/// A parsed route.
 pub(crate) struct Draft {
     pub(crate) rule: Rule,
     pub(crate) path: DraftPath,
@@ -35,7 +35,7 @@ impl Draft {
     }
 }
 
-/// Reads one route, and adds what is wrong with it to `problems`.
+/// Parses one route, and adds its problems to `problems`.
 pub(crate) fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>) -> Option<Draft> {
     let info = RouteInfo::new(index, route.label(), route.to_string());
     let mut reader = Reader { info, route, problems, ok: true };
@@ -64,13 +64,13 @@ pub(crate) fn read(index: usize, route: &Route, problems: &mut Vec<RouteProblem>
     Some(Draft { rule, path, hosts })
 }
 
-/// Whether a path as it was written holds a parameter, so that it tells apart what others read as one.
+/// Whether the written path holds a parameter (`;x`), so that the route tells paths apart that some services do not.
 fn names_parameter(path: &PathMatch) -> bool {
     let (PathMatch::Whole(text) | PathMatch::Prefix(text) | PathMatch::Regex(text)) = path;
     text.contains(';') || text.contains("%3B") || text.contains("%3b")
 }
 
-/// Reads the parts of one route, and collects what is wrong with them.
+/// Parses the parts of one route, and collects their problems.
 struct Reader<'a> {
     info: RouteInfo,
     route: &'a Route,
@@ -110,7 +110,7 @@ impl Reader<'_> {
             self.problem("a prefix takes all that is left: end it before `{*name}`");
         } else if is_prefix {
             end = End::Prefix;
-            // A slash at a prefix's end is of no account, and the root is such a slash.
+            // A slash at the end of a prefix makes no difference, and the root is only a slash.
             if let [shorter @ .., Segment::Literal(last)] = segments
                 && last.is_empty()
             {

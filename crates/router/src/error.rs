@@ -2,7 +2,7 @@ use std::{error::Error, fmt};
 
 use crate::route_info::RouteInfo;
 
-/// Routes that cannot stand: all that is wrong with them, not only the first.
+/// The problems of a set of routes: all of them, not only the first.
 #[derive(Debug, Clone)]
 pub struct BuildError {
     problems: Vec<RouteProblem>,
@@ -18,15 +18,15 @@ pub struct RouteProblem {
     text: String,
 }
 
-/// What is wrong with a route.
+/// The kind of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProblemKind {
-    /// Its description cannot be read.
+    /// A part of the route cannot be parsed.
     Invalid,
     /// Another route can take the same requests, and nothing ranks the two.
     Conflict,
-    /// It can never match, since other routes take all its requests first.
+    /// The route can never match, because other routes take all its requests first.
     Unreachable,
 }
 
@@ -35,7 +35,7 @@ impl BuildError {
         Self { problems }
     }
 
-    /// All that is wrong, in the order of the routes.
+    /// All problems, in the order of the routes.
     pub fn problems(&self) -> &[RouteProblem] {
         &self.problems
     }
@@ -50,7 +50,7 @@ impl RouteProblem {
         Self { kind, route, other: Some(other), text }
     }
 
-    /// What kind of problem it is.
+    /// The kind of the problem.
     pub fn kind(&self) -> ProblemKind {
         self.kind
     }
@@ -60,17 +60,17 @@ impl RouteProblem {
         self.route.name()
     }
 
-    /// Which route it is, counted from 0 in the order in which the routes were added.
+    /// The position of the route, counted from 0 in the order in which the routes were added.
     pub fn route_index(&self) -> usize {
         self.route.index()
     }
 
-    /// The name of the other route, when it takes two.
+    /// The name of the other route, if the problem is between two routes.
     pub fn other(&self) -> Option<&str> {
         self.other.as_ref().map(RouteInfo::name)
     }
 
-    /// Which route the other one is.
+    /// The position of the other route.
     pub fn other_index(&self) -> Option<usize> {
         self.other.as_ref().map(RouteInfo::index)
     }

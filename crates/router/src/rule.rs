@@ -9,7 +9,7 @@ use crate::{
     route_info::RouteInfo,
 };
 
-/// What a route asks of a request beside its host and path.
+/// The conditions of a route, apart from its host and path.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) info: RouteInfo,
@@ -20,15 +20,15 @@ pub(crate) struct Rule {
     pub(crate) priority: i32,
     pub(crate) encoded_slash: bool,
     pub(crate) empty_segments: bool,
-    /// Whether its own path holds a parameter (`;x`).
+    /// Whether the path of the route holds a parameter (`;x`).
     pub(crate) names_parameter: bool,
 }
 
-/// Where a route stands among those that share its path; the smaller goes first.
+/// The rank of a route among the routes that share its path; the smaller rank goes first.
 pub(crate) type Rank = Reverse<(u8, bool, usize, usize, i32)>;
 
 impl Rule {
-    /// Listener and scheme, then method, then the number of headers, then of query parameters, then `priority`.
+    /// The rank: listener and scheme, then methods, then the number of headers, then of query parameters, then `priority`.
     pub(crate) fn rank(&self) -> Rank {
         Reverse((
             self.arrival.rank(),
@@ -39,18 +39,18 @@ impl Rule {
         ))
     }
 
-    /// The rank, and among equals the route that names HEAD before one that only implies it.
+    /// The order of lookup: by rank, and at equal rank a route that names HEAD before a route that implies it by GET.
     pub(crate) fn order(&self) -> (Rank, bool) {
         (self.rank(), !self.methods.contains(&Method::HEAD))
     }
 
-    /// Whether the method is allowed. HEAD is where GET is (RFC 9110, section 9.3.2).
+    /// Whether the method is allowed. GET includes HEAD (RFC 9110, section 9.3.2).
     pub(crate) fn allows(&self, method: &Method) -> bool {
         let named = |method: &Method| self.methods.contains(method);
         self.methods.is_empty() || named(method) || (*method == Method::HEAD && named(&Method::GET))
     }
 
-    /// Whether the request came by this way and has all the headers and query parameters.
+    /// Whether the request meets all conditions except the methods.
     pub(crate) fn fits(&self, head: &request::Parts) -> bool {
         let query = || head.uri.query().unwrap_or_default();
         self.arrival.fits(head)
@@ -96,12 +96,12 @@ impl Rule {
         } else if self.priority != later.priority {
             Precedence::Priority
         } else {
-            // Two routes of equal rank that fit one request cannot be built in any other way.
+            // Two routes of equal rank can fit one request only if one names HEAD and the other implies it by GET.
             Precedence::Head
         }
     }
 
-    /// Whether there are requests that fit both, their paths left aside.
+    /// Whether one request can fit both rules, apart from the path.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         let methods = self.methods.is_empty()
             || other.methods.is_empty()
@@ -114,7 +114,7 @@ impl Rule {
         methods && !excluded && self.arrival.meets(&other.arrival)
     }
 
-    /// Whether every request that came by `other`'s way and has its headers and query parameters fits these.
+    /// Whether every request that fits `other` fits this rule, apart from the methods.
     pub(crate) fn follows_from(&self, other: &Self) -> bool {
         self.arrival.follows_from(&other.arrival)
             && self.headers.iter().all(|header| other.headers.iter().any(|theirs| header.follows_from(theirs)))

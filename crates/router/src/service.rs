@@ -22,8 +22,8 @@ use crate::{
 
 /// Sends each request to the service of its route.
 ///
-/// It is always ready, and it never fails: what a route's service cannot do becomes a response, by the one table of
-/// [`gatewright_core::problem`] or as [`RouterBuilder::on_error`] says. A clone costs one reference count.
+/// The router is always ready and never fails: an error of a route's service becomes a response, by the table of
+/// [`gatewright_core::problem`] or by [`RouterBuilder::on_error`]. A clone costs one reference count.
 ///
 /// ```
 /// use gatewright_core::Body;
@@ -71,8 +71,8 @@ impl<ReqBody> RouterService<ReqBody> {
 
     /// Says which route takes a request, and why, without sending the request anywhere.
     ///
-    /// The decision is the one that [`call`](Service::call) makes: both ask the same function. The listener and the
-    /// scheme are those of the [`RequestRecord`] in the extensions, if there is one.
+    /// [`call`](Service::call) makes the same decision by the same function. The listener and the scheme come from the
+    /// [`RequestRecord`] in the extensions, if there is one.
     ///
     /// ```
     /// use gatewright_core::Body;
@@ -128,7 +128,7 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
     type Error = Infallible;
     type Future = RouterFuture;
 
-    /// Always ready: which route's readiness counts is known only with the request.
+    /// Always ready: the route is known only with the request, and the route's service is then polled.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::{host::Hosts, rule::Rule, tree::Tree};
 
-/// All routes, ready to be looked up. A route is its index in `rules`.
+/// All routes, ready for lookups. A route is an index into `rules`.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) rules: Box<[Rule]>,
@@ -14,7 +14,7 @@ pub(crate) struct Table {
     pub(crate) encoded_slash: bool,
     /// Whether any route keeps empty segments.
     pub(crate) empty_segments: bool,
-    /// The methods that the routes take, for a question to the whole server.
+    /// The methods of all routes, for `OPTIONS *`.
     pub(crate) allow: HeaderValue,
 }
 
@@ -22,15 +22,15 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 pub(crate) struct HostTable {
     pub(crate) tree: Tree,
-    /// Those of them that are regexes.
+    /// The routes with a regex.
     pub(crate) regexes: Vec<u32>,
 }
 
-/// What a server takes that has a route for any method.
+/// The methods of a server that has a route for any method.
 const COMMON: [Method; 6] =
     [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// Adds HEAD where GET is, and puts the methods in order.
+/// Adds HEAD to GET, and sorts the methods.
 fn complete(methods: &mut Vec<Method>) {
     if methods.contains(&Method::GET) {
         methods.push(Method::HEAD);
@@ -50,16 +50,16 @@ pub(crate) fn allow(rules: &[Rule]) -> HeaderValue {
     HeaderValue::try_from(names).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
 }
 
-/// What a lookup finds.
+/// The result of a lookup.
 #[derive(Debug)]
 pub(crate) enum Found {
     Route(u32),
-    /// Routes that take all of the request but its method, and the methods that they do take, sorted.
+    /// Routes fit the request except for its method. These are the methods that they allow, sorted.
     MethodNotAllowed(Vec<Method>),
     Nothing,
 }
 
-/// Where a lookup meets a route. Routes of equal `host` and `path` share both.
+/// The position of a route in a lookup. Routes with equal `host` and `path` share both.
 pub(crate) struct Place {
     pub(crate) route: u32,
     /// The rank of the host, the most specific first.
