@@ -5,7 +5,7 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     ops::Deref,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
 };
 
 /// The name of a route, an upstream, an endpoint, a policy or a part of a composed answer, as records carry it.
@@ -14,8 +14,8 @@ use std::{
 /// reload, and [`index`](Self::index) numbers the labels of a kind from 0. So an
 /// observer keeps what it counts in an array, and no request looks a name up. A clone costs one reference count.
 ///
-/// The process keeps each label for as long as it runs: make labels of names in a configuration, never of text that
-/// a request brings.
+/// A number is free again when the last clone of its label is gone, so an observer keeps a clone of the label beside
+/// what it counts. Make labels of names in a configuration, never of text that a request brings.
 ///
 /// ```
 /// use gatewright_core::{Label, LabelKind};
@@ -50,28 +50,39 @@ pub enum LabelKind {
     Part,
 }
 
-/// All labels of the process, by their kind and name.
-static LABELS: Mutex<Option<Labels>> = Mutex::new(None);
+/// All labels of the process.
+static LABELS: LazyLock<Mutex<Labels>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Labels {
-    known: HashMap<(LabelKind, Box<str>), Label>,
-    /// How many labels each kind has.
-    counts: HashMap<LabelKind, usize>,
+    known: HashMap<(LabelKind, Box<str>), Weak<Inner>>,
+    numbers: HashMap<LabelKind, Numbers>,
+}
+
+/// The numbers of a kind: those below `next` that are not free are used.
+#[derive(Default)]
+struct Numbers {
+    next: usize,
+    free: Vec<usize>,
 }
 
 impl Label {
     /// The label of this kind and name.
     pub fn new(kind: LabelKind, name: &str) -> Self {
         let mut labels = LABELS.lock().unwrap_or_else(PoisonError::into_inner);
-        let Labels { known, counts } = labels.get_or_insert_default();
-        let label = known.entry((kind, name.into())).or_insert_with(|| {
-            let count = counts.entry(kind).or_default();
-            let index = *count;
-            *count += 1;
-            Self(Arc::new(Inner { kind, name: name.into(), index }))
+        let Labels { known, numbers } = &mut *labels;
+        let entry = known.entry((kind, name.into())).or_default();
+        if let Some(inner) = entry.upgrade() {
+            return Self(inner);
+        }
+        let Numbers { next, free } = numbers.entry(kind).or_default();
+        let index = free.pop().unwrap_or_else(|| {
+            *next += 1;
+            *next - 1
         });
-        label.clone()
+        let inner = Arc::new(Inner { kind, name: name.into(), index });
+        *entry = Arc::downgrade(&inner);
+        Self(inner)
     }
 
     /// What it names.
@@ -87,6 +98,18 @@ impl Label {
     /// The number of the label among those of its kind, from 0.
     pub fn index(&self) -> usize {
         self.0.index
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let mut labels = LABELS.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (self.kind, std::mem::take(&mut self.name));
+        // Somebody may have made the label anew meanwhile, with another number.
+        if labels.known.get(&key).is_some_and(|label| std::ptr::eq(label.as_ptr(), self)) {
+            labels.known.remove(&key);
+        }
+        labels.numbers.entry(self.kind).or_default().free.push(self.index);
     }
 }
 
@@ -132,13 +155,32 @@ mod tests {
     #[test]
     fn labels_of_a_kind_are_numbered_without_gaps_and_the_same_name_is_the_same_label() {
         let of = |name: &str| Label::new(LabelKind::Part, name);
-        let (first, second, again) = (of("a part"), of("another part"), of("a part"));
-        assert_eq!(first, again);
-        assert_eq!(first.index(), again.index());
-        assert_ne!(first, second);
-        let mut indices: Vec<_> = (0..100).map(|number| of(&format!("part {number}")).index()).collect();
-        indices.extend([first.index(), second.index()]);
-        indices.sort_unstable();
-        assert_eq!(indices, (0..102).collect::<Vec<_>>());
+        let many: Vec<_> = (0..100).map(|number| of(&format!("part {number}"))).collect();
+        let mut numbers: Vec<_> = many.iter().map(Label::index).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 100);
+        assert_eq!(many[7], of("part 7"));
+        assert_eq!(many[7].index(), of("part 7").index());
+        assert_ne!(many[7], many[8]);
+        drop(many);
+        // Other tests make parts of their own meanwhile, though few.
+        let again: Vec<_> = (0..100).map(|number| of(&format!("another part {number}"))).collect();
+        assert!(again.iter().all(|label| label.index() < 120), "the numbers are used again");
+        assert!(!LABELS.lock().unwrap().known.keys().any(|(_, name)| name.starts_with("part ")));
+    }
+
+    #[test]
+    fn a_label_that_many_threads_make_and_drop_is_one_label_at_a_time() {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        let label = Label::new(LabelKind::Policy, "made by many");
+                        assert_eq!(label, Label::new(LabelKind::Policy, "made by many"));
+                    }
+                });
+            }
+        });
     }
 }

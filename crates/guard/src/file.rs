@@ -1,21 +1,22 @@
-//! A list as a file: one network or address a line, `#` begins a comment.
+//! The format of list files: one network or address a line, `#` begins a comment.
 //!
 //! A network whose address has bits beyond its prefix is refused: `10.1.2.3/8` may be meant for one address or for
 //! sixteen million, and an allow list is no place to guess.
 
-use std::{error::Error, fmt, net::IpAddr, str};
+use std::{fmt, net::IpAddr, str};
 
 use gatewright_core::{BoxError, IpNetwork};
 
 use crate::prefixes::Prefixes;
 
-/// A line that is no network.
+/// The lines of a file that are not networks.
 #[derive(Debug)]
 struct WrongLine {
+    /// The number of the first such line.
     line: usize,
-    /// The network that it may stand for, when it has bits beyond the prefix.
+    /// The network that the line may mean, if its address has bits beyond the prefix.
     instead: Option<IpNetwork>,
-    /// Wrong lines after this one.
+    /// The number of such lines after the first.
     more: usize,
 }
 
@@ -34,7 +35,7 @@ impl fmt::Display for WrongLine {
     }
 }
 
-impl Error for WrongLine {}
+impl std::error::Error for WrongLine {}
 
 pub(crate) fn parse(content: &[u8]) -> Result<Prefixes, BoxError> {
     let mut networks = Vec::new();
@@ -56,7 +57,7 @@ pub(crate) fn parse(content: &[u8]) -> Result<Prefixes, BoxError> {
     }
 }
 
-/// The same, but for a file that holds nothing at all.
+/// Parses a file as [`parse`] does, but refuses an empty file.
 pub(crate) fn parse_filled(content: &[u8]) -> Result<Prefixes, BoxError> {
     if content.trim_ascii().is_empty() {
         return Err("the file is empty; a list of nothing says so in a comment: `# nobody`".into());
@@ -64,7 +65,7 @@ pub(crate) fn parse_filled(content: &[u8]) -> Result<Prefixes, BoxError> {
     parse(content)
 }
 
-/// The network, or what may be meant.
+/// The network, or as the error the network that may be meant.
 fn network(content: &[u8]) -> Result<IpNetwork, Option<IpNetwork>> {
     let text = str::from_utf8(content).map_err(|_| None)?;
     let network = text.parse::<IpNetwork>().map_err(|_| None)?;

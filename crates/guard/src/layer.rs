@@ -14,7 +14,7 @@ use crate::{list::IpList, policy::IpFilter};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let orders = ServiceBuilder::new()
-///     // What a server knows of the peer; our own listeners say it themselves.
+///     // Gatewright's own listeners know the peer; under another server, say where the peer is found.
 ///     .layer(ClientInfoLayer::new().peer_from(|_| Some(([192, 0, 2, 7], 4711).into())))
 ///     .layer(IpFilterLayer::new().allow("10.0.0.0/8".parse()?))
 ///     .service(service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(()))));
@@ -42,7 +42,7 @@ impl IpFilterLayer {
         Self::default()
     }
 
-    /// Allows a network. From here on, what is in no allow list is refused.
+    /// Allows a network. An address in no allow list is then refused.
     pub fn allow(mut self, network: IpNetwork) -> Self {
         self.allow.push(network);
         self
@@ -54,7 +54,7 @@ impl IpFilterLayer {
         self
     }
 
-    /// Allows the networks of a list. From here on, what is in no allow list is refused, also while the list is empty.
+    /// Allows the networks of a list. An address in no allow list is then refused, also while the list is empty.
     pub fn allow_list(mut self, list: IpList) -> Self {
         self.allow_lists.push(list);
         self
@@ -66,14 +66,14 @@ impl IpFilterLayer {
         self
     }
 
-    /// Allows clients whose address nobody knows, where the lists cannot be asked about them. They are refused unless this is
-    /// set: a client that is on a deny list must not come in because a proxy in between fails to name it.
+    /// Allows clients whose address nobody knows. The lists cannot judge these clients, so the layer refuses them by
+    /// default: a client on a deny list must not get in because a proxy fails to name the client.
     pub fn allow_unknown(mut self) -> Self {
         self.allow_unknown = true;
         self
     }
 
-    /// The policy by itself, for stacks assembled of optional policies.
+    /// The policy alone, for stacks that are assembled from optional policies.
     pub fn into_policy(self) -> IpFilter {
         let join = |networks: Vec<IpNetwork>, mut lists: Vec<IpList>| {
             if !networks.is_empty() {

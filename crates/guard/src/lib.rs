@@ -1,20 +1,21 @@
 //! Allow and deny lists of addresses, and bounds on bodies, for any Tower service.
 //!
-//! 1. Of all networks that hold the client's address, in all lists of the layer, the one with the longest prefix
-//!    decides. Of two that are equally long, the one that denies does.
-//! 2. An address in no list is admitted, unless there is an allow list: then only what is in one is.
-//! 3. The address is the client's after trusted hops ([`ClientInfo`](gatewright_core::ClientInfo)), else the peer of
-//!    the connection. Behind a load balancer that is right only inside a
-//!    [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) that trusts it. A client whose address nobody knows is refused
-//!    by every layer that has a list, unless [`allow_unknown`](IpFilterLayer::allow_unknown) says otherwise: there is
-//!    neither hop nor peer, or a trusted proxy cannot name its client (PROXY protocol's `UNKNOWN`, an `unknown` or
-//!    unreadable hop).
+//! 1. Of all networks that hold the client's address, in all lists of the layer, the network with the longest prefix
+//!    decides. If an allowed and a denied network are equally long, the denied network decides.
+//! 2. An address in no list is admitted if the layer has no allow list, and refused if it has one.
+//! 3. The address is the client's address after trusted hops ([`ClientInfo`](gatewright_core::ClientInfo)), else the
+//!    address of the connection's peer. Behind a load balancer, put the layer inside a
+//!    [`ClientInfoLayer`](gatewright_core::ClientInfoLayer) that trusts the load balancer. Every layer with a list
+//!    refuses a client whose address nobody knows, unless [`allow_unknown`](IpFilterLayer::allow_unknown) is set. An
+//!    address is unknown if a trusted proxy does not name its client (PROXY protocol's `UNKNOWN`, an `unknown` or
+//!    unreadable hop), or if neither the server nor a layer says who the peer is. In the second case the stack lacks a
+//!    layer, and `tracing` gets one warning that names the layer.
 //! 4. IPv4 mapped into IPv6 is IPv4, in lists as in requests.
-//! 5. A list may be a file, which is read again when it changes. A file that cannot be read or has a mistake leaves
-//!    the list as it was; at start it is an error.
-//! 6. A refusal is 403 without any detail, `address_denied` in the log, or `address_unknown` where nobody knows the address.
-//!    However many networks a list has, a lookup costs about the same.
-//! 7. [`BodyLimitLayer`] bounds the bytes of a request's body, which streams through.
+//! 5. A list may be a file, which is read again when it changes. If the file cannot be read or has a mistake, the list
+//!    stays as it was; at start this is an error.
+//! 6. A refusal is 403 without any detail. The log has the reason `address_denied`, or `address_unknown` if nobody knows
+//!    the address. However many networks a list has, a lookup costs about the same.
+//! 7. [`BodyLimitLayer`] bounds the bytes of a request's body. The body streams.
 //!
 //! # Example
 //!
@@ -27,8 +28,8 @@
 //! # Ok::<(), gatewright_guard::NotANetwork>(())
 //! ```
 //!
-//! Customised: partners from a file that reloads by itself, but for one of them; under axum, whose `ConnectInfo` holds
-//! the peer.
+//! Customised: an allow list of partners in a watched file, and one denied partner. The server is axum, whose
+//! `ConnectInfo` holds the peer.
 //!
 //! ```
 //! # #[derive(Clone)] struct ConnectInfo(std::net::SocketAddr);

@@ -1,5 +1,4 @@
 use std::{
-    error::Error,
     fmt,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -10,9 +9,9 @@ use gatewright_core::{BoxError, IpNetwork, WatchedFile, WatchedFileError};
 
 use crate::{file, prefixes::Prefixes};
 
-/// Networks, as a list that stays as it is or as a file that reloads by itself.
+/// A list of networks: fixed, or read from a file that is watched for changes.
 ///
-/// Clones are the same list.
+/// Clones share one list.
 ///
 /// ```
 /// use gatewright_guard::{IpFilterLayer, IpList, IpNetwork};
@@ -33,19 +32,20 @@ enum Kind {
 }
 
 impl IpList {
-    /// Reads a file: one network (`192.0.2.0/24`, `2001:db8::/32`) or address a line; `#` begins a comment. A network
-    /// has no bits beyond its prefix. The file is read again when it changes, some seconds after at most. What cannot be used then leaves the list as it was, and is
-    /// warned of by `tracing`.
+    /// Reads a file with one network (`192.0.2.0/24`, `2001:db8::/32`) or one address a line; `#` begins a comment. A
+    /// network has no bits beyond its prefix. When the file changes, it is read again within some seconds. If the new
+    /// content cannot be used, the list stays as it was and `tracing` gets a warning.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, and when a line of it is no network.
+    /// When the file cannot be read, and when a line is not a network.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, IpListError> {
         Self::read(path.into(), file::parse)
     }
 
-    /// The same, but for a file that holds nothing, not even a comment: it is wrong. Whoever downloads a list into its file
-    /// empties that first, and a list that denies would let everybody in meanwhile, or for good when the download fails.
+    /// Reads a file as [`open`](Self::open) does, but refuses an empty file, which holds not even a comment. A download
+    /// into the file empties the file first, and an empty deny list would let everybody in until the download is
+    /// complete, or for good if the download fails.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl IpList {
         self.longest(address).is_some()
     }
 
-    /// How many networks it has.
+    /// The number of networks.
     pub fn len(&self) -> usize {
         match &self.0 {
             Kind::Fixed(prefixes) => prefixes.len(),
@@ -72,7 +72,7 @@ impl IpList {
         }
     }
 
-    /// Whether it has none.
+    /// Whether the list holds no network.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -103,17 +103,6 @@ impl fmt::Debug for IpList {
 }
 
 /// A list cannot be read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
 pub struct IpListError(WatchedFileError);
-
-impl fmt::Display for IpListError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for IpListError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
-    }
-}

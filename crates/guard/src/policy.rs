@@ -1,4 +1,7 @@
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Once},
+};
 
 use gatewright_core::{Decision, Immediate, Policy, Rejection, RequestRecord};
 use http::{StatusCode, request};
@@ -7,7 +10,7 @@ use crate::list::IpList;
 
 const NAME: &str = "ip-filter";
 
-/// The policy that [`IpFilterLayer`](crate::IpFilterLayer) makes a layer of.
+/// The policy of [`IpFilterLayer`](crate::IpFilterLayer).
 #[derive(Debug, Clone)]
 pub struct IpFilter {
     pub(crate) allow: Arc<[IpList]>,
@@ -16,10 +19,10 @@ pub struct IpFilter {
 }
 
 impl IpFilter {
-    /// Whether a client may come from here; `None` stands for an address that is not known.
+    /// Whether the lists admit a client with this address; `None` stands for an address that nobody knows.
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
         let Some(address) = address else {
-            return self.allow_unknown || (self.allow.is_empty() && self.deny.is_empty());
+            return self.allow_unknown || !self.has_lists();
         };
         let allowed = longest(&self.allow, address);
         match longest(&self.deny, address) {
@@ -27,21 +30,52 @@ impl IpFilter {
             None => allowed.is_some() || self.allow.is_empty(),
         }
     }
+
+    fn has_lists(&self) -> bool {
+        !(self.allow.is_empty() && self.deny.is_empty())
+    }
 }
 
 fn longest(lists: &[IpList], address: IpAddr) -> Option<u8> {
     lists.iter().filter_map(|list| list.longest(address)).max()
 }
 
-/// The client after trusted hops, else the peer. Not known where that is only the address of a proxy that cannot name the
-/// client.
-fn client(request: &request::Parts) -> Option<IpAddr> {
-    let record = RequestRecord::of(&request.extensions)?;
-    if let Some(client) = record.with(|summary| summary.client) {
-        return client.is_address_known().then(|| client.address());
+/// What is known of the client's address.
+enum ClientAddress {
+    /// The client after trusted hops, else the peer of the connection.
+    Known(IpAddr),
+    /// A trusted proxy does not name its client.
+    Hidden,
+    /// Neither a server nor a layer has said who the peer is.
+    Missing,
+}
+
+impl ClientAddress {
+    fn of(request: &request::Parts) -> Self {
+        let Some(record) = RequestRecord::of(&request.extensions) else { return Self::Missing };
+        if let Some(client) = record.with(|summary| summary.client) {
+            return if client.is_address_known() { Self::Known(client.address()) } else { Self::Hidden };
+        }
+        match record.connection() {
+            Some(connection) if connection.is_client_unknown() => Self::Hidden,
+            Some(connection) => Self::Known(connection.peer().ip()),
+            None => Self::Missing,
+        }
     }
-    let connection = record.connection().filter(|connection| !connection.is_client_unknown())?;
-    Some(connection.peer().ip())
+}
+
+/// Tells the embedder once per process that the stack lacks a layer. Every request would repeat the same line.
+#[cold]
+fn warn_of_missing_address() {
+    static WARNING: Once = Once::new();
+    WARNING.call_once(|| {
+        tracing::warn!(
+            "IpFilterLayer cannot judge a request, because neither the server nor a layer has said which address the \
+             request comes from. Put a ClientInfoLayer around IpFilterLayer. Under axum, read the peer with \
+             `ClientInfoLayer::peer_from` from `ConnectInfo`, and serve with `into_make_service_with_connect_info`. Under \
+             another server, put a RequestRecord with a ConnectionInfo into the extensions of the request"
+        );
+    });
 }
 
 impl Policy for IpFilter {
@@ -53,11 +87,20 @@ impl Policy for IpFilter {
     }
 
     fn decide(&self, request: &mut request::Parts) -> Decision<(), Immediate> {
-        let client = client(request);
-        if self.admits(client) {
+        let known = match ClientAddress::of(request) {
+            ClientAddress::Known(address) => Some(address),
+            ClientAddress::Hidden => None,
+            ClientAddress::Missing => {
+                if self.has_lists() {
+                    warn_of_missing_address();
+                }
+                None
+            }
+        };
+        if self.admits(known) {
             return Decision::Allow(());
         }
-        let reason = if client.is_some() { "address_denied" } else { "address_unknown" };
+        let reason = if known.is_some() { "address_denied" } else { "address_unknown" };
         Decision::Refuse(Rejection::new(StatusCode::FORBIDDEN, NAME, reason))
     }
 }

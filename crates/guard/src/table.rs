@@ -1,13 +1,13 @@
 //! From an address to the length of the longest prefix that holds it.
 //!
-//! Networks are laid out flat: wherever the answer changes, there is a boundary, and a lookup is the search for the
-//! last boundary that is not beyond the address. The boundaries are not halved again and again, which would cost more
-//! the more there are. An index as long as the list says where an address would stand if they were spread evenly, and
-//! a few are looked at from there. Where many crowd in one place of the index, that place has an index of its own.
+//! Networks are laid out flat: wherever the answer changes, there is a boundary, and a lookup finds the last boundary
+//! at or before the address. A binary search would cost more with every doubling of the list. Instead, an index with
+//! about one slot a boundary says where the address would stand if the boundaries were spread evenly, and the lookup
+//! reads the few boundaries of that slot. A slot with many boundaries has an index of its own.
 
 use std::ops::{Shr, Sub};
 
-/// What an address is as a number.
+/// An address as a number.
 pub(crate) trait Bits: Copy + Ord + Sub<Output = Self> + Shr<u32, Output = Self> {
     const LENGTH: u32;
 
@@ -17,7 +17,7 @@ pub(crate) trait Bits: Copy + Ord + Sub<Output = Self> + Shr<u32, Output = Self>
     /// The address after this one, if there is one.
     fn next(self) -> Option<Self>;
 
-    /// A number that is known to be small.
+    /// The number as an index; the caller knows that the number is small.
     fn small(self) -> usize;
 
     fn leading_zeros(self) -> u32;
@@ -41,23 +41,23 @@ struct Index<A> {
     /// The width of a slot, as a power of two.
     shift: u32,
     last_slot: A,
-    /// Where its slots begin, of which there is one more, to end the last.
+    /// The position of the first slot. One more slot follows the last, to end it.
     slots: usize,
     first_boundary: u32,
 }
 
-/// The first boundary of a slot, or the index that it has for itself.
+/// The first boundary of a slot, or the slot's own index.
 #[derive(Debug, Clone, Copy)]
 enum Slot {
     Boundary(u32),
     Index(u32),
 }
 
-/// More boundaries than these in a slot get an index.
+/// A slot with more boundaries than this gets an index of its own.
 const CROWD: usize = 6;
 
 impl<A: Bits> Table<A> {
-    /// Of networks, by first address and length of the prefix.
+    /// Builds the table from networks, given as first address and length of the prefix.
     pub(crate) fn new(mut networks: Vec<(A, u8)>) -> Self {
         networks.sort_unstable();
         networks.dedup();
@@ -76,7 +76,7 @@ impl<A: Bits> Table<A> {
         self.lengths[boundary]
     }
 
-    /// Networks are disjoint or inside each other, so those that hold the current place are a stack.
+    /// Networks are disjoint or nested, so the networks around the current address form a stack.
     fn lay_out(&mut self, networks: &[(A, u8)]) {
         let mut around: Vec<(A, u8)> = Vec::new();
         for &(start, length) in networks {
@@ -91,7 +91,7 @@ impl<A: Bits> Table<A> {
         }
     }
 
-    /// A network ends, and what is around it goes on.
+    /// Ends a network; the network around it goes on.
     fn close(&mut self, last: A, around: &[(A, u8)]) {
         if let Some(next) = last.next() {
             self.boundary(next, around.last().map(|(_, length)| *length));
@@ -109,10 +109,10 @@ impl<A: Bits> Table<A> {
         }
     }
 
-    /// Makes the index of some boundaries, and of those of its slots that are crowded.
+    /// Makes the index of some boundaries, and the indexes of its crowded slots.
     fn index(&mut self, from: usize, to: usize) -> usize {
         let (origin, span) = (self.starts[from], self.starts[to - 1] - self.starts[from]);
-        // As many slots as boundaries, to twice as many.
+        // There are between one and two slots a boundary.
         let bits = A::LENGTH - span.leading_zeros();
         let wanted = usize::BITS - (to - from).leading_zeros();
         let shift = bits.saturating_sub(wanted);
@@ -137,14 +137,14 @@ impl<A: Bits> Table<A> {
         this
     }
 
-    /// The last boundary that is not beyond the address.
+    /// The last boundary at or before the address.
     fn search(&self, address: A) -> Option<usize> {
         let mut index = self.indexes.first()?;
         loop {
             if address < index.origin {
                 return (index.first_boundary as usize).checked_sub(1);
             }
-            // Beyond the last slot there is nothing but what the last slot ends with.
+            // No boundary lies beyond the last slot.
             let slot = ((address - index.origin) >> index.shift).min(index.last_slot);
             let place = index.slots + slot.small();
             match self.slots[place] {
@@ -172,7 +172,7 @@ macro_rules! bits {
             const LENGTH: u32 = <$number>::BITS;
 
             fn last(self, prefix: u8) -> Self {
-                // A shift by all bits of the number is none.
+                // `checked_shr` gives `None` for a shift by all bits of the number.
                 self | <$number>::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)
             }
 

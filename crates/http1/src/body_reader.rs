@@ -1,4 +1,10 @@
-//! A body as it comes in (RFC 9112, section 6.3).
+//! Reading a body (RFC 9112, section 6.3).
+//!
+//! Invariants:
+//!
+//! 1. The state only moves forward: from `Length`, `Chunks` or `UntilClose` to `Ended`, with `Trailers` after `Chunks`.
+//! 2. A reader takes no byte after the end of its body: the next byte in the buffer belongs to the next message.
+//! 3. `Length` is never zero, and a piece of data is never empty.
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
@@ -11,17 +17,17 @@ use crate::{
     violation::Violation,
 };
 
-/// How the end of a body is found.
+/// How to find the end of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyLength {
     /// There is no body.
     None,
-    /// After so many bytes, which are not zero.
+    /// The body ends after this number of bytes, which is not zero.
     Known(u64),
-    /// By the last chunk.
+    /// The last chunk ends the body.
     Chunked,
-    /// By the end of the connection.
+    /// The end of the connection ends the body.
     UntilClose,
 }
 
@@ -36,7 +42,7 @@ impl BodyLength {
     }
 }
 
-/// Where in its body a message stands.
+/// Reads one body.
 #[derive(Debug)]
 pub struct BodyReader(State);
 
@@ -44,23 +50,23 @@ pub struct BodyReader(State);
 enum State {
     Length(u64),
     Chunks(Chunks),
-    /// Nothing is held before a section has begun that is not empty.
+    /// `None` until a trailer section that is not empty has begun.
     Trailers(Option<Box<Trailers>>),
     UntilClose,
     Ended,
 }
 
-/// What comes next in a body.
+/// The next piece of a body.
 #[derive(Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "who reads a body has to do with every kind of piece")]
 pub enum Piece {
-    /// Data, which is not empty.
+    /// Data; never empty.
     Data(Bytes),
-    /// The end, with fields after it.
+    /// The end, with trailers.
     Trailers(HeaderMap),
     /// The end.
     End,
-    /// Nothing before more is received: so many bytes at least, where that is known, and zero where it is not.
+    /// More bytes are needed: at least this number, or zero if the number is not known.
     More(u64),
 }
 
@@ -76,11 +82,11 @@ impl BodyReader {
         })
     }
 
-    /// Takes what comes next out of what was `received`. The data of chunks that are small is moved together.
+    /// Takes the next piece out of the `received` bytes. The data of small chunks is moved together.
     ///
     /// # Errors
     ///
-    /// The body breaks a rule. The reader is not asked again.
+    /// When the body breaks a rule. The reader must not be called again.
     pub fn next(&mut self, received: &mut BytesMut, rules: &Rules) -> Result<Piece, Violation> {
         loop {
             match &mut self.0 {
@@ -135,7 +141,7 @@ impl BodyReader {
         }
     }
 
-    /// Passes an end without trailers that has come together with the last data, so that it is known with it.
+    /// Takes an end without trailers that has arrived together with the last data, so that the end is known with the data.
     fn pass_plain_end(&mut self, received: &mut BytesMut) {
         if let State::Trailers(_) = self.0
             && received.starts_with(b"\r\n")
@@ -145,7 +151,7 @@ impl BodyReader {
         }
     }
 
-    /// Notes that the connection has ended. Whether the body ends with it.
+    /// Notes that the connection has ended. True if the body is complete.
     pub fn close(&mut self) -> bool {
         if let State::UntilClose = self.0 {
             self.0 = State::Ended;
@@ -153,12 +159,12 @@ impl BodyReader {
         self.is_ended()
     }
 
-    /// Whether all of it has been taken. No bytes after it are touched.
+    /// Whether the whole body has been taken. No byte after the body is touched.
     pub fn is_ended(&self) -> bool {
         matches!(self.0, State::Ended)
     }
 
-    /// Whether data may follow. No more does when only trailers and the end can.
+    /// Whether data may follow. False if only trailers or the end can follow.
     pub fn has_more_data(&self) -> bool {
         match &self.0 {
             State::Length(_) | State::UntilClose | State::Chunks(_) => true,
@@ -166,7 +172,7 @@ impl BodyReader {
         }
     }
 
-    /// How many bytes of data are left, where that is known.
+    /// The number of bytes of data that are left, if it is known.
     pub fn left(&self) -> Option<u64> {
         match self.0 {
             State::Length(left) => Some(left),

@@ -1,72 +1,70 @@
-//! A body on its way out (RFC 9112, sections 6 and 7).
-
-use std::fmt;
+//! Writing a body (RFC 9112, sections 6 and 7).
+//!
+//! Invariants:
+//!
+//! 1. `framing` describes the rest of the body. `Length(left)` counts the bytes that are still to be written.
+//! 2. The writer never puts more data than the head declares. Data that is too long is given back whole, and nothing of it
+//!    is put.
+//! 3. An empty piece of data puts nothing, because an empty chunk would end the body.
+//! 4. After the end the framing is `Empty`, so no data can follow.
+//! 5. Trailers follow chunks only, and only trailers that the head has announced, if the head announces any.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{token::has_element, write_buffer::WriteBuffer};
 
-/// How a recipient finds the end of a body.
+/// How the recipient of a body finds its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Framing {
     /// There is no body.
     Empty,
-    /// After so many more bytes.
+    /// The body ends after this number of bytes.
     Length(u64),
-    /// By the last chunk.
+    /// The last chunk ends the body.
     Chunked,
-    /// By the end of the connection.
+    /// The end of the connection ends the body.
     UntilClose,
 }
 
-/// Frames a body.
+/// Writes one body with its framing.
 #[derive(Debug)]
 pub struct BodyWriter {
     framing: Framing,
-    /// Which trailers may be sent, when only those may that these values of `Trailer` announce.
+    /// The values of `Trailer`, if only the trailers that they announce may be sent.
     announced: Option<Vec<HeaderValue>>,
 }
 
-/// The body is not as long as its head says.
-#[derive(Debug, PartialEq, Eq)]
+/// The body does not have the length that its head declares.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WrongLength {
-    /// There is more data than so many bytes, which are left. None of it was written.
+    /// There is more data than the head declares. None of the data was written.
+    #[error("the body is longer than its Content-Length")]
     TooLong {
-        /// How many bytes are left.
+        /// The number of bytes that the head still allows.
         left: u64,
         /// The data.
         data: Bytes,
     },
-    /// There is less.
+    /// There is less data than the head declares.
+    #[error("the body is shorter than its Content-Length")]
     TooShort,
 }
 
-impl fmt::Display for WrongLength {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLong { .. } => "the body is longer than its Content-Length",
-            Self::TooShort => "the body is shorter than its Content-Length",
-        })
-    }
-}
-
-impl std::error::Error for WrongLength {}
-
 impl BodyWriter {
-    /// A writer at the start of a body, which may have any trailers.
+    /// A writer at the start of a body that may have any trailers.
     pub fn new(framing: Framing) -> Self {
         Self { framing, announced: None }
     }
 
-    /// The same, with the trailers only that these values of `Trailer` announce.
+    /// A writer that sends only the trailers that these values of `Trailer` announce.
     pub(crate) fn announcing(framing: Framing, announced: Vec<HeaderValue>) -> Self {
         Self { framing, announced: Some(announced) }
     }
 
-    /// How the recipient finds the end, and how many bytes are left.
+    /// How the recipient finds the end of the rest.
     pub fn framing(&self) -> Framing {
         self.framing
     }
@@ -76,11 +74,11 @@ impl BodyWriter {
         matches!(self.framing, Framing::Empty | Framing::Length(0))
     }
 
-    /// Puts data into the queue.
+    /// Puts data into the buffer.
     ///
     /// # Errors
     ///
-    /// There is more than the head says. Nothing is put in then.
+    /// When there is more data than the head declares. Nothing is put in then.
     #[inline]
     pub fn data(&mut self, out: &mut WriteBuffer, data: Bytes) -> Result<(), WrongLength> {
         // An empty chunk would be the last one.
@@ -104,11 +102,11 @@ impl BodyWriter {
         Ok(())
     }
 
-    /// Puts the end of the body into the queue. Only chunks can have trailers behind them.
+    /// Puts the end of the body into the buffer. Only a chunked body can have trailers.
     ///
     /// # Errors
     ///
-    /// There was less data than the head says.
+    /// When there was less data than the head declares.
     pub fn end(&mut self, out: &mut WriteBuffer, trailers: Option<&HeaderMap>) -> Result<(), WrongLength> {
         match self.framing {
             Framing::Length(1..) => return Err(WrongLength::TooShort),
@@ -145,7 +143,7 @@ pub(crate) fn put_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValu
     out.extend_from_slice(b"\r\n");
 }
 
-/// Puts the line that says how long a body is.
+/// Puts a `Content-Length` line.
 pub(crate) fn put_length(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"content-length: ");
     out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());

@@ -1,18 +1,30 @@
-//! A chunked body up to its trailers (RFC 9112, section 7.1).
+//! The decoder of a chunked body, up to its trailers (RFC 9112, section 7.1).
 //!
-//! Chunks are small or large as their sender likes. The data of small ones is moved together, within the memory that it
-//! was received in, so that a body in chunks of one byte does not cost its readers a frame a byte.
+//! A sender may make chunks as small as it likes. The data of small chunks is moved together within the receive buffer, so
+//! that a body in chunks of one byte does not cost one frame per byte.
+//!
+//! Invariants:
+//!
+//! 1. `at` is the position of the next byte in the grammar, so the result does not depend on how the bytes are split over
+//!    reads.
+//! 2. A size has at most `MAX_DIGITS` digits, so it cannot overflow. A chunk of data has 1 to `i64::MAX` bytes, and
+//!    `Data { left }` is never zero.
+//! 3. While `decode` runs, `before <= end <= used` holds. The data so far is `before..end`, and data moves only towards the
+//!    front, so no byte that has not been read is overwritten.
+//! 4. The extensions of one size line are at most `MAX_LINE` bytes long, and those of a whole body at most
+//!    `max_extensions`.
+//! 5. After `Done` or a violation, the decoder is not called again.
 
 use crate::{rules::Rules, token::is_token, violation::Violation};
 
-/// The longest size line, extensions included, its CRLF not.
+/// The longest extension part of a size line.
 const MAX_LINE: u16 = 1024;
 /// Sixteen hexadecimal digits are 64 bits.
 const MAX_DIGITS: u8 = 16;
-/// Larger pieces are not moved.
+/// Larger pieces are not moved, because a frame of their own costs less.
 const MOVED: usize = 512;
 
-/// Where in the chunks the next byte stands, and how many bytes of extensions have passed.
+/// The position in a chunked body.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     at: Place,
@@ -42,7 +54,7 @@ enum Place {
     Done,
 }
 
-/// What a byte within a chunk's extensions belongs to (RFC 9112, section 7.1.1).
+/// The part of a chunk extension that a byte belongs to (RFC 9112, section 7.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     /// White space that pads a size, before a semicolon or the line's end.
@@ -60,18 +72,18 @@ enum Part {
     Escaped,
     /// After a value, before a semicolon.
     AfterValue,
-    /// Whatever it is.
+    /// Text of any form, for lenient rules.
     Any,
 }
 
-/// How the bytes begin that were given.
+/// The decoded start of the given bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decoded {
-    /// So many bytes frame, and are no data.
+    /// The number of framing bytes before the data.
     pub(crate) before: usize,
-    /// So many bytes of data follow them.
+    /// The number of bytes of data.
     pub(crate) data: usize,
-    /// So many bytes are done with in all.
+    /// The number of bytes that are used up, framing and moved data included.
     pub(crate) used: usize,
 }
 
@@ -96,7 +108,7 @@ impl Chunks {
         self.at == Place::Done
     }
 
-    /// How much data the chunk in hand still has.
+    /// The number of bytes that are left of the current chunk.
     pub(crate) fn left(&self) -> u64 {
         match self.at {
             Place::Data { left } => left,
@@ -104,7 +116,7 @@ impl Chunks {
         }
     }
 
-    /// Goes on with `bytes`, which are new each time. Moves the data of small chunks together.
+    /// Decodes `bytes`, which follow the bytes of the last call. Moves the data of small chunks together.
     pub(crate) fn decode(&mut self, bytes: &mut [u8], rules: &Rules) -> Result<Decoded, Violation> {
         let (mut before, mut end, mut used) = (0, 0, 0);
         while used < bytes.len() && self.at != Place::Done {
@@ -136,7 +148,7 @@ impl Chunks {
         Ok(Decoded { before, data: end.saturating_sub(before), used })
     }
 
-    /// Takes at least one byte of `bytes`, which are not empty, and no data.
+    /// Takes at least one framing byte of `bytes`, which must not be empty.
     fn step(&mut self, bytes: &[u8], rules: &Rules) -> Result<usize, Violation> {
         let byte = bytes[0];
         if self.at == START
@@ -176,7 +188,7 @@ impl Chunks {
         Ok(1)
     }
 
-    /// Extensions are held to their grammar and skipped: no recipient of ours knows any.
+    /// Checks the grammar of extensions and skips them. No extension is known here.
     fn extension(
         &mut self,
         bytes: &[u8],
@@ -206,7 +218,7 @@ impl Chunks {
 }
 
 impl Part {
-    /// Where the next byte stands after this one.
+    /// The part of the extension after this byte; `None` if the byte breaks the grammar.
     fn after(self, byte: u8) -> Option<Self> {
         let white = matches!(byte, b' ' | b'\t');
         Some(match (self, byte) {
@@ -228,7 +240,7 @@ impl Part {
         })
     }
 
-    /// Whether the line may end here. White space before its end is part of no extension, and nobody needs it.
+    /// Whether the line may end here. White space before the end is accepted and ignored.
     fn may_end(self) -> bool {
         matches!(self, Self::Padding | Self::Name | Self::Token | Self::AfterValue | Self::Any)
     }
@@ -239,9 +251,8 @@ fn is_text(byte: u8) -> bool {
     byte == b'\t' || (b' '..0x7f).contains(&byte)
 }
 
-/// Moves the data of chunks of less than sixteen bytes that are there as a whole, from `used` to `end`. Whoever sends one
-/// of them sends thousands. Gives how many bytes are used by then, and where the data ends. What is not of this kind is left
-/// to be looked at step by step.
+/// Moves the data of whole chunks of less than sixteen bytes from `used` to `end`: a sender of one such chunk often sends
+/// thousands. Gives the new `used` and `end`. Every other chunk is left to the slower steps.
 fn move_small(bytes: &mut [u8], mut used: usize, mut end: usize) -> (usize, usize) {
     while let Some([digit, b'\r', b'\n', data @ ..]) = bytes.get(used..) {
         let Some(size @ 1..) = char::from(*digit).to_digit(16).map(|size| size as usize) else { break };
@@ -258,7 +269,7 @@ fn move_small(bytes: &mut [u8], mut used: usize, mut end: usize) -> (usize, usiz
     (used, end)
 }
 
-/// The size that a line without extensions says, and the line's length, when all of it is there.
+/// The size and the length of a whole size line without extensions.
 #[inline]
 fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut size = 0_u64;

@@ -13,7 +13,7 @@ use crate::{
     violation::Violation,
 };
 
-/// The fields that say where a message goes and where it ends.
+/// The fields that route or frame a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     Te,
@@ -25,18 +25,18 @@ pub(crate) enum Known {
     TransferEncoding,
 }
 
-/// A field line taken apart. The value has lost the white space around it.
+/// A parsed field line. The value is without the white space around it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field<'a> {
-    /// Set when the field says where the message goes or ends.
+    /// Set if the field routes or frames the message.
     pub(crate) known: Option<Known>,
     pub(crate) name_length: usize,
     pub(crate) value: &'a [u8],
-    /// Where the value begins in the line.
+    /// The position of the value in the line.
     pub(crate) value_at: usize,
 }
 
-/// Where a field stands in the section that it is part of.
+/// The position of a field in its section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldSpan {
     pub(crate) name: Range<usize>,
@@ -44,15 +44,15 @@ pub(crate) struct FieldSpan {
 }
 
 impl Field<'_> {
-    /// Where it stands, in a line that begins at `line_at`.
+    /// The position in the section, for a line that begins at `line_at`.
     pub(crate) fn span(&self, line_at: usize) -> FieldSpan {
         let value_at = line_at + self.value_at;
         FieldSpan { name: line_at..line_at + self.name_length, value: value_at..value_at + self.value.len() }
     }
 }
 
-/// Judges a line, from which control characters other than tabs are known to be absent, and takes it apart. `None` is a
-/// field that is left out for its name.
+/// Checks and parses a line. The caller has checked that the line holds no control characters other than tabs. `None` is a
+/// field that is dropped because of its name.
 // It is small, and its result large.
 #[inline(always)]
 pub(crate) fn parse<'a>(line: &'a [u8], rules: &Rules) -> Result<Option<Field<'a>>, Violation> {
@@ -80,8 +80,8 @@ fn value(line: &[u8], after_colon: usize) -> (&[u8], usize) {
     (value, value_at)
 }
 
-/// Judges a line whose name is not of letters, digits and hyphens alone, and gives the length of the name; `None` when the
-/// field is left out.
+/// Checks a line whose name holds characters other than letters, digits and hyphens, and gives the length of the name.
+/// `None` if the field is dropped.
 #[cold]
 fn unusual_name(line: &[u8], rules: &Rules) -> Result<Option<usize>, Violation> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
@@ -95,11 +95,11 @@ fn unusual_name(line: &[u8], rules: &Rules) -> Result<Option<usize>, Violation> 
     Ok(keeps_name(name, rules)?.then_some(colon))
 }
 
-/// Whether a field of this name, which is a token, is kept. Else it is left out.
+/// Whether a field with this name, which is a token, is kept. Otherwise it is dropped.
 ///
 /// # Errors
 ///
-/// The rules have the message refused.
+/// When the rules refuse the message because of the name.
 pub fn keeps_name(name: &[u8], rules: &Rules) -> Result<bool, Violation> {
     if name_length(name) == name.len() {
         return Ok(true);
@@ -112,10 +112,10 @@ pub fn keeps_name(name: &[u8], rules: &Rules) -> Result<bool, Violation> {
     }
 }
 
-/// So many fields of their own layers add without the map having to grow.
+/// The number of fields that layers can add before the map has to grow.
 pub(crate) const ADDED: usize = 8;
 
-/// The fields of a head or of trailers, as slices of `bytes`, put into `map`.
+/// Puts the fields of a head or of trailers into `map`, as slices of `bytes`.
 pub(crate) fn collect(bytes: &Bytes, fields: &[FieldSpan], map: &mut HeaderMap) -> Result<(), Violation> {
     map.try_reserve(fields.len() + ADDED).map_err(|_| Violation::TOO_MANY_FIELDS)?;
     for field in fields {
@@ -125,8 +125,7 @@ pub(crate) fn collect(bytes: &Bytes, fields: &[FieldSpan], map: &mut HeaderMap) 
     Ok(())
 }
 
-/// One field. What a line lets pass and the types of the `http` crate do not is a violation too: a name that is too
-/// long, say.
+/// Makes one field. Text that the types of the `http` crate refuse is a violation too, for example a name that is too long.
 #[inline]
 pub(crate) fn name_and_value(bytes: &Bytes, field: &FieldSpan) -> Result<(HeaderName, HeaderValue), Violation> {
     let (from_name, length) = (&bytes[field.name.start..], field.name.len());

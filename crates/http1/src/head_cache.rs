@@ -1,8 +1,19 @@
-//! The memory of heads that came before on a connection.
+//! The cache of earlier heads of a connection.
 //!
-//! The heads that a peer sends resemble each other: most lines are, byte for byte, those of the last head, and what has
-//! been proven once need not be proven again. A head is taken from memory only where it differs in the values of fields
-//! that do not say where the message goes or ends; any other head, and one that may be wrong, is read the long way.
+//! The heads that a peer sends resemble each other: most lines repeat the last head byte for byte, and a line that was
+//! checked once need not be checked again.
+//!
+//! Invariants:
+//!
+//! 1. A kept head was parsed in full and broke no rule. It is at most `MAX_HEAD` bytes long and has no field twice, so the
+//!    fields stand in the map in the order of the lines.
+//! 2. A new head fits a kept head only if it has the same names in the same order, and differs only in the values of fields
+//!    with the role `Length` or `Other`, in at most `MAX_CHANGES` of them. Fields that route or frame the message must be
+//!    equal byte for byte.
+//! 3. A changed value is checked for control characters and loses the white space around it, as in the parser.
+//! 4. A head from the cache is therefore equal to the head that the parser would give. A head that does not fit, or that may
+//!    be wrong, is parsed in full.
+//! 5. At most `N` heads are kept, in memory of their own, so that no receive buffer is held by the cache.
 
 use std::ops::Range;
 
@@ -11,31 +22,33 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::field::{self, ADDED, FieldSpan};
 
-/// Heads beyond these bounds are not kept.
+/// Longer heads are not kept.
 const MAX_HEAD: usize = 4 << 10;
+/// Heads with more changed values are parsed in full.
 const MAX_CHANGES: usize = 16;
 
-/// After so many heads that none of those kept fits, at most, another one is kept.
-const MAX_PATIENCE: u8 = 63;
+/// The most heads without a fit that pass before another head is kept.
+const MAX_BACKOFF: u8 = 63;
 
-/// Up to `N` heads of a connection, each with what is known of it.
+/// Up to `N` heads of a connection, each with the facts about it.
 #[derive(Debug)]
 pub(crate) struct HeadCache<T, const N: usize> {
     kept: Vec<(KeptHead, T)>,
-    /// The one that fitted last.
+    /// The index of the head that fitted last.
     last: usize,
-    /// How many heads are to pass before another one is kept, and how many were to the last time.
-    wait: u8,
-    patience: u8,
+    /// The number of heads to skip before another head is kept.
+    skip: u8,
+    /// The number of heads to skip the next time. It doubles with each head that is kept, and falls with each fit.
+    backoff: u8,
 }
 
 impl<T, const N: usize> HeadCache<T, N> {
-    /// A cache that lets so many heads pass before it keeps the first.
+    /// A cache that skips so many heads before it keeps the first.
     pub(crate) fn after(heads: u8) -> Self {
-        Self { kept: Vec::new(), last: 0, wait: heads, patience: 0 }
+        Self { kept: Vec::new(), last: 0, skip: heads, backoff: 0 }
     }
 
-    /// The first of the heads kept for which `fits` gives something, those first that fitted last.
+    /// The first kept head for which `fits` gives a value. The head that fitted last is tried first.
     #[inline]
     pub(crate) fn find<R>(&mut self, fits: impl Fn(&KeptHead, &T) -> Option<R>) -> Option<(&KeptHead, &T, R)> {
         let fitting = |place: usize| {
@@ -45,20 +58,20 @@ impl<T, const N: usize> HeadCache<T, N> {
         let others = || (0..self.kept.len()).filter(|place| *place != self.last).find_map(fitting);
         let (place, found) = fitting(self.last).or_else(others)?;
         self.last = place;
-        self.patience = self.patience.saturating_sub(1);
+        self.backoff = self.backoff.saturating_sub(1);
         let (head, known) = &self.kept[place];
         Some((head, known, found))
     }
 
-    /// Keeps what `make` gives of a head that was read the long way. A connection whose heads never resemble each other
-    /// seldom keeps one.
+    /// Keeps a head that was parsed in full, unless it is to be skipped. A connection whose heads never resemble each other
+    /// seldom keeps one, so it does not pay for a cache that does not help.
     pub(crate) fn keep(&mut self, make: impl FnOnce() -> Option<(KeptHead, T)>) {
-        if self.wait > 0 {
-            self.wait -= 1;
+        if self.skip > 0 {
+            self.skip -= 1;
             return;
         }
-        self.patience = (self.patience * 2 + 1).min(MAX_PATIENCE);
-        self.wait = self.patience;
+        self.backoff = (self.backoff * 2 + 1).min(MAX_BACKOFF);
+        self.skip = self.backoff;
         let Some(kept) = make() else { return };
         if self.kept.len() < N {
             self.last = self.kept.len();
@@ -75,7 +88,7 @@ impl<T, const N: usize> HeadCache<T, N> {
     }
 }
 
-/// A head that has been proven, in memory of its own.
+/// A head that broke no rule, in memory of its own.
 #[derive(Debug)]
 pub(crate) struct KeptHead {
     text: Bytes,
@@ -87,37 +100,39 @@ pub(crate) struct KeptHead {
 
 #[derive(Debug)]
 struct Line {
-    /// Where the value may begin, white space included: after the colon.
+    /// The position after the colon, where the value with its white space begins.
     value_at: u16,
-    /// Where the next line begins.
+    /// The position of the next line.
     end: u16,
-    /// Its place in the map, for those that stand there.
+    /// The index of the field in the map, unless its role is `Unmapped`.
     index: u16,
     role: Role,
 }
 
-/// What a field is to its message.
+/// The role of a field in its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
+    /// The length of the body. Its value may change, and is parsed again.
     Length,
-    /// It says where the message goes, or where it and its connection end: its value may not change.
+    /// The field routes the message, or frames it, or ends its connection. Its value may not change.
     Framing,
-    /// The same, and it does not stand in the map.
-    Heard,
+    /// Like `Framing`, and the field does not stand in the map.
+    Unmapped,
+    /// Any other field. Its value may change.
     Other,
 }
 
-/// Where a head differs from one that is kept.
+/// The differences between a new head and a kept head.
 pub(crate) struct Changes {
     /// The length of the new head.
     pub(crate) length: usize,
+    /// The index of each changed line, and the range of its new value.
     values: [(u16, u16, u16); MAX_CHANGES],
     count: usize,
 }
 
 impl KeptHead {
-    /// Copies a head with these fields. `None` when it is not of a kind that is kept: it is too long, or has a field
-    /// twice.
+    /// Copies a head with these fields. `None` if the head is too long or has a field twice.
     pub(crate) fn new(head: &[u8], fields: &[FieldSpan], role: impl Fn(&[u8], &[u8]) -> Role) -> Option<Self> {
         if head.len() > MAX_HEAD {
             return None;
@@ -129,10 +144,10 @@ impl KeptHead {
         for field in fields {
             let (name, value) = (text.get(field.name.clone())?, text.get(field.value.clone())?);
             let (index, role) = (headers.len(), role(name, value));
-            if role != Role::Heard {
+            if role != Role::Unmapped {
                 let (name, value) = field::name_and_value(&text, field).ok()?;
                 headers.try_append(name, value).ok()?;
-                // The fields stand in the map as they do in the head, none of them twice.
+                // A repeated field would break the order of the map.
                 if headers.keys_len() == index {
                     return None;
                 }
@@ -148,12 +163,12 @@ impl KeptHead {
         Some(Self { text, fields_at, lines: lines.into(), headers })
     }
 
-    /// The start line, with its end.
+    /// The start line with its CRLF.
     pub(crate) fn start_line(&self) -> &[u8] {
         &self.text[..self.fields_at]
     }
 
-    /// Compares the fields of a head in `received` that begin at `at`, after a start line that is known to be sound.
+    /// Compares the fields of a new head, which begin at `at`, after a start line that has been checked.
     #[inline]
     pub(crate) fn compare(&self, received: &[u8], at: usize) -> Option<Changes> {
         let mut changes = Changes { length: 0, values: [(0, 0, 0); MAX_CHANGES], count: 0 };
@@ -175,7 +190,7 @@ impl KeptHead {
                 at += end - start;
             } else {
                 let name = &self.text[start..usize::from(line.value_at)];
-                if !rest.starts_with(name) || matches!(line.role, Role::Framing | Role::Heard) {
+                if !rest.starts_with(name) || matches!(line.role, Role::Framing | Role::Unmapped) {
                     return None;
                 }
                 let value_at = at + name.len();
@@ -197,14 +212,14 @@ impl KeptHead {
         })
     }
 
-    /// The value of the length, when it is among the changes.
+    /// The new value of the length, if it has changed.
     pub(crate) fn changed_length<'a>(&self, received: &'a [u8], changes: &Changes) -> Option<&'a [u8]> {
         let is_length = |(line, ..): &&(u16, u16, u16)| self.lines[usize::from(*line)].role == Role::Length;
         let (_, start, end) = changes.values[..changes.count].iter().find(is_length)?;
         Some(&received[usize::from(*start)..usize::from(*end)])
     }
 
-    /// The fields with these changes, which are slices of `head`.
+    /// The fields with the changed values, which are slices of `head`.
     pub(crate) fn headers(&self, head: &Bytes, changes: &Changes) -> HeaderMap {
         let mut headers = self.headers.clone();
         headers.reserve(ADDED);
@@ -223,13 +238,13 @@ impl KeptHead {
     }
 }
 
-/// The length of the line that `bytes` begin with, its end included, when all of it is there and its end is sound.
+/// The length of the first line, CRLF included, if the whole line is there and ends with CRLF.
 pub(crate) fn line_length(bytes: &[u8]) -> Option<usize> {
     let feed = memchr::memchr(b'\n', bytes)?;
     (feed > 0 && bytes[feed - 1] == b'\r').then_some(feed + 1)
 }
 
-/// The value without the white space around it.
+/// The range of the value without the white space around it.
 fn trimmed(received: &[u8], value: Range<usize>) -> Range<usize> {
     let is_white = |at: &usize| matches!(received[*at], b' ' | b'\t');
     let start = value.clone().find(|at| !is_white(at)).unwrap_or(value.end);

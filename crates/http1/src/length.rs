@@ -2,8 +2,8 @@
 
 use crate::violation::Violation;
 
-/// The length that a request's field names: digits alone, with no zero before them, and no more than a signed 64-bit
-/// number holds.
+/// The length in a `Content-Length` field of a request. It consists of digits only, without a leading zero, and fits into a
+/// signed 64-bit number.
 pub fn content_length(value: &[u8]) -> Option<u64> {
     match value {
         [b'0', _, ..] => None,
@@ -11,8 +11,8 @@ pub fn content_length(value: &[u8]) -> Option<u64> {
     }
 }
 
-/// The length that a response's field names, beside one that is `known` already. It may be repeated, in a list too, and
-/// contradicts nothing then.
+/// The length in a `Content-Length` field of a response. The length may be repeated, also in a list, and must not contradict
+/// the `known` length.
 pub(crate) fn of_response(value: &[u8], known: Option<u64>) -> Result<u64, Violation> {
     let mut known = known;
     for text in value.split(|byte| *byte == b',') {

@@ -1,22 +1,19 @@
 //! HTTP/1 without sockets (RFC 9112): heads and bodies in and out.
 //!
-//! Bytes that were received go in, requests, responses and pieces of bodies come out; messages go in, bytes to be written
-//! come out. Whoever owns the socket decides when to read, when to write and how long to wait. These invariants hold:
+//! The readers take received bytes and give requests, responses and pieces of bodies. The writers take messages and give
+//! bytes to write. The owner of the socket decides when to read, when to write and how long to wait. These invariants hold:
 //!
-//! 1. **Order.** A [`WriteBuffer`] gives bytes away in the order in which they were put in. It has one end to put bytes
-//!    in and one end to take bytes out.
-//! 2. **Segmentation does not matter.** Whatever pieces a message comes in, the same message or the same [`Violation`]
-//!    comes out, save that data before a violation in a body may be given away first.
-//! 3. **A violation is final.** After one, the reader is not asked again, since nobody knows where the next message
-//!    begins.
+//! 1. **Order.** Bytes leave a [`WriteBuffer`] in the order in which they were put in.
+//! 2. **Segmentation does not matter.** However the bytes of a message are split over reads, the result is the same message
+//!    or the same [`Violation`]. Only the data of a body before a violation may be given first.
+//! 3. **A violation is final.** After a violation the reader must not be called again, since nobody knows where the next
+//!    message begins.
 //! 4. **One length.** A message that names its length twice, in two ways, or in a way that two readers could read
 //!    differently is a violation ([RFC 9112, section 6](https://www.rfc-editor.org/rfc/rfc9112#section-6)).
-//! 5. **Nothing is taken back.** A reader takes bytes out of the buffer only when they are a whole head, a whole trailer
-//!    section, or part of a body. All others stay, to be looked at again with what comes after them, from where the last
-//!    look ended: each byte is scanned once.
-//! 6. **The memory of the last head changes nothing.** A head that resembles the last one of its connection gives what
-//!    it would give to a fresh reader. [`RequestReader::remember_heads`] and [`ResponseReader::remember_heads`] turn that
-//!    memory off.
+//! 5. **Each byte is scanned once.** A reader takes bytes out of the buffer only when they are a whole head, a whole trailer
+//!    section, or part of a body. All other bytes stay in the buffer, and the next call goes on after the last scanned byte.
+//! 6. **The head cache changes nothing.** A head that resembles an earlier head of its connection gives the same result as in
+//!    a new reader. [`RequestReader::remember_heads`] and [`ResponseReader::remember_heads`] turn the cache off.
 //! 7. **Every section is bounded** by [`Rules`]: heads, trailer sections, chunk size lines, and the chunk extensions of a
 //!    whole body.
 //!

@@ -1,23 +1,23 @@
-//! Names of fields that clients send often, found without a copy.
+//! Common field names, found without an allocation.
 
 use http::{HeaderName, header};
 
-/// Longer than any of them.
+/// At least the length of the longest common name.
 const LONGEST: usize = 32;
 
 macro_rules! names {
     ($($text:literal => $name:expr,)*) => {
-        /// The name that the first `length` bytes read like, whatever their case, when it is one of the usual ones.
-        /// They are known to be characters of a name.
+        /// The common name that the first `length` bytes spell, in any case. The caller has checked that the bytes are
+        /// characters of a name.
         #[inline]
         pub(crate) fn usual(bytes: &[u8], length: usize) -> Option<HeaderName> {
-            // More often than not so many bytes follow, and a copy of a known size costs next to nothing.
+            // Usually this many bytes follow, and a copy of a fixed size costs almost nothing.
             let mut lower = match bytes.first_chunk() {
                 Some(chunk) => *chunk,
                 None => padded(bytes),
             };
             for byte in &mut lower {
-                // Digits and hyphens hold the bit already.
+                // This sets letters to lower case. Digits and hyphens have the bit already.
                 *byte |= 0x20;
             }
             match lower.get(..length)? {

@@ -1,38 +1,37 @@
-//! The limits and switches of what is read.
+//! The limits and switches of the readers.
 
-/// The limits and switches of what is read. The defaults are those for requests.
+/// The limits and switches of the readers. The defaults are for requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rules {
-    /// Bytes of a head at most, its empty line included.
+    /// The most bytes of a head, its empty line included.
     pub max_head: usize,
-    /// Bytes of a request's target at most.
+    /// The most bytes of a request's target.
     pub max_target: usize,
-    /// Field lines of a head or of a trailer section at most.
+    /// The most field lines of a head or of a trailer section.
     pub max_fields: u16,
-    /// Bytes of a trailer section at most, its empty line included.
+    /// The most bytes of a trailer section, its empty line included.
     pub max_trailers: usize,
-    /// Bytes of the chunk extensions of a whole body at most.
+    /// The most bytes of the chunk extensions of a whole body.
     pub max_extensions: u32,
-    /// What becomes of fields whose names are of other characters than letters, digits and hyphens.
+    /// What to do with fields whose names hold characters other than letters, digits and hyphens.
     pub names: Names,
-    /// What endpoints may do and clients may not: pad a chunk's size line with white space, as some old servers do, write
-    /// chunk extensions of any form, send fields in trailers that frame or route, which are dropped, and fields whose names
-    /// read like those save for an `_`.
+    /// Whether to accept forms that endpoints may send and clients may not: white space after a chunk's size, as some old
+    /// servers write it; chunk extensions of any form; trailers that frame or route, which are dropped; and field names that
+    /// look like a framing field except for an `_`.
     pub lenient: bool,
 }
 
-/// What becomes of fields whose names are tokens (RFC 9110, section 5.6.2) of other characters than letters, digits and
-/// hyphens. Many servers read `_` and `.` in a name as `-`, so that two fields become one behind the checks of both.
+/// What to do with fields whose names are tokens (RFC 9110, section 5.6.2) with characters other than letters, digits and
+/// hyphens. Many servers read `_` and `.` in a name as `-`, so two fields that were checked separately become one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Names {
-    /// They are left out, as if they had not come.
+    /// The fields are dropped.
     Drop,
     /// The message is refused.
     Refuse,
-    /// They are received, save those that read like a field that frames or routes (`Content_Length`): the message is
-    /// refused.
+    /// The fields are kept. A message with a field that looks like a framing or routing field (`Content_Length`) is refused.
     Pass,
 }
 
@@ -51,7 +50,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The defaults for responses: names are any token, and chunks may be padded.
+    /// The defaults for responses: every token is a name, and the lenient forms are accepted.
     pub fn for_responses() -> Self {
         Self { max_fields: 256, names: Names::Pass, lenient: true, ..Self::default() }
     }

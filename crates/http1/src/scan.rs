@@ -1,14 +1,14 @@
-//! Finding the bytes that end a line or a name, or must not be there, eight at a time.
+//! Finding the end of a line or of a name, and forbidden bytes, eight bytes at a time.
 
 const LANES: usize = 8;
-/// What vectors are made of.
+/// The number of bytes that the compiler can check as vectors.
 const WIDE: usize = 32;
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES * 0x80;
 
-/// The place of the first control character (0x00 to 0x1f, and 0x7f).
+/// The position of the first control character (0x00 to 0x1f, and 0x7f).
 ///
-/// A well-formed head holds one at the end of each line only, so this both finds the lines and proves their bytes.
+/// A well-formed head holds control characters only at the end of lines, so this both finds the lines and checks their bytes.
 #[inline]
 pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
     let (wide, _) = bytes.as_chunks::<WIDE>();
@@ -16,7 +16,7 @@ pub(crate) fn find_control(bytes: &[u8]) -> Option<usize> {
     find_control_near(&bytes[passed..]).map(|at| passed + at)
 }
 
-/// Whether there is one at all. It looks at every byte, so that the compiler can look at many at once.
+/// Whether a chunk holds a control character. The loop has no early exit, so that the compiler can use vectors.
 #[inline]
 fn holds_control(chunk: &[u8; WIDE]) -> bool {
     chunk.iter().fold(false, |holds, byte| holds | (*byte < 0x20) | (*byte == 0x7f))
@@ -40,7 +40,7 @@ fn find_control_near(bytes: &[u8]) -> Option<usize> {
     Some(lanes.len() * LANES + at)
 }
 
-/// How many of the first bytes are ASCII letters, digits or `-`: the length of a field name.
+/// The number of leading bytes that are ASCII letters, digits or `-`: the length of a field name.
 #[inline]
 pub(crate) fn name_length(bytes: &[u8]) -> usize {
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! The lines of a head or of a trailer section, found as their bytes come (RFC 9112, section 2.1).
+//! Splitting a head or a trailer section into lines as its bytes arrive (RFC 9112, section 2.1).
 
 use std::ops::Range;
 
@@ -9,26 +9,26 @@ use crate::{
     violation::Violation,
 };
 
-/// A scan in progress. All places are relative to the section's first byte. Each byte is looked at once, however the
-/// section is split over reads.
+/// A scan in progress. All positions count from the section's first byte. Each byte is scanned once, however the section is
+/// split over reads.
 #[derive(Debug, Default)]
 pub(crate) struct Section {
     line_at: usize,
     searched: usize,
 }
 
-/// What a section's bytes go on with.
+/// The result of a step of the scan.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// A whole line, without its end.
+    /// A whole line, without its CRLF.
     Line(Range<usize>),
-    /// Nothing that is whole.
+    /// The next line is not whole.
     More,
 }
 
 impl Section {
-    /// The next line of `bytes`, which begin at the section's first byte each time. A section of more than `limit`
-    /// bytes is `too_large`. A line holds no control characters other than tabs.
+    /// The next line of `bytes`, which begin at the section's first byte in each call. A section of more than `limit` bytes
+    /// is the violation `too_large`. A line holds no control characters other than tabs.
     #[inline]
     pub(crate) fn next(&mut self, bytes: &[u8], limit: usize, too_large: Violation) -> Result<Next, Violation> {
         let mut searched = self.searched;
@@ -53,7 +53,7 @@ impl Section {
                 (b'\n', _) => (Violation::BARE_LF, at),
                 _ => (Violation::CONTROL, at),
             };
-            // The bytes before may have been too many, had they come by themselves.
+            // The bytes before the line's end may exceed the limit alone. The result must not depend on how reads split them.
             return Err(if before > limit { too_large } else { violation });
         }
         self.searched = bytes.len();
@@ -64,12 +64,12 @@ impl Section {
         if bytes.len() > limit { Err(too_large) } else { Ok(Next::More) }
     }
 
-    /// Where the next line begins: the length of what has been given.
+    /// The position of the next line, which is the length of all lines so far.
     pub(crate) fn line_at(&self) -> usize {
         self.line_at
     }
 
-    /// Whether nothing has been looked at.
+    /// Whether no byte has been scanned.
     pub(crate) fn is_fresh(&self) -> bool {
         self.searched == 0
     }
@@ -80,13 +80,13 @@ impl Section {
 pub(crate) struct Trailers {
     section: Section,
     fields: Vec<FieldSpan>,
-    /// Fields that were left out.
+    /// The number of dropped fields.
     dropped: u16,
 }
 
 impl Trailers {
-    /// Goes on with `bytes`, which begin at the section's first byte each time. Gives the length of the section, its
-    /// empty line included, and its fields, when all of it is there.
+    /// Scans `bytes`, which begin at the section's first byte in each call. Once the section is whole, gives its length, its
+    /// empty line included, and its fields.
     pub(crate) fn advance(
         &mut self,
         bytes: &[u8],
@@ -108,7 +108,7 @@ impl Trailers {
                     };
                     match field.known {
                         None | Some(Known::Te) => self.fields.push(field.span(line.start)),
-                        // The message has been forwarded by now (RFC 9110, section 6.5.1).
+                        // The message has been forwarded already, so the trailer is dropped (RFC 9110, section 6.5.1).
                         Some(_) if rules.lenient => {}
                         Some(_) => return Err(Violation::TRAILER),
                     }

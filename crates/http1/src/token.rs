@@ -37,7 +37,7 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-/// Whether a list, as `Connection` holds one, has this element, whatever its case.
+/// Whether a list, such as the value of `Connection`, has this element, in any case.
 pub fn has_element(list: &[u8], element: &[u8]) -> bool {
     elements(list).any(|given| given.eq_ignore_ascii_case(element))
 }

@@ -1,11 +1,10 @@
-//! What a peer may do wrong, and how it is told.
+//! The rules that a peer can break.
 
-use std::fmt;
-
-/// One rule that a peer broke: the status that answers it, a stable word for logs, a sentence for people.
+/// A rule that a peer broke: the status of the answer, a stable word for logs, and a sentence for people.
 ///
-/// What a client does wrong is answered by a status of 400 to 505; what an endpoint does wrong by 502.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A client that breaks a rule gets a status from 400 to 505. If an endpoint breaks a rule, the client gets 502.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
 pub struct Violation {
     status: u16,
     reason: &'static str,
@@ -17,7 +16,7 @@ impl Violation {
         Self { status, reason, detail }
     }
 
-    /// The status of the response that tells of it.
+    /// The status of the answer.
     pub fn status(self) -> u16 {
         self.status
     }
@@ -32,14 +31,6 @@ impl Violation {
         self.detail
     }
 }
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail)
-    }
-}
-
-impl std::error::Error for Violation {}
 
 macro_rules! violations {
     ($($name:ident = $status:literal, $reason:literal, $detail:literal;)*) => {

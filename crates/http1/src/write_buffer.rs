@@ -1,4 +1,12 @@
-//! The one queue of what is to be written.
+//! The one queue of bytes to write.
+//!
+//! Invariants:
+//!
+//! 1. `sent` is at most the length of `copied`.
+//! 2. Each entry of `kept` has a position between `sent` and the length of `copied`. The positions never decrease, so the
+//!    copied bytes and the kept pieces have one order.
+//! 3. No kept piece is empty, and `kept_bytes` is the sum of their lengths.
+//! 4. An empty buffer has an empty `copied` and `sent` of zero, and keeps the memory for the next message.
 
 use std::{
     collections::VecDeque,
@@ -8,29 +16,32 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
-/// A larger piece is written from where it lies; a smaller one is copied, so that it shares a write with its head.
+/// A larger piece is kept and written from its own memory. A smaller piece is copied, so that it shares a write with its
+/// head.
 const COPIED: usize = 4 << 10;
-/// No more is gathered before it is written.
+/// A buffer with this many bytes is full: it is written before more is put in.
 const ENOUGH: usize = 16 << 10;
-/// So many slices are written at once.
+/// The number of slices of one write.
 const SLICES: usize = 16;
-/// Bytes that have left are taken out of a queue that never becomes empty, when there are so many of them.
+/// The number of written bytes at which they are removed from a buffer that never becomes empty.
 const COMPACTED: usize = 32 << 10;
 
-/// Bytes on their way out, in the order in which they were put in.
+/// Bytes to write, in the order in which they were put in.
 ///
-/// 1. Bytes are put in at the end and leave at the front. Nothing puts bytes anywhere else.
-/// 2. Small pieces are copied, large ones are kept as they are; both stand in one order.
-/// 3. However few bytes a write takes, the next one goes on with the byte after them.
+/// 1. Bytes are put in at the end and leave at the front, and nowhere else.
+/// 2. Small pieces are copied, and large pieces are kept as they are. Both are in one order.
+/// 3. However few bytes a write takes, the next write goes on with the byte after them.
 #[derive(Debug, Default)]
 pub struct WriteBuffer {
     copied: Vec<u8>,
-    /// How many bytes of `copied` have left.
+    /// The number of bytes of `copied` that have been written.
     sent: usize,
-    /// Pieces that were not copied, in order. Each stands behind so many bytes of `copied`.
+    /// The pieces that were not copied, in order, each with its position: the number of bytes of `copied` before it.
     kept: VecDeque<(usize, Bytes)>,
     kept_bytes: usize,
+    /// Whether bytes have been written since the last [`take_moved`](Self::take_moved).
     moved: bool,
+    /// Whether bytes have been written since the last [`flushed`](Self::flushed).
     unflushed: bool,
 }
 
@@ -41,7 +52,7 @@ impl WriteBuffer {
         self.copied.extend_from_slice(bytes);
     }
 
-    /// Puts a piece in, without copying it when it is large.
+    /// Puts a piece in. A large piece is not copied.
     #[inline]
     pub fn push(&mut self, piece: Bytes) {
         if piece.len() <= COPIED {
@@ -52,35 +63,35 @@ impl WriteBuffer {
         }
     }
 
-    /// The end of the queue, to put bytes in by whoever encodes them. They are behind every piece that is kept.
+    /// The end of the buffer, for encoders. Bytes put in here come after every kept piece.
     #[inline]
     pub(crate) fn end(&mut self) -> &mut Vec<u8> {
         &mut self.copied
     }
 
-    /// How many bytes have not left.
+    /// The number of bytes that have not been written.
     #[inline]
     pub fn len(&self) -> usize {
         self.copied.len() - self.sent + self.kept_bytes
     }
 
-    /// Whether all bytes have left.
+    /// Whether all bytes have been written.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether there is enough in it to be written before more is put in.
+    /// Whether the buffer should be written before more bytes are put in.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.len() >= ENOUGH
     }
 
-    /// Writes until the queue is empty. `write` takes slices and says how many bytes of them it has taken.
+    /// Writes until the buffer is empty. `write` gets slices and gives the number of bytes that it has taken.
     ///
     /// # Errors
     ///
-    /// Those of `write`; [`io::ErrorKind::WriteZero`] when it takes nothing.
+    /// The errors of `write`, and [`io::ErrorKind::WriteZero`] when `write` takes no byte.
     #[inline]
     pub fn poll_write(
         &mut self,
@@ -104,7 +115,7 @@ impl WriteBuffer {
         Poll::Ready(Ok(()))
     }
 
-    /// The first slices, none of them empty. Says how many there are.
+    /// Collects the first slices, none of them empty, and gives their number.
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
         let (mut count, mut at) = (0, self.sent);
         let mut add = |slice: &'a [u8]| {
@@ -122,7 +133,7 @@ impl WriteBuffer {
         count
     }
 
-    /// Takes out the first `written` bytes, which have left.
+    /// Removes the first `written` bytes.
     fn advance(&mut self, mut written: usize) {
         self.moved = true;
         self.unflushed = true;
@@ -154,27 +165,27 @@ impl WriteBuffer {
         }
     }
 
-    /// Whether something has left since the queue was [cleared](Self::clear) or this was last asked.
+    /// Whether bytes have been written since the last call or since the buffer was [cleared](Self::clear).
     pub fn take_moved(&mut self) -> bool {
         std::mem::take(&mut self.moved)
     }
 
-    /// The same, without forgetting it.
+    /// Whether bytes have been written, without a reset of the answer.
     pub fn has_moved(&self) -> bool {
         self.moved
     }
 
-    /// Whether something has left that [`flushed`](Self::flushed) does not know of.
+    /// Whether bytes have been written since the last [`flushed`](Self::flushed).
     pub fn is_unflushed(&self) -> bool {
         self.unflushed
     }
 
-    /// Notes that everything that has left was flushed.
+    /// Notes that all written bytes have been flushed.
     pub fn flushed(&mut self) {
         self.unflushed = false;
     }
 
-    /// Takes out all bytes, unwritten.
+    /// Drops all bytes without writing them.
     pub fn clear(&mut self) {
         self.copied.clear();
         self.sent = 0;
@@ -184,12 +195,12 @@ impl WriteBuffer {
         self.unflushed = false;
     }
 
-    /// Gives back memory beyond so many bytes. The queue is empty.
+    /// Frees memory beyond this number of bytes. The buffer must be empty.
     pub fn shrink_to(&mut self, bytes: usize) {
         self.copied.shrink_to(bytes);
     }
 
-    /// Gives the queue memory to copy into; what is in it is overwritten. The queue is empty.
+    /// Gives the buffer memory to copy into. The content of the memory is lost. The buffer must be empty.
     pub fn give_memory(&mut self, mut memory: Vec<u8>) {
         memory.clear();
         if self.is_empty() {
@@ -197,13 +208,13 @@ impl WriteBuffer {
         }
     }
 
-    /// Takes the memory away that is copied into. The queue is empty, or what is in it is lost.
+    /// Takes the memory away that small pieces are copied into. Bytes that have not been written are lost.
     pub fn take_memory(&mut self) -> Vec<u8> {
         self.clear();
         std::mem::take(&mut self.copied)
     }
 
-    /// What has not left, in one piece.
+    /// The unwritten bytes in one piece.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.len());
         let mut at = self.sent;

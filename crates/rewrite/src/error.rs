@@ -1,9 +1,10 @@
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use gatewright_core::pattern::PatternError;
 
-/// A text that a rewrite or a redirect cannot be made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A rewrite or a redirect cannot be made of this text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}`: {hint}")]
 pub struct RewriteError {
     text: Box<str>,
     hint: Cow<'static, str>,
@@ -14,12 +15,12 @@ impl RewriteError {
         Self { text: text.into(), hint: hint.into() }
     }
 
-    /// The text at fault.
+    /// The text that is wrong.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What is wrong with it, or how to mend it.
+    /// What is wrong with the text, or how to mend it.
     pub fn hint(&self) -> &str {
         &self.hint
     }
@@ -30,11 +31,3 @@ impl From<PatternError> for RewriteError {
         Self::new(error.text(), error.hint().to_owned())
     }
 }
-
-impl fmt::Display for RewriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.text, self.hint)
-    }
-}
-
-impl std::error::Error for RewriteError {}

@@ -11,7 +11,7 @@ pub(crate) enum HeaderEdit {
     Remove(HeaderName),
 }
 
-/// Which headers an edit is for.
+/// Whether an edit changes the headers of requests or of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Request,
@@ -31,7 +31,7 @@ impl HeaderEdit {
         Ok(Self::Remove(parse_name(side, name)?))
     }
 
-    /// The field that a client's value does not get past, if any.
+    /// The header of which no value from the client remains, if there is one.
     pub(crate) fn replaces(&self) -> Option<&HeaderName> {
         match self {
             Self::Set(name, _) | Self::Remove(name) => Some(name),
@@ -57,10 +57,7 @@ impl HeaderEdit {
 fn parse_name(side: Side, text: &str) -> Result<HeaderName, RewriteError> {
     let name: HeaderName = text.parse().map_err(|_| RewriteError::new(text, "this is no header name"))?;
     if hop_by_hop::frames(name.as_str()) {
-        return Err(RewriteError::new(
-            text,
-            "this header frames the message and is not for a rewrite to change",
-        ));
+        return Err(RewriteError::new(text, "this header frames the message, and a rewrite cannot change it"));
     }
     if side == Side::Request && name == header::HOST {
         return Err(RewriteError::new(text, "rewrite the host instead, which sets this header"));

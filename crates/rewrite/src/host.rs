@@ -2,7 +2,7 @@ use http::{HeaderValue, Uri, header, request, uri::Authority};
 
 use crate::RewriteError;
 
-/// The host that a request is sent on for, with its port if any.
+/// The host that rewritten requests name, with an optional port.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
     authority: Authority,
@@ -29,7 +29,7 @@ impl Host {
         &self.authority
     }
 
-    /// Sets it where a request says its host: in the URI's authority, if it has one, and in the Host header.
+    /// Sets the host in the Host header, and in the URI's authority if the URI has one.
     pub(crate) fn set(&self, head: &mut request::Parts) {
         if head.uri.authority().is_some() {
             let mut parts = head.uri.clone().into_parts();

@@ -8,10 +8,10 @@ use crate::{
     path_rule::PathRule,
 };
 
-/// Rewrites requests before they go on, and their responses after; or redirects them.
+/// Rewrites requests and their responses, or redirects requests.
 ///
-/// Texts that may be wrong are read when they are given, so these methods return a `Result`; a prefix and a full path
-/// are taken as they are, since every text stands for one path.
+/// A method whose text may be wrong parses the text at once and returns a `Result`. A prefix and a full path cannot be
+/// wrong, since every text stands for one path.
 ///
 /// ```
 /// use gatewright_rewrite::RewriteLayer;
@@ -46,10 +46,10 @@ impl RewriteLayer {
     }
 
     /// Replaces a prefix of the path, by whole segments: `/v1` fits `/v1` and `/v1/x`, never `/v1x`. A slash at the
-    /// end of either is of no account, and what is replaced with `/` or with nothing still is a path: `/v1/x` becomes
-    /// `/x`, and `/v1` becomes `/`.
+    /// end of either text makes no difference. A prefix that is replaced with `/` or with nothing leaves a path: `/v1/x`
+    /// becomes `/x`, and `/v1` becomes `/`.
     ///
-    /// Both texts are made canonical: a slash is put before, and what a path may not hold is percent-encoded.
+    /// Both texts are made canonical: they get a slash in front, and bytes that a path may not hold are percent-encoded.
     pub fn replace_prefix(self, from: &str, to: &str) -> Self {
         self.path_rule(PathRule::prefix(from, to))
     }
@@ -59,17 +59,17 @@ impl RewriteLayer {
         self.path_rule(PathRule::whole(path))
     }
 
-    /// Makes the path of what a [pattern](gatewright_core::pattern) captures:
+    /// Makes the path from the captures of a [pattern](gatewright_core::pattern):
     /// `("/v1/users/{id}/avatar", "/internal/avatars/{id}")`.
     ///
     /// # Errors
     ///
-    /// When the pattern or the template cannot be read, or the template names what the pattern does not capture.
+    /// When the pattern or the template cannot be read, or the template names a capture that the pattern does not have.
     pub fn path_pattern(self, pattern: &str, template: &str) -> Result<Self, RewriteError> {
         Ok(self.path_rule(PathRule::pattern(pattern, template)?))
     }
 
-    /// Makes the path of what a regex captures: `(r"/legacy/(\d+)", "/v1/orders/$1")`. The regex has to match the
+    /// Makes the path from the captures of a regex: `(r"/legacy/(\d+)", "/v1/orders/$1")`. The regex has to match the
     /// whole path, whether `^` and `$` are written or not. A group is `$1`, `${1}` or `${name}`, a dollar sign `$$`.
     ///
     /// # Errors
@@ -84,22 +84,21 @@ impl RewriteLayer {
         self
     }
 
-    /// Sends the request on for another host, with a port if any: in the URI's authority, where there is one, and in
-    /// the Host header.
+    /// Sets the host, with an optional port, in the Host header and in the URI's authority if the URI has one.
     ///
     /// # Errors
     ///
-    /// When the text is no host.
+    /// When the text is not a host.
     pub fn host(mut self, host: &str) -> Result<Self, RewriteError> {
         self.0.host = Some(Host::parse(host)?);
         Ok(self)
     }
 
-    /// Sets a header of the request, whatever values it had. A trailer of this name goes.
+    /// Sets a header of the request and replaces its values. A trailer of this name is removed.
     ///
     /// # Errors
     ///
-    /// When the name or the value is none, when the header frames the message (`Content-Length`, `Connection`), and for
+    /// When the name or the value is invalid, when the header frames the message (`Content-Length`, `Connection`), and for
     /// `Host`, which [`host`](Self::host) sets.
     pub fn set_request_header(self, name: &str, value: &str) -> Result<Self, RewriteError> {
         Ok(self.request_header(HeaderEdit::set(Side::Request, name, value)?))
@@ -132,11 +131,11 @@ impl RewriteLayer {
         self
     }
 
-    /// Sets a header of the response, whatever values it had.
+    /// Sets a header of the response and replaces its values.
     ///
     /// # Errors
     ///
-    /// When the name or the value is none, and when the header frames the message.
+    /// When the name or the value is invalid, and when the header frames the message.
     pub fn set_response_header(self, name: &str, value: &str) -> Result<Self, RewriteError> {
         Ok(self.response_header(HeaderEdit::set(Side::Response, name, value)?))
     }
@@ -164,8 +163,8 @@ impl RewriteLayer {
         self
     }
 
-    /// Leaves empty segments in the path (`/bucket//key`), as [a route](https://docs.rs/gatewright-router) around it may;
-    /// else slashes are merged before the path is rewritten or redirected.
+    /// Keeps empty segments of the path (`/bucket//key`), as [a route](https://docs.rs/gatewright-router) around the layer
+    /// may do. By default, repeated slashes are merged before the path is rewritten or redirected.
     pub fn keep_empty_segments(mut self) -> Self {
         self.0.keep_empty_segments = true;
         self
@@ -177,7 +176,7 @@ impl RewriteLayer {
         self
     }
 
-    /// The policy by itself, for stacks assembled of optional policies.
+    /// The policy alone, for stacks that are assembled from optional policies.
     pub fn into_policy(self) -> Rewrite {
         self.0
     }

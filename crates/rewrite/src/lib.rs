@@ -1,15 +1,14 @@
 //! Paths, hosts and headers rewritten, and redirects, for any Tower service.
 //!
 //! 1. Path rules are tried in the order in which they were given, on the canonical path ([`gatewright_core::path`]).
-//!    The first that fits makes the new path; when none fits, the path stays.
-//! 2. The new path is checked again. One that a capture or a mistake has made bad (`..`, an escape torn apart, a
-//!    backslash) is answered with 400; it is not resolved, since that would let a client choose where it leads.
-//! 3. The query is never touched, in rewrites as in redirects: it is kept byte for byte. Nothing that is captured of a
-//!    path can begin one.
-//! 4. A new host is set in the URI's authority, where there is one, and in the Host header, so that both agree.
+//!    The first rule that fits makes the new path. If no rule fits, the path stays as it is.
+//! 2. The new path is checked again. A path that a capture or a mistake has made invalid (`..`, a broken escape, a
+//!    backslash) is answered with 400. It is not resolved, since a client could then choose where it leads.
+//! 3. Rewrites and redirects keep the query byte for byte. No capture of a path can begin a query.
+//! 4. A new host is set in the Host header, and in the URI's authority if there is one, so that both agree.
 //! 5. Headers are set, added and removed in the order given, after path and host. Headers that frame the message
 //!    cannot be changed.
-//! 6. A [`Redirect`] answers before all that; a request that it does not fit goes on to the rewrites.
+//! 6. A [`Redirect`] answers before the rewrites. A request that the redirect does not fit goes on to the rewrites.
 //! 7. Response headers are changed in the service's responses, not in redirects and refusals.
 //!
 //! # Example
@@ -22,7 +21,7 @@
 //! # let _ = layer;
 //! ```
 //!
-//! Customised: a pattern, another host, headers in both directions; and a redirect of its own.
+//! Customised: a pattern, another host and headers in both directions; then a redirect.
 //!
 //! ```
 //! use gatewright_rewrite::{Redirect, RewriteLayer};

@@ -7,11 +7,11 @@ use gatewright_core::{
 
 use crate::{RewriteError, regex_rule::RegexRule};
 
-/// What becomes of a path.
+/// A rule that makes a new path from a canonical path.
 #[derive(Debug, Clone)]
 pub(crate) enum PathRule {
     Whole(Box<str>),
-    /// Neither ends with a slash, so that the root is the empty text.
+    /// Neither text ends with a slash, so the root is the empty text.
     Prefix {
         from: Box<str>,
         to: Box<str>,
@@ -43,7 +43,7 @@ impl PathRule {
     /// The path that a canonical path becomes; `None` when the rule does not fit it.
     pub(crate) fn apply<'a>(&'a self, path: &str, rules: PathRules) -> Option<Result<Cow<'a, str>, PathError>> {
         let made = match self {
-            // It is checked all the same, since some texts have no canonical form.
+            // Some texts have no canonical form, so this path is checked too.
             Self::Whole(to) => return Some(rewritten(to, rules)),
             Self::Prefix { from, to } => {
                 let rest =
@@ -61,8 +61,8 @@ impl PathRule {
     }
 }
 
-/// The canonical path that a text stands for. What a path may not hold is percent-encoded, so that every text stands
-/// for one; those that no request may have (`\`, say) are left to the check after the rewrite.
+/// The canonical path that a text stands for. Bytes that a path may not hold are percent-encoded, so every text stands
+/// for a path. The check after the rewrite refuses the paths that no request may have (with `\`, for example).
 fn literal(text: &str) -> String {
     let mut path = String::with_capacity(text.len() + 1);
     if !text.starts_with('/') {

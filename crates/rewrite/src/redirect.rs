@@ -10,15 +10,16 @@ use crate::{RewriteError, host::Host, path_rule::PathRule};
 
 /// A redirect: which parts of the request's URI change, and the status that says so.
 ///
-/// What is not set is kept from the request, as the Kubernetes Gateway API has it (`HTTPRequestRedirectFilter`):
+/// A part that is not set keeps its value from the request, as the Kubernetes Gateway API has it
+/// (`HTTPRequestRedirectFilter`):
 ///
-/// 1. The scheme is the client's own, the host that of the request.
-/// 2. The port is the one set; else, when the scheme is set, that scheme's default; else the request's. The default
-///    port of `http` and `https` is not written.
+/// 1. The scheme is the scheme that the client spoke; the host is the host of the request.
+/// 2. If the port is not set but the scheme is, the port is the default port of that scheme. If neither is set, the
+///    port is the port of the request. The default port of `http` and `https` is not written.
 /// 3. The query is kept byte for byte.
-/// 4. A request that the path rule does not fit is not redirected; nor is one that already is where it would be sent,
-///    unless [`always`](Self::always) says so.
-/// 5. Where the client's scheme is not known, the `Location` is relative (RFC 3986, section 4.2), which keeps it.
+/// 4. A request whose path does not fit the path rule is not redirected. A request that would be redirected to its own
+///    URI is not redirected either, unless [`always`](Self::always) is set.
+/// 5. If the client's scheme is not known, the `Location` is relative (RFC 3986, section 4.2), which keeps the scheme.
 #[derive(Debug, Clone)]
 #[must_use = "a redirect does nothing until it is given to `RewriteLayer::redirect`"]
 pub struct Redirect {
@@ -52,7 +53,7 @@ impl Scheme {
     }
 }
 
-/// Where a URI points to, its query left aside.
+/// A URI without its query.
 #[derive(Debug, PartialEq, Eq)]
 struct Place<'a> {
     scheme: Option<Scheme>,
@@ -64,7 +65,7 @@ struct Place<'a> {
 /// Why there is no `Location` for a request.
 pub(crate) enum Unfit {
     Path(PathError),
-    /// It says no host, and the redirect sets none, though it needs one.
+    /// The redirect needs a host, and neither the request nor the redirect names one.
     NoHost,
 }
 
@@ -89,17 +90,17 @@ impl Redirect {
         }
     }
 
-    /// 308: for good, and the method stays.
+    /// 308: a permanent redirect that keeps the method.
     pub fn permanent() -> Self {
         Self::with(StatusCode::PERMANENT_REDIRECT)
     }
 
-    /// 307: for now, and the method stays.
+    /// 307: a temporary redirect that keeps the method.
     pub fn temporary() -> Self {
         Self::with(StatusCode::TEMPORARY_REDIRECT)
     }
 
-    /// 303: the answer is to be had there, with GET.
+    /// 303: the client fetches the answer with GET.
     pub fn see_other() -> Self {
         Self::with(StatusCode::SEE_OTHER)
     }
@@ -126,7 +127,7 @@ impl Redirect {
     ///
     /// # Errors
     ///
-    /// When the text is no host name or address, or has a port, which [`port`](Self::port) sets.
+    /// When the text is not a host name or an address, and when it has a port: [`port`](Self::port) sets the port.
     pub fn host(mut self, host: &str) -> Result<Self, RewriteError> {
         let parsed = Host::parse(host)?;
         if parsed.authority().port().is_some() {
@@ -142,7 +143,7 @@ impl Redirect {
         self
     }
 
-    /// Sets the whole path. It is read as [`RewriteLayer::replace_path`](crate::RewriteLayer::replace_path) does.
+    /// Sets the whole path, as [`RewriteLayer::replace_path`](crate::RewriteLayer::replace_path) does.
     pub fn path(mut self, path: &str) -> Self {
         self.path = Some(PathRule::whole(path));
         self
@@ -154,7 +155,7 @@ impl Redirect {
         self
     }
 
-    /// Makes the path of what a pattern captures, as
+    /// Makes the path from the captures of a pattern, as
     /// [`RewriteLayer::path_pattern`](crate::RewriteLayer::path_pattern) does.
     ///
     /// # Errors
@@ -165,7 +166,7 @@ impl Redirect {
         Ok(self)
     }
 
-    /// Makes the path of what a regex captures, as
+    /// Makes the path from the captures of a regex, as
     /// [`RewriteLayer::replace_regex`](crate::RewriteLayer::replace_regex) does.
     ///
     /// # Errors
@@ -176,21 +177,21 @@ impl Redirect {
         Ok(self)
     }
 
-    /// Redirects a request also when it already is where it would be sent. Use it where nothing stands behind the
-    /// redirect that could answer instead: the client then learns where it is being sent, and stops by itself.
+    /// Redirects a request also to its own URI. Use this if no service behind the redirect could answer instead: the
+    /// client then sees the loop and stops.
     pub fn always(mut self) -> Self {
         self.is_always = true;
         self
     }
 
-    /// The answer to a request; `None` when it is not to be redirected.
+    /// The answer to a request; `None` if the request is not redirected.
     pub(crate) fn answer(
         &self,
         head: &request::Parts,
         rules: PathRules,
     ) -> Result<Option<Response<bytes::Bytes>>, Unfit> {
         let Some(location) = self.location(head, rules)? else { return Ok(None) };
-        // A path and a query that were a URI's are a header's value too.
+        // A path and a query from a URI are always valid in a header value.
         let location = HeaderValue::try_from(location).map_err(|_| Unfit::Path(PathError::Control))?;
         let mut response = Response::new(bytes::Bytes::new());
         *response.status_mut() = self.status;
@@ -272,13 +273,13 @@ impl Place<'_> {
     }
 }
 
-/// Where the request says it goes: its URI's authority, or else its Host header.
+/// The host that the request names: the authority of its URI, or else its Host header.
 fn authority(head: &request::Parts) -> Option<Authority> {
     let host = || head.headers.get(header::HOST)?.to_str().ok()?.parse().ok();
     head.uri.authority().cloned().or_else(host)
 }
 
-/// The scheme that the client itself spoke, after trusted hops where that is known.
+/// The scheme that the client spoke, after trusted hops if they are known.
 fn client_scheme(head: &request::Parts) -> Option<Scheme> {
     let record = RequestRecord::of(&head.extensions);
     let of_client = record.and_then(|record| record.with(|summary| Some(summary.client.as_ref()?.is_secure())));

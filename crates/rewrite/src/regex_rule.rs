@@ -2,7 +2,7 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use crate::RewriteError;
 
-/// A regex that matches a whole path, and the path to make of what it captured.
+/// A regex that matches a whole path, and a template for the path to make from its captures.
 #[derive(Debug, Clone)]
 pub(crate) struct RegexRule {
     regex: Regex,
@@ -22,7 +22,7 @@ impl RegexRule {
             let compiled = RegexBuilder::new(text).unicode(false).build();
             compiled.map_err(|error| RewriteError::new(regex, error.to_string()))
         };
-        // By itself first: the group put around it must not be what makes it one.
+        // The regex must be valid alone: the group around it could turn invalid text such as `a)(b` into a regex.
         compile(regex)?;
         let whole = compile(&format!("^(?:{regex})$"))?;
         let pieces = parse_replacement(replacement, &whole)?;
@@ -42,7 +42,7 @@ impl RegexRule {
     }
 }
 
-/// What a group captured; nothing when it took no part in the match.
+/// The text that a group captured; empty if the group took no part in the match.
 fn text_of<'a>(captures: &Captures<'_>, group: usize, path: &'a str) -> &'a str {
     captures.get(group).and_then(|found| path.get(found.range())).unwrap_or_default()
 }

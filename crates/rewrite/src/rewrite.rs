@@ -8,13 +8,13 @@ use http::{HeaderName, StatusCode, request, response};
 
 use crate::{Redirect, header_edit::HeaderEdit, host::Host, path_rule::PathRule, redirect::Unfit};
 
-/// All that a [`RewriteLayer`](crate::RewriteLayer) changes, as the policy that it is made of.
+/// The policy of [`RewriteLayer`](crate::RewriteLayer).
 #[derive(Debug, Clone, Default)]
 pub struct Rewrite {
     pub(crate) paths: Vec<PathRule>,
     pub(crate) host: Option<Host>,
     pub(crate) request_headers: Vec<HeaderEdit>,
-    /// Fields of the request whose values are none of the client's, so that none comes in a trailer either.
+    /// Headers of the request that the client may not set. The client may not set them in a trailer either.
     pub(crate) not_in_trailers: Arc<[HeaderName]>,
     pub(crate) response_headers: Vec<HeaderEdit>,
     pub(crate) redirect: Option<Redirect>,
@@ -71,7 +71,7 @@ impl Rewrite {
         if self.paths.is_empty() {
             return Ok(());
         }
-        // The router has done this already; under another one, the path is still as the client wrote it.
+        // Gatewright's router has made the path canonical already; another router leaves the path as the client wrote it.
         let rules = self.path_rules();
         let before = canonical(head.uri.path(), rules)?;
         let after = match self.paths.iter().find_map(|rule| rule.apply(&before, rules)) {
@@ -92,5 +92,5 @@ fn bad_path(error: PathError) -> Rejection {
 }
 
 fn no_host() -> Rejection {
-    Rejection::new(StatusCode::BAD_REQUEST, POLICY, "no_host").detail("The request does not say its host.")
+    Rejection::new(StatusCode::BAD_REQUEST, POLICY, "no_host").detail("The request does not name a host.")
 }

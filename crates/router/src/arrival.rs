@@ -1,20 +1,22 @@
-//! By which way a request came: the listener, and the scheme that its client spoke.
+//! The arrival of a request: its listener, and the scheme that the client spoke.
 
 use std::sync::Arc;
 
 use gatewright_core::RequestRecord;
 use http::{request, uri::Scheme};
 
-/// What a route asks of the way by which a request came.
+use crate::explanation::{Misfit, MisfitKind};
+
+/// The conditions of a route on the arrival of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
-    /// Any listener when there is none.
+    /// Empty if the route takes requests from every listener.
     pub(crate) listeners: Box<[Box<str>]>,
     pub(crate) scheme: Option<Scheme>,
 }
 
 impl Arrival {
-    /// How much it asks; the more, the sooner its route goes. A listener says more than a scheme.
+    /// The rank of the conditions; a higher rank goes first. A listener ranks above a scheme.
     pub(crate) fn rank(&self) -> u8 {
         2 * u8::from(!self.listeners.is_empty()) + u8::from(self.scheme.is_some())
     }
@@ -33,7 +35,21 @@ impl Arrival {
         self.scheme.as_ref().is_none_or(|scheme| Some(scheme) == spoken(head).as_ref())
     }
 
-    /// Whether one request can fit both.
+    /// The conditions that the request does not meet.
+    pub(crate) fn misfits(&self, head: &request::Parts) -> Vec<Misfit> {
+        let mut misfits = Vec::new();
+        if !self.takes_listener(head) {
+            let text = format!("the request did not come in by the listener {}", self.listeners.join(" or "));
+            misfits.push(Misfit::new(MisfitKind::Listener, text));
+        }
+        if let Some(scheme) = self.scheme.as_ref().filter(|_| !self.takes_scheme(head)) {
+            let text = format!("the client did not speak {scheme}");
+            misfits.push(Misfit::new(MisfitKind::Scheme, text));
+        }
+        misfits
+    }
+
+    /// Whether one request can fit both conditions.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         let listeners = self.listeners.is_empty()
             || other.listeners.is_empty()
@@ -41,7 +57,7 @@ impl Arrival {
         listeners && (self.scheme.is_none() || other.scheme.is_none() || self.scheme == other.scheme)
     }
 
-    /// Whether every request that fits `other` fits this.
+    /// Whether every request that fits `other` fits this condition.
     pub(crate) fn follows_from(&self, other: &Self) -> bool {
         let listeners = self.listeners.is_empty()
             || !other.listeners.is_empty() && other.listeners.iter().all(|name| self.listeners.contains(name));
@@ -49,8 +65,8 @@ impl Arrival {
     }
 }
 
-/// The scheme that the client spoke, to us or to a trusted proxy that says so; else that of the connection, else what the
-/// URI says.
+/// The scheme that the client spoke, to this server or to a trusted proxy that reports it; else the scheme of the
+/// connection, else the scheme of the URI.
 fn spoken(head: &request::Parts) -> Option<Scheme> {
     let scheme = |secure| if secure { Scheme::HTTPS } else { Scheme::HTTP };
     let record = RequestRecord::of(&head.extensions);

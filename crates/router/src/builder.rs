@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use crate::{BuildError, Route, RouterService, compile::compile, erased::ErasedService, failure::OnError};
 
-/// Gathers routes, each with the service that takes its requests.
+/// Builds a [`RouterService`] from routes, each with its service.
 ///
 /// The order of the calls does not matter.
 #[must_use = "a router is made by `build`"]
@@ -61,8 +61,8 @@ impl<ReqBody> RouterBuilder<ReqBody> {
         self.route(Route::path_regex(regex), service)
     }
 
-    /// Adds a route. Each request calls a clone of `service`, once that is ready; so the clones of one that limits
-    /// itself have to share their limit.
+    /// Adds a route. Each request calls a clone of `service`, once the clone is ready. So the clones of a service with a limit
+    /// must share the limit.
     pub fn route<S, ResBody>(mut self, route: Route, service: S) -> Self
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
@@ -77,9 +77,10 @@ impl<ReqBody> RouterBuilder<ReqBody> {
         self
     }
 
-    /// Decides what a route's failure becomes. With a [`Rejection`] the client is refused so; with `None` the failure
-    /// becomes what the table of [`gatewright_core::problem`] says. A route's service that fails with a `Rejection` needs
-    /// no such function. The error's [`source`](std::error::Error::source) is what the service has failed with.
+    /// Sets a function that decides about the failures of routes. If it gives a [`Rejection`], the client gets that
+    /// rejection. If it gives `None`, the client gets the answer of the table in [`gatewright_core::problem`]. A service that
+    /// fails with a `Rejection` needs no such function. The [`source`](std::error::Error::source) of the error is the
+    /// service's own error.
     ///
     /// ```
     /// use std::{error::Error as _, io};

@@ -8,7 +8,7 @@ use crate::{
     route::{Value, ValueMatch},
 };
 
-/// A header or a query parameter that a request must have, by its name.
+/// A header or a query parameter that a request must have.
 #[derive(Debug)]
 pub(crate) struct Condition<N> {
     name: N,
@@ -37,7 +37,7 @@ impl<N: PartialEq> Condition<N> {
         &self.name
     }
 
-    /// Whether no request fits both.
+    /// Whether no request fits both conditions.
     pub(crate) fn excludes(&self, other: &Self) -> bool {
         let differ = match (&self.value, &other.value) {
             (Expected::Exact(a), Expected::Exact(b)) => a != b,
@@ -48,7 +48,7 @@ impl<N: PartialEq> Condition<N> {
         self.name == other.name && differ
     }
 
-    /// Whether every request that fits `other` fits this too.
+    /// Whether every request that fits `other` fits this condition too.
     pub(crate) fn follows_from(&self, other: &Self) -> bool {
         let follows = match (&self.value, &other.value) {
             (Expected::Exact(a), Expected::Exact(b)) => a == b,
@@ -100,7 +100,7 @@ impl QueryCondition {
     }
 }
 
-/// Decodes a part of a query as HTML forms encode it. An escape that is none stays as it is.
+/// Decodes a part of a query as HTML forms encode it. An invalid escape stays as it is.
 fn decode(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text.as_bytes());

@@ -1,14 +1,14 @@
-//! Which routes stand in each other's way.
+//! Finding routes that conflict, and routes that no request can reach.
 //!
-//! 1. Two routes conflict when one request can fit both and nothing ranks them: they share host and path, or are
-//!    regexes of which neither's literal beginning rules out the other's, and have equal rank.
-//! 2. A route is unreachable when, for each of its methods, a route of higher rank takes all of its requests.
+//! 1. Two routes conflict if one request can fit both and they have equal rank. They share host and path, or both are
+//!    regexes whose literal prefixes do not exclude each other.
+//! 2. A route is unreachable if, for each of its methods, a route of higher rank takes all of its requests.
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use crate::{
     ProblemKind, RouteProblem,
-    compile::Draft,
+    draft::Draft,
     host::Hosts,
     path_regex::PathRegex,
     table::HostTable,
@@ -28,9 +28,9 @@ pub(crate) fn check(drafts: &[Draft], hosts: &Hosts<HostTable>, problems: &mut V
 
 struct Check<'a> {
     drafts: &'a [Draft],
-    /// An earlier route that a route conflicts with; one is enough to mend it.
+    /// For each route in conflict, one earlier route; naming one is enough.
     conflicts: BTreeMap<u32, u32>,
-    /// In how many hosts a route is hidden, and by which route.
+    /// For each hidden route, the number of hosts in which it is hidden, and a route that hides it.
     hidden: BTreeMap<u32, (usize, u32)>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Check<'a> {
         &self.drafts[route as usize]
     }
 
-    /// Routes that share a path, in order of precedence, and `longer` that take all of it before they do.
+    /// Checks routes that share a path, in order of precedence. The routes of `longer` take all requests of that path first.
     fn bucket(&mut self, bucket: &[u32], longer: &[u32]) {
         for (index, route) in bucket.iter().enumerate() {
             let rank = self.draft(*route).rule.rank();
@@ -55,7 +55,7 @@ impl<'a> Check<'a> {
     fn regexes(&mut self, tree: &Tree, routes: &[u32]) {
         let mut regexes: Vec<(u32, &PathRegex)> =
             routes.iter().filter_map(|route| Some((*route, self.draft(*route).regex()?))).collect();
-        // What starts with a prefix follows it at once in this order.
+        // In this order, the regexes with a common prefix follow each other.
         regexes.sort_by_key(|(_, regex)| regex.prefix());
         for (index, (route, regex)) in regexes.iter().enumerate() {
             let rank = self.draft(*route).rule.rank();
@@ -78,14 +78,14 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Two routes of equal rank.
+    /// Checks two routes of equal rank.
     fn equal(&mut self, one: u32, other: u32) {
         if self.draft(one).rule.meets(&self.draft(other).rule) {
             self.conflicts.entry(one.max(other)).or_insert(one.min(other));
         }
     }
 
-    /// Counts the route as hidden in this host when those before it take all its requests.
+    /// Counts the route as hidden in this host if the routes before it take all its requests.
     fn hide(&mut self, route: u32, before: impl Iterator<Item = u32> + Clone) {
         let rule = &self.draft(route).rule;
         let mut covering = before.filter(|other| self.draft(*other).rule.follows_from(rule));
@@ -113,9 +113,9 @@ impl<'a> Check<'a> {
             };
             let text = format!(
                 "routes `{}` and `{}` can take the same request, and nothing ranks them: {mend}",
-                earlier.text, route.text
+                other.info, rule.info
             );
-            let (route, earlier) = (route.subject(), earlier.subject());
+            let (route, earlier) = (rule.info.clone(), other.info.clone());
             problems.push(RouteProblem::between(ProblemKind::Conflict, route, earlier, text));
         }
         for (route, (hidden_in, by)) in &self.hidden {
@@ -131,9 +131,10 @@ impl<'a> Check<'a> {
             };
             let text = format!(
                 "route `{}` can never match, for `{}` takes its requests first: {why}",
-                route.text, by.text
+                route.rule.info, by.rule.info
             );
-            problems.push(RouteProblem::between(ProblemKind::Unreachable, route.subject(), by.subject(), text));
+            let (route, by) = (route.rule.info.clone(), by.rule.info.clone());
+            problems.push(RouteProblem::between(ProblemKind::Unreachable, route, by, text));
         }
     }
 }

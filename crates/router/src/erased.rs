@@ -10,7 +10,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-/// A route's service, whatever it is. It is erased here, once, and each request boxes one future.
+/// The service of a route, with its type erased. Each request boxes one future.
 pub(crate) trait ErasedService<ReqBody>: Send + Sync {
     fn call(&self, request: Request<ReqBody>) -> ErasedFuture;
 }
@@ -28,8 +28,8 @@ where
 {
     fn call(&self, request: Request<ReqBody>) -> ErasedFuture {
         let mut service = self.clone();
-        // Most services are ready always: such a request goes in at once, and is not carried along with the future.
-        // One that is not is asked again there, by the task that waits.
+        // Most services are always ready. The request then goes in at once, and the future does not carry it. If the service is
+        // not ready, the future polls it again, with the waker of the task that waits.
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Box::pin(Called { response: Service::call(&mut service, request) }),
             Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(Error::from_service(error)))),
@@ -62,7 +62,7 @@ where
 }
 
 pin_project! {
-    /// Waits until its clone of the service is ready, and calls that very one.
+    /// Waits until its clone of the service is ready, and calls that same clone.
     struct Call<S, ReqBody, F> {
         service: S,
         request: Option<Request<ReqBody>>,

@@ -1,37 +1,33 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt};
 
-/// Routes that cannot stand: all that is wrong with them, not only the first.
+use crate::route_info::RouteInfo;
+
+/// The problems of a set of routes: all of them, not only the first.
 #[derive(Debug, Clone)]
 pub struct BuildError {
     problems: Vec<RouteProblem>,
 }
 
-/// One thing that is wrong with a route, or between two.
-#[derive(Debug, Clone)]
+/// One problem of a route, or of a pair of routes.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{text}")]
 pub struct RouteProblem {
     kind: ProblemKind,
-    route: Subject,
-    other: Option<Subject>,
+    route: RouteInfo,
+    other: Option<RouteInfo>,
     text: String,
 }
 
-/// What is wrong with a route.
+/// The kind of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProblemKind {
-    /// Its description cannot be read.
+    /// A part of the route cannot be parsed.
     Invalid,
     /// Another route can take the same requests, and nothing ranks the two.
     Conflict,
-    /// It can never match, since other routes take all its requests first.
+    /// The route can never match, because other routes take all its requests first.
     Unreachable,
-}
-
-/// A route, as errors name it.
-#[derive(Debug, Clone)]
-pub(crate) struct Subject {
-    pub(crate) index: usize,
-    pub(crate) name: Arc<str>,
 }
 
 impl BuildError {
@@ -39,50 +35,44 @@ impl BuildError {
         Self { problems }
     }
 
-    /// All that is wrong, in the order of the routes.
+    /// All problems, in the order of the routes.
     pub fn problems(&self) -> &[RouteProblem] {
         &self.problems
     }
 }
 
 impl RouteProblem {
-    pub(crate) fn new(kind: ProblemKind, route: Subject, text: String) -> Self {
+    pub(crate) fn new(kind: ProblemKind, route: RouteInfo, text: String) -> Self {
         Self { kind, route, other: None, text }
     }
 
-    pub(crate) fn between(kind: ProblemKind, route: Subject, other: Subject, text: String) -> Self {
+    pub(crate) fn between(kind: ProblemKind, route: RouteInfo, other: RouteInfo, text: String) -> Self {
         Self { kind, route, other: Some(other), text }
     }
 
-    /// What kind of problem it is.
+    /// The kind of the problem.
     pub fn kind(&self) -> ProblemKind {
         self.kind
     }
 
     /// The name of the route.
     pub fn route(&self) -> &str {
-        &self.route.name
+        self.route.name()
     }
 
-    /// Which route it is, counted from 0 in the order in which the routes were added.
+    /// The position of the route, counted from 0 in the order in which the routes were added.
     pub fn route_index(&self) -> usize {
-        self.route.index
+        self.route.index()
     }
 
-    /// The name of the other route, when it takes two.
+    /// The name of the other route, if the problem is between two routes.
     pub fn other(&self) -> Option<&str> {
-        self.other.as_ref().map(|other| &*other.name)
+        self.other.as_ref().map(RouteInfo::name)
     }
 
-    /// Which route the other one is.
+    /// The position of the other route.
     pub fn other_index(&self) -> Option<usize> {
-        self.other.as_ref().map(|other| other.index)
-    }
-}
-
-impl fmt::Display for RouteProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.other.as_ref().map(RouteInfo::index)
     }
 }
 
@@ -97,7 +87,5 @@ impl fmt::Display for BuildError {
         }
     }
 }
-
-impl Error for RouteProblem {}
 
 impl Error for BuildError {}

@@ -1,18 +1,18 @@
-//! What becomes of a route's failure.
+//! Answering the failures of routes.
 
 use std::sync::Arc;
 
 use gatewright_core::{Body, Error, ErrorKind, Rejection, ReplyFormat, RequestRecord, problem};
 use http::Response;
 
-/// The program's own say about a failure.
+/// The program's own function that decides about a failure.
 type Judge = dyn Fn(&Error) -> Option<Rejection> + Send + Sync;
 
-/// The program's own say about failures.
+/// The shared handle of that function.
 #[derive(Clone)]
 pub(crate) struct OnError(pub(crate) Arc<Judge>);
 
-/// How the failures of one request are answered.
+/// The context for answering a failure of one request.
 pub(crate) struct Failure {
     pub(crate) format: ReplyFormat,
     pub(crate) record: Option<RequestRecord>,
@@ -20,7 +20,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The response, whose reason goes into the record and the log.
+    /// Makes the response, and puts its reason into the record and the log.
     #[cold]
     pub(crate) fn answer(&self, error: &Error) -> Response<Body> {
         let refusal = self.on_error.as_ref().and_then(|OnError(judge)| judge(error));
@@ -36,7 +36,7 @@ impl Failure {
             None => (None, None),
         };
         let (route, id) = (route.as_deref(), request_id.as_ref().and_then(|id| id.to_str().ok()));
-        // What nobody foresaw is the operator's to mend, and no other line tells of it.
+        // The operator has to mend an unexpected failure, and no other line reports it.
         if refusal.is_none() && error.kind() == ErrorKind::Internal {
             tracing::error!(route, request_id = id, error = %error.chain(), "a route failed");
         } else {

@@ -4,19 +4,19 @@ use http::{header, request};
 
 use crate::hash::FixedMap;
 
-/// The longest name that DNS knows (RFC 1035, section 2.3.4). A longer host belongs to no route that names one.
+/// The longest DNS name (RFC 1035, section 2.3.4). A longer host matches no route with a host.
 const MAX_LEN: usize = 253;
 
-/// What belongs to each host that routes name, and to all others.
+/// A value for each host that routes name, and one for all other hosts.
 #[derive(Debug)]
 pub(crate) struct Hosts<T> {
     exact: FixedMap<Box<str>, T>,
-    /// By what follows the `*.`.
+    /// By the text after `*.`.
     wildcard: FixedMap<Box<str>, T>,
     any: Option<T>,
 }
 
-/// A host as a route names it.
+/// The host of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum HostMatch {
     Exact(Box<str>),
@@ -25,7 +25,7 @@ pub(crate) enum HostMatch {
 }
 
 impl HostMatch {
-    /// Reads a host; the error says how to mend it.
+    /// Parses a host; the error says how to mend the text.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         if text == "*" {
             return Err("leave the host out to take every one");
@@ -78,7 +78,8 @@ impl<T> Hosts<T> {
         self.exact.values_mut().chain(self.wildcard.values_mut()).chain(&mut self.any)
     }
 
-    /// Visits what belongs to the host of a request: its own, then the longest wildcard, then what names no host.
+    /// Visits the values for the host of a request: the exact host, then the wildcards from the longest, then the value for
+    /// all other hosts.
     pub(crate) fn visit<'a, B>(
         &'a self,
         head: &request::Parts,
@@ -90,7 +91,7 @@ impl<T> Hosts<T> {
             if let Some(found) = self.exact.get(&*host) {
                 visit(found)?;
             }
-            // The first label is what the wildcard stands for at least.
+            // The wildcard stands for at least the first label.
             for (dot, _) in host.match_indices('.').filter(|(dot, _)| *dot > 0 && !self.wildcard.is_empty()) {
                 if let Some(found) = self.wildcard.get(&host[dot + 1..]) {
                     visit(found)?;
@@ -101,9 +102,9 @@ impl<T> Hosts<T> {
     }
 }
 
-/// The host of a request: from its URI's authority, or else its Host header; without port, in lower case and without
-/// the dot at its end.
-fn of(head: &request::Parts) -> Option<Cow<'_, str>> {
+/// The host of a request, from its URI's authority or else from its Host header, without a port, in lower case, and without
+/// a final dot.
+pub(crate) fn of(head: &request::Parts) -> Option<Cow<'_, str>> {
     let host = match head.uri.host() {
         Some(host) => host,
         None => without_port(head.headers.get(header::HOST)?.to_str().ok()?),

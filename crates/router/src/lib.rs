@@ -1,32 +1,35 @@
-//! From a request's host, path, method, headers and query to the service of its route, for any Tower service.
+//! A router from the host, path, method, headers and query of a request to the service of its route, for any Tower service.
 //!
-//! 1. The path is made canonical first ([`gatewright_core::path`]) and written back into the request's URI, so that
-//!    what is matched is what is forwarded. A path that has no canonical form is answered with 400.
-//!    A path with a parameter (`/admin;x`) that without it belongs to another route is answered with 400 as well, since
-//!    some services take parameters away; a route that names the parameter in its own path takes it.
-//! 2. The host is that of the URI's authority, or else of the Host header, without port, in any case. A route's host
-//!    is exact or `*.example.com`, which stands for any number of labels, but at least one.
-//! 3. Which route takes a request that several could take is decided as the Kubernetes Gateway API does, whatever the
-//!    order in which they were added:
+//! 1. The path is made canonical first ([`gatewright_core::path`]) and written back into the request's URI, so that the
+//!    matched path is also the forwarded path. A path without a canonical form is answered with 400. A path with a
+//!    parameter (`/admin;x`) is answered with 400 too if the path without the parameter belongs to another route, since
+//!    some services remove parameters. A route may name the parameter in its own path, and then takes it.
+//! 2. The host comes from the URI's authority or else from the Host header, without a port, in any case. The host of a
+//!    route is exact, or a wildcard such as `*.example.com`, which stands for one or more labels.
+//! 3. If several routes fit a request, the precedence of the Kubernetes Gateway API decides. The order in which routes are
+//!    added does not matter. The first of these rules that tells two routes apart decides:
 //!    1. the exact host, then the longest wildcard, then routes without a host;
-//!    2. the exact path, then the longest prefix or pattern, by segments; of the same length, literal segments go
-//!       before `{name}`, and the whole path before `{*rest}` before a prefix; then regexes;
-//!    3. a route that names a listener, then one that names a scheme, then one that names methods, then the one with more headers, then with more query parameters;
+//!    2. the exact path, then the longest prefix or pattern, by segments; at equal length, literal segments go before
+//!       `{name}`, and a whole path before `{*rest}` before a prefix; then regexes;
+//!    3. a route that names a listener, then a scheme, then methods, then the route with more headers, then with more query
+//!       parameters;
 //!    4. the higher `priority`.
 //! 4. A route whose listener, scheme, method, header or query does not fit gives way to the next one.
-//! 5. When only the method does not fit, the answer is 405 with `Allow`; when no route fits, 404. HEAD is allowed where
-//!    GET is, and of equals a route that names HEAD takes it.
-//!    `OPTIONS *` is for no route: the answer is 204, with an `Allow` of the methods that the routes take. A route that
-//!    names no method counts for the common ones. `*` with another method is 400.
-//! 6. Two routes that can take the same request and have equal rank conflict, and [`RouterBuilder::build`] fails. Two
-//!    regexes are taken to match the same path unless what they begin with, literally, rules it out. It fails too for a
+//! 5. If only the method does not fit, the answer is 405 with `Allow`. If no route fits, the answer is 404. GET includes
+//!    HEAD, and at equal rank a route that names HEAD goes first. `OPTIONS *` goes to no route: the answer is 204, and its
+//!    `Allow` lists the methods of all routes, where a route without methods counts for the common ones. `*` with another
+//!    method is answered with 400.
+//! 6. Two routes conflict if they can take the same request and have equal rank; [`RouterBuilder::build`] then fails. Two
+//!    regexes count as matching the same path unless their literal prefixes exclude each other. `build` also fails for a
 //!    route that can never match.
-//! 7. A route's service is any Tower service. Each request gets a clone of it, waits until that is ready, and boxes
-//!    one future. An error of the service becomes a response ([`gatewright_core::problem`]).
+//! 7. The service of a route is any Tower service. Each request gets a clone, waits until the clone is ready, and boxes one
+//!    future. An error of the service becomes a response ([`gatewright_core::problem`]).
 //! 8. The route's name and the failure or refusal go into the request's [`RequestRecord`].
 //!
-//! What a lookup costs depends on the request's path, not on the number of routes; only routes that share host and
-//! path are tried one after the other.
+//! [`RouterService::explain`] says which route takes a request, and why the other routes do not.
+//!
+//! The cost of a lookup depends on the request's path, not on the number of routes. Only routes that share host and path
+//! are tried one after the other.
 //!
 //! [`RequestRecord`]: gatewright_core::RequestRecord
 //!
@@ -47,7 +50,8 @@
 //! # Ok::<(), gatewright_router::BuildError>(())
 //! ```
 //!
-//! Customised: a route for one host, some methods and a version, and one for what is left of the path.
+//! Customised: routes with a host, methods, a header and a query parameter, and a route with a pattern for the rest of the
+//! path.
 //!
 //! ```
 //! use gatewright_core::Body;
@@ -72,8 +76,12 @@ mod builder;
 mod compile;
 mod condition;
 mod conflict;
+mod decide;
+mod draft;
 mod erased;
 mod error;
+mod explain;
+mod explanation;
 mod failure;
 mod future;
 mod hash;
@@ -81,6 +89,7 @@ mod host;
 mod path_regex;
 mod refusal;
 mod route;
+mod route_info;
 mod rule;
 mod service;
 mod table;
@@ -88,8 +97,11 @@ mod tree;
 
 pub use builder::RouterBuilder;
 pub use error::{BuildError, ProblemKind, RouteProblem};
+pub use explanation::{Candidate, Explanation, Misfit, MisfitKind, Precedence, Standing, Verdict};
 pub use future::RouterFuture;
+pub use refusal::Refusal;
 pub use route::Route;
+pub use route_info::RouteInfo;
 pub use service::RouterService;
 
 /// The code of the README, so that it is compiled too.

@@ -1,4 +1,4 @@
-//! Regexes that match a whole path, and what is known of one without running it.
+//! Regexes that match a whole path, and their literal prefixes.
 
 use gatewright_core::path::{EncodedSlash, canonical};
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
@@ -7,7 +7,7 @@ use regex_syntax::{
     hir::{Hir, HirKind, Look},
 };
 
-/// A regex route's regex.
+/// The regex of a route.
 #[derive(Debug)]
 pub(crate) struct PathRegex {
     text: String,
@@ -22,7 +22,7 @@ pub(crate) struct RegexGroup {
 }
 
 impl PathRegex {
-    /// Reads a regex; the error says what is wrong with it.
+    /// Parses a regex; the error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         whole(text)?;
         let prefix = literal_prefix(&syntax(text)?);
@@ -48,12 +48,12 @@ impl PathRegex {
         &self.text
     }
 
-    /// What every path that it matches starts with.
+    /// The literal start of every path that the regex matches.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The part of the prefix that is whole segments: `/` for `/a`, `/a/` for `/a/b`.
+    /// The whole segments of the prefix: `/` for `/a`, `/a/` for `/a/b`.
     pub(crate) fn directory(&self) -> &str {
         self.prefix.rfind('/').map_or("/", |slash| &self.prefix[..=slash])
     }
@@ -64,14 +64,14 @@ impl RegexGroup {
     pub(crate) fn new(regexes: &[(u32, &PathRegex)]) -> Result<Self, String> {
         let set = RegexSetBuilder::new(regexes.iter().map(|(_, regex)| anchored(&regex.text)))
             .unicode(false)
-            // Each one was held to the default limit by itself.
+            // Each regex alone was held to the default limit already.
             .size_limit(usize::MAX)
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Self { set, routes: regexes.iter().map(|(route, _)| *route).collect() })
     }
 
-    /// The routes whose regex matches, in no order that matters.
+    /// The routes whose regex matches, in no particular order.
     pub(crate) fn matching(&self, path: &str) -> impl Iterator<Item = u32> {
         let (one, several) = match &*self.routes {
             [route] => (self.set.is_match(path.as_bytes()).then_some(*route), None),
@@ -87,7 +87,7 @@ pub(crate) fn whole(text: &str) -> Result<Regex, String> {
     RegexBuilder::new(&anchored(text)).unicode(false).build().map_err(|error| error.to_string())
 }
 
-/// The regex as it is written has to be one by itself, or the group put around it would change its meaning.
+/// The syntax of the written regex, which must be valid alone: the group around it could change the meaning of invalid text.
 fn syntax(text: &str) -> Result<Hir, String> {
     let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(text);
     parsed.map_err(|error| error.to_string())
@@ -105,7 +105,7 @@ fn literal_prefix(regex: &Hir) -> String {
     valid.to_owned()
 }
 
-/// Adds what `regex` starts with, and says whether it is that text and nothing else.
+/// Appends the literal start of `regex`. True if the regex is that text and nothing else.
 fn extend(prefix: &mut Vec<u8>, regex: &Hir) -> bool {
     match regex.kind() {
         HirKind::Empty => true,

@@ -4,10 +4,10 @@ use http::{Method, uri::Scheme};
 
 use crate::host::HostMatch;
 
-/// Which requests a route takes, and what it is called.
+/// The conditions of a route, and its name.
 ///
-/// A route has one path; all else narrows it. What is written wrong is found by
-/// [`RouterBuilder::build`](crate::RouterBuilder::build), which names all of it at once.
+/// A route has one path; every other condition narrows it. [`RouterBuilder::build`](crate::RouterBuilder::build) parses the
+/// conditions and reports all problems at once.
 #[derive(Debug, Clone)]
 #[must_use = "a route does nothing until it is given to `RouterBuilder::route`"]
 pub struct Route {
@@ -24,7 +24,7 @@ pub struct Route {
     pub(crate) empty_segments: bool,
 }
 
-/// A path, as it was written.
+/// A path as it was written.
 #[derive(Debug, Clone)]
 pub(crate) enum PathMatch {
     Whole(String),
@@ -32,7 +32,7 @@ pub(crate) enum PathMatch {
     Regex(String),
 }
 
-/// A header or a query parameter, as it was written.
+/// A header or a query parameter as it was written.
 #[derive(Debug, Clone)]
 pub(crate) struct ValueMatch {
     pub(crate) name: String,
@@ -51,7 +51,7 @@ impl Route {
         Self::new(PathMatch::Whole(path.into()))
     }
 
-    /// Takes a path and all below it: `/v2` takes `/v2`, `/v2/` and `/v2/x`, never `/v2example`. Segments may be
+    /// Takes a path and all paths below it: `/v2` takes `/v2`, `/v2/` and `/v2/x`, never `/v2example`. A segment may be
     /// `{name}`.
     pub fn path_prefix(prefix: impl Into<String>) -> Self {
         Self::new(PathMatch::Prefix(prefix.into()))
@@ -78,24 +78,24 @@ impl Route {
         }
     }
 
-    /// What the route is called in logs and metrics. Without a name it is called by its path.
+    /// Sets the name for logs and metrics. The default is the path.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Takes requests for this host only: `api.example.com`, or `*.example.com` for all names below it, with any
-    /// number of labels. Repeated calls add hosts.
+    /// Takes only requests for this host: `api.example.com`, or `*.example.com` for all names below it, with any number of
+    /// labels. Repeated calls add hosts.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
         self
     }
 
-    /// Whether [`host`](Self::host) takes this text.
+    /// Checks whether [`host`](Self::host) takes this text.
     ///
     /// # Errors
     ///
-    /// How to mend it.
+    /// When the text is not a host. The error says how to mend it.
     ///
     /// ```
     /// use gatewright_router::Route;
@@ -107,71 +107,70 @@ impl Route {
         HostMatch::parse(text).map(drop)
     }
 
-    /// Takes requests only that came in by this listener, which is named as
-    /// [`ConnectionInfo::listener`](gatewright_core::ConnectionInfo::listener) has it. Repeated calls add listeners.
+    /// Takes only requests from this listener, by its name in
+    /// [`ConnectionInfo::listener`](gatewright_core::ConnectionInfo::listener). Repeated calls add listeners.
     pub fn listener(mut self, name: impl Into<String>) -> Self {
         self.listeners.push(name.into());
         self
     }
 
-    /// Takes requests only whose client spoke this scheme, to us or to a trusted proxy that says so
-    /// ([`ClientInfo::is_secure`](gatewright_core::ClientInfo::is_secure)). Under a server that tells nothing of the
-    /// connection, the scheme is that of the URI, which HTTP/1 does not have.
+    /// Takes only requests whose client spoke this scheme, to this server or to a trusted proxy that reports it
+    /// ([`ClientInfo::is_secure`](gatewright_core::ClientInfo::is_secure)). Under a server that gives no facts about the
+    /// connection, the scheme of the URI counts, which HTTP/1 requests do not have.
     pub fn scheme(mut self, scheme: Scheme) -> Self {
         self.scheme = Some(scheme);
         self
     }
 
-    /// Takes requests with one of these methods only. Where GET is allowed, HEAD is.
+    /// Takes only requests with one of these methods. GET includes HEAD.
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods.extend(methods);
         self
     }
 
-    /// Takes requests whose header has exactly this value. Several lines of one header count as one, joined by `, `
-    /// (RFC 9110, section 5.3).
+    /// Takes only requests whose header has exactly this value. Several lines of one header count as one value, joined by
+    /// `, ` (RFC 9110, section 5.3).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(ValueMatch { name: name.into(), value: Value::Exact(value.into()) });
         self
     }
 
-    /// Takes requests whose header has a value that this regex matches as a whole.
+    /// Takes only requests whose header has a value that this regex matches as a whole.
     pub fn header_regex(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
         self.headers.push(ValueMatch { name: name.into(), value: Value::Regex(regex.into()) });
         self
     }
 
-    /// Takes requests whose query has this parameter, with exactly this value. Both are compared decoded; of several
-    /// parameters of one name the first counts.
+    /// Takes only requests whose query has this parameter with exactly this value. Name and value are compared decoded. If
+    /// the query has several parameters of the name, the first counts.
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push(ValueMatch { name: name.into(), value: Value::Exact(value.into()) });
         self
     }
 
-    /// Takes requests whose query has this parameter, with a decoded value that this regex matches as a whole.
+    /// Takes only requests whose query has this parameter, with a decoded value that this regex matches as a whole.
     pub fn query_regex(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
         self.query.push(ValueMatch { name: name.into(), value: Value::Regex(regex.into()) });
         self
     }
 
-    /// Ranks routes that nothing else ranks; the higher goes first, and 0 is the default.
+    /// Ranks routes that nothing else ranks. The higher priority goes first; the default is 0.
     pub fn priority(mut self, priority: i32) -> Self {
         self.priority = priority;
         self
     }
 
-    /// Takes paths with an encoded slash (`%2F`) too, which is kept as part of its segment. Other routes answer them
-    /// with 400.
+    /// Also takes paths with an encoded slash (`%2F`), which stays part of its segment. On other routes such a path is
+    /// answered with 400.
     pub fn allow_encoded_slash(mut self) -> Self {
         self.encoded_slash = true;
         self
     }
 
-    /// Leaves empty segments in the paths of its requests (`/bucket//key`, `/plain/https://host/image.png`), which other
-    /// routes take out.
+    /// Keeps empty segments in paths (`/bucket//key`, `/plain/https://host/image.png`), which other routes remove.
     ///
-    /// Which route takes a request is decided without them, so that none leads past another route; then this one has to
-    /// match the path as it stands too, or the answer is 404.
+    /// The route is chosen by the path without its empty segments, so that they cannot lead past another route. The chosen
+    /// route must then also match the path with its empty segments, or the answer is 404.
     pub fn keep_empty_segments(mut self) -> Self {
         self.empty_segments = true;
         self

@@ -5,26 +5,25 @@ use std::{
     task::{Context, Poll},
 };
 
-use gatewright_core::{
-    Body, Rejection, ReplyFormat, RequestRecord,
-    path::{self, EncodedSlash, PathError, PathRules, canonical, without_parameters},
-};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
+use gatewright_core::{Body, ReplyFormat, RequestRecord};
+use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use tower_service::Service;
 
 use crate::{
     RouterBuilder,
+    decide::Unrouted,
     erased::ErasedService,
+    explanation::Explanation,
     failure::{Failure, OnError},
     future::RouterFuture,
-    refusal,
-    table::{Found, Table},
+    route_info::RouteInfo,
+    table::Table,
 };
 
 /// Sends each request to the service of its route.
 ///
-/// It is always ready, and it never fails: what a route's service cannot do becomes a response, by the one table of
-/// [`gatewright_core::problem`] or as [`RouterBuilder::on_error`] says. A clone costs one reference count.
+/// The router is always ready and never fails: an error of a route's service becomes a response, by the table of
+/// [`gatewright_core::problem`] or by [`RouterBuilder::on_error`]. A clone costs one reference count.
 ///
 /// ```
 /// use gatewright_core::Body;
@@ -65,79 +64,54 @@ impl<ReqBody> RouterService<ReqBody> {
         RouterBuilder::new()
     }
 
+    /// The routes, in the order in which they were added.
+    pub fn routes(&self) -> impl ExactSizeIterator<Item = &RouteInfo> {
+        self.0.table.rules.iter().map(|rule| &rule.info)
+    }
+
+    /// Says which route takes a request, and why, without sending the request anywhere.
+    ///
+    /// [`call`](Service::call) makes the same decision by the same function. The listener and the scheme come from the
+    /// [`RequestRecord`] in the extensions, if there is one.
+    ///
+    /// ```
+    /// use gatewright_core::Body;
+    /// use gatewright_router::{MisfitKind, Route, RouterService};
+    /// # use http::{Method, Request, Response};
+    /// # let orders = tower::service_fn(|_: Request<Body>| async {
+    /// #     Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+    /// # });
+    /// # let new_order = orders.clone();
+    ///
+    /// let router: RouterService = RouterService::builder()
+    ///     .route(Route::path_prefix("/v1/orders").name("orders"), orders)
+    ///     .route(Route::path_prefix("/v1/orders").name("new-order").methods([Method::POST]), new_order)
+    ///     .build()?;
+    ///
+    /// let (head, ()) = Request::get("/v1//orders/7").body(())?.into_parts();
+    /// let explanation = router.explain(&head);
+    /// assert_eq!(explanation.route().map(|route| route.name()), Some("orders"));
+    /// assert_eq!(explanation.candidates()[0].misfits()[0].kind(), MisfitKind::Method);
+    /// assert_eq!(
+    ///     explanation.to_string(),
+    ///     "GET /v1//orders/7 goes to the route `orders: path_prefix /v1/orders`.\n\
+    ///      The canonical path is /v1/orders/7.\n\
+    ///      The other routes for this path, in order of precedence:\n\
+    ///      - `new-order: path_prefix /v1/orders, methods POST` does not fit: \
+    ///      the method is GET, and the route takes POST."
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn explain(&self, head: &request::Parts) -> Explanation {
+        self.0.table.explain(head)
+    }
+
     pub(crate) fn new(
         table: Table,
         services: Box<[Box<dyn ErasedService<ReqBody>>]>,
         on_error: Option<OnError>,
     ) -> Self {
         Self(Arc::new(Shared { table, services, on_error }))
-    }
-}
-
-/// Why a request goes to no route.
-enum Unrouted {
-    Refused(Rejection),
-    /// It asks about the server, not about anything on it (RFC 9110, section 9.3.7).
-    OfServer,
-}
-
-impl From<Rejection> for Unrouted {
-    fn from(rejection: Rejection) -> Self {
-        Self::Refused(rejection)
-    }
-}
-
-impl Table {
-    /// The route of a request, whose path is made canonical in its URI.
-    fn route(&self, head: &mut request::Parts) -> Result<u32, Unrouted> {
-        // A CONNECT in authority form has no path (RFC 9112, section 3.2.3), and no route takes it.
-        if head.method == Method::CONNECT && head.uri.path().is_empty() {
-            return Err(refusal::method_not_allowed(&[]).into());
-        }
-        let slash = if self.encoded_slash { EncodedSlash::Keep } else { EncodedSlash::Refuse };
-        let mut path = canonical(head.uri.path(), slash).map_err(|error| unrouted(error, head))?;
-        let found = self.find(head, &path);
-        // The router takes encoded slashes as soon as one route does; for all others they are refused here.
-        let is_slash_allowed = matches!(found, Found::Route(route) if self.rule(route).encoded_slash);
-        if self.encoded_slash && !is_slash_allowed && path.contains("%2F") {
-            return Err(refusal::bad_path(PathError::EncodedSlash).into());
-        }
-        let route = match found {
-            Found::Route(route) => route,
-            Found::MethodNotAllowed(methods) => return Err(refusal::method_not_allowed(&methods).into()),
-            Found::Nothing => return Err(refusal::no_route().into()),
-        };
-        if self.empty_segments && self.rule(route).empty_segments {
-            let rules = PathRules::from(slash).keep_empty_segments();
-            let whole = canonical(head.uri.path(), rules).map_err(refusal::bad_path)?;
-            if whole != path {
-                if !matches!(self.find(head, &whole), Found::Route(same) if same == route) {
-                    return Err(refusal::no_route().into());
-                }
-                path = whole;
-            }
-        }
-        // Some services take parameters away: what is another route's to them has to pass what stands before that one.
-        if !self.rule(route).names_parameter
-            && let Some(bare) = without_parameters(&path)
-            && matches!(self.find(head, &bare), Found::Route(other) if other != route)
-        {
-            return Err(refusal::bad_path(PathError::Parameter).into());
-        }
-        if path != head.uri.path() {
-            let path = path.into_owned();
-            path::replace(&mut head.uri, &path).map_err(refusal::bad_path)?;
-        }
-        Ok(route)
-    }
-}
-
-/// What to do about a path that is none.
-#[cold]
-fn unrouted(error: PathError, head: &request::Parts) -> Unrouted {
-    match head.uri.path_and_query() {
-        Some(target) if head.method == Method::OPTIONS && target.as_str() == "*" => Unrouted::OfServer,
-        _ => Unrouted::Refused(refusal::bad_path(error)),
     }
 }
 
@@ -154,7 +128,7 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
     type Error = Infallible;
     type Future = RouterFuture;
 
-    /// Always ready: which route's readiness counts is known only with the request.
+    /// Always ready: the route is known only with the request, and the route's service is then polled.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
@@ -162,29 +136,30 @@ impl<ReqBody> Service<Request<ReqBody>> for RouterService<ReqBody> {
     fn call(&mut self, request: Request<ReqBody>) -> RouterFuture {
         let Shared { table, services, on_error } = &*self.0;
         let (mut head, body) = request.into_parts();
-        let route = match table.route(&mut head) {
+        let route = match table.decide(&mut head) {
             Ok(route) => route,
-            Err(Unrouted::Refused(rejection)) => {
+            Err(Unrouted::Refused(refusal)) => {
+                let rejection = refusal.rejection();
                 tracing::debug!(
                     method = %head.method,
                     path = head.uri.path(),
                     reason = rejection.reason(),
-                    why = table.explain(&head, head.uri.path()),
+                    why = table.explain(&head).candidates_in_one_line(),
                     "no route takes the request"
                 );
                 return RouterFuture::answered(rejection.answer(&head).map(Body::once));
             }
-            Err(Unrouted::OfServer) => return RouterFuture::answered(of_server(&table.allow)),
+            Err(Unrouted::WholeServer) => return RouterFuture::answered(of_server(&table.allow)),
         };
         tracing::debug!(
             method = %head.method,
             path = head.uri.path(),
-            route = &*table.rule(route).name,
+            route = table.rule(route).info.name(),
             "a route takes the request"
         );
         let record = RequestRecord::of(&head.extensions).cloned();
         if let Some(record) = &record {
-            record.with(|summary| summary.route = Some(table.rule(route).name.clone()));
+            record.with(|summary| summary.route = Some(table.rule(route).info.label().clone()));
         }
         let failure = Failure { format: ReplyFormat::of(&head), record, on_error: on_error.clone() };
         let response = services[route as usize].call(Request::from_parts(head, body));
@@ -201,7 +176,7 @@ impl<ReqBody> Clone for RouterService<ReqBody> {
 /// The names of the routes.
 impl<ReqBody> fmt::Debug for RouterService<ReqBody> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.0.table.rules.iter().map(|rule| &rule.name);
+        let names = self.routes().map(RouteInfo::name);
         f.write_str("RouterService ")?;
         f.debug_list().entries(names).finish()
     }

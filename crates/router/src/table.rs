@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::{host::Hosts, rule::Rule, tree::Tree};
 
-/// All routes, ready to be looked up. A route is its index in `rules`.
+/// All routes, ready for lookups. A route is an index into `rules`.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) rules: Box<[Rule]>,
@@ -14,7 +14,7 @@ pub(crate) struct Table {
     pub(crate) encoded_slash: bool,
     /// Whether any route keeps empty segments.
     pub(crate) empty_segments: bool,
-    /// The methods that the routes take, for a question to the whole server.
+    /// The methods of all routes, for `OPTIONS *`.
     pub(crate) allow: HeaderValue,
 }
 
@@ -22,15 +22,15 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 pub(crate) struct HostTable {
     pub(crate) tree: Tree,
-    /// Those of them that are regexes.
+    /// The routes with a regex.
     pub(crate) regexes: Vec<u32>,
 }
 
-/// What a server takes that has a route for any method.
+/// The methods of a server that has a route for any method.
 const COMMON: [Method; 6] =
     [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// Adds HEAD where GET is, and puts the methods in order.
+/// Adds HEAD to GET, and sorts the methods.
 fn complete(methods: &mut Vec<Method>) {
     if methods.contains(&Method::GET) {
         methods.push(Method::HEAD);
@@ -50,13 +50,22 @@ pub(crate) fn allow(rules: &[Rule]) -> HeaderValue {
     HeaderValue::try_from(names).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
 }
 
-/// What a lookup finds.
+/// The result of a lookup.
 #[derive(Debug)]
 pub(crate) enum Found {
     Route(u32),
-    /// Routes that take all of the request but its method, and the methods that they do take, sorted.
+    /// Routes fit the request except for its method. These are the methods that they allow, sorted.
     MethodNotAllowed(Vec<Method>),
     Nothing,
+}
+
+/// The position of a route in a lookup. Routes with equal `host` and `path` share both.
+pub(crate) struct Place {
+    pub(crate) route: u32,
+    /// The rank of the host, the most specific first.
+    pub(crate) host: usize,
+    /// The rank of the path within the host, the most specific first.
+    pub(crate) path: usize,
 }
 
 impl Table {
@@ -99,17 +108,6 @@ impl Table {
         Found::MethodNotAllowed(methods)
     }
 
-    /// What the routes of this host and path ask that the request does not have, for the log.
-    pub(crate) fn explain(&self, head: &request::Parts, path: &str) -> String {
-        let mut misfits = Vec::new();
-        let _: ControlFlow<()> = self.visit(head, path, |route| {
-            let rule = self.rule(route);
-            misfits.extend(rule.misfit(head).map(|misfit| format!("`{}` asks for {misfit}", rule.name)));
-            ControlFlow::Continue(())
-        });
-        if misfits.is_empty() { "no route has this host and path".to_owned() } else { misfits.join(", ") }
-    }
-
     /// Visits the routes of this host and path in order of precedence.
     fn visit<B>(
         &self,
@@ -118,12 +116,50 @@ impl Table {
         mut visit: impl FnMut(u32) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         self.hosts.visit(head, |host| {
-            let walk = host.tree.walk(path);
-            walk.visit(|_, routes| routes.iter().copied().try_for_each(&mut visit))?;
-            let mut regexes: SmallVec<[u32; 8]> =
-                walk.regexes().flat_map(|group| group.matching(path)).collect();
-            regexes.sort_unstable_by_key(|route| (self.rule(*route).order(), *route));
-            regexes.into_iter().try_for_each(&mut visit)
+            self.visit_host(host, path, |routes| routes.iter().copied().try_for_each(&mut visit))
+        })
+    }
+
+    /// Visits the routes of one host that have this path, those that share one path together.
+    #[inline]
+    fn visit_host<B>(
+        &self,
+        host: &HostTable,
+        path: &str,
+        mut visit: impl FnMut(&[u32]) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let walk = host.tree.walk(path);
+        walk.visit(|_, routes| visit(routes))?;
+        let mut regexes: SmallVec<[u32; 8]> = walk.regexes().flat_map(|group| group.matching(path)).collect();
+        regexes.sort_unstable_by_key(|route| (self.rule(*route).order(), *route));
+        visit(&regexes)
+    }
+
+    /// The routes of this host and path in order of precedence.
+    pub(crate) fn places(&self, head: &request::Parts, path: &str) -> Vec<Place> {
+        let mut places = Vec::new();
+        let mut hosts = 0;
+        let _: ControlFlow<()> = self.hosts.visit(head, |table| {
+            hosts += 1;
+            let mut paths = 0;
+            self.visit_host(table, path, |routes| {
+                paths += 1;
+                places.extend(routes.iter().map(|route| Place { route: *route, host: hosts, path: paths }));
+                ControlFlow::Continue(())
+            })
+        });
+        places
+    }
+
+    /// The routes that have this path, whatever their host.
+    pub(crate) fn routes_of_any_host(&self, path: &str) -> impl Iterator<Item = u32> {
+        self.hosts.iter().flat_map(|host| {
+            let mut found = Vec::new();
+            let _: ControlFlow<()> = self.visit_host(host, path, |routes| {
+                found.extend_from_slice(routes);
+                ControlFlow::Continue(())
+            });
+            found
         })
     }
 }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::{hash::FixedMap, path_regex::RegexGroup};
 
-/// A tree of segments. What it costs to walk it depends on the path, not on the number of routes.
+/// A tree of segments. The cost of a walk depends on the path, not on the number of routes.
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
@@ -23,28 +23,28 @@ pub(crate) struct Node {
     regexes: Option<RegexGroup>,
 }
 
-/// How routes take the paths that reach their node.
+/// The way in which a route takes the paths that reach its node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The path ends there.
+    /// The path ends at the node.
     Whole,
-    /// `{*rest}`: something is left.
+    /// `{*rest}`: at least one byte follows.
     Rest,
-    /// A prefix: something is left or not.
+    /// A prefix: the path may end or go on.
     Prefix,
 }
 
-/// Where a path leads: the nodes on its way, level by level.
+/// The nodes that a path reaches, level by level.
 pub(crate) struct Walk<'a> {
     nodes: SmallVec<[&'a Node; 12]>,
     levels: SmallVec<[Level; 12]>,
     path_len: usize,
 }
 
-/// The nodes that the first so many segments of a path lead to, the more literal one first.
+/// The nodes that one segment of a path reaches, the more literal node first.
 struct Level {
     first: usize,
-    /// Where the next segment starts in the path; `None` when there is none.
+    /// The position of the next segment in the path; `None` after the last segment.
     next: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// Adds a route at the end of `segments`. A `{*rest}` among them is what `end` says already.
+    /// Adds a route at the end of `segments`. A final `{*rest}` is ignored, because `end` says it already.
     pub(crate) fn insert(&mut self, segments: &[Segment], end: End, route: u32) {
         let mut at = ROOT;
         for segment in segments {
@@ -75,7 +75,7 @@ impl Tree {
         }
     }
 
-    /// Puts regexes where all the paths that they match come by: at the node of `directory`, which ends with a slash.
+    /// Puts regexes at the node of `directory`, which ends with a slash and which every path that they match passes.
     pub(crate) fn insert_regexes(&mut self, directory: &str, regexes: RegexGroup) {
         let mut at = ROOT;
         for segment in directory.split('/').filter(|segment| !segment.is_empty()) {
@@ -104,7 +104,7 @@ impl Tree {
 
     fn add(&mut self) -> u32 {
         self.nodes.push(Node::default());
-        // More nodes than this would not fit into memory.
+        // Memory ends before the numbers do.
         u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
     }
 
@@ -113,8 +113,8 @@ impl Tree {
         self.nodes.iter_mut().flat_map(|node| [&mut node.whole, &mut node.rest, &mut node.prefix])
     }
 
-    /// Every set of routes that share one path, with the routes of another path that take all of its paths first, if
-    /// there can be such: what `{*rest}` takes, a prefix of one more `{name}` takes before it.
+    /// Every set of routes that share one path, with the routes that take all its requests first: a prefix with one more
+    /// `{name}` takes everything before `{*rest}` does.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (&[u32], &[u32])> {
         self.nodes.iter().flat_map(|node| {
             let longer = node.name.map_or(&[][..], |child| &self.nodes[child as usize].prefix);
@@ -122,7 +122,7 @@ impl Tree {
         })
     }
 
-    /// Follows a path as far as it leads.
+    /// Walks along a path as far as the tree reaches.
     pub(crate) fn walk<'a>(&'a self, path: &str) -> Walk<'a> {
         let mut nodes = SmallVec::<[&Node; 12]>::new();
         let mut levels = SmallVec::<[Level; 12]>::new();
@@ -150,8 +150,8 @@ impl Tree {
 }
 
 impl<'a> Walk<'a> {
-    /// Visits the routes that take the path: the longest first, of the same length the more literal, at one node in
-    /// the order of [`End`]. The routes of one visit share their path.
+    /// Visits the routes that take the path: the longest first, at equal length the more literal first, and at one node in the
+    /// order of [`End`]. The routes of one visit share their path.
     pub(crate) fn visit<B>(&self, mut visit: impl FnMut(End, &'a [u32]) -> ControlFlow<B>) -> ControlFlow<B> {
         let mut end = self.nodes.len();
         for level in self.levels.iter().rev() {

@@ -7,14 +7,9 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use crate::{
-    connection::{self, Shared},
-    drain::Phase,
-    listener::Entry,
-    service::Application,
-};
+use crate::{connection::Shared, drain::Phase, listener::Entry, opening, service::Application};
 
-/// How long the loop rests when there is no descriptor for a connection: at first, and at most.
+/// How long the loop rests when the process has no file descriptor left: the first time, and at most.
 const REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
@@ -29,12 +24,12 @@ pub(crate) async fn run<S>(
     S: Application,
 {
     let (own_entry, own_shared) = (Arc::clone(&entry), Arc::clone(&shared));
-    // Owns the service, which need not be `Sync`.
+    // The closure owns the service, which need not be `Sync`.
     let serve = move |stream: TcpStream, peer, permit: Option<OwnedSemaphorePermit>| {
         let (entry, shared) = (Arc::clone(&own_entry), Arc::clone(&own_shared));
         let (counted, open) = (entry.count(), Open::new(&shared));
         let guards = (counted, permit, open);
-        tokio::spawn(connection::serve(stream, peer, entry, service.clone(), shared, guards));
+        tokio::spawn(opening::serve(stream, peer, entry, service.clone(), shared, guards));
     };
     let mut rest = REST;
     loop {
@@ -43,7 +38,7 @@ pub(crate) async fn run<S>(
             break;
         }
         let next = async {
-            // The semaphore is never closed, so that an error does not come.
+            // The semaphore is never closed, so `acquire_owned` does not fail.
             let permit = match &permits {
                 Some(permits) => Arc::clone(permits).acquire_owned().await.ok(),
                 None => None,
@@ -69,13 +64,13 @@ pub(crate) async fn run<S>(
             }
         }
     }
-    // Whoever the kernel has let in already is served: closing the socket would reset them.
+    // Connections that the kernel has accepted already are served: closing the socket would reset them.
     while let Some(Ok((stream, peer))) = accept_now(&listener).await {
         serve(stream, peer, None);
     }
 }
 
-/// A connection that waits already, if there is one.
+/// The next connection that the kernel has accepted already, if there is one.
 async fn accept_now(listener: &TcpListener) -> Option<io::Result<(TcpStream, std::net::SocketAddr)>> {
     std::future::poll_fn(|cx| match listener.poll_accept(cx) {
         std::task::Poll::Ready(accepted) => std::task::Poll::Ready(Some(accepted)),
@@ -84,7 +79,7 @@ async fn accept_now(listener: &TcpListener) -> Option<io::Result<(TcpStream, std
     .await
 }
 
-/// Whether the error is of the connection that was to be accepted, not of the socket (accept(2)).
+/// Whether the error belongs to the connection, not to the listening socket (accept(2)).
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -99,7 +94,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Counts a connection as open for as long as it lives, however its task ends.
+/// Counts a connection as open until its task ends, in whatever way it ends.
 struct Open(Arc<Shared>);
 
 impl Open {

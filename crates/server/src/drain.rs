@@ -1,16 +1,31 @@
-//! Ending well: who is connected, and the way to tell them that it is over.
+//! The graceful drain: the open connections of a worker, and the phase that ends them.
+//!
+//! Invariants:
+//!
+//! 1. The phase only moves forward: `Serving`, `Draining`, `Cutting`.
+//! 2. Every change of the phase wakes every task that registered with `phase_changed` before it. A task therefore
+//!    registers first and reads the phase after that.
+//! 3. `open` counts each accepted connection from its accept to the end of its task, however the task ends. A worker
+//!    ends when the phase is not `Serving` and `open` is zero.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use tokio::sync::Notify;
 
-/// How far the end has come.
+/// How long an idle connection stays open in a drain. A client that is about to send its next request then still gets a
+/// response, which says that the connection closes.
+pub(crate) const DRAIN_GRACE: Duration = Duration::from_millis(250);
+
+/// The phases of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serving,
-    /// No new connections; requests in flight go on.
+    /// The worker accepts no new connections; requests in flight go on.
     Draining,
-    /// What is left is cut.
+    /// The remaining connections are cut.
     Cutting,
 }
 
@@ -18,7 +33,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Connections {
     phase: AtomicU8,
-    /// Told once for each phase, so that a connection registers anew only when it has seen the phase change.
+    /// Notified once for each phase, so that a connection registers again only after it has seen a new phase.
     pub(crate) phase_changed: Notify,
     pub(crate) deadline_changed: Notify,
     open: AtomicUsize,
@@ -58,6 +73,17 @@ impl Connections {
         }
     }
 
+    /// Waits until the phase is this one or a later one.
+    pub(crate) async fn wait_for(&self, phase: Phase) {
+        loop {
+            let changed = self.phase_changed.notified();
+            if self.phase() >= phase {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     pub(crate) fn opened(&self) {
         self.open.fetch_add(1, Ordering::AcqRel);
     }
@@ -91,7 +117,7 @@ impl Connections {
         self.cut.load(Ordering::Acquire)
     }
 
-    /// Fields of a request were left out for their names, this one first.
+    /// Counts the fields of a request that were dropped because of their names; `first` is the first name.
     pub(crate) fn count_dropped_fields(&self, count: u16, first: &[u8]) {
         self.dropped_fields.fetch_add(u64::from(count), Ordering::Relaxed);
         let first = first.get(..64).unwrap_or(first);

@@ -28,9 +28,9 @@ impl ServerHandle {
         Self(Arc::new(Inner { workers, entries, deadline: Mutex::new(None) }))
     }
 
-    /// Begins to end well: no new connections are accepted, idle ones are closed, requests in flight and upgraded
-    /// streams go on until `deadline` has passed, and are cut then. It returns at once; `serve` returns when all is
-    /// over. A later call may only bring the deadline forward.
+    /// Begins a graceful drain. The server accepts no new connections and closes idle ones. Requests in flight and upgraded
+    /// streams go on until `deadline` has passed, and are then cut. The call returns at once; `serve` returns when all
+    /// connections are closed. A later call can only bring the deadline forward.
     pub fn drain(&self, deadline: Duration) {
         let deadline = Instant::now() + deadline;
         let mut earliest = self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,22 +38,22 @@ impl ServerHandle {
         drop(earliest);
         for worker in &self.0.workers {
             worker.enter(Phase::Draining);
-            // Whoever waits for the old deadline looks at the new one.
+            // The workers that wait for the old deadline look at the new one.
             worker.deadline_changed.notify_waiters();
         }
     }
 
-    /// Whether it is being drained.
+    /// Whether the server is being drained.
     pub fn is_draining(&self) -> bool {
         self.0.workers.iter().any(|worker| worker.phase() != Phase::Serving)
     }
 
-    /// The connections that are open, upgraded ones too.
+    /// The number of open connections, upgraded ones included.
     pub fn connections(&self) -> usize {
         self.0.workers.iter().map(|worker| worker.open()).sum()
     }
 
-    /// The connections that have been upgraded.
+    /// The number of open connections that have been upgraded.
     pub fn upgraded(&self) -> usize {
         self.0.workers.iter().map(|worker| worker.upgraded()).sum()
     }
@@ -63,14 +63,14 @@ impl ServerHandle {
         self.0.entries.iter().map(|entry| (&**entry.name(), entry.open()))
     }
 
-    /// The fields that were left out of requests for [their names](crate::Names::Drop).
+    /// The number of header fields that were dropped because of [their names](crate::Names::Drop).
     pub fn dropped_fields(&self) -> u64 {
         self.0.workers.iter().map(|worker| worker.dropped_fields()).sum()
     }
 
-    /// The TLS handshakes that failed: the listener's name, a short stable word for what was wrong (`no_certificate`,
-    /// `revocation_list_expired`, `plain_http`, …), and how many of them there were. The log tells the first of a kind, and
-    /// then one a minute at most.
+    /// The failed TLS handshakes: the listener's name, a short stable word for the reason (`no_certificate`,
+    /// `revocation_list_expired`, `plain_http`, …), and their number. The log has the first failure of each kind, and then
+    /// at most one a minute.
     #[cfg(feature = "tls")]
     pub fn failed_handshakes(&self) -> impl Iterator<Item = (&str, &'static str, u64)> {
         self.0

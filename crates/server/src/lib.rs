@@ -2,26 +2,26 @@
 //!
 //! A [`Server`] takes any Tower service and gives it requests that are safe to forward:
 //!
-//! 1. What two servers might read in two ways is refused, never repaired: Content-Length beside Transfer-Encoding,
-//!    bare line feeds, folded lines, a missing or second Host, a fragment in the target, and the like. The client gets
-//!    400 (or 405, 414, 417, 431, 505), the connection is closed, and the service hears nothing of it. HTTP/2 is held
-//!    to the same rules.
-//! 2. A chunked body that breaks off or is malformed fails in the service, so that the request upstream is aborted;
-//!    the client gets 400 if no response has begun.
-//! 3. Requests that came before a refused one on the same connection get their responses first.
-//! 4. Only `Upgrade: websocket` by GET without a body can be granted. Any other offer is ignored, whatever the method and the
-//!    body (RFC 9110, section 7.8), and its fields are removed. A `101` that nobody asked for never reaches the client.
-//! 5. Each phase of a connection has a limit of time ([`Limits`]), kept by one lazy timer a connection; nothing is
-//!    armed for a request.
-//! 6. HTTP/2 frames that ask for work and carry none (PING, SETTINGS, empty DATA, …) are paid for out of a budget;
-//!    a flood ends in GOAWAY with ENHANCE_YOUR_CALM.
+//! 1. A request that two servers might read in two ways is refused and never repaired: Content-Length beside
+//!    Transfer-Encoding, bare line feeds, folded lines, a missing or second Host, a fragment in the target, and the like.
+//!    The client gets 400 (or 405, 414, 417, 431, 505), the connection is closed, and the service is not called. HTTP/2
+//!    has the same rules.
+//! 2. A chunked body that breaks off or is malformed fails in the service, so that the request upstream is aborted. The
+//!    client gets 400 if no response has begun.
+//! 3. Requests before a refused request on the same connection get their responses first.
+//! 4. Only `Upgrade: websocket` by GET without a body can be granted. Every other offer is ignored (RFC 9110, section 7.8),
+//!    and its fields are removed. A `101` without an offer never reaches the client.
+//! 5. Each phase of a connection has a limit of time ([`Limits`]). One lazy timer per connection keeps all limits; no timer
+//!    is set for a request.
+//! 6. HTTP/2 frames that cost work and carry none (PING, SETTINGS, empty DATA, …) are charged to a budget. A flood ends in
+//!    GOAWAY with ENHANCE_YOUR_CALM.
 //! 7. An error or a panic in the service is answered with a problem document, and every other request goes on.
-//! 8. Draining finishes what is in flight, upgraded streams too, until a deadline ([`ServerHandle::drain`]).
-//! 9. Each request carries a [`RequestRecord`](gatewright_core::RequestRecord) with what is known of its connection.
-//!    On HTTP/1 that includes the way to send interim responses (103); on HTTP/2 there is none yet.
+//! 8. A drain finishes the requests in flight and the upgraded streams, until a deadline ([`ServerHandle::drain`]).
+//! 9. Each request carries a [`RequestRecord`](gatewright_core::RequestRecord) with the facts about its connection. On
+//!    HTTP/1 the record can also send interim responses (103); on HTTP/2 it cannot yet.
 //! 10. A request that may become a WebSocket carries an [`OnUpgrade`](gatewright_core::OnUpgrade).
 //!
-//! An idle HTTP/1 connection holds no buffer, and about 4 KB in all.
+//! An idle HTTP/1 connection holds no buffer, and about 4 KB of memory in all.
 //!
 //! # Example
 //!
@@ -43,8 +43,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Customised: TLS behind a load balancer that speaks PROXY protocol, limits of one's own, refusals logged, a worker
-//! a core, and a drain.
+//! Customised: TLS behind a load balancer that speaks PROXY protocol, a shorter limit, logged refusals, one worker per core,
+//! and a drain.
 //!
 //! ```no_run
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -96,10 +96,12 @@ mod accept;
 mod connection;
 mod drain;
 mod handle;
+mod host_check;
 mod http1;
 mod http2;
 mod limits;
 mod listener;
+mod opening;
 mod refused;
 mod server;
 mod service;
@@ -108,6 +110,7 @@ mod socket;
 mod still;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
 mod worker;
 
 pub use gatewright_http1::Names;

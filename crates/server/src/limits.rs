@@ -1,10 +1,10 @@
-//! What a client may use up.
+//! The limits of a client.
 
 use std::time::Duration;
 
 use gatewright_http1::{Names, Rules};
 
-/// What a client may use up: time, bytes, connections. Each limit has a default that suits a public front door.
+/// The limits of a client: time, bytes, connections. Each limit has a default for a server on the public internet.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,49 +69,49 @@ macro_rules! setters {
 
 impl Limits {
     setters! {
-        /// How long a PROXY header and a TLS handshake may take together, then the first byte of a request, and a
+        /// The time for a PROXY header and a TLS handshake together, then for the first byte of a request, and then for a
         /// head from its first byte to its last. 10 s by default. A slow head is answered with 408.
         header_timeout: Duration;
-        /// How long a connection may stay without a request in flight. 60 s by default.
+        /// How long a connection may stay open without a request in flight. 60 s by default.
         keep_alive_timeout: Duration;
-        /// How long a client may pause within a request body that has not been answered yet. 30 s by default;
-        /// then the body fails, and the answer is 408.
+        /// How long a client may pause within a request body that has not been answered yet. 30 s by default. After that
+        /// the body fails, and the answer is 408.
         body_timeout: Duration;
-        /// How long a client may leave what we send unread. 30 s by default. A response over HTTP/2 that waits for its
-        /// client has to get rid of 1,024 bytes within it, or of all that there is.
+        /// How long a client may leave the bytes of a response unread. 30 s by default. An HTTP/2 client has to take at least
+        /// 1,024 bytes of a waiting response within this time, or all of it.
         write_timeout: Duration;
-        /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in
-        /// either direction; also one that its service holds and reads no more of. 5 min by default.
+        /// How long an upgraded stream, or a request body whose response has begun, may stay without a byte in either
+        /// direction. The limit also holds for a body that the service keeps without reading it. 5 min by default.
         stream_timeout: Duration;
-        /// How long an HTTP/1 connection goes on taking what its client sends of a request that has been answered and that
-        /// nobody reads, only to throw it away. Many clients read the response when they have sent all, and lose it when
-        /// the connection closes before. 30 s by default; 2 s at most once the server drains.
+        /// How long an HTTP/1 connection reads and throws away the rest of a request that has been answered. Many clients read
+        /// the response only after they have sent everything, and would lose it if the connection closed earlier. 30 s by
+        /// default, and at most 2 s once the server drains.
         linger_timeout: Duration;
-        /// How long the client may pause meanwhile. 5 s by default.
+        /// How long the client may pause while its bytes are thrown away. 5 s by default.
         linger_pause: Duration;
-        /// How many bytes are thrown away at most, of the request and what follows it. 64 MiB by default; none at 0.
+        /// The most bytes that are thrown away, of the request and of everything after it. 64 MiB by default; 0 turns this off.
         max_discarded: u64;
-        /// How long an HTTP/1 connection is idle before it gives up, until its next request, what it keeps between
-        /// requests: room for the service's future, and the head of the last one. 5 s by default.
+        /// How long an HTTP/1 connection is idle before it gives up the memory that it keeps between requests: the room for
+        /// the service's future, and the last head. 5 s by default.
         park_after: Duration;
-        /// Size of a head in bytes; a larger one is answered with 431. 64 KiB by default.
+        /// The size of a head in bytes; a larger head is answered with 431. 64 KiB by default.
         max_head: usize;
-        /// Length of a request target in bytes, its path and query; a longer one is answered with 414. 8 KiB by default, and
-        /// at most 65,534.
+        /// The length of a request target, its path and query, in bytes; a longer target is answered with 414. 8 KiB by
+        /// default, and at most 65,534.
         max_target: usize;
-        /// Number of header lines; more are answered with 431. 100 by default.
+        /// The number of header lines; more lines are answered with 431. 100 by default.
         max_headers: u16;
-        /// What becomes of headers whose names hold other characters than letters, digits and hyphens: many servers take
-        /// `_`, `.` and `-` for the same. They are left out by default, and [counted](crate::ServerHandle::dropped_fields).
+        /// What to do with headers whose names hold characters other than letters, digits and hyphens: many servers treat
+        /// `_`, `.` and `-` alike. By default these headers are dropped and [counted](crate::ServerHandle::dropped_fields).
         header_names: Names;
-        /// Whether a head of HTTP/1 is compared with the one before it on its connection, and read anew only where
-        /// another one is framed or routed. On by default; it changes what a request costs and nothing else.
+        /// Whether an HTTP/1 head is compared with the previous head of its connection, and parsed only if the difference
+        /// could change the framing or the route. On by default. It changes the cost of a request and nothing else.
         remember_heads: bool;
-        /// Concurrent streams of an HTTP/2 connection. 100 by default.
+        /// The number of concurrent streams of an HTTP/2 connection. 100 by default.
         max_streams: u32;
     }
 
-    /// Connections open at the same time, over all listeners; further ones wait in the backlog. No limit by default.
+    /// The number of open connections, over all listeners; further connections wait in the backlog. No limit by default.
     #[must_use]
     pub fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = Some(max);
@@ -121,14 +121,14 @@ impl Limits {
     pub(crate) fn rules(&self) -> Rules {
         let mut rules = Rules::default();
         rules.max_head = self.max_head;
-        // `http::Uri` holds no more.
+        // `http::Uri` takes no longer text.
         rules.max_target = self.max_target.min(usize::from(u16::MAX - 1));
         rules.max_fields = self.max_headers;
         rules.names = self.header_names;
         rules
     }
 
-    /// The longest that a watchdog may sleep without missing the start of a phase that it must end in time.
+    /// The longest sleep of a watchdog that misses no limit.
     pub(crate) fn shortest(&self) -> Duration {
         self.header_timeout
             .min(self.keep_alive_timeout)

@@ -13,9 +13,10 @@ use gatewright_core::IpNetwork;
 #[cfg(feature = "tls")]
 use crate::tls::{Failures, TlsConfig};
 
-/// An address to listen on, and what is spoken there.
+/// An address to listen on, and the protocols to speak there.
 ///
-/// Cleartext unless TLS is set; HTTP/1 or HTTP/2, as the client begins or as ALPN settles.
+/// A listener is cleartext unless TLS is set. It speaks HTTP/1 or HTTP/2: with TLS, ALPN decides; otherwise the first bytes
+/// of the client do.
 #[derive(Debug, Clone)]
 pub struct Listener {
     pub(crate) address: SocketAddr,
@@ -26,7 +27,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on this address. Port 0 takes any free one.
+    /// Listens on this address. Port 0 takes any free port.
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
@@ -37,14 +38,14 @@ impl Listener {
         }
     }
 
-    /// Names it, for logs and metrics. Its address is the name otherwise.
+    /// Sets the name for logs and metrics. The default is the address.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Speaks TLS.
+    /// Turns TLS on.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
@@ -52,8 +53,8 @@ impl Listener {
         self
     }
 
-    /// Expects a PROXY header, version 1 or 2, from peers in these networks, which must send one. Other peers are
-    /// not believed one: theirs is refused as bad HTTP.
+    /// Requires a PROXY header, version 1 or 2, from peers in these networks. A header from any other peer is refused as
+    /// malformed HTTP.
     #[must_use]
     pub fn proxy_protocol(mut self, from: impl IntoIterator<Item = IpNetwork>) -> Self {
         self.proxies = from.into_iter().collect();
@@ -61,7 +62,7 @@ impl Listener {
     }
 }
 
-/// A listener at work; one is shared by all workers.
+/// A listener with its counters, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Entry {
     listener: Listener,
@@ -102,7 +103,7 @@ impl Entry {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection for as long as the guard lives.
+    /// Counts a connection until the guard is dropped.
     pub(crate) fn count(self: &Arc<Self>) -> EntryGuard {
         self.open.fetch_add(1, Ordering::Relaxed);
         EntryGuard(Arc::clone(self))

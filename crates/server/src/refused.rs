@@ -1,4 +1,4 @@
-//! What was refused, for logs.
+//! Refused requests and connections, for logs.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -7,7 +7,7 @@ use gatewright_core::{problem::REQUEST_ID, reply::status_meant};
 use gatewright_http1::Refusal;
 use http::{HeaderValue, Request, Response, StatusCode};
 
-/// A request or connection that no service was asked about, since it broke a rule or a limit.
+/// A request or connection that broke a rule or a limit, so that the service was not called.
 #[derive(Debug, Clone)]
 pub struct Refused {
     peer: SocketAddr,
@@ -18,7 +18,7 @@ pub struct Refused {
     request_line: Option<RequestLine>,
 }
 
-/// As much of a request line as is worth a log line.
+/// The parts of a request line for the log.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestLine {
     method: Box<[u8]>,
@@ -35,7 +35,7 @@ impl RequestLine {
         Self::new(request.method().as_str().as_bytes(), target.as_bytes())
     }
 
-    /// As much as was read of it.
+    /// The parts of the request line that were read.
     pub(crate) fn of_refusal(refusal: &Refusal) -> Option<Self> {
         refusal.request_line().map(|(method, target)| Self::new(method, target))
     }
@@ -58,7 +58,7 @@ impl Refused {
         Self { peer, listener, status, request_id, reason, request_line }
     }
 
-    /// The address of the client, as PROXY protocol says it where that is in use.
+    /// The address of the client; behind PROXY protocol, the address in the PROXY header.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -68,7 +68,8 @@ impl Refused {
         &self.listener
     }
 
-    /// The status that the client got, or that a gRPC code stands for; `None` when the connection was closed without a response.
+    /// The status that the client got, or the status that its gRPC code stands for. `None` if the connection was closed
+    /// without a response.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
@@ -78,17 +79,17 @@ impl Refused {
         self.request_id.as_ref()
     }
 
-    /// Why, as a short stable word: `bare_lf`, `slow_head`, `ping_flood`, …
+    /// The reason, as a short stable word: `bare_lf`, `slow_head`, `ping_flood`, …
     pub fn reason(&self) -> &'static str {
         self.reason
     }
 
-    /// The method, where it was read. It is shown escaped: printable ASCII only, and cut at 256 bytes.
+    /// The method, if it was read. It is shown escaped, as printable ASCII, and cut at 256 bytes.
     pub fn method(&self) -> Option<impl fmt::Display + '_> {
         self.request_line.as_ref().map(|line| Escaped(&line.method))
     }
 
-    /// The target, where it was read. It is shown escaped: printable ASCII only, and cut at 256 bytes.
+    /// The target, if it was read. It is shown escaped, as printable ASCII, and cut at 256 bytes.
     pub fn target(&self) -> Option<impl fmt::Display + '_> {
         self.request_line.as_ref().map(|line| Escaped(&line.target))
     }
@@ -105,7 +106,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// What is done about a refusal.
+/// The function that is called for each refusal.
 #[derive(Clone)]
 pub(crate) struct OnRefused(pub(crate) Arc<dyn Fn(&Refused) + Send + Sync>);
 

@@ -37,22 +37,22 @@ impl Server {
         }
     }
 
-    /// The addresses that it listens on, in the order of the listeners.
+    /// The local addresses, in the order of the listeners.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }
 
-    /// A way to drain it and to count its connections.
+    /// A handle that drains the server and counts its connections.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
-    /// Serves in the current runtime until it is drained. Dropping the future stops accepting; connections that are
-    /// open go on.
+    /// Serves in the current runtime until the server is drained. If the future is dropped, the server stops accepting;
+    /// open connections go on.
     ///
     /// # Errors
     ///
-    /// The runtime cannot take the sockets. What happens on a connection is never an error here.
+    /// When the runtime cannot take the sockets. A failure of a connection is never an error here.
     pub async fn serve<S, B>(self, service: S) -> io::Result<Drained>
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
@@ -72,13 +72,13 @@ impl Server {
         Ok(Drained::new(cut))
     }
 
-    /// Takes it apart into its workers, each to be served in a `current_thread` runtime of its own.
+    /// Splits the server into its workers, each to be served in a `current_thread` runtime of its own.
     pub fn into_workers(self) -> Vec<Worker> {
         self.workers
     }
 }
 
-/// Gathers what a [`Server`] is made of.
+/// Builds a [`Server`].
 #[derive(Debug)]
 pub struct ServerBuilder {
     listeners: Vec<Listener>,
@@ -95,32 +95,33 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets what a client may use up.
+    /// Sets the limits of clients.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets the number of workers, 1 by default. Each has a socket of its own for each listener, by `SO_REUSEPORT`.
+    /// Sets the number of workers, 1 by default. Each worker has its own socket for each listener, by `SO_REUSEPORT`.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
         self
     }
 
-    /// Is called for each request or connection that breaks a rule or a limit, from the connection's task.
+    /// Sets a function that is called for each request or connection that breaks a rule or a limit, from the connection's
+    /// task.
     #[must_use]
     pub fn on_refused(mut self, on_refused: impl Fn(&Refused) + Send + Sync + 'static) -> Self {
         self.on_refused = OnRefused(Arc::new(on_refused));
         self
     }
 
-    /// Binds all listeners at once, or none.
+    /// Binds all listeners or none.
     ///
     /// # Errors
     ///
-    /// An address cannot be listened on; the error names it.
+    /// When an address cannot be bound; the error names the address.
     pub fn bind(self) -> Result<Server, BindError> {
         let mut sockets: Vec<Vec<_>> = (0..self.workers).map(|_| Vec::new()).collect();
         let mut entries = Vec::new();

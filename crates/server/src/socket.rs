@@ -1,18 +1,18 @@
-//! Binding sockets.
+//! Binding listening sockets.
 
 use std::{
-    error::Error,
-    fmt, io,
+    io,
     net::{IpAddr, SocketAddr},
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How many connections may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+/// The number of connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// An address that could not be listened on.
-#[derive(Debug)]
+/// An address cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {}", why(.source))]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,
@@ -25,33 +25,25 @@ impl BindError {
     }
 }
 
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self.source.kind() {
-            io::ErrorKind::AddrInUse => "the port is taken",
-            io::ErrorKind::AddrNotAvailable => "this machine does not have the address",
-            io::ErrorKind::PermissionDenied => "the permission is missing",
-            _ => "the system refuses",
-        };
-        write!(f, "cannot listen on {}: {why}", self.address)
+/// The reason in a few words; the system's own text follows as the source.
+fn why(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is taken",
+        io::ErrorKind::AddrNotAvailable => "this machine does not have the address",
+        io::ErrorKind::PermissionDenied => "the permission is missing",
+        _ => "the system refuses",
     }
 }
 
-impl Error for BindError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-/// Binds `count` sockets to each address; those of one address share its port, and the kernel spreads connections over
-/// them. A connection goes to the listener that names its address most exactly.
+/// Binds `count` sockets to each address. The sockets of one address share its port, and the kernel spreads connections
+/// over them. A connection goes to the listener with the most specific address.
 pub(crate) fn bind(
     addresses: &[SocketAddr],
     count: usize,
 ) -> Result<Vec<Vec<std::net::TcpListener>>, BindError> {
     let kinds: Vec<_> = addresses.iter().map(|address| Kind::of(*address, addresses, count)).collect();
-    // Sockets that share a port would share it with another process too, which is taken for a mistake. All are tried
-    // before the first one stays, for a listener of ours is no mistake.
+    // Sockets that share a port would also share it with another process, which is most likely a mistake. So each address
+    // is first tried alone, before this server's own listeners share ports.
     for (index, (&address, kind)) in addresses.iter().zip(&kinds).enumerate() {
         let is_same =
             |other: &SocketAddr| other.port() == address.port() && canonical(*other) == canonical(address);
@@ -71,19 +63,19 @@ fn bind_all(address: SocketAddr, kind: Kind, count: usize) -> Result<Vec<std::ne
     let mut bound = address;
     for _ in 0..count {
         let socket = bind_one(bound, kind).map_err(|source| BindError { address, source })?;
-        // Port 0 has become a real one, which the others must share.
+        // Port 0 has become a real port, which the other sockets must share.
         bound = socket.local_addr().map_err(|source| BindError { address, source })?;
         sockets.push(socket);
     }
     Ok(sockets)
 }
 
-/// What a socket does with its port.
+/// How a socket shares its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
-    /// Others of this process may have it too.
+    /// Other sockets of this process may bind the port too.
     shared: bool,
-    /// IPv4 is somebody else's.
+    /// Another listener takes the IPv4 connections of the port.
     only_v6: bool,
 }
 
@@ -112,13 +104,13 @@ fn is_every_v4(address: SocketAddr) -> bool {
 
 fn bind_one(address: SocketAddr, kind: Kind) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Connections of a server that ran here before may still be waiting out their end.
+    // Connections of an earlier server may still be in TIME_WAIT.
     socket.set_reuse_address(true)?;
     if kind.shared {
         socket.set_reuse_port(true)?;
     }
     if is_every_v6(address) {
-        // Said both ways: the system's own choice differs from machine to machine.
+        // Set in both cases, because the default differs from system to system.
         socket.set_only_v6(kind.only_v6)?;
     }
     socket.set_nonblocking(true)?;

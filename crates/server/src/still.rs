@@ -20,11 +20,12 @@ use tokio::{net::TcpStream, task::JoinHandle, time::Instant};
 
 use crate::{
     Limits,
-    connection::{Accepted, Activity, Shared, Socket, Transport},
+    connection::{Accepted, Shared},
     drain::Connections,
     http1, http2,
     refused::OnRefused,
     service::Application,
+    transport::{Activity, Socket, Transport},
 };
 
 /// Longer than anything takes, however busy the machine is.

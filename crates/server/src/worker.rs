@@ -18,8 +18,8 @@ use crate::{
     refused::OnRefused,
 };
 
-/// One worker's share of a [`Server`](crate::Server): a socket of its own for each listener. It goes to its own
-/// thread, to be served there in a `current_thread` runtime.
+/// One worker's share of a [`Server`](crate::Server): a socket of its own for each listener. Move it to a thread of its
+/// own, and serve it there in a `current_thread` runtime.
 pub struct Worker {
     sockets: Vec<(std::net::TcpListener, Arc<Entry>)>,
     connections: Arc<Connections>,
@@ -41,12 +41,12 @@ impl Worker {
         Self { sockets, connections, limits, on_refused, permits, handle }
     }
 
-    /// Serves in the current runtime until the server is drained. Dropping the future stops accepting; connections
-    /// that are open go on.
+    /// Serves in the current runtime until the server is drained. If the future is dropped, the worker stops accepting;
+    /// open connections go on.
     ///
     /// # Errors
     ///
-    /// The runtime cannot take the sockets. What happens on a connection is never an error here.
+    /// When the runtime cannot take the sockets. A failure of a connection is never an error here.
     pub async fn serve<S, B>(self, service: S) -> io::Result<Drained>
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
@@ -61,7 +61,7 @@ impl Worker {
             connections: self.connections,
             on_refused: self.on_refused,
         });
-        // Dropped with this future, so that nothing is accepted any more when the caller gives up.
+        // The set is dropped with this future, which ends the accept loops.
         let mut accepting = JoinSet::new();
         for (socket, entry) in self.sockets {
             let listener = TcpListener::from_std(socket)?;
@@ -78,7 +78,7 @@ impl Worker {
     }
 }
 
-/// Waits for the connections to end, and cuts them at the deadline.
+/// Waits for the connections to end, and cuts the remaining ones at the deadline.
 async fn wait_until_drained(connections: &Connections, handle: &ServerHandle) {
     loop {
         let changed = connections.deadline_changed.notified();
@@ -115,7 +115,7 @@ impl Drained {
         Self { cut }
     }
 
-    /// How many connections had work in flight at the deadline and were cut.
+    /// The number of connections that had work in flight at the deadline and were cut.
     pub fn cut(&self) -> usize {
         self.cut
     }

@@ -19,7 +19,7 @@ fn role(name: &[u8], value: &[u8]) -> Role {
     match name {
         b"content-length" => Role::Length,
         b"host" => Role::Framing,
-        b"connection" if value == b"close" => Role::Heard,
+        b"connection" if value == b"close" => Role::Unmapped,
         _ => Role::Other,
     }
 }
@@ -226,19 +226,19 @@ fn a_head_that_fits_makes_the_cache_less_patient() {
     };
     let kept: Vec<_> = (0..14).map(|_| keep(&mut cache)).collect();
     assert_eq!(kept.iter().filter(|kept| **kept).count(), 3);
-    assert_eq!((cache.wait, cache.patience), (0, 7));
-    for patience in [6, 5, 4] {
+    assert_eq!((cache.skip, cache.backoff), (0, 7));
+    for backoff in [6, 5, 4] {
         assert!(cache.find(|_, number| (*number == 1).then_some(())).is_some());
-        assert_eq!(cache.patience, patience);
+        assert_eq!(cache.backoff, backoff);
     }
     assert!(cache.find(|_, _| None::<()>).is_none());
-    assert_eq!(cache.patience, 4, "only one that fits does");
+    assert_eq!(cache.backoff, 4, "only one that fits does");
     assert!(keep(&mut cache));
-    assert_eq!((cache.wait, cache.patience), (9, 9));
+    assert_eq!((cache.skip, cache.backoff), (9, 9));
     for _ in 0..20 {
         cache.find(|_, _| Some(()));
     }
-    assert_eq!(cache.patience, 0);
+    assert_eq!(cache.backoff, 0);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn heads_are_kept_side_by_side_and_then_in_turn() {
         asked.into_inner()
     };
     let keep = |cache: &mut HeadCache<usize, 3>, number| {
-        cache.wait = 0;
+        cache.skip = 0;
         cache.keep(|| numbered(number));
     };
     for (number, kept) in

@@ -1,4 +1,4 @@
-//! The memory of a client's last head.
+//! The cache of a client's last head.
 
 use bytes::BytesMut;
 use http::{Method, Request, Uri};
@@ -12,11 +12,11 @@ use crate::{
     rules::Rules,
 };
 
-/// One head of a connection, kept while the connection is in use. A connection that brings one request alone keeps none.
+/// One head of a connection, kept while the connection is in use. A connection with a single request keeps none.
 #[derive(Debug)]
 pub(super) struct RequestCache(HeadCache<Known, 1>);
 
-/// What is known of a head beside its fields.
+/// The facts about a kept head, apart from its fields.
 #[derive(Debug)]
 struct Known {
     head: RequestHead,
@@ -28,7 +28,7 @@ impl RequestCache {
         Self(HeadCache::after(1))
     }
 
-    /// Takes a head that differs from the one kept in its method, its target, its length and the values of other fields.
+    /// Takes a head that differs from the kept head only in its method, its target, its length and the values of other fields.
     pub(super) fn take<B: Default>(
         &mut self,
         received: &mut BytesMut,
@@ -63,25 +63,25 @@ impl RequestCache {
         *request.version_mut() = head.version;
         *request.uri_mut() = match same_line {
             true => known.uri.clone(),
-            // The line has been proven.
+            // The kept line has been checked already.
             false => Uri::from_maybe_shared(bytes.slice(head.target.clone())).unwrap_or_default(),
         };
         *request.headers_mut() = kept.headers(&bytes, &changes);
         Some((head, request))
     }
 
-    /// Keeps a head that was read the long way.
+    /// Keeps a head that was parsed in full.
     pub(super) fn keep(&mut self, head: &RequestHead, bytes: &[u8], fields: &[FieldSpan]) {
         self.0.keep(|| {
             let expects =
                 || fields.iter().any(|field| bytes[field.name.clone()].eq_ignore_ascii_case(b"expect"));
-            // One after a blank line is not met twice; an upgrade or an expectation means more than its line says, and a field
-            // that is left out has no place in it.
+            // A head after a blank line is rare. An upgrade or an expectation changes more than its own line. A dropped field has
+            // no place in the kept head.
             if head.method.start != 0 || head.upgrade.is_some() || head.dropped_fields != 0 || expects() {
                 return None;
             }
             let kept = KeptHead::new(bytes, fields, |name, _| role(name))?;
-            // Of bytes of its own, as the fields are.
+            // In memory of its own, like the fields.
             let uri = Uri::try_from(&bytes[head.target.clone()]).ok()?;
             Some((kept, Known { head: head.clone(), uri }))
         });

@@ -1,4 +1,4 @@
-//! A request's head on its way out (RFC 9112, section 3), and how its body is framed.
+//! Writing the head of a request (RFC 9112, section 3), with the framing of its body.
 
 use http::{
     HeaderMap, Method, Request,
@@ -12,8 +12,8 @@ use crate::{
     write_buffer::WriteBuffer,
 };
 
-/// Writes the head of a request whose body is `size` bytes, where the body itself knows. Says how the body is to follow,
-/// and whether the connection is to be closed after it. The lengths that the head names are rewritten.
+/// Writes the head of a request whose body has `size` bytes, if the body knows its size. Gives the framing of the body, and
+/// whether the connection must be closed after it. The lengths in the head are written anew.
 pub fn write_head<B>(request: &Request<B>, size: Option<u64>, out: &mut WriteBuffer) -> (Framing, bool) {
     let out = out.end();
     let headers = request.headers();
@@ -38,18 +38,18 @@ pub fn write_head<B>(request: &Request<B>, size: Option<u64>, out: &mut WriteBuf
     }
     let framing = framing(headers, size);
     match framing {
-        // Methods that mostly have a body say that there is none (RFC 9110, section 8.6).
+        // A method that usually has a body declares an empty one (RFC 9110, section 8.6).
         Framing::Empty if lengths || usually_has_body(request.method()) => put_length(out, 0),
         Framing::Length(length) => put_length(out, length),
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        // A request cannot end with its connection.
+        // The end of the connection cannot end a request.
         Framing::Empty | Framing::UntilClose => {}
     }
     out.extend_from_slice(b"\r\n");
     (framing, closes)
 }
 
-/// What the body itself says of its length counts first.
+/// The framing of a body. The size that the body itself knows goes before the declared length.
 fn framing(headers: &HeaderMap, size: Option<u64>) -> Framing {
     let of_length = |length| if length == 0 { Framing::Empty } else { Framing::Length(length) };
     if let Some(size) = size {

@@ -15,37 +15,37 @@ use crate::{
     violation::Violation,
 };
 
-/// What a whole head says of the message.
+/// The facts about the message in a whole head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestHead {
-    /// Its length in bytes, its empty line and any blank line before it included.
+    /// The length of the head in bytes, with its empty line and a blank line before it.
     pub(crate) length: usize,
     pub(crate) method: Range<usize>,
     pub(crate) target: Range<usize>,
     /// HTTP/1.0 or HTTP/1.1. A later minor version is processed as the latter (RFC 9110, section 2.5).
     pub version: Version,
-    /// Where its body ends.
+    /// How to find the end of the body.
     pub body: BodyLength,
-    /// What its `Upgrade` field asks for.
+    /// The request in the `Upgrade` field.
     pub upgrade: Option<Upgrade>,
     /// Whether another request may follow on the connection (RFC 9112, section 9.3).
     pub persistent: bool,
-    /// Whether the client waits for `100` before it sends the body.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
-    /// Whether the client takes trailers after a response (RFC 9110, section 10.1.4).
+    /// Whether the client accepts trailers after a response (RFC 9110, section 10.1.4).
     pub takes_trailers: bool,
-    /// How many fields were left out for their [names](crate::Names::Drop).
+    /// The number of fields that were dropped because of their [names](crate::Names::Drop).
     pub dropped_fields: u16,
 }
 
-/// What an `Upgrade` field asks for.
+/// The request in an `Upgrade` field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Upgrade {
     /// A WebSocket, which may be granted.
     WebSocket,
-    /// Anything else, which is ignored, as RFC 9110, section 7.8 allows.
+    /// Any other protocol. The request is ignored, as RFC 9110, section 7.8 allows.
     Ignored,
 }
 
@@ -66,13 +66,13 @@ pub(crate) struct HeadScan {
     takes_trailers: bool,
     upgrade: Option<Asked>,
     dropped_fields: u16,
-    /// Where the line begins of the first field that was left out.
+    /// The position of the line of the first dropped field.
     dropped_at: Option<usize>,
-    /// Where the line begins that a rule was broken in.
+    /// The position of the line that broke a rule.
     refused_at: Option<usize>,
 }
 
-/// What the value of `Upgrade` names.
+/// The protocols in the value of `Upgrade`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     WebSocket,
@@ -80,7 +80,7 @@ enum Asked {
 }
 
 impl HeadScan {
-    /// Goes on with `bytes`, which begin at the head's first byte each time. `None` asks for more. The places of its
+    /// Scans `bytes`, which begin at the head's first byte in each call. `None` asks for more bytes. The positions of the
     /// fields are put into `fields`.
     pub(crate) fn advance(
         &mut self,
@@ -125,28 +125,28 @@ impl HeadScan {
         }
     }
 
-    /// Whether nothing has been scanned yet.
+    /// Whether no byte has been scanned.
     pub(crate) fn is_fresh(&self) -> bool {
         self.section.is_fresh()
     }
 
-    /// Whether the client has begun to send it; a blank line before it does not count.
+    /// Whether the client has begun to send the head; a blank line before it does not count.
     pub(crate) fn has_begun(&self, bytes: &[u8]) -> bool {
         bytes.len() > self.section.line_at() || self.request_line.is_some()
     }
 
-    /// The method and target, once the request line has come.
+    /// The method and the target, once the request line has arrived.
     pub(crate) fn request_line<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let line = self.request_line.as_ref()?;
         Some((bytes.get(line.method.clone())?, bytes.get(line.target.clone())?))
     }
 
-    /// The name of the field that a rule was broken in, as far as a line shows one.
+    /// The name of the field that broke a rule, if the line has one.
     pub(crate) fn refused_name<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         name_at(bytes, self.refused_at?)
     }
 
-    /// The name of the first field that was left out.
+    /// The name of the first dropped field.
     pub(crate) fn dropped_name<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         name_at(bytes, self.dropped_at?)
     }
@@ -230,7 +230,7 @@ impl HeadScan {
         Ok(())
     }
 
-    /// Judges what no single line could tell.
+    /// Applies the rules that need the whole head.
     fn finish(&self, bytes: &[u8], length: usize) -> Result<RequestHead, Violation> {
         let Some(RequestLine { method, target, version }) = &self.request_line else {
             return Err(Violation::REQUEST_LINE);
@@ -242,8 +242,8 @@ impl HeadScan {
             return Err(Violation::HOST_MALFORMED);
         }
         match (host, target::check(target, method)?) {
-            // HTTP/1.0 has no Host: load balancers' probes say none. Its absolute form names one, which older servers do
-            // not look at.
+            // HTTP/1.0 requires no Host, and probes of load balancers send none. A target in absolute form names a host that older
+            // servers ignore.
             (None, None) if version == Version::HTTP_10 => {}
             (None, _) => return Err(Violation::HOST_MISSING),
             (Some(host), Some(named)) if !host::same(named.host, host, named.default_port) => {
@@ -277,8 +277,9 @@ impl HeadScan {
         })
     }
 
-    /// Nobody has to take an offer (RFC 9110, section 7.8). One to change to a WebSocket is taken by GET without a body, as
-    /// a handshake is (RFC 6455, section 4.1); with a body it would be open which protocol the bytes after the head are of.
+    /// Decides about an offer, which may always be ignored (RFC 9110, section 7.8). A WebSocket is accepted by GET without a
+    /// body, as its handshake demands (RFC 6455, section 4.1). With a body, the protocol of the bytes after the head would be
+    /// ambiguous.
     fn upgrade(&self, asked: Asked, version: Version, method: &[u8], body: BodyLength) -> Upgrade {
         let is_handshake = self.connection_upgrade
             && version == Version::HTTP_11
@@ -288,8 +289,8 @@ impl HeadScan {
     }
 }
 
-/// The name of the field whose line begins there. `None` where a value may stand in its place: on a line that is folded or
-/// lacks a colon.
+/// The name of the field whose line begins at `at`. `None` on a folded line or a line without a colon, where a value could
+/// stand in place of the name.
 fn name_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let line = bytes.get(at..)?;
     let end = line.iter().position(|byte| *byte == b':' || byte.is_ascii_control())?;

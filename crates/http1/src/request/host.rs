@@ -1,4 +1,4 @@
-//! What may stand in a Host header or in the authority of a target (RFC 9110, section 7.2).
+//! The syntax of a Host header and of the authority of a target (RFC 9110, section 7.2).
 
 use std::net::Ipv6Addr;
 
@@ -6,8 +6,8 @@ use crate::scan::name_length;
 
 const MAX_HOST: usize = 255;
 
-/// Whether it is a host that can be routed by, with a port or without: a registered name of letters, digits, `-`,
-/// `_` and `.`, an IPv4 address, or an IPv6 address in brackets. User information is refused.
+/// Whether the text is a host that routes can match, with or without a port: a registered name of letters, digits, `-`, `_`
+/// and `.`, an IPv4 address, or an IPv6 address in brackets. User information is refused.
 pub fn is_valid(authority: &[u8]) -> bool {
     if is_name(authority) {
         return true;
@@ -24,7 +24,7 @@ pub fn is_valid(authority: &[u8]) -> bool {
     }
 }
 
-/// Whether two valid authorities name the same host and port; `default_port` may be left out of either.
+/// Whether two valid authorities name the same host and port; either may leave `default_port` out.
 pub fn same(left: &[u8], right: &[u8], default_port: &[u8]) -> bool {
     let ((left, left_port), (right, right_port)) = (split(left), split(right));
     // An empty port is the default one (RFC 3986, section 3.2.3).
@@ -58,7 +58,7 @@ fn is_port(port: &[u8]) -> bool {
         && port.iter().fold(0_u32, |value, digit| value * 10 + u32::from(digit - b'0')) <= u32::from(u16::MAX)
 }
 
-/// Labels divided by dots, none of them empty save one after a last dot.
+/// Whether the name consists of labels with dots between them. No label is empty, except one after a final dot.
 fn is_name(name: &[u8]) -> bool {
     let (mut rest, mut label_begins) = (name, true);
     loop {

@@ -7,13 +7,13 @@ use http::Version;
 use super::target;
 use crate::{rules::Rules, scan::find_control, token::is_token, violation::Violation};
 
-/// Far beyond any registered method.
+/// The longest method; every registered method is much shorter.
 const MAX_METHOD: usize = 64;
 
-/// What stands beside the target at most: the method, two spaces and the version.
+/// The most bytes besides the target: the method, two spaces and the version.
 const BESIDE_TARGET: usize = MAX_METHOD + "  HTTP/1.1\r\n".len();
 
-/// Where the parts of a request line stand.
+/// The positions of the parts of a request line.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
     pub(crate) method: Range<usize>,
@@ -21,10 +21,10 @@ pub(crate) struct RequestLine {
     pub(crate) version: Version,
 }
 
-/// Reads the line that stands there in `bytes`.
+/// Parses the request line at `line` in `bytes`.
 pub(crate) fn parse(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<RequestLine, Violation> {
     let text = &bytes[line.clone()];
-    // Methods are too short for a search by vectors to pay.
+    // Methods are too short for a vector search to pay.
     let method_end = text.iter().position(|byte| *byte == b' ').ok_or(Violation::REQUEST_LINE)?;
     let method = &text[..method_end];
     if method.is_empty() || method.len() > MAX_METHOD || !method.iter().all(|byte| is_token(*byte)) {
@@ -42,7 +42,7 @@ pub(crate) fn parse(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<R
     let version = match &text[target_end + 1..] {
         b"HTTP/1.1" => Version::HTTP_11,
         b"HTTP/1.0" => Version::HTTP_10,
-        // Later minor versions are understood by whoever understands this one (RFC 9110, section 2.5).
+        // A recipient of HTTP/1.1 understands later minor versions (RFC 9110, section 2.5).
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Version::HTTP_11,
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
@@ -58,14 +58,14 @@ pub(crate) fn parse(bytes: &[u8], line: Range<usize>, rules: &Rules) -> Result<R
     Ok(RequestLine { method: at(0)..at(method_end), target: at(target_at)..at(target_end), version })
 }
 
-/// Whether a line of which `start` has come may become a request line.
+/// Whether a line that begins with `start` can become a request line.
 pub(crate) fn may_become_one(start: &[u8], rules: &Rules) -> Result<(), Violation> {
     // The method shows early whether this is HTTP at all.
     if start.len() > MAX_METHOD && !start[..=MAX_METHOD].contains(&b' ') {
         return Err(Violation::METHOD);
     }
     if let Some(length @ 1..) = start.len().checked_sub(BESIDE_TARGET) {
-        // The method has ended by now, or else it would be too long.
+        // The method has ended by now, or it would be too long.
         let target_at = start.iter().position(|byte| *byte == b' ').map_or(start.len(), |space| space + 1);
         if target::is_too_long(&start[target_at..], length, rules.max_target) {
             return Err(Violation::TARGET_TOO_LONG);
@@ -74,10 +74,10 @@ pub(crate) fn may_become_one(start: &[u8], rules: &Rules) -> Result<(), Violatio
     Ok(())
 }
 
-/// The same of a line that ends wrongly somewhere in these bytes: what came before its end may have told.
+/// Whether a line with a wrong end in these bytes could have become a request line before that end.
 #[cold]
 pub(crate) fn may_have_become_one(bytes: &[u8], rules: &Rules) -> Result<(), Violation> {
-    // A CR alone is not wrong yet.
+    // A CR at the end of the bytes is not wrong yet.
     let end = match bytes.iter().position(|byte| byte.is_ascii_control() && *byte != b'\t') {
         Some(at) if bytes[at] == b'\r' => at + 1,
         Some(at) => at,
@@ -86,7 +86,7 @@ pub(crate) fn may_have_become_one(bytes: &[u8], rules: &Rules) -> Result<(), Vio
     may_become_one(&bytes[..end], rules)
 }
 
-/// A request line, its CRLF left out, that is valid whatever the host: its target names none.
+/// Parses a request line without its CRLF whose target is a path. Such a line is valid with every host.
 pub(crate) fn of_path(line: &[u8], rules: &Rules) -> Option<RequestLine> {
     if find_control(line).is_some() {
         return None;

@@ -32,7 +32,7 @@ pub struct RequestReader {
     dropped_name: Option<Box<[u8]>>,
 }
 
-/// Why a head was refused, and as much of its request line as had come.
+/// The violation of a refused head, with the request line if it has arrived.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     violation: Violation,
@@ -40,7 +40,7 @@ pub struct Refusal {
     cause: Option<Cause>,
 }
 
-/// What alone broke a rule.
+/// The part of the head that broke the rule.
 #[derive(Debug, Clone)]
 enum Cause {
     /// The field of this name.
@@ -58,14 +58,14 @@ impl From<Violation> for Refusal {
 }
 
 impl Refusal {
-    /// Names the field that alone broke the rule.
+    /// Names the field that broke the rule.
     #[must_use]
     pub fn in_field(mut self, name: &[u8]) -> Self {
         self.cause = Some(Cause::Field(name.into()));
         self
     }
 
-    /// Names the first byte of the target that no target holds, if there is one.
+    /// Names the first byte of the target that no target may hold, if there is one.
     #[must_use]
     pub fn in_target(mut self, target: &[u8]) -> Self {
         self.cause = target::refused_byte(target).map(Cause::Byte);
@@ -77,8 +77,8 @@ impl Refusal {
         self.violation
     }
 
-    /// A sentence for people, as the violation has it, and what broke the rule where that is one thing: the name of a field,
-    /// escaped and cut at 64 bytes, or a byte of the target.
+    /// The sentence of the violation, and a second sentence if one part of the head broke the rule: it names the field,
+    /// escaped and cut at 64 bytes, or the byte of the target.
     pub fn detail(&self) -> Cow<'static, str> {
         const SHOWN: usize = 64;
         let detail = self.violation.detail();
@@ -95,7 +95,7 @@ impl Refusal {
         }
     }
 
-    /// The method and the target, where they were read.
+    /// The method and the target, if they were read.
     pub fn request_line(&self) -> Option<(&[u8], &[u8])> {
         self.request_line.as_ref().map(|(method, target)| (&**method, &**target))
     }
@@ -113,24 +113,24 @@ impl RequestReader {
         }
     }
 
-    /// Whether heads are compared with the one before, which they are unless this says otherwise.
+    /// Sets whether heads are compared with the previous head. On by default.
     #[must_use]
     pub fn remember_heads(mut self, remember: bool) -> Self {
         self.cache = remember.then(cache::RequestCache::new);
         self
     }
 
-    /// The rules that it was made with.
+    /// The rules of this reader.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// Takes a whole head out of what was `received`, and makes a request of it whose fields are slices of the same
-    /// memory. Its body is the default, which is to be an empty one. `None` asks for more bytes.
+    /// Takes a whole head out of the `received` bytes and makes a request from it. The fields are slices of the same memory.
+    /// The body is `B::default()`, which should be an empty body. `None` asks for more bytes.
     ///
     /// # Errors
     ///
-    /// The head breaks a rule. The reader is not asked again.
+    /// When the head breaks a rule. The reader must not be called again.
     pub fn read<B: Default>(
         &mut self,
         received: &mut BytesMut,
@@ -177,18 +177,17 @@ impl RequestReader {
         }
     }
 
-    /// Takes the name of the first field that was left out of the last head, where one was.
+    /// Takes the name of the first dropped field of the last head, if a field was dropped.
     pub fn take_dropped_name(&mut self) -> Option<Box<[u8]>> {
         self.dropped_name.take()
     }
 
-    /// Whether a head has begun that is not whole, `received` being what no head was taken out of. A blank line before
-    /// a head does not count.
+    /// Whether an incomplete head has begun in the `received` bytes. A blank line before a head does not count.
     pub fn has_begun(&self, received: &[u8]) -> bool {
         self.scan.has_begun(received)
     }
 
-    /// Gives memory back while the connection is idle.
+    /// Frees memory while the connection is idle.
     pub fn release(&mut self) {
         self.fields = Vec::new();
         if let Some(cache) = &mut self.cache {
@@ -197,7 +196,7 @@ impl RequestReader {
     }
 }
 
-/// Makes a request, still without its body, of slices of `bytes`, the head that the scan has proven.
+/// Makes a request without its body from `bytes`, the head that the scan has checked.
 fn build<B: Default>(
     head: &RequestHead,
     bytes: &bytes::Bytes,

@@ -3,11 +3,11 @@
 use super::host;
 use crate::violation::Violation;
 
-/// Checks a target's bytes and form, and gives the authority that it names, if any.
+/// Checks the bytes and the form of a target, and gives the authority that the target names, if it names one.
 ///
-/// Allowed are the characters of RFC 3986 and those that browsers leave as they are by the URL standard's path and query
-/// percent-encode sets (`\`, `^`, `{`, `|`, `}`, and in a query the backtick), since what they mean in a path is the
-/// router's to judge. `"`, `<`, `>` and bytes beyond ASCII are encoded by all of them.
+/// Allowed are the characters of RFC 3986, and the characters that browsers do not encode by the URL standard's path and
+/// query percent-encode sets (`\`, `^`, `{`, `|`, `}`, and the backtick in a query): the router decides about them in a path.
+/// Browsers encode `"`, `<`, `>` and bytes beyond ASCII, so these are refused.
 pub(crate) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Authority<'a>>, Violation> {
     if let Some(byte) = refused_byte(target) {
         return Err(if byte == b'#' { Violation::FRAGMENT } else { Violation::TARGET });
@@ -19,7 +19,7 @@ pub(crate) fn check<'a>(target: &'a [u8], method: &[u8]) -> Result<Option<Author
     }
 }
 
-/// The first byte that no target holds.
+/// The first byte that no target may hold.
 #[inline]
 pub(crate) fn refused_byte(target: &[u8]) -> Option<u8> {
     let mut in_query = false;
@@ -32,17 +32,17 @@ pub(crate) fn refused_byte(target: &[u8]) -> Option<u8> {
 /// The longest authority: a host of 255 bytes, and a port.
 const MAX_AUTHORITY: usize = 255 + ":65535".len();
 
-/// `http::Uri` holds no longer target.
+/// The longest target that `http::Uri` takes.
 const MAX_URI: usize = u16::MAX as usize - 1;
 
-/// Whether a target of so many bytes, of which at least the start is there, is longer than `max`. Scheme and authority of the
-/// absolute form do not count, as they do not over HTTP/2.
+/// Whether a target of `length` bytes is longer than `max`; `target` holds at least its start. The scheme and the authority
+/// of the absolute form do not count, as over HTTP/2.
 #[inline]
 pub(super) fn is_too_long(target: &[u8], length: usize, max: usize) -> bool {
     length > max && (length > MAX_URI || length.saturating_sub(before_path(target)) > max)
 }
 
-/// How many bytes of a target in absolute form stand before its path and query, as far as an authority can reach.
+/// The number of bytes before the path and query of a target in absolute form, up to the longest authority.
 #[cold]
 fn before_path(target: &[u8]) -> usize {
     let scheme =
@@ -53,7 +53,7 @@ fn before_path(target: &[u8]) -> usize {
     scheme.len() + memchr::memchr3(b'/', b'?', b' ', authority).unwrap_or(authority.len())
 }
 
-/// Whether a path, as HTTP/2 sends it, has the bytes and the form of a target.
+/// Whether the path of an HTTP/2 request has the bytes and the form of a target.
 pub fn is_valid(target: &[u8], method: &[u8]) -> bool {
     matches!(check(target, method), Ok(None))
 }

@@ -1,4 +1,4 @@
-//! The memory of an endpoint's last heads.
+//! The cache of an endpoint's last heads.
 
 use bytes::BytesMut;
 use http::{StatusCode, Version};
@@ -11,11 +11,11 @@ use crate::{
     rules::Rules,
 };
 
-/// Up to four heads of a connection, each of another shape.
+/// Up to four heads of a connection, each with other fields.
 #[derive(Debug)]
 pub(super) struct ResponseCache(HeadCache<Known, 4>);
 
-/// What is known of a head beside its fields.
+/// The facts about a kept head, apart from its fields.
 #[derive(Debug)]
 struct Known {
     status: StatusCode,
@@ -30,7 +30,7 @@ impl ResponseCache {
         Self(HeadCache::after(0))
     }
 
-    /// Takes a head that differs from one that is kept in its status, its length and the values of other fields.
+    /// Takes a head that differs from a kept head only in its status, its length and the values of other fields.
     #[inline]
     pub(super) fn take(&mut self, received: &mut BytesMut, rules: &Rules) -> Option<ResponseHead> {
         let bytes: &[u8] = received;
@@ -60,16 +60,16 @@ impl ResponseCache {
         Some(ResponseHead { status, version, headers, length, chunked, persistent })
     }
 
-    /// Keeps a head that was read the long way.
+    /// Keeps a head that was parsed in full.
     pub(super) fn keep(&mut self, head: &ResponseHead, bytes: &[u8], fields: &[FieldSpan]) {
         self.0.keep(|| {
             let role = |name: &[u8], value: &[u8]| {
                 if name.eq_ignore_ascii_case(b"content-length") {
                     Role::Length
                 } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-                    Role::Heard
+                    Role::Unmapped
                 } else if name.eq_ignore_ascii_case(b"connection") {
-                    if is_plain_connection(value) { Role::Heard } else { Role::Framing }
+                    if is_plain_connection(value) { Role::Unmapped } else { Role::Framing }
                 } else {
                     Role::Other
                 }

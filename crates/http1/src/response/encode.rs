@@ -1,4 +1,4 @@
-//! A response's head on its way out (RFC 9112, sections 4 and 6), and how its body is framed.
+//! Writing the head of a response (RFC 9112, sections 4 and 6), with the framing of its body.
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
@@ -10,27 +10,27 @@ use crate::{
     write_buffer::WriteBuffer,
 };
 
-/// What a request says of its response.
+/// The facts about a request that shape its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Asked {
-    /// Whether its method is HEAD.
+    /// Whether the method is HEAD.
     pub is_head: bool,
-    /// Its version.
+    /// The version of the request.
     pub version: Version,
-    /// Whether the client takes trailers (RFC 9110, section 6.5.1).
+    /// Whether the client accepts trailers (RFC 9110, section 6.5.1).
     pub trailers: bool,
 }
 
 impl Asked {
-    /// What a request of this kind says.
+    /// The facts about a request.
     pub fn new(is_head: bool, version: Version, trailers: bool) -> Self {
         Self { is_head, version, trailers }
     }
 }
 
-/// Writes the head of a response whose body is `size` bytes, where that is known. Clears `persistent` when the connection
-/// cannot be used again after it, and tells the client so. Adds a date where there is none.
+/// Writes the head of a response whose body has `size` bytes, if the size is known. Clears `persistent` if the connection
+/// cannot be used again after the response, and tells the client so. Adds a date if there is none.
 pub fn write_head(
     status: StatusCode,
     headers: &HeaderMap,
@@ -49,7 +49,7 @@ pub fn write_head(
                 declared = declared.or_else(|| content_length(value.as_bytes()));
                 continue;
             }
-            // They are of the connection, and the connection's to say.
+            // The connection itself writes these fields.
             "transfer-encoding" | "keep-alive" => continue,
             "connection" if !switching => {
                 if has_element(value.as_bytes(), b"close") {
@@ -100,7 +100,7 @@ fn announced(headers: &HeaderMap) -> Vec<HeaderValue> {
     headers.get_all(http::header::TRAILER).iter().cloned().collect()
 }
 
-/// Writes an interim response (RFC 9110, section 15.2). It has no body, and says nothing of the connection.
+/// Writes an interim response (RFC 9110, section 15.2), which has no body and no connection fields.
 pub fn write_interim(status: StatusCode, headers: &HeaderMap, out: &mut Vec<u8>) {
     put_status_line(out, status, Version::HTTP_11);
     for (name, value) in headers {
@@ -122,7 +122,7 @@ fn has_body(status: StatusCode, asked: Asked) -> bool {
     !without
 }
 
-/// The length that a response without a body may tell of (RFC 9110, section 8.6).
+/// The length that a response without a body may declare (RFC 9110, section 8.6).
 fn length_without_body(
     status: StatusCode,
     asked: Asked,
@@ -144,7 +144,7 @@ fn put_status_line(out: &mut Vec<u8>, status: StatusCode, version: Version) {
     out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
-    // The space after the code stays where there is no phrase (RFC 9112, section 4).
+    // The space after the code is required even without a phrase (RFC 9112, section 4).
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
 }

@@ -1,4 +1,4 @@
-//! A response's head (RFC 9112, section 4), scanned once however it is split over reads.
+//! The head of a response (RFC 9112, section 4). Each byte is scanned once, however the head is split over reads.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
@@ -13,10 +13,10 @@ use crate::{
     violation::Violation,
 };
 
-/// What every response begins with.
+/// The start of every response.
 const PREFIX: &[u8] = b"HTTP/1.";
 
-/// A response's head, and what it says of its connection and of its own end.
+/// The head of a response, with the framing of its body and the fate of its connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ResponseHead {
@@ -24,18 +24,18 @@ pub struct ResponseHead {
     pub status: StatusCode,
     /// HTTP/1.0 or HTTP/1.1. A later minor version is processed as the latter (RFC 9110, section 2.5).
     pub version: Version,
-    /// The fields, without `Transfer-Encoding` and without a `Connection` that says no more than `keep-alive` or `close`.
+    /// The fields, without `Transfer-Encoding` and without a `Connection` field that holds only `keep-alive` or `close`.
     pub headers: HeaderMap,
     /// The length that the fields declare.
     pub length: Option<u64>,
-    /// Whether the body, if there is one, comes in chunks.
+    /// Whether the body, if there is one, is chunked.
     pub chunked: bool,
     /// Whether another response may follow on the connection.
     pub persistent: bool,
 }
 
 impl ResponseHead {
-    /// How the end of the body is found; `to_head` when the request's method was HEAD (RFC 9112, section 6.3).
+    /// How to find the end of the body; `to_head` says that the request's method was HEAD (RFC 9112, section 6.3).
     pub fn body(&self, to_head: bool) -> BodyLength {
         let none = self.status.is_informational()
             || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -56,8 +56,8 @@ pub(super) struct HeadScan {
 }
 
 impl HeadScan {
-    /// Goes on with `bytes`, which begin at the head's first byte each time. Gives the length of the head when all of
-    /// it is there. The places of its fields are put into `fields`.
+    /// Scans `bytes`, which begin at the head's first byte in each call. Gives the length of the head once it is whole. The
+    /// positions of the fields are put into `fields`.
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],
@@ -91,7 +91,7 @@ impl HeadScan {
         self.section.is_fresh()
     }
 
-    /// Makes a head of slices of `bytes`. `headers` is empty, and used again.
+    /// Makes a head from slices of `bytes`. `headers` is an empty map whose memory is reused.
     pub(super) fn build(
         &self,
         bytes: &Bytes,
@@ -107,7 +107,7 @@ impl HeadScan {
             match field::known(&bytes[span.name.clone()]) {
                 Some(Known::ContentLength) => declared = Some(length::of_response(value, declared)?),
                 Some(Known::TransferEncoding) => {
-                    // We ask for no other coding, so that none may come (RFC 9112, section 6.1).
+                    // The request asked for no other coding, so none may come (RFC 9112, section 6.1).
                     if chunked || !value.eq_ignore_ascii_case(b"chunked") {
                         return Err(Violation::RESPONSE_CODING);
                     }
@@ -128,7 +128,7 @@ impl HeadScan {
             let (name, value) = field::name_and_value(bytes, span)?;
             headers.try_append(name, value).map_err(|_| Violation::RESPONSE_TOO_MANY_FIELDS)?;
         }
-        // What follows may be this response's or the next one's (RFC 9112, section 6.3).
+        // The bytes after this head may belong to this response or to the next one (RFC 9112, section 6.3).
         if chunked && declared.is_some() {
             return Err(Violation::RESPONSE_LENGTH_WITH_CODING);
         }
@@ -142,19 +142,19 @@ impl HeadScan {
     }
 }
 
-/// Whether a `Connection` field says no more than whether the connection stays.
+/// Whether a `Connection` field only says whether the connection stays open.
 pub(super) fn is_plain_connection(value: &[u8]) -> bool {
     [&b"keep-alive"[..], b"close"].iter().any(|option| value.eq_ignore_ascii_case(option))
 }
 
-/// Whether these bytes, as far as they have come, begin a head. More are needed to tell where not.
+/// Whether these bytes begin a head. False if more bytes are needed to tell.
 fn begins(bytes: &[u8]) -> Result<bool, Violation> {
     let length = bytes.len().min(PREFIX.len());
     if bytes[..length] == PREFIX[..length] { Ok(true) } else { other_protocol(bytes).map_or(Ok(false), Err) }
 }
 
-/// What an endpoint speaks that does not speak HTTP/1, by its first bytes: an HTTP/2 server sends its SETTINGS, on stream 0
-/// (RFC 9113, sections 3.4 and 6.5), and a TLS server an alert (RFC 8446, section 5.1). `None` while it can be either.
+/// Detects an endpoint that does not speak HTTP/1 by its first bytes: an HTTP/2 server sends SETTINGS on stream 0 (RFC 9113,
+/// sections 3.4 and 6.5), and a TLS server sends an alert (RFC 8446, section 5.1). `None` while the bytes could be either.
 #[cold]
 fn other_protocol(bytes: &[u8]) -> Option<Violation> {
     const SETTINGS: &[Option<u8>] =
@@ -171,13 +171,13 @@ fn other_protocol(bytes: &[u8]) -> Option<Violation> {
     }
 }
 
-/// Reads a status line, its end left out.
+/// Parses a status line without its CRLF.
 pub(super) fn status_line(line: &[u8]) -> Result<(Version, StatusCode), Violation> {
     let rest = line.strip_prefix(PREFIX).ok_or(Violation::NOT_HTTP1)?;
     let (minor, rest) = rest.split_first().ok_or(Violation::STATUS_LINE)?;
     let version = match minor {
         b'0' => Version::HTTP_10,
-        // Later minor versions are understood by whoever understands this one (RFC 9110, section 2.5).
+        // A recipient of HTTP/1.1 understands later minor versions (RFC 9110, section 2.5).
         b'1'..=b'9' => Version::HTTP_11,
         _ => return Err(Violation::STATUS_LINE),
     };

@@ -29,25 +29,25 @@ impl ResponseReader {
         Self { rules, scan: head::HeadScan::default(), fields: Vec::new(), cache }
     }
 
-    /// Whether heads are compared with those before, which they are unless this says otherwise.
+    /// Sets whether heads are compared with earlier heads. On by default.
     #[must_use]
     pub fn remember_heads(mut self, remember: bool) -> Self {
         self.cache = remember.then(cache::ResponseCache::new);
         self
     }
 
-    /// The rules that it was made with.
+    /// The rules of this reader.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// Takes a whole head out of what was `received`, an interim response's too; its fields are slices of the same
-    /// memory. `headers` gives an empty map, whose memory is used again where a new one is needed. `None` asks for more
+    /// Takes a whole head out of the `received` bytes, also the head of an interim response. The fields are slices of the same
+    /// memory. `headers` gives an empty map when one is needed, so that its memory can be reused. `None` asks for more
     /// bytes.
     ///
     /// # Errors
     ///
-    /// The head breaks a rule. The reader is not asked again.
+    /// When the head breaks a rule. The reader must not be called again.
     pub fn read(
         &mut self,
         received: &mut BytesMut,
@@ -76,7 +76,7 @@ impl ResponseReader {
         Ok(Some(head))
     }
 
-    /// Gives memory back while the connection is idle.
+    /// Frees memory while the connection is idle.
     pub fn release(&mut self) {
         self.fields = Vec::new();
         if let Some(cache) = &mut self.cache {

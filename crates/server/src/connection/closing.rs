@@ -1,4 +1,7 @@
-//! Closing a connection so that the last bytes arrive.
+//! Closing a connection in a way that lets the last bytes arrive.
+//!
+//! A close while received bytes are unread makes the kernel send a reset, and a reset may destroy the response on its way
+//! to the client. So the close reads and throws away the client's bytes for a while, within bounds.
 
 use std::{future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
 
@@ -10,35 +13,37 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Shared, transport::Transport, wait_for};
+use super::shared::Shared;
 use crate::{
     drain::{Connections, Phase},
     limits::Limits,
+    transport::Transport,
 };
 
-/// How long a closing client is waited for that is in the midst of nothing, and how much of what it still sends is read.
+/// The bounds for a client that is not within a request: the time, and the bytes that are read and thrown away.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 1024 * 1024;
-/// A client that is silent for so long has nothing more under way.
+/// A client that has been silent for this long sends nothing more.
 const SILENCE: Duration = Duration::from_millis(500);
-/// What is thrown away at once.
+/// The size of a read whose bytes are thrown away.
 const SCRATCH: usize = 16 * 1024;
 
 /// Whether the client may still be sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Linger {
-    /// What it sends is read and thrown away for a while: a close over unread bytes would be a reset, which may
-    /// destroy the response on its way.
+    /// The client may be sending; its bytes are read and thrown away for a while.
     Yes,
-    /// The same, for a client that may be in the midst of a request, and may read nothing before it has sent all of it. It
-    /// has as long, and as many bytes, as the limits say.
+    /// The client may be within a request, and may read nothing before it has sent all of it. The limits give the time and
+    /// the bytes.
     MidRequest,
-    /// The same, if it turns out to have sent something already: a line break after a body, say.
+    /// The client is probably not sending. Its bytes are thrown away only if some have arrived already, for example a line
+    /// break after a body.
     IfUnread,
+    /// The client is not sending; the socket is closed at once.
     No,
 }
 
-/// For how long, and how many, bytes are thrown away.
+/// The bounds of a close: its time, the longest silence, and the bytes that are thrown away.
 struct Bounds {
     total: Duration,
     pause: Duration,
@@ -59,7 +64,7 @@ impl Bounds {
     }
 }
 
-/// Writes the last bytes and closes. Failures do not matter: the connection ends either way.
+/// Writes the last bytes and closes. A failure does not matter, because the connection ends either way.
 pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger, shared: &Shared) {
     let bounds = Bounds::of(linger, &shared.limits);
     let closing = async {
@@ -76,9 +81,9 @@ pub(crate) async fn close(mut transport: Transport, last: Bytes, linger: Linger,
     }
 }
 
-/// Ends when the server has drained for so long that nothing more is thrown away.
+/// Ends when a drain has lasted so long that nothing more is thrown away.
 pub(crate) async fn draining_for(connections: &Connections) {
-    wait_for(connections, Phase::Draining).await;
+    connections.wait_for(Phase::Draining).await;
     tokio::time::sleep(LINGER).await;
 }
 
@@ -98,7 +103,7 @@ async fn throw_away(transport: &mut Transport, bounds: &Bounds) -> io::Result<()
     Ok(())
 }
 
-/// Whether bytes wait to be read; those that fit into `scratch` are read.
+/// Whether bytes wait to be read. The bytes that fit into `scratch` are read.
 async fn has_unread(transport: &mut Transport, scratch: &mut [u8]) -> io::Result<bool> {
     let mut scratch = ReadBuf::new(scratch);
     poll_fn(|cx| match Pin::new(&mut *transport).poll_read(cx, &mut scratch) {
@@ -108,14 +113,14 @@ async fn has_unread(transport: &mut Transport, scratch: &mut [u8]) -> io::Result
     .await
 }
 
-/// The bytes of a last response of HTTP/1.1, after a request whose method may have been HEAD.
+/// The bytes of a last HTTP/1.1 response; `is_head` says whether the request was a HEAD request.
 pub(crate) fn encode_last(response: &Response<Bytes>, is_head: bool) -> Bytes {
     let asked = Asked::new(is_head, Version::HTTP_11, false);
     let (mut out, mut persistent) = (WriteBuffer::default(), false);
     let (body, size) = (response.body(), Some(response.body().len() as u64));
     let mut writer =
         write_response_head(response.status(), response.headers(), size, asked, &mut persistent, &mut out);
-    // A response to HEAD has no room for a body.
+    // A response to HEAD has no body, so the writer refuses the data.
     let _ = writer.data(&mut out, body.clone());
     out.to_vec().into()
 }

@@ -7,8 +7,8 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
-/// A timer that wakes a connection now and then, to look at its stamps. It is armed anew when it has fired, never for
-/// a request; polling it costs one load.
+/// A timer that wakes a connection now and then, so that it looks at its stamps. The timer is set again only after it has
+/// fired, never for a request. Polling it costs one load.
 pub(crate) struct Watchdog {
     sleep: Pin<Box<Sleep>>,
     registered: bool,
@@ -22,16 +22,16 @@ impl Watchdog {
     /// Whether it is time to look.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // The task that polls is always the same, so that one registration holds until the timer fires.
+        // The same task always polls, so one registration lasts until the timer fires.
         if self.registered && !self.sleep.is_elapsed() {
             return Poll::Pending;
         }
         self.registered = true;
-        // A task that has used up its budget would be told to wait without being registered.
+        // Tokio would tell a task without cooperative budget to wait, without registering it with the timer.
         pin!(tokio::task::unconstrained(self.sleep.as_mut())).poll(cx)
     }
 
-    /// Looks again then.
+    /// Sets the time of the next look.
     pub(crate) fn look_at(&mut self, next: Instant) {
         self.sleep.as_mut().reset(next);
         self.registered = false;

@@ -1,7 +1,7 @@
-//! The body of a request on its way from the connection to whoever reads it, in whatever task.
+//! The body of a request on its way from the connection to its reader, which may be another task.
 //!
-//! Nothing is read from the socket before the body is asked for, and then one frame at a time: the client is held back
-//! by whoever reads the body.
+//! Nothing is read from the socket before the reader asks for the body, and then one frame at a time, so a slow reader
+//! holds the client back.
 
 use std::{
     mem,
@@ -15,7 +15,7 @@ use gatewright_core::{Error, ErrorKind};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body whose data are `length` bytes, where that is known, fed by the task of `connection`.
+/// A body of `length` bytes, if the length is known, fed by the task of `connection`.
 pub(super) fn channel(length: Option<u64>, connection: &Waker) -> (Sender, Receiver) {
     let state = State {
         data: None,
@@ -38,15 +38,15 @@ struct State {
     data: Option<Bytes>,
     end: End,
     left: Option<u64>,
-    /// Who waits for the next frame.
+    /// The task that waits for the next frame.
     reader: Option<Waker>,
     connection: Waker,
-    /// Whether the connection waits for the body to be read or dropped, and for nothing else.
+    /// Whether the connection waits only for the body to be read or dropped.
     awaited: bool,
     abandoned: bool,
 }
 
-/// How the body ends, once its data are taken.
+/// How the body ends after its data.
 #[derive(Debug)]
 enum End {
     NotYet,
@@ -61,12 +61,12 @@ impl Channel {
     }
 }
 
-/// The connection's side. Dropped before the end, it fails the body.
+/// The connection's side. A sender that is dropped before the end fails the body.
 #[derive(Debug)]
 pub(super) struct Sender(Arc<Channel>);
 
 impl Sender {
-    /// Whether somebody waits for the next frame.
+    /// Whether a task waits for the next frame.
     pub(super) fn is_wanted(&self) -> bool {
         self.0.lock().reader.is_some()
     }
@@ -76,14 +76,14 @@ impl Sender {
         self.0.lock().abandoned
     }
 
-    /// The same; the connection's task is woken when it is.
+    /// Whether the body has been dropped. If not, the drop will wake the connection's task.
     pub(super) fn await_abandoned(&self) -> bool {
         let mut state = self.0.lock();
         state.awaited = true;
         state.abandoned
     }
 
-    /// Gives the next data. Only one piece is taken, and only when it was wanted.
+    /// Gives the next data: one piece, after [`is_wanted`](Self::is_wanted) said true.
     pub(super) fn push(&self, data: Bytes) {
         self.0.lock().data = Some(data);
     }
@@ -98,7 +98,7 @@ impl Sender {
         self.0.lock().end = End::Failed(error);
     }
 
-    /// Tells whoever waits. True when it is this task itself, which is not woken.
+    /// Wakes the task that waits. True if that is the current task, which is not woken.
     pub(super) fn notify(&self, cx: &Context<'_>) -> bool {
         match self.0.lock().reader.take() {
             Some(reader) if reader.will_wake(cx.waker()) => true,
@@ -125,7 +125,7 @@ impl Drop for Sender {
     }
 }
 
-/// The body.
+/// The reader's side: the body.
 #[derive(Debug)]
 pub(super) struct Receiver(Arc<Channel>);
 
@@ -148,7 +148,7 @@ impl Body for Receiver {
                 if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
                     state.reader = Some(cx.waker().clone());
                 }
-                // The connection looks after it has polled the service; it is another task that must wake it.
+                // The connection looks for a waiting reader after it has polled the service. Only another task has to wake it.
                 let connection = (!state.connection.will_wake(cx.waker())).then(|| state.connection.clone());
                 drop(state);
                 if let Some(connection) = connection {

@@ -1,15 +1,15 @@
-//! Buffers that go from one connection to another, so that an idle one holds none.
+//! Buffers that connections of one thread share, so that an idle connection holds none.
 
 use std::cell::RefCell;
 
 use bytes::BytesMut;
 
-/// What is read at once at first; most heads fit.
+/// The size of the first read; most heads fit.
 pub(super) const INPUT: usize = 8 * 1024;
 const OUTPUT: usize = 2 * 1024;
-/// Larger ones are not kept.
+/// Larger buffers are not kept.
 const MAX_OUTPUT: usize = 32 * 1024;
-/// How many pairs a thread keeps.
+/// The number of pairs that a thread keeps.
 const MAX_KEPT: usize = 32;
 
 thread_local! {
@@ -22,11 +22,11 @@ pub(super) fn take() -> (BytesMut, Vec<u8>) {
     kept.unwrap_or_else(|| (BytesMut::with_capacity(INPUT), Vec::with_capacity(OUTPUT)))
 }
 
-/// Takes them back, whatever they hold.
+/// Takes a pair back and clears it.
 pub(super) fn give_back(mut input: BytesMut, mut output: Vec<u8>) {
     input.clear();
     output.clear();
-    // Somebody may still hold a piece of what was read; the next read then takes a new buffer.
+    // A service may still hold a piece of the buffer; the next read then takes a new buffer.
     if input.capacity() > 2 * INPUT || !input.try_reclaim(INPUT) {
         input = BytesMut::new();
     }

@@ -1,106 +1,125 @@
-//! The turns of one connection.
+//! The state of one HTTP/1 connection. [`turns`](super::turns) moves it on, with the help of
+//! [`upload`](super::upload) and [`response`](super::response).
 //!
-//! 1. A connection takes turns: it waits for a head, for the service, for the frames of the response's body, for the
-//!    rest of the request's body, and then for a head again.
-//! 2. A head is taken when all that was written before has left. So no response begins while another one is pending, and
-//!    what a client can make the connection hold is bounded by one response's frames.
-//! 3. Interim responses and `100` are written in the service's turn only, before the response's head.
-//! 4. Everything that is encoded goes into one queue, and is written before the task waits for anything.
-//! 5. Of a request's body nothing is read before it is asked for, and what is read is one frame at most.
-//! 6. After a violation nothing more is read as HTTP. What comes of a body that nobody reads is thrown away, so that its
-//!    client, which may send all of it before it reads, gets the response.
+//! Invariants:
+//!
+//! 1. `turn` names the one thing that the connection waits for. The turns of a request are `Head`, `Service`, `Response`
+//!    (left out when the response has no body), `Rest`, and then `Head` again. `Last` may follow every turn, and no turn
+//!    follows `Last`.
+//! 2. A head is taken only when `out` is empty. So no response begins while another response is pending, and a client can
+//!    make the connection hold no more than the frames of one response.
+//! 3. Interim responses and `100 Continue` enter `out` only in the turn `Service`, before the head of the response.
+//! 4. Every encoded byte goes into `out`, and the task writes `out` before it waits for anything.
+//! 5. `body` stands where `input` begins: the first byte of `input` is the next byte of the request's body, or the first
+//!    byte after the body once the body has ended.
+//! 6. The connection reads a request's body only when the service asks for it, one frame at a time, or in order to throw
+//!    it away.
+//! 7. After a violation no byte is parsed as HTTP any more. The connection may still throw bytes away, because a client
+//!    that sends its whole request before it reads would otherwise never get the response.
+//! 8. `slot` holds the exchange in the turn `Service`, the body of the response in the turn `Response`, and nothing in the
+//!    other turns.
+//! 9. `input` and `out` own pooled memory only while `has_buffers` is set, and an idle connection gives the memory back.
 
-use std::{
-    io,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use gatewright_core::{Body, ConnectionInfo, OnUpgrade, PendingUpgrade, ReplyFormat, RequestRecord};
+use gatewright_core::{ConnectionInfo, PendingUpgrade};
 use gatewright_http1::{
-    Asked, BodyLength, BodyReader, BodyWriter, Framing, Refusal, RequestHead, RequestReader, Upgrade,
-    Violation, WriteBuffer,
+    Asked, BodyLength, BodyReader, BodyWriter, Framing, Refusal, RequestReader, Violation, WriteBuffer,
 };
-use http::{HeaderValue, Method, Request, Version, header};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use http::Version;
 
-use super::{buffers, interim::Interims, room::Room, upload::Upload};
+use super::{body, buffers, exchange_slot::ExchangeSlot, interim::Interims};
 use crate::{
-    connection::{Accepted, Activity, Shared},
-    refused::RequestLine,
-    service::{Application, Exchange, refuse},
+    connection::{Accepted, Shared},
+    service::Application,
+    transport::Activity,
 };
-
-/// With less room than this a read is not worth its while.
-const LEAST_ROOM: usize = 1024;
 
 /// Why a connection ends.
 pub(super) enum End {
-    /// All is said, by the rules of either side. Otherwise the client has gone, in the midst of a message maybe.
+    /// Both sides have finished, if `cleanly` is set. Otherwise the client has gone, possibly within a message.
     Done { cleanly: bool },
-    /// A response's body failed, and what there was of it has been written. Where the body ends with the connection,
-    /// only a reset tells the client.
+    /// The body of a response failed, and the part before the failure has been written. If the body ends with the
+    /// connection, only a reset tells the client of the failure.
     CutShort { ends_with_connection: bool },
-    /// A head breaks a rule, and everything before it has been answered.
+    /// A head breaks a rule, and every earlier request has been answered.
     Refused(Refusal),
-    /// It leaves HTTP, and `101` has been written.
+    /// The connection leaves HTTP, and `101` has been written.
     Upgraded,
-    /// Nobody needs it.
+    /// Nobody needs the connection.
     Idle,
     /// The client does not read.
     Stalled,
-    /// Time is up.
+    /// The deadline of the drain has passed.
     Cut,
 }
 
-/// What the connection waits for.
+/// The one thing that the connection waits for.
 pub(super) enum Turn {
     Head,
     Service,
     /// Frames of the response's body.
     Response,
-    /// The response is over, the request's body is not.
+    /// The end of the request's body; the response is over.
     Rest,
-    /// What is written is all.
+    /// The last bytes to be written, before this end.
     Last(End),
 }
 
-/// One connection over `T`, without the end of it, which is [`driver`](super::driver)'s.
+/// The body of the request in hand, from the connection's side.
+#[derive(Debug)]
+pub(super) enum Upload {
+    /// The request has no body, or all of the body has been read.
+    Done,
+    /// The service may still read the body.
+    Open(Open),
+    /// Part of the body has not been read and will not be, so no further request can be read.
+    Failed,
+}
+
+/// A body that the service may still read.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) sender: body::Sender,
+    /// Whether the client still waits for `100 Continue`.
+    pub(super) expects_continue: bool,
+}
+
+/// One connection over `T`. [`driver`](super::driver) keeps its limits of time and closes it.
 pub(super) struct Connection<S: Application, T> {
     pub(super) transport: T,
     pub(super) activity: Arc<Activity>,
     pub(super) shared: Arc<Shared>,
     pub(super) accepted: Arc<Accepted>,
-    service: S,
-    info: Arc<ConnectionInfo>,
+    pub(super) service: S,
+    pub(super) info: Arc<ConnectionInfo>,
     pub(super) interims: Arc<Interims>,
     pub(super) reader: RequestReader,
-    /// Where in its body the request in hand stands.
+    /// The position within the body of the request in hand.
     pub(super) body: BodyReader,
-    /// What was received and not taken.
+    /// Received bytes that have not been parsed.
     pub(super) input: BytesMut,
     pub(super) read_size: usize,
-    /// What is to be written.
+    /// Encoded bytes that have not been written.
     pub(super) out: WriteBuffer,
     has_buffers: bool,
-    pub(super) room: Room<S>,
+    pub(super) slot: ExchangeSlot<S>,
     pub(super) turn: Turn,
     pub(super) requests: u64,
-    /// Whether another request may follow.
+    /// Whether another request may follow on this connection.
     pub(super) persistent: bool,
     pub(super) asked: Asked,
     pub(super) writer: BodyWriter,
     pub(super) upload: Upload,
     pub(super) upgrade: Option<PendingUpgrade>,
-    /// A rule that was broken, or a limit, in the body of the request in hand.
+    /// The rule or limit that the body of the request in hand breaks.
     pub(super) refusal: Option<Violation>,
-    /// Whether the client has been given up, since it was too slow with a body.
+    /// Whether a body of the client was too slow, so that the close does not wait for the client.
     pub(super) was_slow: bool,
-    /// Whether the rest of a body is being thrown away, and the connection goes on behind it.
+    /// Whether the rest of a body is being thrown away, so that the connection can go on after it.
     pub(super) is_discarding: bool,
-    /// How much may still be thrown away of a request that has been answered.
+    /// The number of bytes that may still be thrown away after the response.
     pub(super) discardable: u64,
 }
 
@@ -126,7 +145,7 @@ impl<S: Application, T> Connection<S, T> {
             read_size: buffers::INPUT,
             out: WriteBuffer::default(),
             has_buffers: false,
-            room: Room::new(),
+            slot: ExchangeSlot::new(),
             turn: Turn::Head,
             requests: 0,
             persistent: true,
@@ -151,7 +170,7 @@ impl<S: Application, T> Connection<S, T> {
         &self.interims
     }
 
-    /// Whether a request has come that is not wholly done with.
+    /// Whether a request or its response is not over.
     pub(super) fn in_flight(&self) -> bool {
         matches!(self.turn, Turn::Service | Turn::Response | Turn::Rest) || !self.out.is_empty()
     }
@@ -161,7 +180,7 @@ impl<S: Application, T> Connection<S, T> {
         !matches!(self.turn, Turn::Service)
     }
 
-    /// How many requests have come.
+    /// The number of requests so far.
     pub(super) fn requests(&self) -> u64 {
         self.requests
     }
@@ -171,22 +190,22 @@ impl<S: Application, T> Connection<S, T> {
         !self.body.is_ended() || !self.input.is_empty()
     }
 
-    /// Whether there is memory to give up while nothing is to be done.
+    /// Whether the connection is idle and holds memory that it can give up.
     pub(super) fn can_park(&self) -> bool {
         matches!(self.turn, Turn::Head) && self.out.is_empty() && !self.is_parked()
     }
 
     pub(super) fn is_parked(&self) -> bool {
-        self.room.is_released()
+        self.slot.is_released()
     }
 
     pub(super) fn park(&mut self) {
-        self.room.release();
+        self.slot.release();
         self.reader.release();
     }
 
     /// Takes a pair of buffers, if the connection has none.
-    fn take_buffers(&mut self) {
+    pub(super) fn take_buffers(&mut self) {
         if !self.has_buffers {
             let (input, output) = buffers::take();
             self.input = input;
@@ -195,248 +214,15 @@ impl<S: Application, T> Connection<S, T> {
         }
     }
 
-    /// Gives the buffers to other connections; nothing is in them that matters.
+    /// Gives the buffers to other connections. Their content is dropped.
     pub(super) fn give_buffers_back(&mut self) {
         if std::mem::take(&mut self.has_buffers) {
             buffers::give_back(std::mem::take(&mut self.input), self.out.take_memory());
         }
     }
 
-    /// What was read beyond the head of a request that has been granted an upgrade.
+    /// The bytes after the head of a request that has been granted an upgrade.
     pub(super) fn take_input(&mut self) -> Bytes {
         std::mem::take(&mut self.input).freeze()
     }
-}
-
-impl<S, T> Connection<S, T>
-where
-    S: Application,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    /// Goes on until the connection ends or has to wait.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        loop {
-            let turned = match &mut self.turn {
-                Turn::Head => self.poll_head(cx),
-                Turn::Service => self.poll_service(cx),
-                Turn::Response => self.poll_response(cx),
-                Turn::Rest => self.poll_rest(cx),
-                Turn::Last(_) => match ready!(self.poll_write(cx)) {
-                    Ok(()) => {
-                        let last = std::mem::replace(&mut self.turn, Turn::Last(End::Done { cleanly: false }));
-                        let Turn::Last(end) = last else { unreachable!("it was matched above") };
-                        return Poll::Ready(end);
-                    }
-                    Err(error) => Poll::Ready(Err(error)),
-                },
-            };
-            if let Err(error) = ready!(turned) {
-                tracing::debug!(%error, "a connection failed");
-                return Poll::Ready(End::Done { cleanly: false });
-            }
-        }
-    }
-
-    /// Waits for a head, after everything before it has been written.
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.poll_write(cx))?;
-            match self.reader.read(&mut self.input) {
-                Ok(Some((head, request))) => {
-                    self.begin_request(&head, request, cx);
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(None) => {}
-                Err(refusal) => {
-                    self.turn = Turn::Last(End::Refused(refusal));
-                    return Poll::Ready(Ok(()));
-                }
-            }
-            match self.poll_read(cx) {
-                Poll::Ready(read) => {
-                    if read? == 0 {
-                        let cleanly = !self.reader.has_begun(&self.input);
-                        self.turn = Turn::Last(End::Done { cleanly });
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Poll::Pending => {
-                    if self.reader.has_begun(&self.input) {
-                        self.activity.begin(&self.activity.head_begun);
-                    } else if self.input.is_empty() {
-                        self.give_buffers_back();
-                    }
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
-    fn begin_request(&mut self, head: &RequestHead, mut request: Request<Body>, cx: &Context<'_>) {
-        self.requests += 1;
-        if let Some(first) = self.reader.take_dropped_name() {
-            self.shared.connections.count_dropped_fields(head.dropped_fields, &first);
-        }
-        self.activity.head_begun.clear();
-        self.read_size = buffers::INPUT;
-        self.persistent = head.persistent;
-        self.discardable = self.shared.limits.max_discarded;
-        let is_head = *request.method() == Method::HEAD;
-        self.asked = Asked::new(is_head, head.version, head.takes_trailers);
-        if head.version == Version::HTTP_11 {
-            self.interims.open(self.requests);
-        }
-        if !head.body.is_none() {
-            *request.body_mut() = self.begin_upload(head, cx);
-        }
-        if head.upgrade == Some(Upgrade::WebSocket) {
-            let (pending, on_upgrade) = OnUpgrade::pending();
-            request.extensions_mut().insert(on_upgrade);
-            self.upgrade = Some(pending);
-        }
-        let exchange = self.exchange(request);
-        self.room.serve(exchange);
-        self.turn = Turn::Service;
-    }
-
-    fn exchange(&self, mut request: Request<Body>) -> Exchange<S, ()> {
-        if let Some(host_check) = &self.accepted.host_check
-            && !host_check(authority(&request))
-        {
-            let response = refuse(&Violation::MISDIRECTED.into(), ReplyFormat::of_request(&request), None);
-            let line = RequestLine::of(&request);
-            self.accepted.refused(&self.shared, Some(&response), Violation::MISDIRECTED.reason(), Some(line));
-            return Exchange::answer(response, ());
-        }
-        request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
-        Exchange::call(self.service.clone(), request, ())
-    }
-
-    fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if let Poll::Ready(Ok(response)) = self.room.poll_service(cx) {
-                self.begin_response(response, cx);
-                return Poll::Ready(Ok(()));
-            }
-            if !self.poll_client(cx)? {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Goes on with the client while the service is at work. True when the service has something new to look at.
-    pub(super) fn poll_client(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        if !self.is_responding() {
-            self.interims.take(self.requests, &mut self.out);
-        }
-        if self.poll_upload(cx) {
-            return Ok(true);
-        }
-        match self.upload {
-            Upload::Done => self.look_for_end(cx)?,
-            Upload::Failed if self.is_responding() => self.throw_away(cx)?,
-            Upload::Open(_) | Upload::Failed => {}
-        }
-        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
-            return Err(error);
-        }
-        Ok(false)
-    }
-
-    /// Fails when the client has gone. What it sends instead is held, up to the size of the buffer.
-    fn look_for_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while self.input.len() < buffers::INPUT {
-            match self.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Poll::Ready(read) => read.map(drop)?,
-                Poll::Pending => break,
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes what comes of a body that nobody reads, so that its client gets to reading the response.
-    fn throw_away(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while self.discardable > 0 {
-            match self.poll_read(cx) {
-                Poll::Ready(Ok(0)) => self.discardable = 0,
-                Poll::Ready(read) => self.discardable = self.discardable.saturating_sub(read? as u64),
-                Poll::Pending => break,
-            }
-            self.input.clear();
-        }
-        Ok(())
-    }
-
-    /// Waits until the body of the request is read or known to be left unread.
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.rest_is_awaited() {
-            if self.poll_upload(cx) {
-                continue;
-            }
-            if let Upload::Open(_) = self.upload {
-                ready!(self.poll_write(cx))?;
-                // Whoever holds the body may want no more of it for ever.
-                self.activity.begin(&self.activity.body_awaited);
-                return Poll::Pending;
-            }
-        }
-        if self.poll_discarded(cx).is_pending() {
-            // The response leaves meanwhile.
-            return match self.poll_write(cx) {
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                _ => Poll::Pending,
-            };
-        }
-        self.upload_is_over();
-        Poll::Ready(Ok(()))
-    }
-
-    fn upload_is_over(&mut self) {
-        self.activity.idle.set(self.activity.now());
-        let ended = matches!(self.upload, Upload::Done);
-        self.turn = match self.persistent && ended {
-            true => Turn::Head,
-            false => Turn::Last(End::Done { cleanly: true }),
-        };
-    }
-
-    /// One read of the transport.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.take_buffers();
-        if self.input.capacity() - self.input.len() < LEAST_ROOM {
-            self.input.reserve(self.read_size);
-        }
-        pin!(self.transport.read_buf(&mut self.input)).poll(cx)
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let written = self.poll_write_out(cx);
-        if self.out.take_moved() && self.activity.body_awaited.get().is_some() {
-            // The exchange moves, be it in the other direction.
-            self.activity.body_awaited.set(self.activity.now());
-        }
-        written
-    }
-
-    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { out, transport, .. } = self;
-        ready!(out.poll_write(|slices| {
-            let transport = Pin::new(&mut *transport);
-            match slices {
-                [only] => transport.poll_write(cx, only),
-                several => transport.poll_write_vectored(cx, several),
-            }
-        }))?;
-        if out.is_unflushed() {
-            ready!(Pin::new(transport).poll_flush(cx))?;
-            out.flushed();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// The authority that was checked with its head: that of the target, which equals `Host`, or `Host` itself.
-fn authority(request: &Request<Body>) -> &[u8] {
-    request.headers().get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default()
 }

@@ -1,4 +1,13 @@
-//! One HTTP/1 connection from its first byte to its close: its turns, its limits of time, its end.
+//! One HTTP/1 connection from its first byte to its close: its limits of time and its end.
+//!
+//! Invariants:
+//!
+//! 1. One task polls the connection and its watchdog. Nothing else moves the connection on.
+//! 2. The watchdog sleeps no longer than the shortest limit, so that no limit passes unseen. It sleeps until the
+//!    keep-alive limit only while nothing can begin without bytes from the client (`is_asleep`).
+//! 3. The task registers for the next phase of the drain before it reads the current phase, so it misses no phase.
+//! 4. The connection ends once, with one [`End`]. [`finish`] alone closes the socket or hands it over.
+//! 5. A message that was cut is closed with a reset if a plain close could make it look complete.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
@@ -13,10 +22,11 @@ use super::{
     watch::{Standing, Verdict, judge},
 };
 use crate::{
-    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, encode_last, ticks},
+    connection::{Accepted, Linger, Shared, Watchdog, close, encode_last},
     drain::Phase,
     refused::RequestLine,
     service::{Application, refuse},
+    transport::{Transport, ticks},
 };
 
 /// Serves the connection until it ends.
@@ -32,7 +42,7 @@ where
     Box::pin(finish(connection, end, &shared)).await;
 }
 
-/// Polls the connection and the watchdog until one of them says that it is over.
+/// Polls the connection and the watchdog until one of them ends the connection.
 async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared: &Shared) -> End {
     let connections = &*shared.connections;
     let limits = &shared.limits;
@@ -43,7 +53,7 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
     // Whether the watchdog sleeps beyond the shortest limit.
     let mut sleeps_long = false;
     poll_fn(move |cx| {
-        // Registered once for each phase, before the phase is read; a load is all that it costs otherwise.
+        // The task registers once for each phase; otherwise the check costs one load.
         if phase != Some(connections.phase()) {
             if phase.is_some() {
                 phase_changed.set(connections.phase_changed.notified());
@@ -98,12 +108,12 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
     .await
 }
 
-/// Whether nothing can begin on the connection without its client sending something.
+/// Whether nothing can begin on the connection before the client sends something.
 fn is_asleep<S: Application>(connection: &Connection<S, Transport>) -> bool {
     connection.is_parked() && connection.requests() > 0 && connection.activity.head_begun.get().is_none()
 }
 
-/// Ends the connection as it deserves.
+/// Closes the socket in the way that the end demands.
 async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: End, shared: &Shared) {
     let mid_message = connection.mid_message();
     let in_flight = connection.in_flight();
@@ -115,7 +125,7 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
         true => Linger::MidRequest,
         false => Linger::IfUnread,
     };
-    // Its response had begun, or it was never looked at.
+    // No response told the client of this violation: the response had begun already, or the body came after it.
     if let (End::Done { .. } | End::CutShort { .. }, Some(violation)) = (&end, refusal) {
         accepted.refused(shared, None, violation.reason(), None);
     }
@@ -137,8 +147,8 @@ async fn finish<S: Application>(mut connection: Connection<S, Transport>, end: E
         }
         End::Done { cleanly: true } => close(transport, Bytes::new(), linger, shared).await,
         End::Done { cleanly: false } => transport.socket().reset_on_close(),
-        // A reset would take along what the client has not read yet of responses before this one. It does not know of the
-        // end, and may be sending its next request (RFC 9112, section 9.6).
+        // A reset could destroy earlier responses that the client has not read yet. The client does not know of the end and
+        // may be sending its next request (RFC 9112, section 9.6).
         End::CutShort { ends_with_connection: false } => {
             close(transport, Bytes::new(), Linger::Yes, shared).await
         }

@@ -16,9 +16,10 @@ use tower_service::Service;
 use super::connection::{Connection, End};
 use crate::{
     Limits,
-    connection::{Accepted, Activity, Shared},
+    connection::{Accepted, Shared},
     drain::Connections,
     refused::OnRefused,
+    transport::Activity,
 };
 
 /// How a connection ended.

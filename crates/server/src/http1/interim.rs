@@ -12,13 +12,13 @@ use gatewright_core::SendInterim;
 use gatewright_http1::{WriteBuffer, write_interim_response};
 use http::{HeaderMap, StatusCode};
 
-/// More than this waiting unsent is a fault of the service.
+/// A service that has more bytes than this waiting is at fault; further responses are dropped.
 const MAX_QUEUED: usize = 64 * 1024;
 
-/// Interim responses on their way from the service, whose tasks may be many, to the connection.
+/// Interim responses on their way from the tasks of the service to the connection.
 #[derive(Debug, Default)]
 pub(super) struct Interims {
-    /// The number of the request that may have some now; zero when none may.
+    /// The number of the request that may have interim responses now; zero if none may.
     open_for: AtomicU64,
     waiting: AtomicBool,
     queue: Mutex<Queue>,
@@ -37,17 +37,17 @@ impl Interims {
         let _ = self.task.set(waker.clone());
     }
 
-    /// From now on the request of this number, which is not zero, may have some.
+    /// Lets the request of this number, which is not zero, have interim responses.
     pub(super) fn open(&self, number: u64) {
         self.open_for.store(number, Ordering::Release);
     }
 
-    /// None may be sent any more, since the final response begins.
+    /// Ends the interim responses, because the final response begins.
     pub(super) fn close(&self) {
         self.open_for.store(0, Ordering::Release);
     }
 
-    /// Adds what waits to `out`; what was meant for another request than `number` is dropped.
+    /// Moves the waiting responses to `out`. Responses for another request than `number` are dropped.
     #[inline]
     pub(super) fn take(&self, number: u64, out: &mut WriteBuffer) {
         if self.waiting.load(Ordering::Acquire) {
@@ -67,12 +67,12 @@ impl SendInterim for Interims {
     }
 
     fn send(&self, number: u64, status: StatusCode, headers: &HeaderMap) {
-        // 100 is the connection's to send, 101 ends HTTP.
+        // The connection itself sends 100, and 101 ends HTTP.
         if number == 0 || !(102..200).contains(&status.as_u16()) {
             return;
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        // The final response may have begun meanwhile.
+        // The final response may have begun before the lock was taken.
         if self.open_for.load(Ordering::Acquire) != number {
             return;
         }

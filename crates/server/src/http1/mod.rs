@@ -1,21 +1,23 @@
-//! HTTP/1 connections (RFC 9112), by the codec of [`gatewright_http1`], with one watchdog beside each.
+//! HTTP/1 connections (RFC 9112), built on the codec of [`gatewright_http1`], each with one watchdog.
 //!
 //! One task reads, calls the service and writes. A [`Connection`](connection::Connection) takes turns: it waits for a
-//! head, then for the service, then for the frames of the response's body. What has been encoded is written before the
-//! task waits for anything, so that a request whose response is ready at once costs one read and one write.
+//! head, then for the service, then for the frames of the response's body. Encoded bytes are written before the task
+//! waits for anything, so a request whose response is ready at once costs one read and one write.
 //!
-//! What is read and what is written is told in [`connection`].
+//! [`connection`] lists the invariants.
 
 mod body;
 mod buffers;
 mod connection;
 mod driver;
+mod exchange_slot;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod interim;
 mod response;
-mod room;
+
 mod tunnel;
+mod turns;
 mod upload;
 mod watch;
 

@@ -1,4 +1,4 @@
-//! The response of the request in hand, from its head to its end.
+//! Writing the response of the request in hand, from its head to its end.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     connection::{Connection, End, Turn},
-    room::{self, ResponseBody},
+    exchange_slot::{ResponseBody, exact_size},
 };
 use crate::{
     drain::Phase,
@@ -25,17 +25,17 @@ where
     S: Application,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Writes the head, and begins with the body where there is one.
+    /// Writes the head, and begins the body if there is one.
     pub(super) fn begin_response(&mut self, response: Response<ResponseBody<S>>, cx: &mut Context<'_>) {
         let (head, body) = response.into_parts();
         self.interims.close();
         self.interims.take(self.requests, &mut self.out);
-        // The service's future may hold the request's body still, though it is done with it.
-        self.room.clear();
+        // The finished future of the service may still hold the request's body.
+        self.slot.clear();
         self.settle_upload(cx);
         let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let upgrade = self.upgrade.take();
-        // A service that answers just so knows, and has told its own log.
+        // A service that answers with the status of the violation has noticed the violation and logged it.
         let refusal = self.refusal.take().filter(|violation| violation.status() != head.status);
         let instead = if let Some(violation) = refusal {
             let response = refuse(&violation.into(), ReplyFormat::Problem, Some(&head.headers));
@@ -53,7 +53,7 @@ where
             } else if self.shared.connections.phase() != Phase::Serving {
                 self.persistent = false;
             }
-            let size = room::exact_size(&body);
+            let size = exact_size(&body);
             self.begin_writing(head.status, &head.headers, size);
             if switching {
                 self.turn = Turn::Last(End::Upgraded);
@@ -61,7 +61,7 @@ where
                 drop(body);
                 self.finish_response();
             } else {
-                self.room.respond(body);
+                self.slot.respond(body);
                 self.turn = Turn::Response;
             }
             return;
@@ -71,7 +71,7 @@ where
         let (head, own) = instead.into_parts();
         let size = Some(own.len() as u64);
         self.begin_writing(head.status, &head.headers, size);
-        // A response to HEAD has no room for a body.
+        // A response to HEAD has no body, so the writer refuses the data.
         let _ = self.writer.data(&mut self.out, own);
         self.finish_response();
     }
@@ -81,7 +81,7 @@ where
             write_response_head(status, headers, size, self.asked, &mut self.persistent, &mut self.out);
     }
 
-    /// Writes the body as it comes.
+    /// Writes the body as its frames come.
     pub(super) fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let was_full = self.out.is_full();
@@ -99,13 +99,13 @@ where
         }
     }
 
-    /// Encodes one frame. True when the response is over.
+    /// Encodes one frame. True if the response is over.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BoxError>> {
-        let trailers = match ready!(self.room.poll_frame(cx)) {
+        let trailers = match ready!(self.slot.poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
                     let fits = self.write_data(data);
-                    if fits && !self.writer.is_complete() && !self.room.is_end_stream() {
+                    if fits && !self.writer.is_complete() && !self.slot.is_end_stream() {
                         return Poll::Ready(Ok(false));
                     }
                     None
@@ -119,14 +119,14 @@ where
             hop_by_hop::remove_from_trailers(&mut trailers);
             trailers
         });
-        // The end of a body may find the queue full, which is no harm: it is a few bytes.
+        // The end of a body is a few bytes, so it may exceed a full queue.
         match self.writer.end(&mut self.out, trailers.as_ref()) {
             Ok(()) => Poll::Ready(Ok(true)),
             Err(error) => Poll::Ready(Err(error.into())),
         }
     }
 
-    /// Writes data of the response's body, and leaves out what its head has no room for. False then.
+    /// Writes data of the response's body, and leaves out bytes beyond the declared length. False if bytes were left out.
     fn write_data(&mut self, data: Bytes) -> bool {
         let Err(WrongLength::TooLong { left, mut data }) = self.writer.data(&mut self.out, data) else {
             return true;
@@ -138,17 +138,17 @@ where
         false
     }
 
-    /// The response's body failed. What there is of the response still leaves, and all that is before it.
+    /// Ends the connection after a failed body. The encoded part of the response is still written.
     fn cut_response_short(&mut self, error: &BoxError) {
         tracing::debug!(%error, "a response's body failed");
-        self.room.clear();
+        self.slot.clear();
         let ends_with_connection = self.writer.framing() == Framing::UntilClose;
         self.turn = Turn::Last(End::CutShort { ends_with_connection });
     }
 
     /// The whole response is encoded.
     fn finish_response(&mut self) {
-        self.room.clear();
+        self.slot.clear();
         self.turn = Turn::Rest;
     }
 }

@@ -1,4 +1,10 @@
 //! A connection that has left HTTP, after `101`.
+//!
+//! Invariants:
+//!
+//! 1. The program that took the upgrade owns the stream. The connection's task only watches it.
+//! 2. A cut stream moves no byte any more: both directions fail with `TimedOut`, and both waiting tasks are woken.
+//! 3. The watching task ends when the stream is dropped, or at the deadline of a drain, whichever comes first.
 
 use std::{
     future::poll_fn,
@@ -16,28 +22,29 @@ use gatewright_core::{PendingUpgrade, Upgraded};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
-    connection::{Activity, Shared, Transport, Watchdog, ticks},
+    connection::{Shared, Watchdog},
     drain::Phase,
+    transport::{Activity, Transport, ticks},
 };
 
-/// Hands the stream over, and watches it until it is let go or time is up.
+/// Hands the stream over, and watches it until it is dropped or its time is up.
 pub(super) async fn serve(transport: Transport, read_ahead: Bytes, pending: PendingUpgrade, shared: &Shared) {
     let activity = Arc::clone(transport.socket().activity());
     activity.idle.set(activity.now());
-    let ties = Arc::new(Ties::default());
-    let tunnel = Tunnel { transport, activity: Arc::clone(&activity), ties: Arc::clone(&ties) };
+    let link = Arc::new(TunnelLink::default());
+    let tunnel = Tunnel { transport, activity: Arc::clone(&activity), link: Arc::clone(&link) };
     pending.fulfil(Upgraded::new(tunnel, read_ahead));
-    watch(&ties, &activity, shared).await;
+    watch(&link, &activity, shared).await;
 }
 
-async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
+async fn watch(link: &TunnelLink, activity: &Activity, shared: &Shared) {
     let connections = &*shared.connections;
     let _counted = connections.upgrade();
     let mut phase_changed = pin!(connections.phase_changed.notified());
     let mut watchdog = Watchdog::new(tokio::time::Instant::now());
     let mut seen = None;
     poll_fn(|cx| {
-        if ties.poll_closed(cx) {
+        if link.poll_closed(cx) {
             return Poll::Ready(());
         }
         if seen != Some(connections.phase()) {
@@ -47,13 +54,13 @@ async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
         }
         if connections.phase() == Phase::Cutting {
             connections.count_cut();
-            ties.cut();
+            link.cut();
             return Poll::Ready(());
         }
         while watchdog.poll(cx).is_ready() {
             let due = activity.idle.get().unwrap_or_default() + ticks(shared.limits.stream_timeout);
             if due <= activity.now() {
-                ties.cut();
+                link.cut();
                 watchdog.look_at(tokio::time::Instant::now() + shared.limits.stream_timeout);
             } else {
                 watchdog.look_at(activity.instant(due));
@@ -64,9 +71,9 @@ async fn watch(ties: &Ties, activity: &Activity, shared: &Shared) {
     .await;
 }
 
-/// What ties an upgraded stream, which whoever took the upgrade holds, to the connection that watches it.
+/// The link between an upgraded stream and the task that watches it.
 #[derive(Debug, Default)]
-struct Ties {
+struct TunnelLink {
     cut: AtomicBool,
     closed: AtomicBool,
     waiting: Mutex<[Option<Waker>; 2]>,
@@ -80,8 +87,8 @@ enum Direction {
     Write,
 }
 
-impl Ties {
-    /// Notes who waits in this direction, to be woken when the stream is cut.
+impl TunnelLink {
+    /// Keeps the task that waits in this direction, in order to wake it when the stream is cut.
     fn wait(&self, direction: Direction, cx: &Context<'_>) {
         let mut wakers = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut wakers[direction as usize];
@@ -103,7 +110,7 @@ impl Ties {
         }
     }
 
-    /// Whether the stream has been let go; the caller is woken when it will be.
+    /// Whether the stream has been dropped. If not, the drop will wake the caller.
     fn poll_closed(&self, cx: &Context<'_>) -> bool {
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
         self.closed.load(Ordering::Acquire)
@@ -117,11 +124,11 @@ impl Ties {
     }
 }
 
-/// The stream as whoever took the upgrade sees it.
+/// The stream that the program which took the upgrade holds.
 struct Tunnel {
     transport: Transport,
     activity: Arc<Activity>,
-    ties: Arc<Ties>,
+    link: Arc<TunnelLink>,
 }
 
 impl Tunnel {
@@ -132,15 +139,15 @@ impl Tunnel {
         cx: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if self.ties.is_cut() {
+        if self.link.is_cut() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let moved = poll(Pin::new(&mut self.transport), cx);
         match moved {
             Poll::Pending => {
-                self.ties.wait(direction, cx);
-                // It may have been cut before the waker was there.
-                if self.ties.is_cut() {
+                self.link.wait(direction, cx);
+                // The stream may have been cut before the waker was kept.
+                if self.link.is_cut() {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
             }
@@ -188,6 +195,6 @@ impl AsyncWrite for Tunnel {
 
 impl Drop for Tunnel {
     fn drop(&mut self) {
-        self.ties.close();
+        self.link.close();
     }
 }

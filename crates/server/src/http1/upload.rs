@@ -1,4 +1,17 @@
 //! Reading the body of a request from the connection.
+//!
+//! Invariants:
+//!
+//! 1. `upload` goes from `Open` to `Done` or to `Failed`, and leaves these two only when the next request begins.
+//! 2. `Done` means that the end of the body has been parsed: the first byte of `input` belongs to the next request.
+//! 3. `Failed` means that the end of the body will not be parsed. The connection then ends after this response.
+//! 4. The sender holds at most one frame of data, and gets a frame only when the service has asked for one.
+//! 5. `100 Continue` is written at most once, when the service asks for the body, no byte of the body has arrived, and
+//!    the response has not begun.
+//! 6. `body_awaited` is set only while the connection waits for bytes of the body from the client, or for the service to
+//!    take or drop the body after the response. It is cleared when bytes arrive and when the body ends.
+//! 7. In order to throw a body away, the connection reads at most `MAX_DRAINED` bytes before the response, and at most
+//!    `discardable` bytes after it.
 
 use std::task::{Context, Poll};
 
@@ -6,42 +19,28 @@ use gatewright_core::{Body, BoxError, Error, ErrorKind};
 use gatewright_http1::{BodyLength, BodyReader, Piece, RequestHead, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{body, connection::Connection};
+use super::{
+    body,
+    connection::{Connection, Open, Upload},
+};
 use crate::service::Application;
 
-/// A body that is read in large pieces is read in larger ones.
+/// The size of a read doubles while reads fill the buffer, up to this size.
 const LARGEST_READ: usize = 64 * 1024;
-/// So much of a body that nobody wants is thrown away to keep the connection, before the response says whether it stays.
+/// The part of an unwanted body that is thrown away before the response in order to keep the connection.
 const MAX_DRAINED: usize = 64 * 1024;
 
-/// A chunked body of nothing.
+/// An empty chunked body.
 const NO_CHUNKS: &[u8] = b"0\r\n\r\n";
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// The body of the request in hand, as far as the connection is concerned.
-#[derive(Debug)]
-pub(super) enum Upload {
-    /// There is none, or all of it has been read.
-    Done,
-    Open(Open),
-    /// Not all of it has been read, and it will not be.
-    Failed,
-}
-
-#[derive(Debug)]
-pub(super) struct Open {
-    sender: body::Sender,
-    /// Whether the client still waits for `100`.
-    expects_continue: bool,
-}
 
 impl<S, T> Connection<S, T>
 where
     S: Application,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    /// The body of the request whose head has just been read.
+    /// Makes the body of the request whose head has just been read.
     pub(super) fn begin_upload(&mut self, head: &RequestHead, cx: &Context<'_>) -> Body {
         self.body = BodyReader::new(head.body);
         if let BodyLength::Known(length) = head.body
@@ -63,7 +62,7 @@ where
         Body::new(receiver)
     }
 
-    /// Reads what is wanted of the body. True when it is this task that waits for it.
+    /// Reads the frame that the service wants. True if the connection's own task waits for the frame.
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> bool {
         let Upload::Open(open) = &mut self.upload else { return false };
         if !open.sender.is_wanted() {
@@ -73,7 +72,7 @@ where
             self.out.put(CONTINUE);
         }
         let mut given = false;
-        // The end is looked for together with the data, so that it is known as soon as it is there.
+        // The end is parsed together with the last data, so that the service learns of it with that frame.
         while !(given && self.body.has_more_data()) {
             match self.body.next(&mut self.input, self.reader.rules()) {
                 Ok(Piece::Data(data)) => {
@@ -137,7 +136,7 @@ where
         waits
     }
 
-    /// Fails the body, since it breaks a rule or a limit. The client is told so if no response has begun.
+    /// Fails a body that breaks a rule or a limit. The client gets a refusal if no response has begun.
     pub(super) fn refuse_upload(&mut self, cx: &Context<'_>, violation: Violation) -> bool {
         let kind = match violation {
             Violation::SLOW_BODY => ErrorKind::RequestBodyTimeout,
@@ -153,8 +152,8 @@ where
         waits
     }
 
-    /// Looks, as the response begins, at a body that has been dropped, so that the response can tell whether the
-    /// connection stays.
+    /// Drains a body that the service has dropped, as the response begins: the head of the response says whether the
+    /// connection stays open.
     pub(super) fn settle_upload(&mut self, cx: &mut Context<'_>) {
         if let Upload::Open(open) = &self.upload
             && open.sender.is_abandoned()
@@ -166,17 +165,17 @@ where
         }
     }
 
-    /// Whether the end of the body is still to come, now that the response is over, and somebody may want it.
+    /// Whether the service may still want the rest of the body after the response.
     pub(super) fn rest_is_awaited(&mut self) -> bool {
         let Upload::Open(open) = &self.upload else { return false };
         !open.sender.await_abandoned()
     }
 
-    /// Throws the rest of the body away, now that nobody wants it and that the response has said that the connection stays.
-    /// Ready when it is over, or when it is too long.
+    /// Throws the rest of an unwanted body away after a response that keeps the connection open. Ready when the body has
+    /// ended, or is too long.
     pub(super) fn poll_discarded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Upload::Open(open) = &self.upload else { return Poll::Ready(()) };
-        // A client that waits for `100` may send its next request instead of the body.
+        // A client that waits for `100 Continue` may send its next request instead of the body.
         if !self.persistent || open.expects_continue {
             self.drain_upload(cx);
             return Poll::Ready(());
@@ -207,7 +206,7 @@ where
         Poll::Ready(())
     }
 
-    /// Throws away what is there of the body.
+    /// Throws away the part of the body that has arrived.
     fn drain_upload(&mut self, cx: &mut Context<'_>) {
         let mut budget = MAX_DRAINED;
         while !self.body.is_ended() {
@@ -226,7 +225,7 @@ where
         self.drained();
     }
 
-    /// No more of the body is thrown away.
+    /// Settles the state of the upload after bytes were thrown away.
     fn drained(&mut self) {
         self.activity.body_awaited.clear();
         self.is_discarding = false;

@@ -1,17 +1,17 @@
-//! What the watchdog of an HTTP/1 connection finds when it wakes.
+//! The judgement of the watchdog of an HTTP/1 connection.
 
 use tokio::time::Instant;
 
 use crate::{
-    connection::{Activity, DRAIN_GRACE, ticks},
-    drain::Phase,
+    drain::{DRAIN_GRACE, Phase},
     limits::Limits,
+    transport::{Activity, ticks},
 };
 
-/// What is to be done.
+/// What the connection does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// All is well; look again then.
+    /// No limit has passed; look again then.
     Wait(Instant),
     /// The client is too slow with a head: answer and close.
     SlowHead,
@@ -19,26 +19,26 @@ pub(super) enum Verdict {
     SlowBody,
     /// Nobody needs the connection: close it.
     Idle,
-    /// Nobody has needed the connection for a while: park it.
+    /// Nobody has needed the connection for a while: give up its memory.
     Park,
-    /// The client never sent a request: close without a word.
+    /// The client never sent a request: close without a response.
     Silent,
     /// The client does not read: drop everything.
     Stalled,
 }
 
-/// Where a connection stands.
+/// The state of a connection that decides which limits apply.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
-    /// How many requests have come.
+    /// The number of requests so far.
     pub(super) requests: u64,
-    /// Whether one of them is not done with.
+    /// Whether a request or its response is not over.
     pub(super) in_flight: bool,
-    /// Whether the response to it has begun.
+    /// Whether the response has begun.
     pub(super) responding: bool,
-    /// Whether the rest of its body is thrown away.
+    /// Whether the rest of the request's body is being thrown away.
     pub(super) discarding: bool,
-    /// Whether there is memory that it can give up.
+    /// Whether the connection holds memory that it can give up.
     pub(super) can_park: bool,
     pub(super) phase: Phase,
     pub(super) draining_since: Option<u64>,
@@ -81,7 +81,7 @@ fn slow_body(standing: Standing, activity: &Activity, limits: &Limits, due: &mut
 fn idle(standing: Standing, activity: &Activity, limits: &Limits, due: &mut Due<'_>) -> Option<Verdict> {
     let idle_since = activity.idle.get()?;
     if let Some(begun) = activity.head_begun.get() {
-        // A head that came while a response was still under way is timed from the response's end.
+        // A head that arrived during a response is timed from the end of the response.
         return due(begun.max(idle_since), ticks(limits.header_timeout), Verdict::SlowHead);
     }
     let (limit, verdict) = if standing.requests == 0 {

@@ -1,7 +1,7 @@
 //! The body of a request on its way to the service.
 //!
-//! Of a body that the service lets go, the rest is thrown away for a while, as an HTTP/1 connection does it. Many clients
-//! take a stream that is reset behind its response for a failure, or read the response when they have sent all.
+//! When the service drops a body, the rest of the body is thrown away for a while, as on an HTTP/1 connection. Many
+//! clients take a reset after the response for a failure, or read the response only after they have sent everything.
 
 use std::{
     mem,
@@ -20,29 +20,29 @@ use tokio::{runtime::Handle, time::timeout};
 use super::{checks, state::State, streams::Stream};
 use crate::connection::{Shared, draining_for};
 
-/// Fails when the client pauses for too long, or gives the stream up.
+/// A body that fails when the client pauses for too long or resets the stream.
 pub(super) struct TimedBody {
     body: Received,
-    /// What `content-length` says is still to come.
+    /// The bytes that are still to come, by `content-length`.
     left: Option<u64>,
     data_over: bool,
-    /// What was looked at before the service asked for it.
+    /// The first frame, if it was read before the service asked for it.
     first: First,
     rules: Rules,
     state: Arc<State>,
     stream: Arc<Stream>,
 }
 
-/// h2's part of a body. Dropped before its end, it is thrown away as it comes.
+/// h2's part of a body. When it is dropped before the end, the rest of the body is thrown away.
 struct Received {
-    /// `None` when it is thrown away.
+    /// `None` once the rest is thrown away.
     stream: Option<RecvStream>,
     shared: Arc<Shared>,
 }
 
-/// What comes first of a body.
+/// The first frame of a body.
 enum First {
-    /// Nobody has looked, or it has been given.
+    /// The first frame has not been read yet, or the service has it.
     Nothing,
     Frame(Result<Frame<Bytes>, Error>),
     /// The body is empty.
@@ -62,7 +62,7 @@ impl TimedBody {
         Self { body, left: length, data_over: false, first: First::Nothing, rules, state, stream }
     }
 
-    /// Ready when it is known whether the body is empty. Frames without data are passed over.
+    /// Ready when it is known whether the body is empty. Empty frames are skipped.
     pub(super) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let First::Nothing = self.first {
             self.first = match ready!(self.poll_next(cx)) {
@@ -74,7 +74,7 @@ impl TimedBody {
         Poll::Ready(())
     }
 
-    /// The body for the service: an empty one when that is known.
+    /// The body for the service; an empty body if it is known to be empty.
     pub(super) fn into_service(self) -> gatewright_core::Body {
         match self.first {
             First::End => gatewright_core::Body::empty(),
@@ -82,7 +82,7 @@ impl TimedBody {
         }
     }
 
-    /// The next frame, whatever time it takes.
+    /// The next frame, without a limit of time.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Some(body) = &mut self.body.stream else { return Poll::Ready(None) };
         if !self.data_over {
@@ -108,7 +108,7 @@ impl TimedBody {
         if let Some(body) = &mut self.body.stream {
             release(body, &data);
         }
-        // h2 sees to it that the lengths agree.
+        // h2 has checked the length of the data against `content-length`.
         self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
         Frame::data(data)
     }
@@ -163,7 +163,7 @@ impl Drop for TimedBody {
     fn drop(&mut self) {
         self.stream.body_awaited.clear();
         if self.stream.is_body_expired() {
-            // A client that has been too slow is not waited for.
+            // A client that was too slow gets no more time.
             self.body.stream = None;
         }
         self.state.ended(self.state.streams.body_dropped(self.stream.id()));
@@ -186,8 +186,8 @@ impl Drop for Received {
     }
 }
 
-/// Throws away what comes of a body that nobody reads, within the limits. Then the stream is reset without an error
-/// (RFC 9113, section 8.1) if the client has not ended it.
+/// Throws away the rest of a body that nobody reads, within the limits. If the client has not ended the stream by then,
+/// the stream is reset with `NO_ERROR` (RFC 9113, section 8.1).
 async fn throw_away(mut body: RecvStream, shared: Arc<Shared>) {
     let mut left = shared.limits.max_discarded;
     let throwing = async {
@@ -205,8 +205,8 @@ async fn throw_away(mut body: RecvStream, shared: Arc<Shared>) {
     }
 }
 
-/// Lets the client send as much more.
+/// Lets the client send as many bytes more.
 fn release(body: &mut RecvStream, data: &Bytes) {
-    // It fails when the stream is over, and then nothing is owed to the client.
+    // This fails only after the end of the stream, when the client needs no more room.
     let _ = body.flow_control().release_capacity(data.len());
 }

@@ -1,8 +1,15 @@
-//! What a client may send beside its requests.
+//! The budget for frames that are not requests.
 //!
-//! h2 itself stops rapid resets, CONTINUATION floods and header bombs, but it answers any number of PING and SETTINGS.
-//! Frames that ask for work and carry none are paid for here, out of a bucket that fills with time and with the work
-//! that the client does have done.
+//! h2 itself stops rapid resets, CONTINUATION floods and header bombs, but it answers any number of PING and SETTINGS
+//! frames. A frame that costs work and carries none is paid for here with a token.
+//!
+//! Invariants:
+//!
+//! 1. A bucket never holds more tokens than its `burst`.
+//! 2. A bucket gains tokens with time, and with the work that the client asks for: HEADERS and DATA frames that the
+//!    server sends or receives. Nothing else adds tokens.
+//! 3. A frame that finds its bucket empty is a flood, and a flood ends the connection.
+//! 4. The clock is read only when a bucket is empty, so an honest client costs no look at the clock.
 
 use super::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHead, HEADERS, PADDED, PING, RST_STREAM, SETTINGS,
@@ -23,7 +30,7 @@ impl Bucket {
         Self { tokens: burst, burst, per_second, filled_at: 0 }
     }
 
-    /// Takes one token; false when there is none. The clock is only read when the bucket is empty.
+    /// Takes one token; false if there is none.
     fn take(&mut self, now: &dyn Fn() -> u64) -> bool {
         if self.tokens == 0 {
             let now = now();
@@ -58,8 +65,8 @@ impl Budget {
         Self { control: Bucket::new(200, 20), windows: Bucket::new(1000, 100), resets: Bucket::new(200, 50) }
     }
 
-    /// The server sent a frame. Clients answer those of bodies with WINDOW_UPDATE, by what they hold, and some measure
-    /// by PING.
+    /// The server sent a frame. Clients answer DATA frames with WINDOW_UPDATE, in proportion to the bytes, and some
+    /// clients also measure the round trip with PING.
     pub(super) fn earn_sent(&mut self, frame: FrameHead) {
         if frame.kind == DATA && frame.length > 0 {
             self.control.earn(2);
@@ -67,12 +74,12 @@ impl Budget {
         }
     }
 
-    /// The server began so many responses, which clients may cancel.
+    /// The server began so many responses, each of which the client may cancel.
     pub(super) fn earn_responses(&mut self, responses: u32) {
         self.resets.earn(responses);
     }
 
-    /// Charges for a frame; the name of the flood when there is nothing left to pay with.
+    /// Charges for a frame. Gives the name of the flood if the bucket is empty.
     pub(super) fn charge(&mut self, frame: FrameHead, now: &dyn Fn() -> u64) -> Option<&'static str> {
         let FrameHead { length, kind, flags, .. } = frame;
         let (bucket, flood) = match kind {
@@ -80,7 +87,7 @@ impl Budget {
                 self.control.earn(2);
                 return None;
             }
-            // Padding may be all that there is in it.
+            // A padded frame may hold nothing but padding.
             DATA if flags & END_STREAM == 0 && (length == 0 || flags & PADDED != 0 && length <= 256) => {
                 (&mut self.control, "empty_data_flood")
             }

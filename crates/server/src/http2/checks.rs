@@ -1,4 +1,4 @@
-//! What h2 does not check of a request.
+//! The checks of a request that h2 does not make.
 //!
 //! h2 itself resets a stream whose head holds connection-specific fields, `te` other than `trailers`, upper case,
 //! control characters, or pseudo-header fields out of place (RFC 9113, section 8.2 and 8.3).
@@ -6,14 +6,14 @@
 use gatewright_http1::{Refusal, Rules, Violation, content_length, host, is_valid_target, keeps_name};
 use http::{HeaderMap, HeaderName, Method, Request, header};
 
-/// Fields that were left out for their names: how many, and the name of the first.
+/// The fields that were dropped because of their names: their number, and the first name.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
     pub(super) count: u16,
     pub(super) first: Option<HeaderName>,
 }
 
-/// Holds the head to the rules that HTTP/1 is held to, and leaves out fields for their names.
+/// Checks the head by the rules of HTTP/1, and drops fields with unusual names.
 pub(super) fn check<B>(request: &mut Request<B>, rules: &Rules) -> Result<Dropped, Refusal> {
     check_size(request, rules)?;
     check_target(request, rules)?;
@@ -27,8 +27,8 @@ pub(super) fn check<B>(request: &mut Request<B>, rules: &Rules) -> Result<Droppe
     Ok(dropped)
 }
 
-/// A head of HTTP/2 may be as large as one of HTTP/1 that says the same: cookies in crumbs are one field there
-/// (RFC 9113, section 8.2.3).
+/// An HTTP/2 head may be as large as the HTTP/1 head with the same content. Split cookies count as one field, as in
+/// HTTP/1 (RFC 9113, section 8.2.3).
 fn check_size<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violation> {
     let headers = request.headers();
     let crumbs = headers.get_all(header::COOKIE).iter().count();
@@ -40,7 +40,7 @@ fn check_size<B>(request: &Request<B>, rules: &Rules) -> Result<(), Violation> {
     let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
     let host = uri.authority().map_or(0, |authority| "host: \r\n".len() + authority.as_str().len());
     let fields = headers.iter().map(|(name, value)| name.as_str().len() + ": \r\n".len() + value.len());
-    // Each crumb after the first one needs `; ` alone.
+    // Each part of a split cookie after the first needs only `; `.
     let saved = crumbs.saturating_sub(1) * ("cookie: \r\n".len() - "; ".len());
     let size = line + host + fields.sum::<usize>() - saved + "\r\n".len();
     if size > rules.max_head { Err(Violation::HEAD_TOO_LARGE) } else { Ok(()) }
@@ -63,15 +63,15 @@ fn check_target<B>(request: &Request<B>, rules: &Rules) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Trailers are held to the rules of a head, and hold nothing that frames or routes (RFC 9110, section 6.5.1).
+/// Checks trailers by the rules of a head. Trailers may not frame or route a message (RFC 9110, section 6.5.1).
 pub(super) fn check_trailers(trailers: &mut HeaderMap, rules: &Rules) -> Result<(), Violation> {
-    // As they would stand in HTTP/1: `name: value` and a line break each, and an empty line.
+    // The size in HTTP/1: `name: value` and a line break for each field, and an empty line.
     let size = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() + 2;
     if trailers.len() > usize::from(rules.max_fields) || size > rules.max_trailers {
         return Err(Violation::TRAILERS_TOO_LARGE);
     }
     check_fields(trailers, rules).map_err(|refusal| refusal.violation())?;
-    // h2 resets a stream whose trailers hold fields of the connection.
+    // h2 itself resets a stream whose trailers hold connection fields.
     let misplaced = [header::HOST, header::CONTENT_LENGTH, header::EXPECT];
     if misplaced.iter().any(|name| trailers.contains_key(name)) { Err(Violation::TRAILER) } else { Ok(()) }
 }
@@ -89,7 +89,7 @@ fn check_fields(fields: &mut HeaderMap, rules: &Rules) -> Result<Dropped, Refusa
         fields.remove(name);
     }
     for (name, value) in &*fields {
-        // RFC 9113, section 8.2.1. HTTP/1 takes it off; a service behind us would do the same, or not.
+        // RFC 9113, section 8.2.1. HTTP/1 strips this white space; services behind the gateway would differ.
         let value = value.as_bytes();
         if matches!(value.first(), Some(b' ' | b'\t')) || matches!(value.last(), Some(b' ' | b'\t')) {
             return Err(Refusal::from(Violation::FIELD_VALUE).in_field(name.as_str().as_bytes()));
@@ -99,7 +99,7 @@ fn check_fields(fields: &mut HeaderMap, rules: &Rules) -> Result<Dropped, Refusa
     Ok(Dropped { count, first: unusual.into_iter().next() })
 }
 
-/// `:authority` names the host; a `host` field beside it must say the same (RFC 9113, section 8.3.1).
+/// `:authority` names the host, and a `host` field must name the same host (RFC 9113, section 8.3.1).
 fn check_host<B>(request: &Request<B>) -> Result<(), Violation> {
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let mut fields = request.headers().get_all(header::HOST).iter();
@@ -120,7 +120,7 @@ fn check_host<B>(request: &Request<B>) -> Result<(), Violation> {
     }
 }
 
-/// h2 holds the body to the first length only.
+/// h2 checks the body against the first `content-length` only, so a second one is refused.
 fn check_length(headers: &HeaderMap) -> Result<(), Violation> {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let Some(length) = lengths.next() else { return Ok(()) };
@@ -130,12 +130,12 @@ fn check_length(headers: &HeaderMap) -> Result<(), Violation> {
     content_length(length.as_bytes()).map(drop).ok_or(Violation::LENGTH)
 }
 
-/// The length that a request's body is to have.
+/// The declared length of a request's body.
 pub(super) fn body_length<B>(request: &Request<B>) -> Option<u64> {
     request.headers().get(header::CONTENT_LENGTH).and_then(|length| content_length(length.as_bytes()))
 }
 
-/// The authority that a request is for.
+/// The authority of a request.
 pub(super) fn authority<B>(request: &Request<B>) -> &[u8] {
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     authority.or_else(|| request.headers().get(header::HOST).map(|host| host.as_bytes())).unwrap_or_default()

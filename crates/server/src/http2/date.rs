@@ -11,7 +11,7 @@ thread_local! {
     static CACHED: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
 }
 
-/// The current date; `None` should it be none that can be written.
+/// The current date; `None` if the clock shows a date that cannot be written.
 pub(super) fn now() -> Option<HeaderValue> {
     at(SystemTime::now())
 }

@@ -1,4 +1,12 @@
 //! Driving one HTTP/2 connection from its preface to its close.
+//!
+//! Invariants:
+//!
+//! 1. One task polls h2 and the watchdog. Each stream has a task of its own, which ends when h2 is dropped.
+//! 2. h2 is dropped before the socket is closed. As h2 is dropped, the guarded socket gives its transport back to
+//!    `State`, so that the driver can still write a GOAWAY frame.
+//! 3. A GOAWAY frame is written only at the end of a whole frame.
+//! 4. A drain first lets h2 finish its streams. An idle connection gets a GOAWAY frame and `FAREWELL` to leave.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -14,10 +22,11 @@ use super::{
     streams::Found,
 };
 use crate::{
-    connection::{Accepted, Linger, Shared, Transport, Watchdog, close, ticks},
+    connection::{Accepted, Linger, Shared, Watchdog, close},
     drain::Phase,
     limits::Limits,
     service::Application,
+    transport::{Transport, ticks},
 };
 
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -26,24 +35,24 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a connection ends.
 enum End {
-    /// h2 is done with it.
+    /// h2 has ended the connection.
     Done,
-    /// The client floods it, or is too slow with a frame.
+    /// The client floods the connection, or is too slow with a frame.
     Flooded(&'static str),
-    /// Nobody needs it.
+    /// Nobody needs the connection.
     Idle,
     /// The client does not read.
     Stalled,
     /// The client does not answer.
     Silent,
-    /// Time is up.
+    /// The deadline of the drain has passed.
     Cut { in_flight: bool },
 }
 
-/// What the watchdog found.
+/// The judgement of the watchdog.
 enum Verdict {
     Wait(Instant),
-    /// Say goodbye, and give the client a moment to leave.
+    /// Send GOAWAY, and give the client a moment to leave.
     Farewell,
     End(End),
 }
@@ -66,14 +75,14 @@ where
         rules: shared.limits.rules(),
     };
     let protocol = Protocol::new(GuardedIo::new(transport, Arc::clone(&state)), &shared.limits);
-    // As it is dropped, h2 fails every stream and wakes its task.
+    // `drive` drops h2, which fails every stream and wakes its task.
     let end = drive(protocol, requests, &state, &shared).await;
     if let Some(parts) = state.take_back() {
         finish(parts, end, &accepted, &shared).await;
     }
 }
 
-/// Polls h2 and the watchdog until one of them says that it is over, and lets go of h2's part.
+/// Polls h2 and the watchdog until one of them ends the connection, and drops h2.
 async fn drive<S>(mut protocol: Protocol, requests: Requests<S>, state: &State, shared: &Shared) -> End
 where
     S: Application,
@@ -130,7 +139,7 @@ where
     .await
 }
 
-/// Judges the connection and its streams by their stamps; `next` is when to look again for another reason.
+/// Judges the connection and its streams by their stamps. `next` is the latest stamp at which to look again.
 fn judge(state: &State, limits: &Limits, leave_by: Option<u64>, next: u64) -> Verdict {
     let activity = state.activity();
     let now = activity.now();
@@ -166,7 +175,7 @@ fn judge(state: &State, limits: &Limits, leave_by: Option<u64>, next: u64) -> Ve
     Verdict::Wait(activity.instant(next))
 }
 
-/// Closes the socket that h2 gave back.
+/// Closes the socket in the way that the end demands.
 async fn finish(parts: Parts, end: End, accepted: &Accepted, shared: &Shared) {
     let Parts { transport, at_boundary, last_stream } = parts;
     match end {

@@ -1,4 +1,4 @@
-//! Walking over HTTP/2 frames without reading what is in them (RFC 9113, section 4.1).
+//! Walking over HTTP/2 frames without reading their payloads (RFC 9113, section 4.1).
 
 const HEAD: usize = 9;
 /// The length of the client's preface.
@@ -26,7 +26,7 @@ pub(super) const END_STREAM: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 pub(super) const PADDED: u8 = 8;
 
-/// Follows the frames of one direction, however they are split.
+/// Follows the frames of one direction, however they are split over reads and writes.
 #[derive(Debug)]
 pub(super) struct Walker {
     preface: usize,
@@ -37,17 +37,17 @@ pub(super) struct Walker {
 }
 
 impl Walker {
-    /// Of what a client sends, which begins with its preface.
+    /// For the bytes of a client, which begin with the preface.
     pub(super) fn of_client() -> Self {
         Self { preface: PREFACE, head: [0; HEAD], have: 0, payload: 0, kind: DATA }
     }
 
-    /// Of what a server sends.
+    /// For the bytes of a server.
     pub(super) fn of_server() -> Self {
         Self { preface: 0, ..Self::of_client() }
     }
 
-    /// Goes over `bytes`, and shows each frame's head when it is whole.
+    /// Walks over `bytes`, and gives the head of each frame once it is whole.
     pub(super) fn walk(&mut self, mut bytes: &[u8], mut on_frame: impl FnMut(FrameHead)) {
         let preface = self.preface.min(bytes.len());
         self.preface -= preface;

@@ -14,10 +14,10 @@ use super::{
     frames::{CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Walker},
     state::{Parts, State},
 };
-use crate::connection::Transport;
+use crate::transport::Transport;
 
-/// Walks the frames of both directions: those received are paid for, those sent show which responses have left, and
-/// where a GOAWAY may stand.
+/// Walks the frames of both directions. Received frames are charged to the budget. Sent frames show which responses are
+/// on the wire, and where a GOAWAY frame may be written.
 pub(super) struct GuardedIo {
     transport: Option<Transport>,
     state: Arc<State>,
@@ -25,7 +25,7 @@ pub(super) struct GuardedIo {
     sent: Walker,
     budget: Budget,
     last_stream: u32,
-    /// A block of header fields has begun that is not over.
+    /// Whether a block of header fields has begun and not ended.
     in_fields: bool,
 }
 
@@ -66,7 +66,7 @@ impl GuardedIo {
         let Self { sent: walker, budget, state, .. } = self;
         walker.walk(sent, |frame| {
             budget.earn_sent(frame);
-            // What is left of this frame's payload waits for the socket alone.
+            // The rest of the frame's payload waits for the socket alone.
             if matches!(frame.kind, DATA | HEADERS) && frame.flags & END_STREAM != 0 || frame.kind == RST_STREAM
             {
                 state.ended(state.streams.left(frame.stream));
@@ -74,7 +74,7 @@ impl GuardedIo {
         });
     }
 
-    /// Stamps what is incomplete. The payload of a body may pause as long as a body may, anything else as a head.
+    /// Stamps an incomplete frame. The payload of a DATA frame has the limit of a body, every other frame that of a head.
     fn note_waiting(&self) {
         let activity = self.state.activity();
         if self.received.in_data() {
@@ -97,7 +97,7 @@ impl AsyncRead for GuardedIo {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.state.flood().is_some() {
-            // The connection ends at once.
+            // The driver ends the connection at once.
             return Poll::Pending;
         }
         let before = buf.filled().len();
@@ -144,7 +144,7 @@ impl AsyncWrite for GuardedIo {
         Pin::new(transport).poll_flush(cx)
     }
 
-    /// The connection itself closes the socket, once h2 has let go of it.
+    /// The driver closes the socket after h2 has dropped it.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

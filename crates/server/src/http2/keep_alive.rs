@@ -1,15 +1,15 @@
-//! Asking a silent client whether it is still there.
+//! Pings for a silent client, to learn whether the client is still there.
 
 use std::{task::Context, time::Duration};
 
 use h2::{Ping, PingPong};
 
 use super::state::State;
-use crate::connection::ticks;
+use crate::transport::ticks;
 
-/// A client that says nothing for so long is asked. It may be silent for up to twice as long before.
+/// A client that was silent for a whole interval gets a ping. The silence is between one and two intervals long by then.
 const INTERVAL: Duration = Duration::from_secs(30);
-/// How long it has to say anything at all.
+/// The time in which the client must send something after a ping.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct KeepAlive {
@@ -24,7 +24,7 @@ impl KeepAlive {
         Self { pings, due: state.activity().now() + ticks(INTERVAL), asked: false }
     }
 
-    /// When to look again; `None` when the client is gone.
+    /// The stamp at which to look again; `None` if the client is gone.
     pub(super) fn look(&mut self, state: &State, cx: &mut Context<'_>) -> Option<u64> {
         let now = state.activity().now();
         if self.due > now {
@@ -38,9 +38,9 @@ impl KeepAlive {
         if self.asked
             && let Some(pings) = &mut self.pings
         {
-            // The answer to the last one makes room for the next.
+            // h2 sends no ping while it still holds the answer to the last one.
             let _ = pings.poll_pong(cx);
-            // It fails when the connection does.
+            // This fails only when the connection fails.
             let _ = pings.send_ping(Ping::opaque());
         }
         self.due = now + ticks(if self.asked { TIMEOUT } else { INTERVAL });

@@ -1,6 +1,8 @@
-//! HTTP/2 connections: h2, with a guard against floods around its socket, a task for each stream, and one watchdog.
+//! HTTP/2 connections: h2 over a socket that is guarded against floods, one task for each stream, and one watchdog.
 
+mod aborted;
 mod body;
+
 mod budget;
 mod checks;
 mod date;
@@ -12,8 +14,10 @@ mod pipe;
 mod protocol;
 mod request;
 mod response;
+mod start;
 mod state;
 mod streams;
+mod tracked;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The body of a response on its way to h2.
 //!
-//! h2 takes whatever it is given, and sends it as the client opens its windows. So it is given no more than the windows
-//! let go at once: what waits for its client waits here, where it can be judged and ended.
+//! h2 accepts any amount of data and sends it as the client opens its windows. So the pipe gives h2 only as much as the
+//! windows allow at once. Data that waits for the client waits here, where the watchdog can judge and end the stream.
 
 use std::{
     pin::Pin,
@@ -13,22 +13,23 @@ use gatewright_core::{BoxError, Gather};
 use h2::SendStream;
 use http_body::{Body, Frame};
 
-use super::{request::Tracked, response::Broken, streams::Stream};
+use super::{aborted::Aborted, streams::Stream, tracked::Tracked};
 use crate::service::Outgoing;
 
-/// So many bytes are asked for at once, so that streams that share the connection's window take turns.
+/// The most that a stream asks for at once, so that streams share the window of the connection in turns.
 const TURN: usize = 16 * 1024;
-/// A stream that waits for its client has to get rid of so many bytes within `write_timeout`. A client that opens its
-/// windows byte by byte would otherwise keep a stream for ever.
+/// The bytes that a waiting stream has to send within `write_timeout`. A client that opens its windows byte by byte
+/// could otherwise keep a stream for ever.
 const LEAST_PROGRESS: usize = 1024;
-/// What has been taken from the body, and not been given to h2 yet.
+
+/// The data between the body and h2.
 pub(super) struct Pipe {
     send: SendStream<Bytes>,
     gather: Gather,
     chunk: Bytes,
     /// Nothing comes after the chunk.
     is_last: bool,
-    /// So many bytes have been given to h2 since the stream's stamp was set.
+    /// The number of bytes that h2 got since the stream's stamp was set.
     moved: usize,
 }
 
@@ -37,13 +38,13 @@ impl Pipe {
         Self { send, gather: Gather::default(), chunk: Bytes::new(), is_last: false, moved: 0 }
     }
 
-    /// Sends the body. Ready when h2 has all of it.
+    /// Sends the body. Ready when h2 has the whole body.
     pub(super) fn poll<B>(
         &mut self,
         mut body: Pin<&mut Outgoing<B, Tracked>>,
         stream: &Stream,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Broken>>
+    ) -> Poll<Result<(), Aborted>>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
@@ -53,11 +54,11 @@ impl Pipe {
                 return Poll::Ready(Ok(()));
             }
             let Poll::Ready(frame) = self.gather.poll_frame(body.as_mut(), cx) else {
-                // The client has made room for all that there is.
+                // The client has taken everything so far; the body is slow, not the client.
                 self.clear_stamp(stream);
                 return stream.poll_end(cx, |cx| self.send.poll_reset(cx)).map(Err);
             };
-            match frame.transpose().map_err(Broken::Body)?.map(Frame::into_data) {
+            match frame.transpose().map_err(Aborted::Body)?.map(Frame::into_data) {
                 Some(Ok(chunk)) => {
                     self.is_last = self.gather.is_end_stream(&*body);
                     self.chunk = chunk;
@@ -65,7 +66,7 @@ impl Pipe {
                 Some(Err(frame)) => {
                     let Ok(trailers) = frame.into_trailers() else { continue };
                     body.track().hand_over();
-                    return Poll::Ready(self.send.send_trailers(trailers).map_err(Broken::Refused));
+                    return Poll::Ready(self.send.send_trailers(trailers).map_err(Aborted::Refused));
                 }
                 None => return Poll::Ready(self.give(Bytes::new(), true, body.track(), stream)),
             }
@@ -78,7 +79,7 @@ impl Pipe {
         tracked: &Tracked,
         stream: &Stream,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Broken>> {
+    ) -> Poll<Result<(), Aborted>> {
         while !self.chunk.is_empty() {
             self.send.reserve_capacity(self.chunk.len().min(TURN));
             let room = match self.send.capacity() {
@@ -97,25 +98,25 @@ impl Pipe {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Broken>> {
+    fn poll_capacity(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Aborted>> {
         loop {
             match ready!(self.send.poll_capacity(cx)) {
                 Some(Ok(0)) => {}
-                Some(room) => return Poll::Ready(room.map_err(Broken::Refused)),
-                None => return Poll::Ready(Err(Broken::Gone)),
+                Some(room) => return Poll::Ready(room.map_err(Aborted::Refused)),
+                None => return Poll::Ready(Err(Aborted::Gone)),
             }
         }
     }
 
-    /// Gives h2 what the windows have room for.
-    fn give(&mut self, part: Bytes, is_end: bool, tracked: &Tracked, stream: &Stream) -> Result<(), Broken> {
+    /// Gives data to h2, within the room of the windows.
+    fn give(&mut self, part: Bytes, is_end: bool, tracked: &Tracked, stream: &Stream) -> Result<(), Aborted> {
         self.moved += part.len();
         if is_end {
             tracked.hand_over();
         } else if self.moved >= LEAST_PROGRESS {
             self.clear_stamp(stream);
         }
-        self.send.send_data(part, is_end).map_err(Broken::Refused)
+        self.send.send_data(part, is_end).map_err(Aborted::Refused)
     }
 
     fn clear_stamp(&mut self, stream: &Stream) {

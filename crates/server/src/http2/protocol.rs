@@ -18,13 +18,13 @@ use crate::limits::Limits;
 
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What h2 may hold of a response, however large its client's windows are.
+/// The most that h2 holds of a response, however large the client's windows are.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// A connection from its preface on.
+/// h2's connection, from the preface on.
 pub(super) struct Protocol {
     stage: Stage,
-    /// It is told to the client once the connection is open.
+    /// Whether to send GOAWAY as soon as the connection is open.
     is_leaving: bool,
 }
 
@@ -33,8 +33,8 @@ enum Stage {
     Open { connection: Connection<GuardedIo, Bytes>, keep_alive: KeepAlive },
 }
 
-/// h2 counts 32 bytes more for each field (RFC 9113, section 6.5.2), which HTTP/1 does not have. What a head may have in
-/// all is for [`checks`](super::checks) to say; this one keeps heads of many small fields within a bound.
+/// h2 counts 32 bytes more for each field (RFC 9113, section 6.5.2) than HTTP/1. [`checks`](super::checks) applies the
+/// exact limit; this looser one bounds heads of many small fields before they are decoded.
 fn max_header_list_size(limits: &Limits) -> u32 {
     u32::try_from(limits.max_head.saturating_mul(4)).unwrap_or(u32::MAX)
 }
@@ -51,7 +51,7 @@ impl Protocol {
         Self { stage: Stage::Opening(builder.handshake(io)), is_leaving: false }
     }
 
-    /// Reads and writes, and gives each request to `on_request`. Ready when the connection has ended.
+    /// Reads, writes, and gives each request to `on_request`. Ready when the connection has ended.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -74,7 +74,7 @@ impl Protocol {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes no new streams, and ends with the last one.
+    /// Takes no new streams, and ends after the last one.
     pub(super) fn leave(&mut self) {
         self.is_leaving = true;
         if let Stage::Open { connection, .. } = &mut self.stage {
@@ -82,7 +82,7 @@ impl Protocol {
         }
     }
 
-    /// Asks a silent client whether it is there. Gives when to look again; `None` when the client is gone.
+    /// Pings a silent client. Gives the stamp at which to look again; `None` if the client is gone.
     pub(super) fn look_after(&mut self, state: &State, cx: &mut Context<'_>) -> Option<u64> {
         match &mut self.stage {
             Stage::Opening(_) => Some(u64::MAX),

@@ -1,4 +1,13 @@
 //! Sending a response.
+//!
+//! Invariants:
+//!
+//! 1. The task of a stream goes through its stages in this order: `Opening` (only for a request with a body), `Service`,
+//!    `Body` (only for a response with a body). It never goes back.
+//! 2. While a stage waits, the task also waits for the end of the stream, so a reset ends the task at once.
+//! 3. [`Tracked::hand_over`] is called right before h2 gets the end of a response. The socket may write the last frame
+//!    before the call that gives h2 the end returns.
+//! 4. A response that ends in error is reset, so that the client cannot take a cut body for a whole one.
 
 use std::{
     error::Error as StdError,
@@ -18,29 +27,17 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::{
+    aborted::Aborted,
     date,
     pipe::Pipe,
-    request::{First, Opening, Tracked},
+    start::{Opening, Start},
     streams::Stream,
+    tracked::Tracked,
 };
 use crate::service::{Application, Exchange, Outgoing};
 
-/// How long a request that hardly has a body waits for the frame that says so.
+/// How long a request that probably has no body waits for the empty frame that proves it.
 const EMPTY_FRAME: Duration = Duration::from_millis(250);
-
-/// Why a response ends early.
-pub(super) enum Broken {
-    /// The client reset the stream, or the connection is gone.
-    Gone,
-    /// The client takes it too slowly.
-    Cut,
-    /// The body failed.
-    Body(BoxError),
-    /// It is none, but what goes before one.
-    Interim,
-    /// h2 does not take it.
-    Refused(h2::Error),
-}
 
 pin_project! {
     /// The task of one stream: waits for the service's response, and sends it.
@@ -69,18 +66,18 @@ pin_project! {
 }
 
 impl<S: Application> Responding<S> {
-    pub(super) fn new(first: First<S>, reply: SendResponse<Bytes>, stream: Arc<Stream>, is_head: bool) -> Self {
-        let stage = match first {
-            First::Call(exchange) => Stage::Service { exchange },
-            First::Body(opening) => Stage::Opening { opening: Some(opening), patience: None },
+    pub(super) fn new(start: Start<S>, reply: SendResponse<Bytes>, stream: Arc<Stream>, is_head: bool) -> Self {
+        let stage = match start {
+            Start::Call(exchange) => Stage::Service { exchange },
+            Start::Body(opening) => Stage::Opening { opening: Some(opening), patience: None },
         };
         Self { stage, reply, stream, is_head }
     }
 
-    fn poll_sent(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+    fn poll_sent(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Aborted>> {
         let mut this = self.project();
         if this.stream.is_reset() {
-            return Poll::Ready(Err(Broken::Cut));
+            return Poll::Ready(Err(Aborted::Cut));
         }
         loop {
             let response = match this.stage.as_mut().project() {
@@ -108,14 +105,14 @@ impl<S: Application> Responding<S> {
             };
             let (mut head, body) = response.into_parts();
             if head.status.is_informational() {
-                return Poll::Ready(Err(Broken::Interim));
+                return Poll::Ready(Err(Aborted::Interim));
             }
             let is_whole = complete(&mut head, &body, *this.is_head);
             if is_whole {
                 body.track().hand_over();
             }
             let head = http::Response::from_parts(head, ());
-            let send = this.reply.send_response(head, is_whole).map_err(Broken::Refused)?;
+            let send = this.reply.send_response(head, is_whole).map_err(Aborted::Refused)?;
             if is_whole {
                 return Poll::Ready(Ok(()));
             }
@@ -131,14 +128,14 @@ impl<S: Application> Future for Responding<S> {
         let sent = ready!(self.as_mut().poll_sent(cx));
         let reply = self.project().reply;
         match sent {
-            Ok(()) | Err(Broken::Gone) => {}
-            Err(Broken::Cut) => reply.send_reset(Reason::CANCEL),
-            Err(Broken::Body(error)) => {
+            Ok(()) | Err(Aborted::Gone) => {}
+            Err(Aborted::Cut) => reply.send_reset(Reason::CANCEL),
+            Err(Aborted::Body(error)) => {
                 tracing::debug!(%error, "a response body failed");
                 reply.send_reset(reason_in(&*error).unwrap_or(Reason::INTERNAL_ERROR));
             }
-            Err(Broken::Interim) => reply.send_reset(Reason::INTERNAL_ERROR),
-            Err(Broken::Refused(error)) => {
+            Err(Aborted::Interim) => reply.send_reset(Reason::INTERNAL_ERROR),
+            Err(Aborted::Refused(error)) => {
                 tracing::debug!(%error, "a response cannot be sent");
                 reply.send_reset(Reason::INTERNAL_ERROR);
             }
@@ -147,7 +144,7 @@ impl<S: Application> Future for Responding<S> {
     }
 }
 
-/// Adds what a head lacks, and takes out what HTTP/2 has no use for. Gives whether the response ends with it.
+/// Adds the date and the length, and removes connection fields. True if the response ends with its head.
 fn complete<B>(head: &mut response::Parts, body: &Outgoing<B, Tracked>, is_head: bool) -> bool
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -171,7 +168,7 @@ where
     is_head
 }
 
-/// The fields that HTTP/2 takes for an error (RFC 9113, section 8.2.2).
+/// The fields that make an HTTP/2 message malformed (RFC 9113, section 8.2.2).
 const OF_CONNECTION: [HeaderName; 6] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
@@ -197,7 +194,7 @@ fn strip_connection_fields(headers: &mut HeaderMap) {
     }
 }
 
-/// The code with which a stream was reset that the body came from.
+/// The code of the reset, if the body came from an HTTP/2 stream that was reset.
 fn reason_in(error: &(dyn StdError + 'static)) -> Option<Reason> {
     let mut cause = Some(error);
     while let Some(error) = cause {

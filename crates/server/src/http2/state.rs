@@ -1,4 +1,4 @@
-//! What the parts of one HTTP/2 connection tell each other.
+//! The state that the parts of one HTTP/2 connection share.
 
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,
@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::streams::{Stream, Streams};
-use crate::connection::{Activity, Transport};
+use crate::transport::{Activity, Transport};
 
 /// Shared by the guarded socket, the tasks of streams and the connection that drives h2.
 #[derive(Debug)]
@@ -15,16 +15,16 @@ pub(super) struct State {
     pub(super) streams: Streams,
     requests: AtomicU64,
     responses: AtomicU32,
-    /// Something has come from the client since this was last asked.
+    /// Whether the client has sent bytes since the last question.
     heard: AtomicBool,
     flood: OnceLock<&'static str>,
     returned: Mutex<Option<Parts>>,
 }
 
-/// What outlives h2's use of the socket.
+/// The parts of the guarded socket that outlive h2.
 pub(super) struct Parts {
     pub(super) transport: Transport,
-    /// Whether what was sent ends with a whole frame.
+    /// Whether the sent bytes end with a whole frame.
     pub(super) at_boundary: bool,
     /// The highest stream that the client has opened.
     pub(super) last_stream: u32,
@@ -59,7 +59,7 @@ impl State {
         self.streams.begin(id, has_body)
     }
 
-    /// Something of a stream is over; `was_last` says whether nothing else is in flight.
+    /// A stream may have ended; `was_last` says that no other stream is left.
     pub(super) fn ended(&self, was_last: bool) {
         if was_last {
             self.activity.idle.set(self.activity.now());
@@ -74,7 +74,7 @@ impl State {
         self.responses.fetch_add(1, Relaxed);
     }
 
-    /// Heads of responses since the last call.
+    /// The number of response heads since the last call.
     pub(super) fn take_responses(&self) -> u32 {
         self.responses.swap(0, Relaxed)
     }

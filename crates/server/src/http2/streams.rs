@@ -1,12 +1,19 @@
-//! The streams of one connection, each from its request until nothing of it is left here.
+//! The streams of one connection, each from its request until nothing of it is left.
 //!
-//! 1. A stream is in the table from the moment its request goes to the service until its response has left, or the
-//!    stream was reset, and the service has let go of the request's body.
-//! 2. A response is given to h2 as far as the client's windows let it go, never further. So whatever still waits for
-//!    a window waits in a task, which can be ended alone.
-//! 3. A response that was given to h2 whole has no task any more. It stays in the table until its last frame is on
-//!    the wire, since a client can take a window back.
-//! 4. Whatever waits for the client is stamped. The connection's watchdog judges the stamps; nothing else has a timer.
+//! Invariants:
+//!
+//! 1. The table is sorted by stream number, and holds each stream once.
+//! 2. A stream is in the table from the moment its request goes to the service. It leaves the table when two things are
+//!    over: its response has been written or its stream was reset, and the service has dropped the request's body or has
+//!    ignored it for too long.
+//! 3. A response only moves forward: `InTask`, then `Unwanted` or `HandedOver`, then `Over`. The socket and the task may be
+//!    on two threads, so every order of their events leads to `Over`, and the event that removes the last stream says so.
+//! 4. h2 gets a response only as far as the client's windows reach. Data that waits for a window waits in the stream's
+//!    task, which can be ended alone.
+//! 5. A response that h2 has whole has no task any more. The stream stays in the table until its last frame is on the
+//!    wire, since a client can reduce a window again.
+//! 6. Everything that waits for the client has a stamp. The connection's watchdog judges the stamps, and no stream has a
+//!    timer.
 
 use std::{
     sync::{
@@ -19,13 +26,13 @@ use std::{
 use gatewright_http1::Violation;
 use h2::Reason;
 
-use super::response::Broken;
+use super::aborted::Aborted;
 use crate::{
-    connection::{Activity, Stamp, ticks},
     limits::Limits,
+    transport::{Activity, Stamp, ticks},
 };
 
-/// The table. Streams stand in it by their number, which only grows.
+/// The table of streams.
 #[derive(Debug, Default)]
 pub(super) struct Streams(Mutex<Vec<Entry>>);
 
@@ -37,24 +44,24 @@ struct Entry {
     body_held: bool,
 }
 
-/// How far a response is.
+/// The progress of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// A task makes and sends it.
+    /// A task makes and sends the response.
     InTask,
-    /// A task still does, but the client has reset the stream.
+    /// A task makes and sends the response, but the client has reset the stream.
     Unwanted,
-    /// h2 has all of it.
+    /// h2 has the whole response.
     HandedOver,
-    /// It has left, or nobody wants it any more.
+    /// The response is on the wire, or nobody wants it any more.
     Over,
 }
 
-/// What the watchdog found among the streams.
+/// The judgement of all streams.
 pub(super) enum Found {
     /// Nothing is due before this stamp.
     Next(u64),
-    /// A response that h2 has does not leave, and h2 alone could reset its stream.
+    /// The client does not take a response that h2 has whole. Only h2 could reset its stream.
     Stuck,
 }
 
@@ -64,9 +71,9 @@ pub(super) struct Stream {
     id: u32,
     /// The service has waited for the request body's next byte since then.
     pub(super) body_awaited: Stamp,
-    /// The response has left, and the service holds the request's body without asking for more of it since then.
+    /// Since then the response is on the wire, and the service holds the request's body without asking for more of it.
     body_ignored: Stamp,
-    /// Some of the response has waited for the client to take it since then.
+    /// Part of the response has waited for the client since then.
     pub(super) unsent: Stamp,
     answered: AtomicBool,
     body_expired: AtomicBool,
@@ -92,29 +99,29 @@ impl Streams {
         lock(&self.0).len()
     }
 
-    /// h2 is about to be given the end of the response. Gives whether that was the last of the last stream.
+    /// h2 is about to get the end of the response. True if no stream is left.
     pub(super) fn hand_over(&self, id: u32) -> bool {
         self.change(id, |entry| {
             entry.response = match entry.response {
                 Progress::InTask => Progress::HandedOver,
-                // h2 drops it.
+                // h2 drops the data of a stream that was reset.
                 _ => Progress::Over,
             };
         })
     }
 
-    /// The task has ended. Gives whether that was the last of the last stream.
+    /// The task has ended. True if no stream is left.
     pub(super) fn task_ended(&self, id: u32) -> bool {
         self.change(id, |entry| {
             if matches!(entry.response, Progress::InTask | Progress::Unwanted) {
                 entry.response = Progress::Over;
-                // Without a whole response the stream is reset, and h2 fails its body.
+                // A stream without a whole response is reset, and h2 then fails its body.
                 entry.body_held = false;
             }
         })
     }
 
-    /// The client resets a stream. Gives whether that was the last of the last stream.
+    /// The client resets a stream. True if no stream is left.
     pub(super) fn reset_by_client(&self, id: u32) -> bool {
         self.change(id, |entry| {
             entry.response = match entry.response {
@@ -124,12 +131,12 @@ impl Streams {
         })
     }
 
-    /// The last frame of a stream is on the wire. Gives whether that was the last of the last stream.
+    /// The last frame of a stream is on the wire. True if no stream is left.
     pub(super) fn left(&self, id: u32) -> bool {
         self.change(id, |entry| entry.response = Progress::Over)
     }
 
-    /// The service lets go of the request's body. Gives whether that was the last of the last stream.
+    /// The service drops the request's body. True if no stream is left.
     pub(super) fn body_dropped(&self, id: u32) -> bool {
         self.change(id, |entry| entry.body_held = false)
     }
@@ -160,7 +167,7 @@ impl Streams {
                 Some(_) => stream.reset(),
                 None => {}
             }
-            // The service may hold the body for as long as it likes, but not the connection.
+            // A service may hold a body for as long as it likes, but the body does not keep the connection open.
             entry.response != Progress::Over || !stream.is_body_ignored(activity, limits)
         });
         if stuck { Found::Stuck } else { Found::Next(next) }
@@ -197,7 +204,7 @@ impl Stream {
         self.answered.store(true, Relaxed);
     }
 
-    /// Whether the client has been too slow with the body, which is only true while it is waited for.
+    /// Whether the client is too slow with the body that the service waits for.
     pub(super) fn is_body_expired(&self) -> bool {
         self.body_expired.load(Relaxed)
     }
@@ -206,7 +213,7 @@ impl Stream {
         let _ = self.body_violation.set(violation);
     }
 
-    /// What is wrong with the body, whatever the service makes of its failure.
+    /// The violation of the body, if there is one.
     pub(super) fn body_fault(&self) -> Option<Violation> {
         self.body_violation.get().copied().or_else(|| self.is_body_expired().then_some(Violation::SLOW_BODY))
     }
@@ -217,7 +224,7 @@ impl Stream {
         self.body_ignored.clear();
     }
 
-    /// A byte has come after all.
+    /// A frame has come.
     pub(super) fn body_moved(&self) {
         self.body_awaited.clear();
         self.body_ignored.clear();
@@ -230,19 +237,19 @@ impl Stream {
         self.reset.load(Relaxed)
     }
 
-    /// Whether the stream is at its end, whatever else its task waits for; `poll_reset` asks h2 whether the client
-    /// has reset it.
+    /// Whether the stream has ended while its task waits for something else. `poll_reset` asks h2 whether the client has
+    /// reset the stream.
     pub(super) fn poll_end(
         &self,
         cx: &mut Context<'_>,
         poll_reset: impl FnOnce(&mut Context<'_>) -> Poll<Result<Reason, h2::Error>>,
-    ) -> Poll<Broken> {
+    ) -> Poll<Aborted> {
         keep_waker(&self.task, cx);
-        // Asked after the waker is there, so that no reset comes between.
+        // The waker is kept first, so that no reset is missed in between.
         if self.is_reset() {
-            return Poll::Ready(Broken::Cut);
+            return Poll::Ready(Aborted::Cut);
         }
-        poll_reset(cx).map(|_| Broken::Gone)
+        poll_reset(cx).map(|_| Aborted::Gone)
     }
 
     fn reset(&self) {
@@ -251,7 +258,7 @@ impl Stream {
         }
     }
 
-    /// Fails a body that its client has been too slow with. Gives when to look again.
+    /// Fails a body whose client is too slow. Gives the stamp at which to look again.
     fn check_body(&self, now: u64, limits: &Limits) -> u64 {
         let answered = self.answered.load(Relaxed);
         let limit = ticks(if answered { limits.stream_timeout } else { limits.body_timeout });
@@ -266,10 +273,10 @@ impl Stream {
         u64::MAX
     }
 
-    /// When the client will have taken too long to take the response.
+    /// The stamp at which the client will have been too slow to take the response.
     ///
-    /// Where the socket takes nothing, every stream waits behind it: then it is the socket that is judged, and a stream
-    /// only by the longest limit, so that trickling bytes of one stream cannot shelter the others for ever.
+    /// While the socket takes nothing, every stream waits for the socket. The watchdog then judges the socket, and each
+    /// stream only by the longest limit: a client that takes a few bytes of one stream must not keep the others for ever.
     fn unsent_due(&self, activity: &Activity, limits: &Limits) -> Option<u64> {
         let since = self.unsent.get()?;
         let longest = since.saturating_add(ticks(limits.stream_timeout.max(limits.write_timeout)));
@@ -280,7 +287,7 @@ impl Stream {
         Some(longest.min(since.saturating_add(ticks(limits.write_timeout))))
     }
 
-    /// Whether the service has asked for nothing of the body for too long, once the response has left.
+    /// Whether the service has held the body for too long after the response without asking for more of it.
     fn is_body_ignored(&self, activity: &Activity, limits: &Limits) -> bool {
         if self.body_awaited.get().is_some() {
             return false;

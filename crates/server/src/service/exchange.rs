@@ -1,4 +1,10 @@
 //! One request on its way through the service.
+//!
+//! Invariants:
+//!
+//! 1. The service is called once, after `poll_ready` has said that it is ready.
+//! 2. An exchange always ends in a response: an error or a panic of the service becomes one.
+//! 3. After a panic the service's future is dropped, so nothing that the panic left broken is polled again.
 
 use std::{
     convert::Infallible,
@@ -20,7 +26,7 @@ use tower_service::Service;
 use super::{Outgoing, Track};
 
 pin_project! {
-    /// Calls the service, and answers for it when it fails or panics.
+    /// Calls the service, and answers in its place if it fails or panics.
     pub(crate) struct Exchange<S, T>
     where
         S: Service<Request<Body>>,
@@ -87,7 +93,7 @@ where
 
 const POLLED_AFTER_COMPLETION: &str = "a future is not polled after it has completed";
 
-/// A body of the service, or one of our own.
+/// A body of the service, or a body of our own.
 pub(super) enum Either<B> {
     Service(B),
     Own(Bytes),
@@ -103,14 +109,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        // The service is dropped after a panic, so that none of what it may have left broken is seen again.
+        // Unwind safety: after a panic the stage is replaced below, and nothing that it owned is used again.
         let polled = catch_unwind(AssertUnwindSafe(|| this.stage.as_mut().poll(cx)));
         let response = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => response,
             Ok(Poll::Ready(Err(error))) => {
                 let error = Error::from_service(error);
-                // A router around its routes has told of them already, and never fails.
+                // The gateway's router logs the failures of its routes and never fails itself. So this error comes from a
+                // service without a router, and nothing has logged it.
                 match error.kind() {
                     ErrorKind::Internal if error.rejection().is_none() => {
                         tracing::error!(error = %error.chain(), "the service failed");
@@ -136,7 +143,7 @@ where
     }
 }
 
-/// What a panic said.
+/// The text of a panic.
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&'static str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")

@@ -1,5 +1,5 @@
-//! The service around one request, whatever the protocol: its errors and panics become responses, and the connection
-//! learns when it begins and ends.
+//! The call of the service for one request, in both protocols. Errors and panics become responses, and the connection
+//! learns when the response begins and ends.
 
 mod exchange;
 mod outgoing;
@@ -17,7 +17,7 @@ use tower_service::Service;
 pub(crate) use exchange::Exchange;
 pub(crate) use outgoing::Outgoing;
 
-/// The service that a server is given: what [`Server::serve`](crate::Server::serve) asks of it, in one word.
+/// The bounds of the service that [`Server::serve`](crate::Server::serve) takes, under one name.
 pub(crate) trait Application:
     Service<Request<Body>, Response = Response<Self::ResponseBody>, Error: Into<BoxError>, Future: Send>
     + Clone
@@ -38,20 +38,20 @@ where
     type ResponseBody = B;
 }
 
-/// What a connection keeps of one request until its response is over; dropped then.
+/// The state that a connection keeps for one request. It is dropped when the response is over.
 pub(crate) trait Track: Send + 'static {
-    /// The head of the response is there. Another response may be put in its place.
+    /// Sees the head of the response, and may give another response in its place.
     fn respond(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>>;
 }
 
-/// HTTP/1 looks at the response itself.
+/// HTTP/1 sees each response in its own task and needs no such state.
 impl Track for () {
     fn respond(&mut self, _: &mut response::Parts) -> Option<Response<Bytes>> {
         None
     }
 }
 
-/// The response to a refused request, under the id that the response it replaces had, or else under a new one.
+/// The response to a refused request. It has the request id of the response that it replaces, or else a new one.
 pub(crate) fn refuse(
     refusal: &Refusal,
     format: ReplyFormat,
@@ -60,7 +60,7 @@ pub(crate) fn refuse(
     let status = StatusCode::from_u16(refusal.violation().status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = problem(Problem::new(status).detail(&refusal.detail()), format, instead_of);
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        // RFC 9110, section 15.5.6 demands the field; which methods a route takes is not known here.
+        // RFC 9110, section 15.5.6 demands the field. The server does not know the methods of the routes.
         let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         response.headers_mut().insert(header::ALLOW, allow);
     }

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use super::exchange::{Either, panic_text};
 
 pin_project! {
-    /// The service's body or one of our own. The request is over when it is dropped.
+    /// The service's body, or a body of our own. The request is over when this is dropped.
     pub(crate) struct Outgoing<B, T> {
         #[pin]
         kind: Kind<B>,
@@ -57,7 +57,7 @@ where
         let mut this = self.project();
         match this.kind.as_mut().project() {
             KindProjection::Service { body } => {
-                // On HTTP/2 a panic here would take all other streams of the connection along.
+                // On HTTP/2 a panic here would end all other streams of the connection too.
                 match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
                     Ok(polled) => polled.map_err(Into::into),
                     Err(panic) => {

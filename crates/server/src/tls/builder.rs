@@ -1,4 +1,4 @@
-//! Building a TLS configuration from PEM.
+//! Building a TLS configuration from PEM files.
 
 use std::{path::Path, sync::Arc};
 
@@ -21,23 +21,23 @@ use super::{
     source::{Source, certified_key},
 };
 
-/// Sessions that may be resumed where clients show certificates. Elsewhere clients keep them, as tickets.
+/// The number of stored sessions where clients show certificates. Otherwise clients keep their sessions as tickets.
 const SESSIONS: usize = 4096;
 
 /// Whether clients are asked for certificates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuth {
-    /// They are not.
+    /// Clients are not asked for certificates.
     #[default]
     Off,
-    /// They are, and may show none. One that is shown must be valid.
+    /// Clients are asked, and may show no certificate. A certificate that is shown must be valid.
     Optional,
-    /// They are, and must show a valid one.
+    /// Clients are asked, and must show a valid certificate.
     Required,
 }
 
-/// Gathers what a [`TlsConfig`] is made of. Files are read by [`build`](Self::build).
+/// Builds a [`TlsConfig`]. [`build`](Self::build) reads the files.
 #[derive(Debug, Default)]
 pub struct TlsConfigBuilder {
     certificates: Vec<(Source, Source)>,
@@ -56,7 +56,7 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Adds the same from files.
+    /// Adds a certificate chain and its key from files.
     #[must_use]
     pub fn certificate_files(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
         self.certificates.push((Source::file("cert", chain), Source::file("key", key)));
@@ -70,30 +70,30 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Adds authorities, in PEM, that clients' certificates may come from. A client's own certificate may be among them:
-    /// then that very one is taken, whoever issued it, unless it is expired, revoked or not made for clients.
+    /// Adds authorities, in PEM, that may issue clients' certificates. A client's own certificate may be among them: that
+    /// certificate is then accepted, whoever issued it, unless it has expired, is revoked or is not made for clients.
     #[must_use]
     pub fn client_ca_pem(mut self, authorities: impl Into<Vec<u8>>) -> Self {
         self.client_ca.push(Source::bytes("client_ca", authorities, "the client authorities' PEM"));
         self
     }
 
-    /// Adds the same from a file.
+    /// Adds authorities from a file.
     #[must_use]
     pub fn client_ca_file(mut self, authorities: impl AsRef<Path>) -> Self {
         self.client_ca.push(Source::file("client_ca", authorities));
         self
     }
 
-    /// Adds revocation lists, in PEM. Once there is one, each authority of a client's chain needs one that has not
-    /// expired, or the client is refused. Of several lists of one authority the newest counts.
+    /// Adds revocation lists, in PEM. Once there is a list, each authority in a client's chain needs a list that has not
+    /// expired, or the client is refused. If an authority has several lists, the newest counts.
     #[must_use]
     pub fn crl_pem(mut self, lists: impl Into<Vec<u8>>) -> Self {
         self.crls.push(Source::bytes("crl", lists, "the revocation list's PEM"));
         self
     }
 
-    /// Adds the same from a file.
+    /// Adds revocation lists from a file.
     #[must_use]
     pub fn crl_file(mut self, lists: impl AsRef<Path>) -> Self {
         self.crls.push(Source::file("crl", lists));
@@ -104,9 +104,9 @@ impl TlsConfigBuilder {
     ///
     /// # Errors
     ///
-    /// A file cannot be read, or does not hold what it should; a key is encrypted, or is not that of its
-    /// certificate; there is no certificate; clients are asked for certificates and no authority is named, or the
-    /// other way round.
+    /// When a file cannot be read or has the wrong content, when a key is encrypted or does not belong to its certificate,
+    /// when there is no certificate, when clients are asked for certificates and no authority is named, and when an
+    /// authority is named and clients are not asked.
     pub fn build(self) -> Result<TlsConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut certificates = Certificates::new(&provider);
@@ -132,7 +132,7 @@ impl TlsConfigBuilder {
         };
         let mut config = wants_certificate.with_cert_resolver(Arc::clone(&certificates) as _);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // Either is this configuration's own, so that no session of another client policy is resumed here.
+        // Tickets and sessions belong to this configuration, so no session of another client policy is resumed here.
         if self.client_auth == ClientAuth::Off {
             config.ticketer = aws_lc_rs::Ticketer::new()
                 .map_err(|error| TlsError::new("tls", "no key for session tickets").because(error))?;
@@ -189,7 +189,7 @@ impl TlsConfigBuilder {
         let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
             .with_crls(lists.iter().cloned());
         if !lists.is_empty() {
-            // rustls would go on to use a list for ever after its next update was due.
+            // By default rustls accepts a list for ever, also after its next update was due.
             builder = builder.enforce_revocation_expiration();
         }
         if self.client_auth == ClientAuth::Optional {

@@ -14,35 +14,35 @@ use super::error::TlsError;
 
 /// The longest name, in bytes.
 const MAX_NAME: usize = 255;
-/// What belongs to no other certificate belongs to the first.
+/// The first certificate takes every name that belongs to no other.
 pub(super) const DEFAULT: usize = 0;
 
-/// Certificates and the names that they are for.
+/// Certificates and their names.
 ///
-/// Of several for one name, with keys of different kinds, a client gets one whose signatures it can verify: one on a curve
-/// before one of RSA, which costs more, and else the first. To requests they are one certificate, known by the place of
-/// the first.
+/// Several certificates may have one name if their keys are of different kinds. A client then gets a certificate whose
+/// signatures it can verify, with an elliptic curve before RSA, which costs more; otherwise the first. For the host check of
+/// requests they count as one certificate, identified by the index of the first.
 #[derive(Default)]
 pub(super) struct Certificates {
     keys: Vec<Arc<CertifiedKey>>,
     exact: HashMap<Box<[u8]>, Vec<usize>>,
     /// `example.com` for `*.example.com`.
     wildcards: HashMap<Box<[u8]>, Vec<usize>>,
-    /// Where no name decides: the first, and those that have just its names.
+    /// The certificates for every other name: the first, and the certificates with exactly its names.
     default: Vec<usize>,
     suites: Vec<SupportedCipherSuite>,
 }
 
-/// What a certificate is added for.
+/// The use of an added certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Added {
-    /// Some of its names, or the default.
+    /// The certificate serves some of its names, or is the default.
     Used,
-    /// Nothing: for each of its names there is an earlier one with a key of its kind.
+    /// The certificate is never served: an earlier certificate with a key of the same kind has each of its names.
     NeverServed,
 }
 
-/// All schemes with which a key may sign, so that its kind shows.
+/// All signature schemes. The scheme that a key chooses among them tells its kind.
 const SCHEMES: [SignatureScheme; 7] = [
     SignatureScheme::ECDSA_NISTP256_SHA256,
     SignatureScheme::ECDSA_NISTP384_SHA384,
@@ -58,7 +58,7 @@ impl Certificates {
         Self { suites: provider.cipher_suites.clone(), ..Self::default() }
     }
 
-    /// Adds one. Names that an earlier one with a key of the same kind has are left to that.
+    /// Adds a certificate. A name stays with an earlier certificate whose key is of the same kind.
     pub(super) fn add(&mut self, key: CertifiedKey, label: &str) -> Result<Added, TlsError> {
         let index = self.keys.len();
         let unusable = |leaf: &[u8]| {
@@ -103,21 +103,21 @@ impl Certificates {
         names
     }
 
-    /// Whether there is no choice.
+    /// Whether there is only one certificate.
     pub(super) fn is_single(&self) -> bool {
         self.keys.len() == 1
     }
 
-    /// The certificate that a name belongs to, by its place: the one that has it, else one with a wildcard that covers
-    /// it, else the first. An address belongs to the first, since no client names one in its handshake (RFC 6066,
-    /// section 3).
+    /// The index of the certificate for a name: the one with the exact name, else one with a wildcard that covers the name,
+    /// else the first. An IP address belongs to the first certificate, since no client names an address in its handshake
+    /// (RFC 6066, section 3).
     pub(super) fn choose(&self, name: &[u8]) -> usize {
         self.holders(name).first().copied().unwrap_or(DEFAULT)
     }
 
-    /// All that a name belongs to, in order.
+    /// All certificates for a name, in order.
     fn holders(&self, name: &[u8]) -> &[usize] {
-        // No name is longer (RFC 1035, section 2.3.4).
+        // No DNS name is longer (RFC 1035, section 2.3.4).
         let mut lower = [0; MAX_NAME];
         let Some(lower) = lower.get_mut(..name.len()) else { return &self.default };
         lower.copy_from_slice(name);
@@ -130,12 +130,13 @@ impl Certificates {
         self.exact.get(lower).or_else(wildcard).unwrap_or(&self.default)
     }
 
-    /// Whether a client can verify signatures of this key: it offers a scheme for it, and, short of TLS 1.3, a suite.
+    /// Whether a client can verify signatures of this key: it offers a scheme for the key and, below TLS 1.3, a cipher
+    /// suite for it.
     fn fits(&self, key: &CertifiedKey, schemes: &[SignatureScheme], suites: &[CipherSuite]) -> bool {
         let algorithm = key.key.algorithm();
         let has_suite =
             self.suites.iter().filter(|suite| suites.contains(&suite.suite())).any(|suite| match suite {
-                // Its suites say nothing of signatures (RFC 8446, section 4.1.1).
+                // The suites of TLS 1.3 say nothing about signatures (RFC 8446, section 4.1.1).
                 SupportedCipherSuite::Tls13(_) => true,
                 SupportedCipherSuite::Tls12(suite) => {
                     suite.sign.iter().any(|scheme| algorithm_of(*scheme) == Some(algorithm))
@@ -145,7 +146,7 @@ impl Certificates {
     }
 }
 
-/// The kind of a key: two of one kind are for the same clients.
+/// The kind of a key. Two keys of one kind serve the same clients.
 fn kind(key: &CertifiedKey) -> Option<SignatureScheme> {
     key.key.choose_scheme(&SCHEMES).map(|signer| signer.scheme())
 }
@@ -172,7 +173,7 @@ impl ResolvesServerCert for Certificates {
         let (schemes, suites) = (hello.signature_schemes(), hello.cipher_suites());
         let fitting = || {
             let keys = holders.iter().filter_map(|index| self.keys.get(*index));
-            // Of equal ones, it gives the first.
+            // `min_by_key` gives the first of equal keys.
             keys.filter(|key| self.fits(key, schemes, suites))
                 .min_by_key(|key| key.key.algorithm() == SignatureAlgorithm::RSA)
         };

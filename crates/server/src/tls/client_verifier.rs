@@ -1,4 +1,4 @@
-//! Whose certificates clients may show.
+//! The verification of client certificates.
 
 use std::{
     fmt,
@@ -17,18 +17,19 @@ use rustls::{
 
 use super::revocation::Revocation;
 
-/// Verifies as rustls does, and takes one more certificate: one that is named itself, byte for byte. It may say that it is
-/// an authority's (`CA:TRUE`), as that of a plain `openssl req -x509` does, or be issued by an authority that is not named.
+/// Verifies as rustls does, and also accepts a certificate that is named in `client_ca` itself, byte for byte. A named
+/// certificate may claim to be an authority's (`CA:TRUE`), as a plain `openssl req -x509` makes it, and its issuer need not
+/// be named.
 ///
-/// Such a certificate is held to its dates, to what its key may be used for, and to the revocation lists of its issuer;
-/// that the client has its key is proven by the handshake.
+/// A named certificate must be within its dates, its key must be usable for clients, and the revocation lists of its issuer
+/// must not hold it. The handshake proves that the client has the key.
 pub(super) struct Verifier {
     inner: Arc<dyn ClientCertVerifier>,
     named: Vec<Named>,
     hints: Vec<DistinguishedName>,
 }
 
-/// A certificate that is named itself.
+/// A client's certificate that is named in `client_ca` itself.
 struct Named {
     der: CertificateDer<'static>,
     facts: CertificateFacts,
@@ -36,7 +37,7 @@ struct Named {
 }
 
 impl Verifier {
-    /// `inner` has the same lists.
+    /// `inner` must have the same lists.
     pub(super) fn new(
         inner: Arc<dyn ClientCertVerifier>,
         named: Vec<CertificateDer<'static>>,
@@ -52,7 +53,7 @@ impl Verifier {
                 Some(Named { der: der.clone(), facts, revocation })
             })
             .collect();
-        // Many clients show only a certificate whose issuer is named to them.
+        // Many clients show a certificate only if the server's hints name its issuer.
         for issuer in named.iter().filter_map(|named| named.facts.issuer_der()) {
             if !hints.iter().any(|hint| hint.as_ref() == issuer) {
                 hints.push(issuer.into());
@@ -130,7 +131,7 @@ impl ClientCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate was refused because it is an authority's.
+/// Whether a certificate was refused because it is an authority's certificate.
 pub(super) fn is_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))

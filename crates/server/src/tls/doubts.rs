@@ -1,4 +1,4 @@
-//! What may not be meant in a TLS configuration, or will soon be wrong with it.
+//! Warnings about a TLS configuration: probable mistakes, and certificates that expire soon.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -10,17 +10,17 @@ use rustls::pki_types::CertificateDer;
 
 use super::revocation::Lists;
 
-/// How often the log is told of what is near its end, while there are handshakes.
+/// How often the log repeats the warnings about expiry, while there are handshakes.
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// What there is to be doubted of a configuration.
+/// The doubtful parts of a configuration.
 #[derive(Debug)]
 pub(super) struct Doubts {
     fixed: Vec<String>,
     certificates: Vec<(String, CertificateFacts)>,
     lists: Vec<(String, RevocationListFacts)>,
     since: Instant,
-    /// When the log is told next, in seconds since then.
+    /// The time of the next warning, in seconds since `since`.
     next: AtomicU64,
 }
 
@@ -32,7 +32,7 @@ impl Default for Doubts {
 }
 
 impl Doubts {
-    /// Takes note of a chain.
+    /// Notes a chain.
     pub(super) fn certificates(&mut self, label: &str, chain: &[CertificateDer<'_>]) {
         let chain: Vec<_> =
             chain.iter().filter_map(|certificate| CertificateFacts::read(certificate)).collect();
@@ -48,7 +48,7 @@ impl Doubts {
         }));
     }
 
-    /// Takes note of a certificate that no client will get.
+    /// Notes a certificate that no client will get.
     pub(super) fn never_served(&mut self, label: &str) {
         self.fixed.push(format!(
             "the certificate in {label} is never served: an earlier one with a key of the same kind has each of its DNS names. Leave it \
@@ -56,7 +56,7 @@ impl Doubts {
         ));
     }
 
-    /// Takes note of a certificate that clients' certificates may come from, or that is a client's own.
+    /// Notes the certificate of an authority, or a client's certificate that is named itself.
     pub(super) fn authority(&mut self, label: &str, certificate: &CertificateDer<'_>) {
         let Some(facts) = CertificateFacts::read(certificate) else { return };
         let what = format!("the certificate of `{}` in {label}", facts.shown_subject());
@@ -64,7 +64,7 @@ impl Doubts {
         self.certificates.push((what, facts));
     }
 
-    /// Takes note of revocation lists.
+    /// Notes revocation lists.
     pub(super) fn lists(&mut self, lists: &Lists<'_>) {
         self.fixed.extend(lists.gaps());
         self.lists.extend(lists.that_count());
@@ -83,7 +83,8 @@ impl Doubts {
         certificates.chain(lists).filter_map(|(what, doubt)| Some(format!("{what} {}", doubt?)))
     }
 
-    /// Tells the log of what is near its end, once an hour. At first it is for who loads the configuration.
+    /// Warns in the log of certificates near their end, once an hour. The first hour is left to the program that loads the
+    /// configuration.
     pub(super) fn tell(&self) {
         let (next, now) = (self.next.load(Ordering::Relaxed), self.since.elapsed().as_secs());
         let later = now.saturating_add(EVERY.as_secs());

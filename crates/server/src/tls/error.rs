@@ -1,11 +1,8 @@
-//! What may be wrong with a TLS configuration.
-
-use std::{error::Error, fmt};
-
 use gatewright_core::BoxError;
 
-/// A TLS configuration that cannot be used. It says which file is at fault, and what to do.
-#[derive(Debug)]
+/// A TLS configuration cannot be used. The message names the file at fault and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct TlsError {
     field: &'static str,
     message: String,
@@ -22,20 +19,8 @@ impl TlsError {
         self
     }
 
-    /// What is at fault: `cert`, `key`, `client_ca`, `crl`, or `tls` as a whole.
+    /// The setting at fault: `cert`, `key`, `client_ca`, `crl`, or `tls` as a whole.
     pub fn field(&self) -> &'static str {
         self.field
-    }
-}
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Error for TlsError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }

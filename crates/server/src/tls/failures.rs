@@ -1,4 +1,4 @@
-//! Handshakes that failed: counted, and told in the log, by what was wrong.
+//! Failed handshakes, counted and logged by their reason.
 
 use std::{
     borrow::Cow,
@@ -12,7 +12,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
 use super::client_verifier::is_authority;
 
-/// What was wrong with a handshake. Each kind is counted and told by itself.
+/// The reason of a failed handshake. Each kind is counted and logged separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     NoCertificate,
@@ -57,7 +57,7 @@ impl Kind {
         Self::Other,
     ];
 
-    /// What an error of a handshake is about.
+    /// The kind of a handshake error.
     pub(crate) fn of(error: &io::Error) -> Self {
         let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
             return Self::Other;
@@ -90,7 +90,7 @@ impl Kind {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 Self::WrongPurpose
             }
-            // An error of webpki's, for which rustls has no word.
+            // An error of webpki that rustls has no variant for.
             CertificateError::Other(cause) if cause.0.to_string() == "UnsupportedCertVersion" => Self::Version1,
             _ => Self::BadCertificate,
         }
@@ -120,7 +120,7 @@ impl Kind {
         }
     }
 
-    /// A sentence for the log, and what mends it where that is for the operator.
+    /// A sentence for the log, with the remedy if the operator can apply one.
     fn sentence(self) -> &'static str {
         match self {
             Self::NoCertificate => "the client shows no certificate, and one is required here",
@@ -155,14 +155,14 @@ impl Kind {
                  (`subjectAltName`)"
             }
             Self::PlainHttp => "the client sent plain HTTP to a port for HTTPS",
-            Self::NotTls => "what the client sent is no TLS",
+            Self::NotTls => "the client sent bytes that are not TLS",
             Self::Slow => "the client took too long for its handshake",
             Self::Other => "the handshake failed",
         }
     }
 }
 
-/// How long a kind of failure is only counted, once it has been told.
+/// How long a kind of failure is only counted after it was logged.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// The failures of a listener.
@@ -175,9 +175,9 @@ pub(crate) struct Failures {
 #[derive(Debug, Default)]
 struct Count {
     all: AtomicU64,
-    /// How many had come when the last one was told.
+    /// The count at the last log line.
     told: AtomicU64,
-    /// When the next one may be told, in milliseconds since the listener was made.
+    /// The time of the next possible log line, in milliseconds since the listener was made.
     next: AtomicU64,
 }
 
@@ -188,14 +188,14 @@ impl Default for Failures {
 }
 
 impl Failures {
-    /// Counts a failure, and tells of it unless one of its kind was told in the last minute.
+    /// Counts a failure, and logs it unless one of its kind was logged in the last minute.
     pub(crate) fn note(&self, kind: Kind, listener: &str, peer: SocketAddr, error: Option<&io::Error>) {
         let Some(count) = self.kinds.get(kind as usize) else { return };
         let all = count.all.fetch_add(1, Ordering::Relaxed) + 1;
         let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let next = count.next.load(Ordering::Relaxed);
         let later = now.saturating_add(QUIET.as_millis() as u64);
-        // Of several at once, one tells.
+        // Of several threads at once, one logs.
         if now < next || count.next.compare_exchange(next, later, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
             return;
@@ -213,7 +213,7 @@ impl Failures {
         );
     }
 
-    /// How many there have been of each kind of which there were any.
+    /// The number of failures of each kind that has occurred.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let count = |(kind, count): (Kind, &Count)| (kind.word(), count.all.load(Ordering::Relaxed));
         Kind::ALL.into_iter().zip(&self.kinds).map(count).filter(|(_, count)| *count > 0)

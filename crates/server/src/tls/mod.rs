@@ -1,4 +1,11 @@
 //! TLS on a listener, by rustls.
+//!
+//! Invariants:
+//!
+//! 1. A handshake uses one configuration from its first byte to its last: `accept` loads the current one once.
+//! 2. The host check of a connection belongs to the certificates of its handshake, also after a `replace`.
+//! 3. Tickets and stored sessions belong to one configuration. No session crosses from one client policy to another.
+//! 4. A client certificate is recorded only after the handshake has verified it.
 
 mod builder;
 mod certificates;
@@ -21,22 +28,24 @@ pub use builder::{ClientAuth, TlsConfigBuilder};
 pub use error::TlsError;
 pub(crate) use failures::{Failures, Kind};
 
-use crate::connection::{HostCheck, Socket};
 use certificates::{Certificates, DEFAULT};
 use doubts::Doubts;
 
-/// The certificates of a listener, and what it asks of clients. TLS 1.2 and 1.3, `h2` and `http/1.1` by ALPN.
+use crate::{host_check::HostCheck, transport::Socket};
+
+/// The certificates of a listener, and its policy for client certificates. TLS 1.2 and 1.3; ALPN offers `h2` and
+/// `http/1.1`.
 ///
-/// Clones share one configuration, which [`replace`](Self::replace) renews for connections to come.
+/// Clones share one configuration. [`replace`](Self::replace) changes the configuration of new connections.
 ///
-/// 1. The certificate is chosen by the server name that the client asks for (SNI), among the DNS names of all
-///    certificates: the exact name first, then a wildcard that covers it, then the first certificate. Of several for one
-///    name, with keys of different kinds, a client gets one that it can verify: on a curve before RSA.
-/// 2. A request whose host belongs to another certificate than that of its connection is answered with 421 (RFC 9110,
-///    section 15.5.20), so that a connection may be shared by the names of one certificate, and by no others. A host that
-///    no certificate names, and an address, belong to the first certificate, as does a connection without a server
-///    name. Where clients are asked for certificates and the connection has a server name, the host must be that name.
-/// 3. Sessions are resumed within one configuration only, so that none crosses from one client policy to another.
+/// 1. The server name of the client (SNI) chooses the certificate by its DNS names: the exact name first, then a wildcard
+///    that covers it, then the first certificate. If several certificates with keys of different kinds have one name, the
+///    client gets a certificate that it can verify, with an elliptic curve before RSA.
+/// 2. A request whose host belongs to another certificate than the connection is answered with 421 (RFC 9110, section
+///    15.5.20). So the names of one certificate may share a connection, and no others. A host that no certificate names
+///    belongs to the first certificate, and so do an IP address and a connection without a server name. If clients are
+///    asked for certificates and the connection has a server name, the host must be that name.
+/// 3. Sessions are resumed within one configuration only, so no session crosses from one client policy to another.
 ///
 /// ```no_run
 /// use gatewright_server::{ClientAuth, TlsConfig};
@@ -55,7 +64,7 @@ use doubts::Doubts;
 #[derive(Clone)]
 pub struct TlsConfig(Arc<ArcSwap<Current>>);
 
-/// What new connections are served by.
+/// The configuration of new connections.
 struct Current {
     config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
@@ -68,39 +77,39 @@ impl TlsConfig {
     ///
     /// # Errors
     ///
-    /// The texts hold no certificate or key, or the two do not belong together.
+    /// When the texts hold no certificate or key, or the two do not belong together.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         Self::builder().certificate_pem(chain, key).build()
     }
 
-    /// The same from files.
+    /// One certificate chain and its key, each in a PEM file.
     ///
     /// # Errors
     ///
-    /// A file cannot be read; else as [`from_pem`](Self::from_pem). The error names the file.
+    /// As for [`from_pem`](Self::from_pem), and when a file cannot be read. The error names the file.
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
         Self::builder().certificate_files(chain, key).build()
     }
 
-    /// Several certificates, or certificates asked of clients.
+    /// Starts a configuration with several certificates or with client certificates.
     pub fn builder() -> TlsConfigBuilder {
         TlsConfigBuilder::default()
     }
 
-    /// What may not be meant, or is wrong by now or will be within days, each in a sentence that names its file:
-    /// certificates and revocation lists that have expired or will soon, certificates that no client will ever get or
-    /// take, a chain in disorder, authorities without a revocation list where there are lists. The log is told again of what is near its end, once an hour while clients come.
+    /// The doubtful parts of the configuration, each in a sentence that names its file: certificates and revocation lists
+    /// that have expired or will expire soon, certificates that no client will ever get or accept, a chain in the wrong
+    /// order, and authorities without a revocation list where others have one. While clients connect, the log repeats the
+    /// sentences about expiry once an hour.
     pub fn doubts(&self) -> Vec<String> {
         self.0.load().doubts.at(SystemTime::now())
     }
 
-    /// Serves new connections by another configuration. Connections that are open go on, and no session of before
-    /// is resumed.
+    /// Replaces the configuration of new connections. Open connections go on, and no earlier session is resumed.
     pub fn replace(&self, with: &Self) {
         self.0.store(with.0.load_full());
     }
 
-    /// Does the handshake.
+    /// Performs the handshake.
     pub(crate) async fn accept(
         &self,
         socket: Socket,
@@ -131,7 +140,7 @@ impl TlsConfig {
 }
 
 impl Current {
-    /// The check that rule 2 demands, when it can ever fail.
+    /// The check of rule 2; `None` if it can never fail.
     fn host_check(&self, server_name: Option<&str>) -> Option<HostCheck> {
         match server_name {
             Some(name) if self.strict_names => {
@@ -148,7 +157,7 @@ impl Current {
     }
 }
 
-/// The host of an authority, without its port and the dot of the root.
+/// The host of an authority, without its port and without a final dot.
 fn host_of(authority: &[u8]) -> &[u8] {
     let host = gatewright_http1::host::without_port(authority);
     host.strip_suffix(b".").unwrap_or(host)

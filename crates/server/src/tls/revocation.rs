@@ -1,4 +1,4 @@
-//! The revocation lists of a listener, and what they say of a certificate that is named itself (RFC 5280, section 6.3).
+//! The revocation lists of a listener, and their verdict on a certificate that is named itself (RFC 5280, section 6.3).
 
 use std::{cmp::Reverse, time::SystemTime};
 
@@ -10,7 +10,7 @@ use rustls::{
 };
 use webpki::{CertRevocationList, OwnedCertRevocationList, RawPublicKeyEntity};
 
-/// Lists, and the authorities that are named.
+/// The revocation lists, and the named authorities.
 pub(super) struct Lists<'a> {
     authorities: Vec<CertificateFacts>,
     lists: Vec<List>,
@@ -21,7 +21,7 @@ struct List {
     der: CertificateRevocationListDer<'static>,
     facts: Option<RevocationListFacts>,
     file: String,
-    /// The place of the authority that signed it, if that is named.
+    /// The index of the authority that signed the list, if the authority is named.
     signer: Option<usize>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Lists<'a> {
             })
         });
         self.lists.push(List { der, facts, file: file.to_owned(), signer });
-        // rustls asks the first list with the authority's name and no other: it has to be the newest that the authority
+        // rustls asks only the first list with the authority's name, so that list must be the newest one that the authority
         // itself has signed.
         self.lists.sort_by_key(|list| {
             let made = list.facts.as_ref().map(RevocationListFacts::this_update);
@@ -47,12 +47,12 @@ impl<'a> Lists<'a> {
         });
     }
 
-    /// All of them. No list is left out, since no list at all would let in whoever is revoked.
+    /// All lists. None may be left out, because without a list revoked clients would be let in.
     pub(super) fn in_order(&self) -> Vec<CertificateRevocationListDer<'static>> {
         self.lists.iter().map(|list| list.der.clone()).collect()
     }
 
-    /// Those without a newer one of the same authority, and what to call them.
+    /// The newest list of each authority, with its name for messages.
     pub(super) fn that_count(&self) -> impl Iterator<Item = (String, RevocationListFacts)> {
         self.lists.iter().enumerate().filter_map(|(index, list)| {
             let facts = list.facts.as_ref()?;
@@ -65,7 +65,7 @@ impl<'a> Lists<'a> {
         })
     }
 
-    /// The authorities that are named and have no list that can be used, where there are lists at all.
+    /// If there are lists: the named authorities without a usable list.
     pub(super) fn gaps(&self) -> Vec<String> {
         let Some(first) = self.lists.first() else { return Vec::new() };
         let lacking = |index: usize, facts: &CertificateFacts| {
@@ -94,18 +94,18 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// What the lists of a listener say of a certificate that is named itself.
+/// The verdict of the lists on a certificate that is named itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Revocation {
-    /// None of them is of its issuer: whoever named it vouches for it.
+    /// No list is of the certificate's issuer. The operator who named the certificate vouches for it.
     NotAsked,
     Revoked,
-    /// It is not on its list, which counts until then.
+    /// The certificate is not on its issuer's list, which is valid until then.
     Good(SystemTime),
 }
 
 impl Revocation {
-    /// Its issuer may be among those that are `named`, as it is when it is its own.
+    /// The verdict on one certificate. Its issuer may be among the `named` certificates; a self-signed one is its own issuer.
     pub(super) fn of(
         der: &CertificateDer<'_>,
         facts: &CertificateFacts,
@@ -127,7 +127,7 @@ impl Revocation {
                 continue;
             };
             let is_signed = issuers.iter().any(|issuer| is_signed_by(list, issuer, provider));
-            // Where the issuer is not at hand, its name has to do: nobody but the operator puts lists here.
+            // If the issuer's certificate is not at hand, its name must do: only the operator configures lists.
             if !is_signed && (is_own || !issuers.is_empty()) {
                 continue;
             }
@@ -136,7 +136,7 @@ impl Revocation {
             if is_in(&read, facts.serial()) {
                 return Self::Revoked;
             }
-            // A list for some of the certificates says nothing of the others.
+            // A list for part of the certificates says nothing about the others.
             let (None, Some(until)) = (read.issuing_distribution_point(), of_list.next_update()) else {
                 continue;
             };
@@ -159,8 +159,8 @@ impl Revocation {
     }
 }
 
-/// A list may have left out the zero that shows that a number is positive. One that cannot be read to its end says that
-/// all are in it.
+/// Whether a list holds a serial number. A list may leave out the leading zero byte that marks a positive number. A list that
+/// cannot be read to its end counts as holding every number.
 fn is_in(list: &CertRevocationList<'_>, serial: &[u8]) -> bool {
     let stripped = serial.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(serial);
     [serial, stripped].into_iter().any(|serial| !matches!(list.find_serial(serial), Ok(None)))

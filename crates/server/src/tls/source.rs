@@ -1,4 +1,4 @@
-//! Where PEM comes from, and what is read of it.
+//! Reading PEM from files or memory.
 
 use std::{
     borrow::Cow,
@@ -60,7 +60,7 @@ impl Source {
         }
     }
 
-    /// All items of one kind, at least one.
+    /// All items of one kind; there is at least one.
     pub(super) fn items<T: PemObject>(&self, part: KeyFilePart) -> Result<Vec<T>, TlsError> {
         let pem = self.read()?;
         match T::pem_slice_iter(KeyFile::without_mark(&pem)).collect::<Result<Vec<T>, _>>() {
@@ -75,13 +75,13 @@ impl Source {
             .map_err(|_| self.without(KeyFilePart::PrivateKey, &pem))
     }
 
-    /// The reader's own error is left out: it quotes what it could not read, which may be a key.
+    /// The error for missing content. The PEM reader's own error is left out, because it quotes the text, which may be a key.
     fn without(&self, part: KeyFilePart, pem: &[u8]) -> TlsError {
         TlsError::new(self.field, KeyFile::why_not(pem, part, &self.label()))
     }
 }
 
-/// A chain and its key, which belong together.
+/// A chain and its key, checked to belong together.
 pub(super) fn certified_key(
     chain: &Source,
     key: &Source,
@@ -108,7 +108,7 @@ pub(super) fn certified_key(
             let field = if found == IdentityFault::Mismatch { "key" } else { "cert" };
             Err(fault(field, found))
         }
-        // A key whose public half cannot be had is taken on trust.
+        // A key whose public half is not available is accepted without the check.
         Err(Error::InconsistentKeys(_)) => Ok(certified),
         Err(_) => {
             let why =

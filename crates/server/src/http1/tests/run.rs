@@ -14,11 +14,12 @@ use super::{
 };
 use crate::{
     Limits,
-    connection::{Accepted, Activity, Shared},
+    connection::{Accepted, Shared},
     drain::Connections,
     http1::connection::{Connection, End},
     refused::OnRefused,
     service::Application,
+    transport::Activity,
 };
 
 /// What is left when all is over.

@@ -1,14 +1,14 @@
-//! Which protocol a cleartext client speaks, by its first bytes (RFC 9113, section 3.4).
+//! Detecting the protocol of a cleartext client by its first bytes (RFC 9113, section 3.4).
 
 use std::io;
 
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 
-use super::transport::Socket;
+use crate::transport::Socket;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Most requests without a body fit.
+/// The size of the first read; most requests without a body fit.
 const FIRST_READ: usize = 1024;
 
 /// The protocols that a connection may speak.
@@ -19,14 +19,14 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// What ALPN chose (RFC 7301).
+    /// The protocol that ALPN chose (RFC 7301).
     #[cfg(feature = "tls")]
     pub(crate) fn of_alpn(name: &[u8]) -> Self {
         if name == b"h2" { Self::Http2 } else { Self::Http1 }
     }
 }
 
-/// Reads until the protocol is certain, and puts back what it read.
+/// Reads until the protocol is certain, and puts the bytes back.
 pub(super) async fn read(socket: &mut Socket) -> io::Result<Protocol> {
     let mut first = BytesMut::with_capacity(FIRST_READ);
     loop {

@@ -1,4 +1,4 @@
-//! The byte stream of a connection, with TLS or without.
+//! The accepted socket, beneath TLS.
 
 use std::{
     io::{self, IoSlice},
@@ -15,8 +15,8 @@ use tokio::{
 
 use super::activity::Activity;
 
-/// An accepted socket. Bytes that were read to find out what it speaks are given once more, and writes that it does
-/// not take are stamped, beneath TLS, where progress shows.
+/// An accepted socket. Bytes that were read to detect the protocol can be read again. A write that the socket does not
+/// take is stamped here, beneath TLS, where real progress shows.
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
@@ -29,7 +29,7 @@ impl Socket {
         Self { stream, again: Bytes::new(), activity }
     }
 
-    /// Puts bytes back, to be read once more.
+    /// Puts bytes back, so that they are read again.
     pub(crate) fn put_back(&mut self, bytes: Bytes) {
         self.again = if self.again.is_empty() { bytes } else { [bytes, self.again.clone()].concat().into() };
     }
@@ -40,7 +40,7 @@ impl Socket {
 
     /// Makes the socket's close a reset, so that a cut message cannot pass for a whole one.
     pub(crate) fn reset_on_close(&self) {
-        // When it fails the socket is gone already.
+        // This fails only when the socket is gone already.
         let _ = self.stream.set_zero_linger();
     }
 
@@ -112,73 +112,5 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// What HTTP is spoken over.
-pub(crate) enum Transport {
-    Plain(Socket),
-    // A TLS session is large, and cleartext connections should not pay for it.
-    #[cfg(feature = "tls")]
-    Tls(Box<tokio_rustls::server::TlsStream<Socket>>),
-}
-
-impl Transport {
-    pub(crate) fn socket(&self) -> &Socket {
-        match self {
-            Self::Plain(socket) => socket,
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0,
-        }
-    }
-}
-
-macro_rules! delegate {
-    ($self:ident, $inner:ident => $call:expr) => {
-        match $self.get_mut() {
-            Transport::Plain($inner) => $call,
-            #[cfg(feature = "tls")]
-            Transport::Tls($inner) => $call,
-        }
-    };
-}
-
-impl AsyncRead for Transport {
-    #[inline]
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, inner => Pin::new(inner).poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Transport {
-    #[inline]
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        delegate!(self, inner => Pin::new(inner).poll_write(cx, buf))
-    }
-
-    #[inline]
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        delegate!(self, inner => Pin::new(inner).poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(socket) => socket.is_write_vectored(),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    #[inline]
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, inner => Pin::new(inner).poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, inner => Pin::new(inner).poll_shutdown(cx))
     }
 }

@@ -1,4 +1,4 @@
-//! The place that one exchange after another takes on a connection.
+//! The memory that the exchanges of a connection use one after the other.
 
 use std::{
     convert::Infallible,
@@ -14,9 +14,9 @@ use pin_project_lite::pin_project;
 
 use crate::service::{Application, Exchange, Outgoing};
 
-/// Room for the service's future, then for the body of its response. It is kept from one request to the next, since
-/// it may be large; an idle connection gives it up after a while.
-pub(super) struct Room<S: Application>(Option<Pin<Box<Stage<S>>>>);
+/// Room for the service's future, then for the body of its response. The room may be large, so the connection keeps it
+/// from one request to the next. A connection that has been idle for a while gives it up.
+pub(super) struct ExchangeSlot<S: Application>(Option<Pin<Box<Stage<S>>>>);
 
 /// The body of a response.
 pub(super) type ResponseBody<S> = Outgoing<<S as Application>::ResponseBody, ()>;
@@ -33,14 +33,14 @@ pin_project! {
     }
 }
 
-impl<S: Application> Room<S> {
+impl<S: Application> ExchangeSlot<S> {
     pub(super) fn new() -> Self {
         Self(None)
     }
 
     fn set(&mut self, stage: Stage<S>) {
         match &mut self.0 {
-            Some(room) => room.set(stage),
+            Some(slot) => slot.set(stage),
             None => self.0 = Some(Box::pin(stage)),
         }
     }
@@ -53,10 +53,10 @@ impl<S: Application> Room<S> {
         self.set(Stage::Responding { body });
     }
 
-    /// Drops what is in it.
+    /// Drops the exchange or the body.
     pub(super) fn clear(&mut self) {
-        if let Some(room) = &mut self.0 {
-            room.set(Stage::Empty);
+        if let Some(slot) = &mut self.0 {
+            slot.set(Stage::Empty);
         }
     }
 
@@ -73,20 +73,20 @@ impl<S: Application> Room<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response<ResponseBody<S>>, Infallible>> {
-        match self.0.as_mut().map(|room| room.as_mut().project()) {
+        match self.0.as_mut().map(|slot| slot.as_mut().project()) {
             Some(StageProjection::Serving { exchange }) => exchange.poll(cx),
             _ => unreachable!("there is an exchange in its turn"),
         }
     }
 
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.0.as_mut().map(|room| room.as_mut().project()) {
+        match self.0.as_mut().map(|slot| slot.as_mut().project()) {
             Some(StageProjection::Responding { body }) => body.poll_frame(cx),
             _ => Poll::Ready(None),
         }
     }
 
-    /// Whether the response's body is known to be over.
+    /// Whether the body of the response is known to have ended.
     pub(super) fn is_end_stream(&self) -> bool {
         match self.0.as_deref() {
             Some(Stage::Responding { body }) => body.is_end_stream(),
@@ -95,7 +95,8 @@ impl<S: Application> Room<S> {
     }
 }
 
-/// The exact size of a body, where it is known. One that is empty and not over yet may have trailers.
+/// The exact size of a body, if it is known. The size of an empty body that has not ended is unknown, because trailers may
+/// follow.
 pub(super) fn exact_size(body: &impl http_body::Body) -> Option<u64> {
     if body.is_end_stream() {
         return Some(0);

@@ -1,4 +1,4 @@
-//! Plain HTTP on a port for TLS, told by the first octet that a client sends.
+//! Detecting plain HTTP on a TLS port by the first octet of the client.
 
 use std::io;
 
@@ -7,17 +7,16 @@ use gatewright_core::{ReplyFormat, problem::Problem};
 use http::{Response, StatusCode};
 use tokio::io::AsyncReadExt;
 
-use super::transport::Socket;
-use crate::{refused::RequestLine, service::problem};
+use crate::{refused::RequestLine, service::problem, transport::Socket};
 
-/// What TLS reads at a time, so that looking first costs no read of its own.
+/// The read size of the TLS library. The handshake then reuses these bytes, and detection costs no extra read.
 const FIRST_READ: usize = 4096;
 
-/// The words of the response.
+/// The sentence in the response.
 const DETAIL: &str = "This port is for HTTPS, and the request was sent in plain HTTP. Use https:// in its URL.";
 
-/// Reads once. A method begins with a capital letter, and no record of TLS does (RFC 8446, section 5.1, and RFC 5246,
-/// appendix E.2); what is no HTTP is put back. Gives the request line, or as much of it as has come.
+/// Reads once. A method begins with a capital letter, and no TLS record does (RFC 8446, section 5.1, and RFC 5246,
+/// appendix E.2). Bytes that are not HTTP are put back. For HTTP, gives the part of the request line that has arrived.
 pub(super) async fn read(socket: &mut Socket) -> io::Result<Option<RequestLine>> {
     let mut first = BytesMut::with_capacity(FIRST_READ);
     if socket.read_buf(&mut first).await? == 0 {
@@ -33,7 +32,7 @@ pub(super) async fn read(socket: &mut Socket) -> io::Result<Option<RequestLine>>
     Ok(Some(RequestLine::new(method, target)))
 }
 
-/// What such a client is told.
+/// The response to plain HTTP.
 pub(super) fn response() -> Response<Bytes> {
     problem(Problem::new(StatusCode::BAD_REQUEST).detail(DETAIL), ReplyFormat::Problem, None)
 }

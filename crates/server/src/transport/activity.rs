@@ -1,4 +1,4 @@
-//! When things last happened on a connection.
+//! The times of the last events on a connection.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,27 +7,27 @@ use std::{
 
 use tokio::time::Instant;
 
-/// Stamps of one connection, in milliseconds since its start. They stand in for timers: nothing is armed when
-/// something happens, and the connection's one watchdog reads them when it wakes.
+/// Stamps of one connection, in milliseconds since its start. They replace timers: an event only sets a stamp, and the
+/// connection's one watchdog reads the stamps when it wakes.
 ///
-/// All are written by the connection's own task, save in rare cases where the order does not matter.
+/// Almost all stamps are written by the connection's own task. Where another task writes one, the order does not matter.
 #[derive(Debug)]
 pub(crate) struct Activity {
     start: Instant,
-    /// The socket has not taken what we write since then.
+    /// The socket has taken no bytes since then.
     pub(crate) write_blocked: Stamp,
-    /// The socket last took something after it had taken nothing.
+    /// The socket took bytes again then, after it had taken none.
     pub(crate) write_resumed: Stamp,
-    /// A body's next byte has been waited for since then.
+    /// The connection has waited for the next byte of a body since then.
     pub(crate) body_awaited: Stamp,
     /// A head has been incomplete since then.
     pub(crate) head_begun: Stamp,
     /// No request has been in flight since then.
     pub(crate) idle: Stamp,
-    /// So many bytes have been read from the socket, for tests to wait for.
+    /// The number of bytes read from the socket, which tests wait for.
     #[cfg(test)]
     pub(crate) read: AtomicU64,
-    /// So many bytes have been written to it.
+    /// The number of bytes written to the socket.
     #[cfg(test)]
     pub(crate) written: AtomicU64,
 }
@@ -62,7 +62,7 @@ impl Activity {
         self.start + Duration::from_millis(stamp.saturating_sub(1))
     }
 
-    /// The socket takes what is written.
+    /// The socket takes bytes.
     #[inline]
     pub(crate) fn write_resumes(&self) {
         if self.write_blocked.get().is_some() {
@@ -79,8 +79,8 @@ impl Activity {
     }
 }
 
-/// How far a stamp has to lie behind now when a limit is over. Stamps are rounded down, so it is a millisecond more than
-/// the limit: none rings early.
+/// The age of a stamp at which a limit has passed. Stamps are rounded down, so the age is a millisecond more than the
+/// limit, and no limit passes early.
 pub(crate) fn ticks(limit: Duration) -> u64 {
     millis(limit).saturating_add(1)
 }
@@ -89,7 +89,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// One stamp; zero when it is not set.
+/// One stamp; zero if it is not set.
 #[derive(Debug, Default)]
 pub(crate) struct Stamp(AtomicU64);
 

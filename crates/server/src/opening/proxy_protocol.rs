@@ -1,50 +1,43 @@
 //! The PROXY protocol, versions 1 and 2
 //! (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>), from peers that are trusted to speak it.
 //!
-//! Such a peer must send the header. Others are not read for one, so that theirs fails as HTTP.
+//! A trusted peer must send the header. From any other peer the header is read as HTTP and refused.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{io, net::SocketAddr};
 
 use bytes::BytesMut;
 use ppp::{v1, v2};
 use tokio::io::AsyncReadExt;
 
-use super::transport::Socket;
+use crate::transport::Socket;
 
 /// The longest line of version 1, as its specification says.
 const MAX_V1: usize = 107;
-/// Addresses and a generous amount of extensions.
+/// The length of a header with addresses and many extensions.
 const MAX_V2: usize = 4096;
 const V2_FIXED: usize = 16;
 
 /// The header is missing or malformed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the PROXY header is missing or malformed")]
 pub(crate) struct BadHeader(());
-
-impl fmt::Display for BadHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the PROXY header is missing or malformed")
-    }
-}
-
-impl std::error::Error for BadHeader {}
 
 pub(super) fn bad() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, BadHeader(()))
 }
 
-/// What the header says of the connection.
+/// The origin of a connection, as the header names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// It comes from this source, to this destination.
+    /// The client's address, and the address that the client connected to.
     Client(SocketAddr, SocketAddr),
-    /// It comes from somewhere that the protocol cannot name.
+    /// The proxy cannot name the client.
     Unknown,
-    /// It is the proxy's own, a health check say.
+    /// The connection is the proxy's own, for example a health check.
     Proxy,
 }
 
-/// Reads the header, and puts back what follows it.
+/// Reads the header, and puts back the bytes after it.
 pub(super) async fn read(socket: &mut Socket) -> io::Result<Origin> {
     let mut bytes = BytesMut::with_capacity(256);
     loop {
@@ -59,7 +52,7 @@ pub(super) async fn read(socket: &mut Socket) -> io::Result<Origin> {
     }
 }
 
-/// Gives the header's length and what it says; `None` asks for more.
+/// Gives the length of the header and the origin; `None` asks for more bytes.
 fn parse(bytes: &[u8]) -> io::Result<Option<(usize, Origin)>> {
     let is_v2 = v2::PROTOCOL_PREFIX.iter().zip(bytes).all(|(expected, byte)| expected == byte);
     if is_v2 { parse_v2(bytes) } else { parse_v1(bytes) }
