@@ -1,10 +1,10 @@
 //! Builds the service.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use gatewright_client::InvalidTarget;
-
-use crate::{ProxyService, Retries, Upstream, service::Settings};
+use crate::{
+    error::ProxyError, retries::Retries, service::ProxyService, settings::Settings, upstream::Upstream,
+};
 
 /// Builds a [`ProxyService`].
 #[derive(Debug, Clone)]
@@ -20,8 +20,15 @@ pub struct ProxyBuilder {
     pass_method_override: bool,
 }
 
+impl ProxyService {
+    /// Starts a service.
+    pub fn builder() -> ProxyBuilder {
+        ProxyBuilder::new()
+    }
+}
+
 impl ProxyBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             upstream: None,
             target: None,
@@ -107,29 +114,5 @@ impl ProxyBuilder {
             preserve_host: self.preserve_host,
             pass_method_override: self.pass_method_override,
         }))
-    }
-}
-
-/// A proxy or an upstream cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProxyError(String);
-
-impl ProxyError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
-    }
-}
-
-impl fmt::Display for ProxyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ProxyError {}
-
-impl From<InvalidTarget> for ProxyError {
-    fn from(invalid: InvalidTarget) -> Self {
-        Self(invalid.to_string())
     }
 }

@@ -1,9 +1,16 @@
 //! How long the response's head may take.
+//!
+//! 1. One side is waited for at a time: the client while its body starves, the upstream otherwise.
+//! 2. The wait for the client begins with the last part of the body, and ends after the idle timeout.
+//! 3. The wait for the upstream begins with the last part of the body, or with the request when it has no body, and ends
+//!    after the timeout.
+//! 4. A response that is there is taken, even when its time has run out.
+//! 5. No timer is made for a request whose response comes at once: the connection keeps one.
 
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,57 +20,10 @@ use gatewright_core::{Error, ErrorKind};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use crate::body::RequestBody;
-
-/// How far a request's body has come.
-#[derive(Debug)]
-pub(crate) struct Progress(Mutex<Stand>);
-
-#[derive(Debug, Clone, Copy)]
-struct Stand {
-    /// When the last part of the body went on.
-    moved: Instant,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The upstream has yet to take more.
-    Moving,
-    /// The client has yet to send more.
-    Starved,
-    Ended,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self(Mutex::new(Stand { moved: Instant::now(), state: State::Moving }))
-    }
-}
-
-impl Progress {
-    pub(crate) fn moved(&self) {
-        self.set(Some(Instant::now()), State::Moving);
-    }
-
-    pub(crate) fn starved(&self) {
-        self.set(None, State::Starved);
-    }
-
-    pub(crate) fn ended(&self) {
-        self.set(Some(Instant::now()), State::Ended);
-    }
-
-    fn set(&self, moved: Option<Instant>, state: State) {
-        let mut stand = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stand.moved = moved.unwrap_or(stand.moved);
-        stand.state = state;
-    }
-
-    fn stand(&self) -> Stand {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::{
+    progress::{Progress, Stand, State},
+    request_body::RequestBody,
+};
 
 /// The time limits of one request.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +34,7 @@ pub(crate) struct Limits {
     pub(crate) idle_timeout: Duration,
 }
 
-/// What a timer comes with.
+/// A future that brings a timer along.
 pub(crate) trait Timed {
     /// Ready at `due`.
     fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>, due: Instant) -> Poll<()>;

@@ -58,26 +58,31 @@
 // docs.rs names the feature of each item.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod body;
+mod balance;
 mod builder;
 mod deadline;
-mod faults;
+mod error;
 mod forward;
 mod head;
 mod interim;
 mod loops;
 mod max_forwards;
+mod progress;
+mod replay;
+mod request_body;
+mod response_body;
 mod retries;
 mod service;
-mod spent;
+mod settings;
 mod tunnel;
 mod upstream;
 
-pub use body::ProxyBody;
-pub use builder::{ProxyBuilder, ProxyError};
+pub use builder::ProxyBuilder;
+pub use error::ProxyError;
 #[cfg(feature = "tls")]
 pub use gatewright_client::{ClientTls, ClientTlsBuilder, ClientTlsError};
 pub use gatewright_client::{InvalidTarget, Protocol, Resolver, Target};
+pub use response_body::ProxyBody;
 pub use retries::Retries;
 pub use service::{ProxyFuture, ProxyService};
 pub use upstream::{Upstream, UpstreamBuilder};

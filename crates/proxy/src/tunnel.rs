@@ -1,4 +1,11 @@
 //! WebSocket upgrades, and the bytes that pass after them.
+//!
+//! 1. A tunnel begins when both sides have changed protocols. Bytes that came early are passed on first.
+//! 2. Each direction has one buffer, so that a side that does not read stops the other.
+//! 3. When one side ends its direction, the other side is told, and the other direction goes on.
+//! 4. A tunnel ends when both directions have ended, when one fails, or when no byte has come from either side for the
+//!    idle timeout. Both connections are closed then.
+//! 5. The tunnel holds its endpoint's pick until it ends.
 
 use std::{
     future::Future,
@@ -26,13 +33,15 @@ use tokio::{
     time::Instant,
 };
 
+use crate::upstream::Pick;
+
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const UPGRADE_OPTION: HeaderValue = HeaderValue::from_static("upgrade");
 
 /// The client's side of an upgrade that it asked for.
 pub(crate) struct Upgrade(Client);
 
-/// Whose connection the client's is: our own server's, or hyper's.
+/// Who owns the client's connection: our own server, or hyper.
 enum Client {
     Ours(OnUpgrade),
     Hyper(hyper::upgrade::OnUpgrade),
@@ -56,7 +65,7 @@ impl Upgrade {
     }
 
     /// Passes bytes both ways until both sides have ended, or neither sends any for the idle timeout.
-    pub(crate) fn tunnel(self, upstream: OnUpgrade, idle_timeout: Duration) {
+    pub(crate) fn tunnel(self, upstream: OnUpgrade, idle_timeout: Duration, pick: Pick) {
         tokio::spawn(async move {
             let (client, upstream) = match both(self.0, upstream).await {
                 Ok(both) => both,
@@ -79,6 +88,7 @@ impl Upgrade {
                 Poll::Ready(())
             })
             .await;
+            pick.complete();
         });
     }
 }

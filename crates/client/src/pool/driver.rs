@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 
 use super::{
     Connection, Inner,
+    multiplexed::Multiplexed,
     place::Place,
-    streams::{Idle, MAX_STREAMS, Multiplexed, Streams},
+    streams::{Idle, MAX_STREAMS, Streams},
     upload::Upload,
     wire::Wire,
 };

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
-    http2::Sent,
+    response_future::ResponseFuture,
     streams::{Reset, StreamPermit},
     upload::UploadHandle,
 };
@@ -26,12 +26,12 @@ pub(super) struct GivenUp<B: Send + 'static> {
 }
 
 enum Stage<B: Send + 'static> {
-    Unanswered(Sent<B>),
+    Unanswered(ResponseFuture<B>),
     Answered(Incoming),
 }
 
 impl<B: Send + 'static> GivenUp<B> {
-    pub(super) fn unanswered(sent: Sent<B>, upload: Option<UploadHandle<B>>) -> Self {
+    pub(super) fn unanswered(sent: ResponseFuture<B>, upload: Option<UploadHandle<B>>) -> Self {
         Self { stage: Stage::Unanswered(sent), upload }
     }
 

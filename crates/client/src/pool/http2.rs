@@ -10,30 +10,23 @@ use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind};
 use gatewright_http1::Rules;
 use http::{HeaderMap, Request, Response};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http2},
-};
-
+use hyper::client::conn::{TrySendError, http2};
 use tokio::time::Instant;
 
 use super::{
     body::PoolBody,
     capture::Taken,
     given_up::GivenUp,
+    response_future::ResponseFuture,
     streams::StreamPermit,
     upload::{Upload, UploadHandle},
 };
 use crate::{SendError, alarm::Alarm};
 
-/// hyper's future of a response.
-pub(super) type Sent<B> =
-    Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload<B>>>>> + Send>>;
-
 /// A request on its way. Dropped, it gives its stream up.
 pub(super) struct Exchange<B: Send + 'static> {
     /// `None` from the end on.
-    stream: Option<(Sent<B>, StreamPermit<B>)>,
+    stream: Option<(ResponseFuture<B>, StreamPermit<B>)>,
     upload: Option<UploadHandle<B>>,
     /// What is sent again if the endpoint does not process it. The body is there when it is empty.
     request: Option<Box<Request<Option<B>>>>,

@@ -8,8 +8,10 @@ mod connection;
 mod driver;
 mod given_up;
 mod http2;
+mod multiplexed;
 mod patience;
 mod place;
+mod response_future;
 mod shard;
 mod streams;
 mod sweeper;
@@ -85,6 +87,16 @@ impl<B> Pool<B> {
     /// The endpoint.
     pub fn target(&self) -> &Target {
         &self.inner.connector.target
+    }
+
+    /// Closes the idle connections, and from here on keeps none that falls idle. Requests that are under way end as they
+    /// would, on HTTP/2 too. A [`checkout`](Self::checkout) still opens a connection, for one request.
+    ///
+    /// It is for an endpoint to which no new requests are given.
+    pub fn drain(&self) {
+        for shard in &self.inner.shards {
+            shard.drain();
+        }
     }
 
     /// How many connections are open or being opened.

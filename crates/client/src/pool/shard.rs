@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -12,12 +13,7 @@ use std::{
 
 use hyper::client::conn::http2::SendRequest;
 
-use super::{
-    place::Place,
-    streams::{Multiplexed, StreamPermit},
-    sweeper,
-    upload::Upload,
-};
+use super::{multiplexed::Multiplexed, place::Place, streams::StreamPermit, sweeper, upload::Upload};
 use crate::http1;
 
 /// From here on an idle connection is likely to stay idle, and holds no buffers.
@@ -36,6 +32,8 @@ struct State<B> {
     idle: Vec<Box<http1::Connection<Place<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
     swept: bool,
+    /// No connection is kept from here on.
+    draining: bool,
 }
 
 impl<B> Shard<B> {
@@ -47,7 +45,12 @@ impl<B> Shard<B> {
 
     fn new() -> Self {
         Self {
-            state: Mutex::new(State { idle: Vec::new(), multiplexed: Vec::new(), swept: false }),
+            state: Mutex::new(State {
+                idle: Vec::new(),
+                multiplexed: Vec::new(),
+                swept: false,
+                draining: false,
+            }),
             opening: Arc::default(),
         }
     }
@@ -72,8 +75,11 @@ impl<B> Shard<B> {
     /// Puts a connection back. Says whether somebody has to see to it that it is swept.
     fn put(&self, connection: Box<http1::Connection<Place<B>>>) -> bool {
         let mut state = self.lock();
+        if state.draining {
+            return false;
+        }
         state.idle.push(connection);
-        !std::mem::replace(&mut state.swept, true)
+        !mem::replace(&mut state.swept, true)
     }
 
     /// Closes what has been idle for too long, and what its endpoint has closed. Says whether anything is left to
@@ -116,7 +122,20 @@ impl<B> Shard<B> {
     }
 
     pub(super) fn put_multiplexed(&self, connection: Multiplexed<B>) {
-        self.lock().multiplexed.push(connection);
+        let mut state = self.lock();
+        if !state.draining {
+            state.multiplexed.push(connection);
+        }
+    }
+
+    /// Closes the connections that are idle, and keeps none from here on.
+    pub(super) fn drain(&self) {
+        let mut state = self.lock();
+        state.draining = true;
+        let (idle, multiplexed) = (mem::take(&mut state.idle), mem::take(&mut state.multiplexed));
+        // A connection that is closed tells the pool, which may look into this shard.
+        drop(state);
+        drop((idle, multiplexed));
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::{
 
 use super::*;
 
+mod drain;
 mod early_answers;
 mod given_back;
 mod http2_ends;

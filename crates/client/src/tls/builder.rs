@@ -201,7 +201,8 @@ fn system_roots() -> Result<RootCertStore, ClientTlsError> {
 }
 
 /// TLS towards an endpoint cannot be set up.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{field}: {cause}")]
 pub struct ClientTlsError {
     field: &'static str,
     cause: String,
@@ -217,11 +218,3 @@ impl ClientTlsError {
         self.field
     }
 }
-
-impl fmt::Display for ClientTlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.cause)
-    }
-}
-
-impl std::error::Error for ClientTlsError {}

@@ -42,7 +42,7 @@ type What = (ErrorKind, Option<io::ErrorKind>);
 
 /// The failures of one endpoint.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct FailureLog {
     /// A warning was the last word.
     failing: AtomicBool,
     seen: Mutex<Vec<Seen>>,
@@ -55,7 +55,7 @@ struct Seen {
     left_out: u64,
 }
 
-impl Faults {
+impl FailureLog {
     /// Warns of a failure, or counts it.
     pub(crate) fn note(&self, endpoint: &str, error: &Error) {
         let causes = std::iter::successors(error.source(), |cause| (*cause).source());
@@ -138,24 +138,24 @@ mod tests {
 
     #[test]
     fn each_kind_is_warned_of() {
-        let (faults, now) = (Faults::default(), Instant::now());
+        let (failures, now) = (FailureLog::default(), Instant::now());
         for kind in [REFUSED, UNREACHABLE, RESET, TIMEOUT, PROTOCOL, OTHER_PROTOCOL] {
-            assert_eq!(faults.count(kind, now), Some(0), "{kind:?}");
-            assert_eq!(faults.count(kind, now), None, "{kind:?}");
+            assert_eq!(failures.count(kind, now), Some(0), "{kind:?}");
+            assert_eq!(failures.count(kind, now), None, "{kind:?}");
         }
     }
 
     #[test]
     fn those_in_between_are_counted_by_kind() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (failures, start) = (FailureLog::default(), Instant::now());
         for second in 0..QUIET.as_secs() {
             let expected = (second == 0).then_some(0);
-            assert_eq!(faults.count(RESET, start + Duration::from_secs(second)), expected);
+            assert_eq!(failures.count(RESET, start + Duration::from_secs(second)), expected);
         }
-        assert_eq!(faults.count(TIMEOUT, start), Some(0));
-        assert_eq!(faults.count(RESET, start + QUIET), Some(QUIET.as_secs() - 1));
-        assert_eq!(faults.count(TIMEOUT, start + QUIET), Some(0));
-        assert_eq!(faults.count(RESET, start + 2 * QUIET), Some(0));
+        assert_eq!(failures.count(TIMEOUT, start), Some(0));
+        assert_eq!(failures.count(RESET, start + QUIET), Some(QUIET.as_secs() - 1));
+        assert_eq!(failures.count(TIMEOUT, start + QUIET), Some(0));
+        assert_eq!(failures.count(RESET, start + 2 * QUIET), Some(0));
     }
 
     #[test]
@@ -168,19 +168,19 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_fails_in_ever_other_words_does_not_flood_the_log() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (failures, start) = (FailureLog::default(), Instant::now());
         for words in 0..1000 {
-            let warned = faults.count(kind(ErrorKind::Protocol, None, words), start);
+            let warned = failures.count(kind(ErrorKind::Protocol, None, words), start);
             assert_eq!(warned.is_some(), words < WORDINGS as u64, "{words}");
         }
-        assert_eq!(faults.count(TIMEOUT, start), Some(0));
+        assert_eq!(failures.count(TIMEOUT, start), Some(0));
         let last = kind(ErrorKind::Protocol, None, WORDINGS as u64 - 1);
-        assert_eq!(faults.count(last, start + QUIET), Some(1000 - WORDINGS as u64));
+        assert_eq!(failures.count(last, start + QUIET), Some(1000 - WORDINGS as u64));
     }
 
     #[test]
     fn the_kinds_are_bounded() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (failures, start) = (FailureLog::default(), Instant::now());
         let kinds = [
             ErrorKind::Resolve,
             ErrorKind::Connect,
@@ -201,9 +201,9 @@ mod tests {
         ];
         for kind in kinds {
             for said in said {
-                faults.count(Kind { what: (kind, Some(said)), words: 0 }, start);
+                failures.count(Kind { what: (kind, Some(said)), words: 0 }, start);
             }
         }
-        assert_eq!(faults.seen.lock().expect("is not poisoned").len(), MOST);
+        assert_eq!(failures.seen.lock().expect("is not poisoned").len(), MOST);
     }
 }
