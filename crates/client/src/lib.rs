@@ -46,11 +46,11 @@
 // docs.rs names the feature of each item.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod alarm;
 mod connect;
 mod http1;
 mod pool;
 mod resolver;
+mod response_timer;
 mod send_error;
 mod stream;
 mod target;

@@ -87,7 +87,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf).map_err(crate::tls::told),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf).map_err(crate::tls::with_message),
             Self::Receiving(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),

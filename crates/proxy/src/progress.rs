@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 /// How far a request's body has come.
 #[derive(Debug)]
-pub(crate) struct Progress(Mutex<Stand>);
+pub(crate) struct Progress(Mutex<Snapshot>);
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stand {
+pub(crate) struct Snapshot {
     /// When the last part of the body went on.
     pub(crate) moved: Instant,
     pub(crate) state: State,
@@ -31,7 +31,7 @@ pub(crate) enum State {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self(Mutex::new(Stand { moved: Instant::now(), state: State::Moving }))
+        Self(Mutex::new(Snapshot { moved: Instant::now(), state: State::Moving }))
     }
 }
 
@@ -49,12 +49,12 @@ impl Progress {
     }
 
     fn set(&self, moved: Option<Instant>, state: State) {
-        let mut stand = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stand.moved = moved.unwrap_or(stand.moved);
-        stand.state = state;
+        let mut snapshot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        snapshot.moved = moved.unwrap_or(snapshot.moved);
+        snapshot.state = state;
     }
 
-    pub(crate) fn stand(&self) -> Stand {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::progress::Progress;
 
-/// A request's body: counts its bytes, tells the deadline that it moves, and cleans its trailers.
+/// A request's body. It counts its bytes, tells the deadline that it moves, and cleans its trailers.
 pub(crate) struct RequestBody {
     /// What an attempt that came to nothing has taken. It goes before the rest. Few requests have any.
     taken: Option<Box<Taken>>,
@@ -40,7 +40,7 @@ impl RequestBody {
         Self { taken: None, body: Body::empty(), record: None, progress: None }
     }
 
-    /// Puts what an attempt has taken of it back.
+    /// Puts back the part of the body that an attempt has taken.
     pub(crate) fn rewind(&mut self, taken: Taken) {
         if taken.is_nothing() {
             return;

@@ -1,4 +1,4 @@
-//! When a request that has left is sent again.
+//! When a request that has left the gateway is sent again.
 
 use gatewright_core::{Error, ErrorKind};
 use http::{Method, StatusCode};
@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 /// The size up to which a body is kept unless set: most bodies of APIs are shorter, and a thousand of them are 64 MiB.
 const KEPT_BODY: usize = 64 << 10;
 
-/// When a request that has left already is sent again, and how often.
+/// When a request that has left the gateway is sent again, and how often.
 ///
 /// Only requests with an idempotent method (RFC 9110, section 9.2.2) are sent again. Their body is empty, or short enough
 /// to be kept while it streams ([`keep_body`](Self::keep_body)). All retries together stay within a budget: over all
@@ -40,19 +40,19 @@ impl Retries {
         self
     }
 
-    /// When the connection broke before the response's head was there.
+    /// Sends again when the connection broke before the head of the response had come.
     pub fn on_reset(mut self) -> Self {
         self.reset = true;
         self
     }
 
-    /// When the response's head was not there in time.
+    /// Sends again when the head of the response did not come in time.
     pub fn on_timeout(mut self) -> Self {
         self.timeout = true;
         self
     }
 
-    /// When the response has this status.
+    /// Sends again when the response has this status.
     ///
     /// # Panics
     ///

@@ -48,7 +48,7 @@ enum Client {
 }
 
 impl Upgrade {
-    /// Whether the client asks for a WebSocket, on a connection that can become one.
+    /// The upgrade, when the client asks for a WebSocket on a connection that can become one.
     pub(crate) fn asked_for(parts: &mut request::Parts, body: &Body) -> Option<Self> {
         let client = match parts.extensions.remove::<OnUpgrade>() {
             Some(ours) => Client::Ours(ours),
@@ -58,7 +58,7 @@ impl Upgrade {
         asked.then_some(Self(client))
     }
 
-    /// Writes into a head what an upgrade needs, after the fields of the connection were removed.
+    /// Adds to a head the fields of an upgrade, after the fields of the connection were removed.
     pub(crate) fn write(headers: &mut HeaderMap) {
         headers.insert(CONNECTION, UPGRADE_OPTION);
         headers.insert(UPGRADE, WEBSOCKET);
@@ -114,14 +114,14 @@ pub(crate) fn changes_to_websocket(headers: &HeaderMap) -> bool {
         && elements(headers, &UPGRADE).all(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
-/// The elements of a list, over all its field lines (RFC 9110, section 5.6.1.2: empty ones are none).
+/// The elements of a list, over all its field lines. Empty elements are left out (RFC 9110, section 5.6.1.2).
 fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     let values = headers.get_all(name).into_iter();
     let elements = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// When bytes last came, from either side.
+/// When bytes have last come from either side.
 struct Activity {
     start: Instant,
     last: AtomicU64,
@@ -133,7 +133,7 @@ impl Activity {
         self.last.store(now, Ordering::Relaxed);
     }
 
-    /// Ends when nothing has come for so long.
+    /// Ends when nothing has come for this long.
     async fn silence(&self, timeout: Duration) {
         loop {
             let due = self.start + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
@@ -145,7 +145,7 @@ impl Activity {
     }
 }
 
-/// One side of a tunnel, which notes when bytes come from it.
+/// One side of a tunnel. It notes when bytes come from it.
 struct Watched<T> {
     io: T,
     activity: Arc<Activity>,

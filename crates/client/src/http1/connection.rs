@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use gatewright_http1::{ResponseReader, Rules, WriteBuffer};
 use tokio::{io::AsyncReadExt, task::coop::unconstrained};
 
-use crate::{alarm::Alarm, stream::Stream};
+use crate::{response_timer::ResponseTimer, stream::Stream};
 
 /// What is read at once of a head, and of a body to begin with.
 const READ: usize = 8 << 10;
@@ -23,7 +23,7 @@ const KEPT: usize = 8 << 10;
 /// What is read at once of a body that comes fast.
 const MAX_READ: usize = 128 << 10;
 
-/// A connection to an endpoint. `P` is its place in the pool, dropped with it.
+/// A connection to an endpoint. `P` is its permit in the pool, dropped with it.
 pub(crate) struct Connection<P> {
     pub(super) stream: Stream,
     /// What was read and not yet taken. Responses are slices of it; when nobody holds one any more, it is used again.
@@ -32,24 +32,24 @@ pub(crate) struct Connection<P> {
     pub(super) out: WriteBuffer,
     pub(super) reader: ResponseReader,
     /// For the head of the response.
-    pub(super) alarm: Alarm,
+    pub(super) timer: ResponseTimer,
     read_size: usize,
     idle_since: Option<Instant>,
     /// `None` while the task that sends the rest of an overtaken request has it.
-    pub(super) place: Option<P>,
+    pub(super) permit: Option<P>,
 }
 
 impl<P> Connection<P> {
-    pub(crate) fn new(stream: Stream, place: P) -> Box<Self> {
+    pub(crate) fn new(stream: Stream, permit: P) -> Box<Self> {
         Box::new(Self {
             stream,
             received: BytesMut::new(),
             out: WriteBuffer::default(),
             reader: ResponseReader::new(Rules::for_responses()),
-            alarm: Alarm::default(),
+            timer: ResponseTimer::default(),
             read_size: READ,
             idle_since: None,
-            place: Some(place),
+            permit: Some(permit),
         })
     }
 
@@ -59,8 +59,8 @@ impl<P> Connection<P> {
         self
     }
 
-    pub(crate) fn place(&self) -> Option<&P> {
-        self.place.as_ref()
+    pub(crate) fn permit(&self) -> Option<&P> {
+        self.permit.as_ref()
     }
 
     pub(super) fn with_stream(self, change: impl FnOnce(Stream) -> Stream) -> Box<Self> {
@@ -88,7 +88,7 @@ impl<P> Connection<P> {
         self.received = BytesMut::new();
         self.out = WriteBuffer::default();
         self.reader.release();
-        self.alarm = Alarm::default();
+        self.timer = ResponseTimer::default();
     }
 
     /// Whether the endpoint has neither closed it nor sent anything since its last response. No system call is made

@@ -16,12 +16,13 @@ use http_body::Body;
 use tokio::task::coop::unconstrained;
 
 use super::{
-    Connection, Incoming, MAX_INTERIM, STALL_TIMEOUT, malformed,
-    overtaken::Remainder,
+    Connection, Incoming, MAX_INTERIM, STALL_TIMEOUT,
+    background_upload::BackgroundUpload,
+    malformed,
     upgraded::Tunnel,
-    upload::{Broken, Upload},
+    upload::{Upload, UploadError},
 };
-use crate::{alarm::Alarm, send_error::SendError};
+use crate::{response_timer::ResponseTimer, send_error::SendError};
 
 /// A request on its way. Dropped, it closes the connection.
 pub(crate) struct Exchange<B, P> {
@@ -75,8 +76,8 @@ impl<B, P> Exchange<B, P> {
     }
 
     /// The connection's, while the response's head is not there.
-    pub(crate) fn alarm(&mut self) -> Option<&mut Alarm> {
-        self.connection.as_mut().map(|connection| &mut connection.alarm)
+    pub(crate) fn timer(&mut self) -> Option<&mut ResponseTimer> {
+        self.connection.as_mut().map(|connection| &mut connection.timer)
     }
 }
 
@@ -137,8 +138,8 @@ where
                 }
                 self.stage = Stage::Sent;
             }
-            Poll::Ready(Err(Broken::Body(error))) => return Err(SendError::new(error)),
-            Poll::Ready(Err(Broken::Write(error))) => {
+            Poll::Ready(Err(UploadError::Body(error))) => return Err(SendError::new(error)),
+            Poll::Ready(Err(UploadError::Write(error))) => {
                 if !out.has_moved() && !upload.is_taken() {
                     return Err(self.unsent(Error::new(ErrorKind::Closed, error)));
                 }
@@ -250,7 +251,7 @@ where
             Stage::Sending(upload) => {
                 if let Some(request) = self.request.take() {
                     let (receiving, rest) =
-                        Remainder::start(*connection, upload, request.into_body(), self.stall_timeout);
+                        BackgroundUpload::start(*connection, upload, request.into_body(), self.stall_timeout);
                     connection = receiving;
                     remainder = Some(rest);
                 }
@@ -265,8 +266,8 @@ where
         if upgrades {
             let (pending, upgrade) = OnUpgrade::pending();
             let read_ahead = connection.received.split().freeze();
-            let Connection { stream, place, .. } = *connection;
-            pending.fulfil(Upgraded::new(Tunnel { stream, _place: place }, read_ahead));
+            let Connection { stream, permit, .. } = *connection;
+            pending.fulfil(Upgraded::new(Tunnel { stream, _permit: permit }, read_ahead));
             response.extensions_mut().insert(upgrade);
             return Ok(response.map(|()| Incoming::empty()));
         }

@@ -13,8 +13,9 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 use super::{
-    Connection, malformed,
-    overtaken::{Overtaken, Remainder},
+    Connection,
+    background_upload::{BackgroundUpload, UploadOutcome},
+    malformed,
 };
 
 /// A response's body, which reads its connection. Dropped early, it closes the connection.
@@ -25,7 +26,7 @@ pub(crate) struct Incoming<P> {
     connection: Option<Box<Connection<P>>>,
     body: BodyReader,
     reusable: bool,
-    remainder: Option<Remainder<P>>,
+    remainder: Option<BackgroundUpload<P>>,
     spent: Option<Box<Connection<P>>>,
 }
 
@@ -35,7 +36,7 @@ impl<P> Incoming<P> {
         connection: Box<Connection<P>>,
         body: BodyReader,
         reusable: bool,
-        remainder: Option<Remainder<P>>,
+        remainder: Option<BackgroundUpload<P>>,
     ) -> Result<Self, Violation> {
         let connection = Some(connection);
         let (ready, trailers) = (Bytes::new(), None);
@@ -100,11 +101,13 @@ impl<P> Incoming<P> {
         self.remainder = None;
         let connection = self.connection.take();
         match overtaken? {
-            Overtaken::Sent(sent) => self.connection = connection.map(|connection| sent.rejoin(*connection)),
-            Overtaken::Unwanted(place) => {
+            UploadOutcome::Sent(sent) => {
+                self.connection = connection.map(|connection| sent.rejoin(*connection))
+            }
+            UploadOutcome::Unwanted(permit) => {
                 self.reusable = false;
                 self.connection = connection.map(|mut connection| {
-                    connection.place = place;
+                    connection.permit = permit;
                     connection
                 });
             }

@@ -10,12 +10,12 @@
 //! 5. A connection is handed on only when the whole request has left, the whole response has been read, and nothing
 //!    follows it.
 
+mod background_upload;
 mod connection;
 mod exchange;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod incoming;
-mod overtaken;
 mod upgraded;
 mod upload;
 

@@ -26,7 +26,7 @@ pub(super) struct Upload {
 
 /// Why a request was not sent to its end.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) enum UploadError {
     /// The endpoint takes no more.
     Write(io::Error),
     /// The body failed, or is not of the length that was promised.
@@ -59,7 +59,7 @@ impl Upload {
         body: &mut B,
         out: &mut WriteBuffer,
         stream: &mut W,
-    ) -> Poll<Result<(), Broken>>
+    ) -> Poll<Result<(), UploadError>>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
@@ -75,7 +75,7 @@ impl Upload {
                     }
                     Poll::Ready(None) => self.end(None, out)?,
                     Poll::Ready(Some(Err(error))) => {
-                        return Poll::Ready(Err(Broken::Body(Error::from_body(error))));
+                        return Poll::Ready(Err(UploadError::Body(Error::from_body(error))));
                     }
                     Poll::Ready(Some(Ok(frame))) => {
                         self.taken = true;
@@ -88,7 +88,7 @@ impl Upload {
             }
             let flushed = poll_flush(out, cx, stream);
             self.held_up = flushed.is_pending();
-            ready!(flushed).map_err(Broken::Write)?;
+            ready!(flushed).map_err(UploadError::Write)?;
             if self.ended {
                 return Poll::Ready(Ok(()));
             }
@@ -98,7 +98,7 @@ impl Upload {
         }
     }
 
-    fn take(&mut self, frame: Frame<Bytes>, out: &mut WriteBuffer) -> Result<(), Broken> {
+    fn take(&mut self, frame: Frame<Bytes>, out: &mut WriteBuffer) -> Result<(), UploadError> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => return self.end(frame.into_trailers().ok(), out),
@@ -109,7 +109,7 @@ impl Upload {
         Ok(())
     }
 
-    fn end(&mut self, trailers: Option<HeaderMap>, out: &mut WriteBuffer) -> Result<(), Broken> {
+    fn end(&mut self, trailers: Option<HeaderMap>, out: &mut WriteBuffer) -> Result<(), UploadError> {
         self.ended = true;
         let trailers = trailers.map(|mut trailers| {
             hop_by_hop::remove_from_trailers(&mut trailers);
@@ -138,6 +138,6 @@ where
     Poll::Ready(Ok(()))
 }
 
-fn wrong_length(error: WrongLength) -> Broken {
-    Broken::Body(Error::new(ErrorKind::RequestBody, error))
+fn wrong_length(error: WrongLength) -> UploadError {
+    UploadError::Body(Error::new(ErrorKind::RequestBody, error))
 }

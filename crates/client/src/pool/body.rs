@@ -9,7 +9,10 @@ use gatewright_core::{Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{given_up::GivenUp, place::Place, shard, streams::StreamPermit, upload::UploadHandle};
+use super::{
+    cancelled_stream::CancelledStream, connection_permit::ConnectionPermit, shard, streams::StreamPermit,
+    upload::UploadHandle,
+};
 use crate::{http1, send_error::classify};
 
 /// The body of a response. When it has been read to its end, its connection goes back to the pool; when it is
@@ -17,7 +20,7 @@ use crate::{http1, send_error::classify};
 pub struct PoolBody<B: Send + 'static>(Kind<B>);
 
 enum Kind<B: Send + 'static> {
-    Http1(http1::Incoming<Place<B>>),
+    Http1(http1::Incoming<ConnectionPermit<B>>),
     Http2(Stream<B>),
 }
 
@@ -30,7 +33,7 @@ struct Stream<B: Send + 'static> {
 }
 
 impl<B: Send + 'static> PoolBody<B> {
-    pub(super) fn http1(mut body: http1::Incoming<Place<B>>) -> Self {
+    pub(super) fn http1(mut body: http1::Incoming<ConnectionPermit<B>>) -> Self {
         shard::put_back(&mut body);
         Self(Kind::Http1(body))
     }
@@ -120,7 +123,7 @@ impl<B: Send + 'static> Stream<B> {
     fn give_up(&mut self) {
         let Some((body, permit)) = self.open.take() else { return };
         let whole = body.size_hint().exact() == Some(0);
-        let given_up = GivenUp::answered(body, self.upload.take());
+        let given_up = CancelledStream::answered(body, self.upload.take());
         if whole { given_up.let_end(permit) } else { given_up.release(permit) }
     }
 }

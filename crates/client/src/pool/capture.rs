@@ -1,11 +1,11 @@
 //! What has been taken of a request's body, kept for as long as the request may have to be sent again.
 //!
 //! An HTTP/2 endpoint says late that it has not processed a request: the body may have left by then. So its bytes are
-//! copied on their way, up to [`MOST`] of them. A longer body is not kept any more, nor is any from the response's head on.
+//! copied on their way, up to [`MAX_KEPT`] of them. A longer body is not kept any more, nor is any from the response's head on.
 //!
 //! hyper asks for a frame when the one before has gone to h2, and holds it until h2 has room for some of it. So a frame
-//! that goes beyond [`MOST`] is cut there, and one more frame is kept beside what was copied: while hyper has asked for no
-//! further one, no more than [`MOST`] bytes have left.
+//! that goes beyond [`MAX_KEPT`] is cut there, and one more frame is kept beside what was copied: while hyper has asked for no
+//! further one, no more than [`MAX_KEPT`] bytes have left.
 
 use std::{
     mem,
@@ -19,7 +19,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 /// So many bytes of one body are kept at most, trailers included.
-const MOST: usize = 64 << 10;
+const MAX_KEPT: usize = 64 << 10;
 
 /// What was taken of a request's body before the request was given back: it is to be sent before the rest.
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ struct Memory {
 
 impl Memory {
     fn room(&self) -> usize {
-        MOST - self.data.len()
+        MAX_KEPT - self.data.len()
     }
 
     /// Remembers one more frame. Says whether there was room.
@@ -236,21 +236,23 @@ mod tests {
 
     #[tokio::test]
     async fn up_to_the_cap_a_body_is_kept() {
-        for length in [1, 10, 10_000, MOST] {
+        for length in [1, 10, 10_000, MAX_KEPT] {
             let (rest, taken) = taken(AnyBody::once(vec![b'x'; length]), 1).await.expect("is kept");
             assert_eq!(taken.size(), length);
             assert!(!taken.is_nothing() && rest.is_end_stream());
         }
         // Beyond it, as long as no frame is asked for after the one that may be held.
-        for (frames, expected) in [(1, Some((MOST, 1))), (2, Some((MOST, 1))), (3, None)] {
-            let taken = taken(AnyBody::once(vec![b'x'; MOST + 1]), frames).await;
+        for (frames, expected) in [(1, Some((MAX_KEPT, 1))), (2, Some((MAX_KEPT, 1))), (3, None)] {
+            let taken = taken(AnyBody::once(vec![b'x'; MAX_KEPT + 1]), frames).await;
             assert_eq!(taken.map(|(_, taken)| (taken.data.len(), taken.ahead.len())), expected);
         }
     }
 
     #[tokio::test]
     async fn no_byte_is_lost_or_moved_at_the_cut() {
-        for lengths in [&[MOST, 1][..], &[MOST - 1, 2], &[1, 3 * MOST], &[3 * MOST, 1], &[10; 10_000]] {
+        for lengths in
+            [&[MAX_KEPT, 1][..], &[MAX_KEPT - 1, 2], &[1, 3 * MAX_KEPT], &[3 * MAX_KEPT, 1], &[10; 10_000]]
+        {
             let sent: Vec<u8> = (0..lengths.iter().sum::<usize>()).map(|at| at as u8).collect();
             let frames = || {
                 let mut rest = Bytes::from(sent.clone());
@@ -304,7 +306,7 @@ mod tests {
     #[tokio::test]
     async fn trailers_beyond_the_cap_are_not_kept() {
         let mut trailers = HeaderMap::new();
-        trailers.insert("x-long", "x".repeat(MOST).parse().expect("a value"));
+        trailers.insert("x-long", "x".repeat(MAX_KEPT).parse().expect("a value"));
         let body = Full::new(Bytes::from("x")).with_trailers(std::future::ready(Some(Ok(trailers))));
         assert!(taken(AnyBody::new(body), 2).await.is_none());
     }

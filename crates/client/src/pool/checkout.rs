@@ -10,8 +10,9 @@ use gatewright_core::{BoxError, Error, ErrorKind};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
-    Connection, Inner, Pool, Protocol, Require, driver,
-    place::Place,
+    Connection, Inner, Pool, Protocol, Require,
+    connection_permit::ConnectionPermit,
+    driver,
     shard::{Shard, thread_number},
 };
 use crate::{connect::Opened, http1};
@@ -136,10 +137,10 @@ where
     B::Error: Into<BoxError>,
 {
     async fn open(self: &Arc<Self>, shard: usize, protocol: Protocol) -> Result<Connection<B>, Error> {
-        let place = match Place::reserve(self) {
-            Some(place) => place,
+        let permit = match ConnectionPermit::reserve(self) {
+            Some(permit) => permit,
             None => match tokio::time::timeout(self.connector.timeout, self.turn(&self.shards[shard])).await {
-                Ok(Turn::Open(place)) => place,
+                Ok(Turn::Open(permit)) => permit,
                 Ok(Turn::Reuse(connection)) => return Ok(connection),
                 Err(_) => {
                     let limit = self.max_connections;
@@ -154,10 +155,10 @@ where
             match self.connector.open(protocol).await? {
                 Opened { stream, http2: true } => {
                     self.multiplexes.store(true, Ordering::Relaxed);
-                    driver::start(self, shard, stream, place).await
+                    driver::start(self, shard, stream, permit).await
                 }
                 Opened { stream, http2: false } => {
-                    let connection = http1::Connection::new(stream, place);
+                    let connection = http1::Connection::new(stream, permit);
                     Ok(Connection::http1(connection.reading(self.rules, self.remember_heads)))
                 }
             }
@@ -173,8 +174,8 @@ where
             let mut freed = pin!(self.freed.notified());
             // From here on no notification is missed.
             freed.as_mut().enable();
-            if let Some(place) = Place::reserve(self) {
-                return Turn::Open(place);
+            if let Some(permit) = ConnectionPermit::reserve(self) {
+                return Turn::Open(permit);
             }
             let mut shards = std::iter::once(shard).chain(self.others(shard));
             if let Some(connection) = shards.clone().find_map(Shard::multiplexed) {
@@ -184,8 +185,8 @@ where
                 return Turn::Reuse(Connection::http1(idle));
             }
             // One that was of no use any more has made room.
-            if let Some(place) = Place::reserve(self) {
-                return Turn::Open(place);
+            if let Some(permit) = ConnectionPermit::reserve(self) {
+                return Turn::Open(permit);
             }
             freed.as_mut().await;
         }
@@ -193,7 +194,7 @@ where
 }
 
 enum Turn<B> {
-    Open(Place<B>),
+    Open(ConnectionPermit<B>),
     Reuse(Connection<B>),
 }
 

@@ -13,7 +13,7 @@ use gatewright_core::{BoxError, InterimResponder};
 use http::{Request, Response, Version};
 use hyper::client::conn::http2::SendRequest;
 
-use super::{PoolBody, http2, place::Place, streams::StreamPermit, upload::Upload};
+use super::{PoolBody, connection_permit::ConnectionPermit, http2, streams::StreamPermit, upload::Upload};
 use crate::{SendError, http1};
 
 /// A connection for one request. It goes back to its pool when the response has been read.
@@ -25,12 +25,12 @@ pub struct Connection<B> {
 }
 
 enum Protocol<B> {
-    Http1(Box<http1::Connection<Place<B>>>),
+    Http1(Box<http1::Connection<ConnectionPermit<B>>>),
     Http2(SendRequest<Upload<B>>, StreamPermit<B>),
 }
 
 impl<B> Connection<B> {
-    pub(super) fn http1(connection: Box<http1::Connection<Place<B>>>) -> Self {
+    pub(super) fn http1(connection: Box<http1::Connection<ConnectionPermit<B>>>) -> Self {
         let reused = connection.idle_since().is_some();
         Self {
             protocol: Protocol::Http1(connection),
@@ -99,19 +99,19 @@ where
         Sending(match self.protocol {
             Protocol::Http1(connection) => {
                 let exchange = http1::Exchange::new(connection, request, self.interim);
-                OnItsWay::Http1(exchange.stall_timeout(self.stall_timeout))
+                InFlight::Http1(exchange.stall_timeout(self.stall_timeout))
             }
-            Protocol::Http2(sender, stream) => OnItsWay::Http2(http2::Exchange::new(sender, stream, request)),
+            Protocol::Http2(sender, stream) => InFlight::Http2(http2::Exchange::new(sender, stream, request)),
         })
     }
 }
 
 /// A request on its way: the future of [`Connection::send`].
-pub struct Sending<B: Send + 'static>(OnItsWay<B>);
+pub struct Sending<B: Send + 'static>(InFlight<B>);
 
 #[expect(clippy::large_enum_variant, reason = "the larger one is the usual one")]
-enum OnItsWay<B: Send + 'static> {
-    Http1(http1::Exchange<B, Place<B>>),
+enum InFlight<B: Send + 'static> {
+    Http1(http1::Exchange<B, ConnectionPermit<B>>),
     Http2(http2::Exchange<B>),
 }
 
@@ -120,10 +120,10 @@ impl<B: Send + 'static> Sending<B> {
     /// costs less than a timer of one's own, since it stays set from one request of a connection to the next.
     pub fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         match &mut self.0 {
-            OnItsWay::Http1(exchange) => {
-                exchange.alarm().map_or(Poll::Pending, |alarm| alarm.poll(cx, due.into()))
+            InFlight::Http1(exchange) => {
+                exchange.timer().map_or(Poll::Pending, |timer| timer.poll(cx, due.into()))
             }
-            OnItsWay::Http2(exchange) => exchange.poll_due(cx, due.into()),
+            InFlight::Http2(exchange) => exchange.poll_due(cx, due.into()),
         }
     }
 }
@@ -137,10 +137,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match &mut self.0 {
-            OnItsWay::Http1(sent) => {
+            InFlight::Http1(sent) => {
                 ready!(Pin::new(sent).poll(cx)).map(|response| response.map(PoolBody::http1))
             }
-            OnItsWay::Http2(sent) => ready!(Pin::new(sent).poll(cx)),
+            InFlight::Http2(sent) => ready!(Pin::new(sent).poll(cx)),
         })
     }
 }

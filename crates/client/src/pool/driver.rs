@@ -16,11 +16,11 @@ use tokio::sync::oneshot;
 
 use super::{
     Connection, Inner,
+    connection_permit::ConnectionPermit,
     multiplexed::Multiplexed,
-    place::Place,
     streams::{Idle, MAX_STREAMS, Streams},
+    transport::Transport,
     upload::Upload,
-    wire::Wire,
 };
 use crate::stream::Stream;
 
@@ -43,7 +43,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// hyper's part of a connection.
-type Driven<B> = http2::Connection<TokioIo<Wire<B>>, Upload<B>, TokioExecutor>;
+type Driven<B> = http2::Connection<TokioIo<Transport<B>>, Upload<B>, TokioExecutor>;
 
 /// What h2 counts of a head: 32 bytes more for each field (RFC 9113, section 6.5.2).
 fn max_header_list_size(rules: &Rules) -> u32 {
@@ -56,16 +56,16 @@ pub(super) async fn start<B>(
     pool: &Arc<Inner<B>>,
     shard: usize,
     stream: Stream,
-    place: Place<B>,
+    permit: ConnectionPermit<B>,
 ) -> Result<Connection<B>, Error>
 where
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let (closer, closing) = oneshot::channel();
-    let (first_word, heard) = oneshot::channel();
+    let (preface, heard) = oneshot::channel();
     let streams = Streams::new(Arc::downgrade(pool), closer, pool.rules);
-    let wire = Wire::new(stream, Arc::clone(&streams), first_word, closing, place);
+    let wire = Transport::new(stream, Arc::clone(&streams), preface, closing, permit);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))
@@ -81,8 +81,8 @@ where
     // Before it is driven: a connection without a stream is idle, however long the first word takes.
     let reserved = multiplexed.reserve();
     tokio::spawn(drive(connection, Arc::clone(&streams), shard, pool.keep_alive));
-    let first_word = heard.await.map_err(|_| at_once())?;
-    if let Some(fault) = first_word.fault() {
+    let preface = heard.await.map_err(|_| at_once())?;
+    if let Some(fault) = preface.fault() {
         return Err(Error::new(ErrorKind::Connect, fault));
     }
     pool.shards[shard].put_multiplexed(multiplexed);

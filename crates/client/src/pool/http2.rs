@@ -15,13 +15,13 @@ use tokio::time::Instant;
 
 use super::{
     body::PoolBody,
+    cancelled_stream::CancelledStream,
     capture::Taken,
-    given_up::GivenUp,
     response_future::ResponseFuture,
     streams::StreamPermit,
     upload::{Upload, UploadHandle},
 };
-use crate::{SendError, alarm::Alarm};
+use crate::{SendError, response_timer::ResponseTimer};
 
 /// A request on its way. Dropped, it gives its stream up.
 pub(super) struct Exchange<B: Send + 'static> {
@@ -34,7 +34,7 @@ pub(super) struct Exchange<B: Send + 'static> {
     written: u64,
     /// How much had come on the connection before.
     read: u64,
-    alarm: Alarm,
+    timer: ResponseTimer,
     /// Whether somebody has waited for as long as he wanted to.
     overdue: bool,
 }
@@ -42,7 +42,7 @@ pub(super) struct Exchange<B: Send + 'static> {
 impl<B: Send + 'static> Exchange<B> {
     /// Ready at `due`.
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        ready!(self.alarm.poll(cx, due));
+        ready!(self.timer.poll(cx, due));
         self.overdue = true;
         Poll::Ready(())
     }
@@ -77,7 +77,7 @@ where
             request: Some(Box::new(kept)),
             written,
             read,
-            alarm: Alarm::default(),
+            timer: ResponseTimer::default(),
             overdue: false,
         }
     }
@@ -123,7 +123,7 @@ where
                     upload.forget();
                 }
                 if let Err(error) = check(response.headers(), permit.rules()) {
-                    GivenUp::answered(response.into_body(), upload).release(permit);
+                    CancelledStream::answered(response.into_body(), upload).release(permit);
                     return Poll::Ready(Err(SendError::new(error)));
                 }
                 Ok(response.map(|body| PoolBody::http2(body, permit, upload)))
@@ -152,7 +152,7 @@ impl<B: Send + 'static> Drop for Exchange<B> {
             if self.overdue && permit.read() == self.read {
                 permit.retire_silent();
             }
-            GivenUp::unanswered(sent, self.upload.take()).release(permit);
+            CancelledStream::unanswered(sent, self.upload.take()).release(permit);
         }
     }
 }

@@ -2,21 +2,21 @@
 
 mod body;
 mod builder;
+mod cancelled_stream;
 mod capture;
 mod checkout;
 mod connection;
+mod connection_permit;
 mod driver;
-mod given_up;
 mod http2;
 mod multiplexed;
-mod patience;
-mod place;
+mod reset_budget;
 mod response_future;
 mod shard;
 mod streams;
 mod sweeper;
+mod transport;
 mod upload;
-mod wire;
 
 use std::{
     fmt,

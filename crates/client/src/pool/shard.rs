@@ -13,7 +13,10 @@ use std::{
 
 use hyper::client::conn::http2::SendRequest;
 
-use super::{multiplexed::Multiplexed, place::Place, streams::StreamPermit, sweeper, upload::Upload};
+use super::{
+    connection_permit::ConnectionPermit, multiplexed::Multiplexed, streams::StreamPermit, sweeper,
+    upload::Upload,
+};
 use crate::http1;
 
 /// From here on an idle connection is likely to stay idle, and holds no buffers.
@@ -29,7 +32,7 @@ pub(super) struct Shard<B> {
 struct State<B> {
     /// The last one in is the first one out, so that those not needed fall idle.
     #[expect(clippy::vec_box, reason = "a connection goes from hand to hand, and is large")]
-    idle: Vec<Box<http1::Connection<Place<B>>>>,
+    idle: Vec<Box<http1::Connection<ConnectionPermit<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
     swept: bool,
     /// No connection is kept from here on.
@@ -60,7 +63,7 @@ impl<B> Shard<B> {
     }
 
     /// Takes a connection that can be used.
-    pub(super) fn take(&self, keep_alive: Duration) -> Option<Box<http1::Connection<Place<B>>>> {
+    pub(super) fn take(&self, keep_alive: Duration) -> Option<Box<http1::Connection<ConnectionPermit<B>>>> {
         let mut state = self.lock();
         let mut now = None;
         while let Some(mut connection) = state.idle.pop() {
@@ -73,7 +76,7 @@ impl<B> Shard<B> {
     }
 
     /// Puts a connection back. Says whether somebody has to see to it that it is swept.
-    fn put(&self, connection: Box<http1::Connection<Place<B>>>) -> bool {
+    fn put(&self, connection: Box<http1::Connection<ConnectionPermit<B>>>) -> bool {
         let mut state = self.lock();
         if state.draining {
             return false;
@@ -133,7 +136,7 @@ impl<B> Shard<B> {
         let mut state = self.lock();
         state.draining = true;
         let (idle, multiplexed) = (mem::take(&mut state.idle), mem::take(&mut state.multiplexed));
-        // A connection that is closed tells the pool, which may look into this shard.
+        // Connections are closed outside of the lock.
         drop(state);
         drop((idle, multiplexed));
     }
@@ -144,9 +147,9 @@ fn idle_for<P>(connection: &http1::Connection<P>, now: Instant) -> Duration {
 }
 
 /// Puts the connection of a response that has been read back into its pool.
-pub(super) fn put_back<B: Send + 'static>(body: &mut http1::Incoming<Place<B>>) {
+pub(super) fn put_back<B: Send + 'static>(body: &mut http1::Incoming<ConnectionPermit<B>>) {
     let Some(mut connection) = body.take_spent() else { return };
-    let Some(pool) = connection.place().and_then(Place::pool) else { return };
+    let Some(pool) = connection.permit().and_then(ConnectionPermit::pool) else { return };
     connection.rest();
     let shard = thread_number() % pool.shards.len();
     if pool.shards[shard].put(connection) {
@@ -186,8 +189,8 @@ mod tests {
     /// Puts an idle connection in, and gives its other end.
     fn put(pool: &Pool<Body>, shard: &Shard<Body>) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64);
-        let place = Place::reserve(&pool.inner).expect("there is room");
-        let mut connection = http1::Connection::new(Stream::Memory(near), place);
+        let permit = ConnectionPermit::reserve(&pool.inner).expect("there is room");
+        let mut connection = http1::Connection::new(Stream::Memory(near), permit);
         connection.rest();
         shard.put(connection);
         far
@@ -251,8 +254,8 @@ mod tests {
     fn a_shard_is_swept_by_one_at_a_time() {
         let (pool, shard) = (pool(), Shard::new());
         let connection = || {
-            let place = Place::reserve(&pool.inner).expect("there is room");
-            let mut connection = http1::Connection::new(Stream::Memory(tokio::io::duplex(64).0), place);
+            let permit = ConnectionPermit::reserve(&pool.inner).expect("there is room");
+            let mut connection = http1::Connection::new(Stream::Memory(tokio::io::duplex(64).0), permit);
             connection.rest();
             connection
         };

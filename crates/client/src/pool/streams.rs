@@ -1,7 +1,7 @@
 //! The streams of one HTTP/2 connection.
 //!
 //! 1. A stream takes one of the connection's slots until it has ended, a stream that its client has given up too.
-//! 2. A reset is sent only when the endpoint's [`Patience`] pays for it, or when its turn has come.
+//! 2. A reset is sent only when the endpoint's [`ResetBudget`] pays for it, or when its turn has come.
 //! 3. A connection on which a reset could not be paid for is retired: it serves no new streams. It is not when the pool
 //!    has no room for another one, so that there always is a connection for new streams, or room for one.
 //! 4. A connection is retired, too, when it has been idle for long enough, and when a request has waited for its
@@ -21,7 +21,7 @@ use std::{
 use gatewright_http1::Rules;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Inner, patience::Patience};
+use super::{Inner, reset_budget::ResetBudget};
 
 /// Streams on one HTTP/2 connection at most, as we allow our own clients.
 pub(super) const MAX_STREAMS: usize = 100;
@@ -51,7 +51,7 @@ struct State {
     /// Whether a response has come.
     answered: bool,
     retired: bool,
-    patience: Patience,
+    resets: ResetBudget,
     /// Dropped, it closes the connection.
     closer: Option<oneshot::Sender<Infallible>>,
 }
@@ -86,7 +86,7 @@ impl<B> Streams<B> {
             limit: MAX_STREAMS,
             answered: false,
             retired: false,
-            patience: Patience::new(Instant::now()),
+            resets: ResetBudget::new(Instant::now()),
             closer: Some(closer),
         };
         let (written, read) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -207,7 +207,7 @@ impl<B> StreamPermit<B> {
 
     /// Notes that the stream has ended well.
     pub(super) fn note_ended(&self) {
-        self.streams.lock().patience.earn();
+        self.streams.lock().resets.earn();
     }
 
     /// How many bytes have left on the connection so far.
@@ -235,7 +235,7 @@ impl<B> StreamPermit<B> {
     pub(super) fn give_up(&mut self) -> Reset {
         let now = Instant::now();
         let mut state = self.streams.lock();
-        if state.closer.is_none() || state.patience.pay(now) {
+        if state.closer.is_none() || state.resets.pay(now) {
             return Reset::Now;
         }
         if self.streams.may_retire() {
@@ -244,7 +244,7 @@ impl<B> StreamPermit<B> {
         state.held += 1;
         self.held = true;
         let closes = state.closes();
-        let turn = state.patience.turn(now);
+        let turn = state.resets.turn(now);
         drop(state);
         if closes.is_some() { Reset::Now } else { Reset::At(turn) }
     }
@@ -254,7 +254,7 @@ impl<B> StreamPermit<B> {
         let mut state = self.streams.lock();
         state.held += 1;
         self.held = true;
-        state.patience.turn(Instant::now())
+        state.resets.turn(Instant::now())
     }
 }
 

@@ -1,10 +1,10 @@
 //! TLS towards endpoints.
 
 mod builder;
+mod messages;
 #[cfg(test)]
 mod tests;
 mod verifier;
-mod words;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -15,8 +15,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{Protocol, Target};
 pub use builder::{ClientTlsBuilder, ClientTlsError};
-pub(crate) use words::told;
-use words::words;
+use messages::message;
+pub(crate) use messages::with_message;
 
 /// TLS towards an endpoint: whom to trust, which certificate to show, which name to ask for. TLS 1.2 and up.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ impl ClientTls {
         let stream = TlsConnector::from(Arc::clone(config))
             .connect(name, stream)
             .await
-            .map_err(|error| Error::new(ErrorKind::Tls, format!("{target}: {}", words(&error))))?;
+            .map_err(|error| Error::new(ErrorKind::Tls, format!("{target}: {}", message(&error))))?;
         let agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         // An endpoint that knows no ALPN speaks HTTP/1, unless HTTP/2 is what was asked for.
         Ok((stream, agreed || protocol == Protocol::Http2))

@@ -5,14 +5,14 @@ use gatewright_core::Error;
 use http::{Request, Version};
 use tokio::time::Instant;
 
-use super::{exchange::Exchange, spent::Spent};
+use super::{exchange::Exchange, retry_state::RetryState};
 use crate::{
-    deadline::Within, interim, request_body::RequestBody, settings::Settings, tunnel::Upgrade, upstream::Pick,
+    deadline::Deadline, interim, request_body::RequestBody, settings::Settings, tunnel::Upgrade, upstream::Pick,
 };
 
 /// An attempt on its way.
 pub(super) struct Attempt {
-    pub(super) response: Within<Sending<RequestBody>>,
+    pub(super) response: Deadline<Sending<RequestBody>>,
     pub(super) sent: Sent,
 }
 
@@ -32,12 +32,12 @@ impl Exchange {
         mut connection: Connection<RequestBody>,
         mut request: Request<RequestBody>,
         pick: Pick,
-        spent: &Spent,
+        retry_state: &RetryState,
         now: Instant,
     ) -> Result<Attempt, Error> {
         let Settings { upstream, preserve_host, .. } = &*self.settings;
         let version = connection.version();
-        let copy = self.may_resend(spent).then(|| copy_of(&request));
+        let copy = self.may_resend(retry_state).then(|| copy_of(&request));
         let own_host = &pick.endpoint().host;
         self.destination.write(&mut request, version, upstream.scheme(), own_host, *preserve_host)?;
         let sent = Sent { pick, reused: connection.is_reused(), copy };
@@ -51,7 +51,7 @@ impl Exchange {
         }
         let progress = request.body().progress();
         let connection = connection.stall_timeout(self.settings.idle_timeout);
-        let response = Within::new(connection.send(request), self.limits(), progress, now);
+        let response = Deadline::new(connection.send(request), self.limits(), progress, now);
         Ok(Attempt { response, sent })
     }
 

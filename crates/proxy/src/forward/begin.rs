@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::{attempt::Attempt, exchange::Exchange, judge::Verdict, spent::Spent};
+use super::{attempt::Attempt, exchange::Exchange, judge::Verdict, retry_state::RetryState};
 use crate::{
     head, replay::Replay, request_body::RequestBody, response_body::ProxyBody, retries::is_idempotent,
     settings::Settings, tunnel::Upgrade, upstream::Pick,
@@ -54,14 +54,14 @@ impl Exchange {
         let exchange =
             Self { settings, destination, client_version, upgrade, replayable, replay, started, record };
         let upstream = &exchange.settings.upstream;
-        if exchange.may_resend(&Spent::default()) {
+        if exchange.may_resend(&RetryState::default()) {
             upstream.budget().earn();
         }
         let pick = upstream.pick(None, started)?;
         let first = match pick.endpoint().pool.ready(exchange.require()) {
             Some(connection) => {
                 exchange.note_endpoint(pick.endpoint());
-                First::Sent(exchange.attempt(connection, request, pick, &Spent::default(), started)?)
+                First::Sent(exchange.attempt(connection, request, pick, &RetryState::default(), started)?)
             }
             None => First::Unsent(pick, request),
         };
@@ -73,7 +73,7 @@ impl Exchange {
         self,
         mut pick: Pick,
         mut request: Request<RequestBody>,
-        mut spent: Spent,
+        mut retry_state: RetryState,
     ) -> Result<Response<ProxyBody>, Error> {
         let Settings { upstream, retries, .. } = &*self.settings;
         loop {
@@ -82,7 +82,7 @@ impl Exchange {
             let require = self.require();
             let checkout = async {
                 // Whatever closed one idle connection may be closing all of them.
-                if spent.met_a_close {
+                if retry_state.met_a_close {
                     endpoint.pool.checkout_new(require).await
                 } else {
                     endpoint.pool.checkout(require).await
@@ -92,24 +92,25 @@ impl Exchange {
                 Ok(connection) => {
                     let now = Instant::now();
                     pick.send(now);
-                    let Attempt { response, sent } = self.attempt(connection, request, pick, &spent, now)?;
-                    match self.judge(response.await, sent, &mut spent)? {
+                    let Attempt { response, sent } =
+                        self.attempt(connection, request, pick, &retry_state, now)?;
+                    match self.judge(response.await, sent, &mut retry_state)? {
                         Verdict::Final(response, pick) => return self.answer(response, pick),
                         Verdict::Again(again) => request = again,
                     }
                 }
                 Err(error) => {
-                    spent.failed = Some(endpoint.id());
+                    retry_state.failed = Some(endpoint.id());
                     pick.fail_unconnected(&error);
-                    spent.unconnected += 1;
+                    retry_state.unconnected += 1;
                     // Every target is asked once, and the same ones again as often as retries allow.
                     let targets = u32::try_from(upstream.endpoint_count()).unwrap_or(u32::MAX);
-                    if spent.unconnected >= targets.saturating_add(retries.attempts()) {
+                    if retry_state.unconnected >= targets.saturating_add(retries.attempts()) {
                         return Err(error);
                     }
                 }
             }
-            pick = self.pick(&spent)?;
+            pick = self.pick(&retry_state)?;
         }
     }
 }

@@ -7,7 +7,7 @@ use gatewright_core::{Error, RequestRecord};
 use http::Version;
 use tokio::time::Instant;
 
-use super::spent::Spent;
+use super::retry_state::RetryState;
 use crate::{
     deadline::Limits,
     head::Destination,
@@ -33,8 +33,8 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Chooses the endpoint for one more attempt.
-    pub(super) fn pick(&self, spent: &Spent) -> Result<Pick, Error> {
-        self.settings.upstream.pick(spent.failed, Instant::now())
+    pub(super) fn pick(&self, retry_state: &RetryState) -> Result<Pick, Error> {
+        self.settings.upstream.pick(retry_state.failed, Instant::now())
     }
 
     pub(super) fn require(&self) -> Require {
@@ -42,15 +42,15 @@ impl Exchange {
     }
 
     /// Whether one more attempt after this one may be made, if the upstream's budget pays for it.
-    pub(super) fn may_resend(&self, spent: &Spent) -> bool {
+    pub(super) fn may_resend(&self, retry_state: &RetryState) -> bool {
         self.replayable
-            && spent.resent < self.settings.retries.attempts()
+            && retry_state.resent < self.settings.retries.attempts()
             && self.replay.as_ref().is_none_or(Replay::is_whole)
     }
 
     /// Whether the request may be sent once more, and the upstream's budget has paid for it.
-    pub(super) fn pays(&self, spent: &Spent) -> bool {
-        self.may_resend(spent) && self.settings.upstream.budget().pay()
+    pub(super) fn pays(&self, retry_state: &RetryState) -> bool {
+        self.may_resend(retry_state) && self.settings.upstream.budget().pay()
     }
 
     pub(super) fn limits(&self) -> Limits {

@@ -4,7 +4,7 @@ use gatewright_client::{PoolBody, SendError};
 use gatewright_core::Error;
 use http::{Request, Response};
 
-use super::{attempt::Sent, exchange::Exchange, spent::Spent};
+use super::{attempt::Sent, exchange::Exchange, retry_state::RetryState};
 use crate::{replay::Replay, request_body::RequestBody, settings::Settings, upstream::Pick};
 
 /// What became of an attempt: the response's head, or why there is none.
@@ -23,12 +23,12 @@ impl Exchange {
         &self,
         outcome: Result<Outcome, Error>,
         sent: Sent,
-        spent: &mut Spent,
+        retry_state: &mut RetryState,
     ) -> Result<Verdict, Error> {
         match outcome {
-            Ok(Ok(response)) => Ok(self.judge_response(response, sent, spent)),
-            Ok(Err(failure)) => self.judge_failure(failure, sent, spent),
-            Err(timeout) => self.judge_error(timeout, sent, spent),
+            Ok(Ok(response)) => Ok(self.judge_response(response, sent, retry_state)),
+            Ok(Err(failure)) => self.judge_failure(failure, sent, retry_state),
+            Err(timeout) => self.judge_error(timeout, sent, retry_state),
         }
     }
 
@@ -36,18 +36,18 @@ impl Exchange {
         &self,
         response: Response<PoolBody<RequestBody>>,
         sent: Sent,
-        spent: &mut Spent,
+        retry_state: &mut RetryState,
     ) -> Verdict {
         let Sent { mut pick, copy, .. } = sent;
         pick.answer(response.status());
         self.note_time();
         if let Some(copy) = copy
             && self.settings.retries.cover_status(response.status())
-            && self.pays(spent)
+            && self.pays(retry_state)
             && let Some(again) = self.renew(*copy)
         {
-            spent.resent += 1;
-            spent.failed = Some(pick.endpoint().id());
+            retry_state.resent += 1;
+            retry_state.failed = Some(pick.endpoint().id());
             pick.complete();
             return Verdict::Again(again);
         }
@@ -61,20 +61,20 @@ impl Exchange {
         &self,
         failure: SendError<RequestBody>,
         mut sent: Sent,
-        spent: &mut Spent,
+        retry_state: &mut RetryState,
     ) -> Result<Verdict, Error> {
         let (error, given_back) = failure.into_replay();
         let endpoint = sent.pick.endpoint().id();
         let whole = match given_back {
             Some((mut whole, taken)) => {
-                spent.goes_again(&error, whole.method(), sent.reused, endpoint).then(|| {
+                retry_state.goes_again(&error, whole.method(), sent.reused, endpoint).then(|| {
                     whole.body_mut().rewind(taken);
                     whole
                 })
             }
             // Some of the body is gone, and kept.
             None => match sent.copy.take_if(|_| self.replay.as_ref().is_some_and(Replay::is_whole)) {
-                Some(copy) if spent.goes_again(&error, copy.method(), sent.reused, endpoint) => {
+                Some(copy) if retry_state.goes_again(&error, copy.method(), sent.reused, endpoint) => {
                     self.renew(*copy)
                 }
                 copy => {
@@ -83,7 +83,7 @@ impl Exchange {
                 }
             },
         };
-        let Some(whole) = whole else { return self.judge_error(error, sent, spent) };
+        let Some(whole) = whole else { return self.judge_error(error, sent, retry_state) };
         if error.is_unanswered() {
             // It goes again without a budget too, but retries and these together are to stay within it.
             self.settings.upstream.budget().pay();
@@ -92,18 +92,18 @@ impl Exchange {
         Ok(Verdict::Again(whole))
     }
 
-    fn judge_error(&self, error: Error, sent: Sent, spent: &mut Spent) -> Result<Verdict, Error> {
+    fn judge_error(&self, error: Error, sent: Sent, retry_state: &mut RetryState) -> Result<Verdict, Error> {
         let Settings { retries, .. } = &*self.settings;
         let Sent { pick, copy, .. } = sent;
         let endpoint = pick.endpoint().id();
         pick.fail(&error);
         if let Some(copy) = copy
             && retries.cover_error(&error)
-            && self.pays(spent)
+            && self.pays(retry_state)
             && let Some(again) = self.renew(*copy)
         {
-            spent.resent += 1;
-            spent.failed = Some(endpoint);
+            retry_state.resent += 1;
+            retry_state.failed = Some(endpoint);
             return Ok(Verdict::Again(again));
         }
         Err(error)

@@ -15,7 +15,7 @@ mod attempt;
 mod begin;
 mod exchange;
 mod judge;
-mod spent;
+mod retry_state;
 
 use std::{
     future::Future,
@@ -35,10 +35,10 @@ use self::{
     begin::First,
     exchange::Exchange,
     judge::Verdict,
-    spent::Spent,
+    retry_state::RetryState,
 };
 use crate::{
-    deadline::Within, max_forwards, request_body::RequestBody, response_body::ProxyBody, settings::Settings,
+    deadline::Deadline, max_forwards, request_body::RequestBody, response_body::ProxyBody, settings::Settings,
 };
 
 pin_project! {
@@ -54,7 +54,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State {
-        First { #[pin] response: Within<Sending<RequestBody>>, rest: Option<(Exchange, Sent)> },
+        First { #[pin] response: Deadline<Sending<RequestBody>>, rest: Option<(Exchange, Sent)> },
         Further { response: Pin<Box<dyn Future<Output = Result<Response<ProxyBody>, Error>> + Send>> },
         /// Nothing was sent: the proxy answers itself, or cannot.
         Decided { outcome: Option<Result<Response<Bytes>, Error>> },
@@ -75,7 +75,7 @@ impl Forwarding {
                 State::First { response, rest: Some((exchange, sent)) }
             }
             Ok((exchange, First::Unsent(pick, request))) => {
-                State::Further { response: Box::pin(exchange.go_on(pick, request, Spent::default())) }
+                State::Further { response: Box::pin(exchange.go_on(pick, request, RetryState::default())) }
             }
             Err(error) => State::Decided { outcome: Some(Err(error)) },
         };
@@ -93,12 +93,12 @@ impl Future for Forwarding {
                 StateProjection::First { response, rest } => {
                     let outcome = ready!(response.poll(cx));
                     let (exchange, sent) = rest.take().expect(POLLED_AFTER_COMPLETION);
-                    let mut spent = Spent::default();
-                    match exchange.judge(outcome, sent, &mut spent)? {
+                    let mut retry_state = RetryState::default();
+                    match exchange.judge(outcome, sent, &mut retry_state)? {
                         Verdict::Final(response, pick) => return Poll::Ready(exchange.answer(response, pick)),
                         Verdict::Again(request) => {
-                            let pick = exchange.pick(&spent)?;
-                            let response = Box::pin(exchange.go_on(pick, request, spent));
+                            let pick = exchange.pick(&retry_state)?;
+                            let response = Box::pin(exchange.go_on(pick, request, retry_state));
                             state.set(State::Further { response });
                         }
                     }

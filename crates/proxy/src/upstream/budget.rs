@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// What retries an upstream may cost: each request earns a sixth of one, and the first few are advanced.
+/// How many retries an upstream can afford. Each request earns a sixth of a retry, and the first few are advanced.
 #[derive(Debug)]
 pub(crate) struct Budget(AtomicI64);
 
-/// A retry's price, of which each request earns one part.
+/// The price of a retry. Each request earns one part of it.
 const PRICE: i64 = 6;
 
 /// A quiet upstream can afford these few, and a busy one saves no more than these. From 150 requests on, all retries
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_quiet_upstream_can_afford_five_and_then_one_for_each_six_requests() {
         let budget = Budget::new();
-        // What was not spent is not saved up.
+        // Retries that are not used are not saved up.
         for _ in 0..1_000 {
             budget.earn();
         }

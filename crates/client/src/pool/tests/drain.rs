@@ -16,8 +16,9 @@ async fn is_empty(pool: &Pool<Body>) -> bool {
 async fn idle_connections_are_closed_at_once() {
     let (builder, _) = answering(HELLO).await;
     let pool = builder.build();
-    let responses = [send(&pool).await.expect("answers"), send(&pool).await.expect("answers")];
-    for response in responses {
+    let connections = [pool.checkout(Require::Any).await, pool.checkout(Require::Any).await];
+    for connection in connections {
+        let response = connection.expect("connects").send(request()).await.expect("answers");
         read(response).await.expect("a body");
     }
     assert_eq!(pool.open_connections(), 2);

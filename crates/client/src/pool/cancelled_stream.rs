@@ -20,7 +20,7 @@ use super::{
 const READ: usize = 64 << 10;
 
 /// A stream whose client has given up. Dropped, it is reset unless it has ended.
-pub(super) struct GivenUp<B: Send + 'static> {
+pub(super) struct CancelledStream<B: Send + 'static> {
     stage: Stage<B>,
     upload: Option<UploadHandle<B>>,
 }
@@ -30,7 +30,7 @@ enum Stage<B: Send + 'static> {
     Answered(Incoming),
 }
 
-impl<B: Send + 'static> GivenUp<B> {
+impl<B: Send + 'static> CancelledStream<B> {
     pub(super) fn unanswered(sent: ResponseFuture<B>, upload: Option<UploadHandle<B>>) -> Self {
         Self { stage: Stage::Unanswered(sent), upload }
     }

@@ -9,7 +9,7 @@ use rustls::{
 use super::verifier::is_authority;
 
 /// Says it in words.
-pub(super) fn words(error: &io::Error) -> Cow<'static, str> {
+pub(super) fn message(error: &io::Error) -> Cow<'static, str> {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(error) => of_tls(error),
         None => error.to_string().into(),
@@ -18,7 +18,7 @@ pub(super) fn words(error: &io::Error) -> Cow<'static, str> {
 
 /// An error of an open connection, with an alert of the endpoint in words. In TLS 1.3 an endpoint judges our certificate
 /// only after the handshake is over for us.
-pub(crate) fn told(error: io::Error) -> io::Error {
+pub(crate) fn with_message(error: io::Error) -> io::Error {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(alert @ Error::AlertReceived(_)) => {
             let words = of_tls(alert).into_owned();

@@ -19,7 +19,7 @@ const EARNED: u32 = 1;
 const INITIAL: u32 = 3 * PRICE;
 
 /// What a connection saves at most.
-const MOST: u32 = 10 * PRICE;
+const MAX_CREDIT: u32 = 10 * PRICE;
 
 /// In this time a connection earns the price of a reset.
 const REFILL: Duration = Duration::from_secs(1);
@@ -29,30 +29,30 @@ pub(super) const PACE: Duration = Duration::from_millis(100);
 
 /// An endpoint's patience with one connection, as far as it can be known.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct ResetBudget {
     credit: u32,
     refilled: Instant,
     /// When the last reset leaves that goes beyond the credit.
     last: Instant,
 }
 
-impl Patience {
+impl ResetBudget {
     pub(super) fn new(now: Instant) -> Self {
         Self { credit: INITIAL, refilled: now, last: now }
     }
 
     /// Notes that a stream has ended well.
     pub(super) fn earn(&mut self) {
-        self.credit = (self.credit + EARNED).min(MOST);
+        self.credit = (self.credit + EARNED).min(MAX_CREDIT);
     }
 
     /// Pays for a reset that leaves now, if there is enough.
     pub(super) fn pay(&mut self, now: Instant) -> bool {
-        while self.credit < MOST && now.duration_since(self.refilled) >= REFILL {
-            self.credit = (self.credit + PRICE).min(MOST);
+        while self.credit < MAX_CREDIT && now.duration_since(self.refilled) >= REFILL {
+            self.credit = (self.credit + PRICE).min(MAX_CREDIT);
             self.refilled += REFILL;
         }
-        if self.credit >= MOST {
+        if self.credit >= MAX_CREDIT {
             self.refilled = now;
         }
         let enough = self.credit >= PRICE;
@@ -73,14 +73,14 @@ impl Patience {
 mod tests {
     use super::*;
 
-    fn paid(patience: &mut Patience, now: Instant) -> usize {
+    fn paid(patience: &mut ResetBudget, now: Instant) -> usize {
         (0..100).take_while(|_| patience.pay(now)).count()
     }
 
     #[test]
     fn a_new_connection_has_a_few_resets_and_time_gives_more() {
         let start = Instant::now();
-        let mut patience = Patience::new(start);
+        let mut patience = ResetBudget::new(start);
         assert_eq!(paid(&mut patience, start), 3);
         assert_eq!(paid(&mut patience, start + Duration::from_millis(2500)), 2);
         assert_eq!(paid(&mut patience, start + Duration::from_secs(3)), 1);
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn resets_stay_below_half_of_the_streams() {
         let start = Instant::now();
-        let mut patience = Patience::new(start);
+        let mut patience = ResetBudget::new(start);
         let (mut resets, mut ended) = (0, 0);
         for _ in 0..10_000 {
             if patience.pay(start) {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_nothing_pays_for_leaves_at_a_steady_pace() {
         let start = Instant::now();
-        let mut patience = Patience::new(start);
+        let mut patience = ResetBudget::new(start);
         for number in 1..=100 {
             assert_eq!(patience.turn(start), start + PACE * number);
         }

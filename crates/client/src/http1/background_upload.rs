@@ -1,6 +1,6 @@
 //! A request that its response has overtaken: a task sends the rest.
 //!
-//! 1. The task holds the sending half of the connection and its place in the pool, the response's body holds the
+//! 1. The task holds the sending half of the connection and its permit in the pool, the response's body holds the
 //!    receiving half.
 //! 2. The task ends when the rest has been sent, when the endpoint takes no more, when the body fails, or when the
 //!    response is dropped before its end.
@@ -33,13 +33,13 @@ use tokio::{
 
 use super::{
     Connection,
-    upload::{Broken, Upload},
+    upload::{Upload, UploadError},
 };
 use crate::{AFTER_RESPONSE, stream::Stream};
 
 /// The task that sends the rest of a request. Dropped, it is stopped.
-pub(super) struct Remainder<P> {
-    task: Option<JoinHandle<Result<Overtaken<P>, Error>>>,
+pub(super) struct BackgroundUpload<P> {
+    task: Option<JoinHandle<Result<UploadOutcome<P>, Error>>>,
     response: Arc<ResponseProgress>,
 }
 
@@ -53,7 +53,7 @@ struct ResponseProgress {
 }
 
 /// What became of the rest.
-pub(super) enum Overtaken<P> {
+pub(super) enum UploadOutcome<P> {
     Sent(Sender<P>),
     /// The endpoint did not take it.
     Unwanted(Option<P>),
@@ -63,10 +63,10 @@ pub(super) enum Overtaken<P> {
 pub(super) struct Sender<P> {
     stream: WriteHalf<Stream>,
     out: WriteBuffer,
-    place: Option<P>,
+    permit: Option<P>,
 }
 
-impl<P: Send + 'static> Remainder<P> {
+impl<P: Send + 'static> BackgroundUpload<P> {
     /// Gives the rest of a request to a task, and the half that receives back.
     pub(super) fn start<B>(
         connection: Connection<P>,
@@ -91,7 +91,7 @@ async fn send_rest<B, P>(
     mut body: B,
     mut stall_timeout: Duration,
     response: Arc<ResponseProgress>,
-) -> Result<Overtaken<P>, Error>
+) -> Result<UploadOutcome<P>, Error>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
@@ -129,13 +129,13 @@ where
     })
     .await;
     match sent {
-        Some(Ok(())) => Ok(Overtaken::Sent(sender)),
-        Some(Err(Broken::Write(_))) | None => Ok(Overtaken::Unwanted(sender.place)),
-        Some(Err(Broken::Body(error))) => Err(error),
+        Some(Ok(())) => Ok(UploadOutcome::Sent(sender)),
+        Some(Err(UploadError::Write(_))) | None => Ok(UploadOutcome::Unwanted(sender.permit)),
+        Some(Err(UploadError::Body(error))) => Err(error),
     }
 }
 
-impl<P> Remainder<P> {
+impl<P> BackgroundUpload<P> {
     /// The response is whole: lets the task go on by itself.
     pub(super) fn detach(mut self) {
         self.task = None;
@@ -148,8 +148,8 @@ impl<P> Remainder<P> {
     }
 }
 
-impl<P> Future for Remainder<P> {
-    type Output = Result<Overtaken<P>, Error>;
+impl<P> Future for BackgroundUpload<P> {
+    type Output = Result<UploadOutcome<P>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
@@ -158,7 +158,7 @@ impl<P> Future for Remainder<P> {
     }
 }
 
-impl<P> Drop for Remainder<P> {
+impl<P> Drop for BackgroundUpload<P> {
     fn drop(&mut self) {
         if let Some(task) = &self.task {
             task.abort();
@@ -168,7 +168,7 @@ impl<P> Drop for Remainder<P> {
 
 impl<P> Sender<P> {
     fn split(mut connection: Connection<P>) -> (Box<Connection<P>>, Self) {
-        let (place, out) = (connection.place.take(), std::mem::take(&mut connection.out));
+        let (permit, out) = (connection.permit.take(), std::mem::take(&mut connection.out));
         let mut halves = None;
         let connection = connection.with_stream(|stream| {
             let (receiving, sending) = tokio::io::split(stream);
@@ -176,7 +176,7 @@ impl<P> Sender<P> {
             Stream::Receiving(receiving)
         });
         match halves {
-            Some(stream) => (connection, Self { stream, out, place }),
+            Some(stream) => (connection, Self { stream, out, permit }),
             None => unreachable!("the stream was split above"),
         }
     }
@@ -184,7 +184,7 @@ impl<P> Sender<P> {
     /// Makes the connection whole again.
     pub(super) fn rejoin(self, mut connection: Connection<P>) -> Box<Connection<P>> {
         connection.out = self.out;
-        connection.place = self.place;
+        connection.permit = self.permit;
         connection.with_stream(|stream| match stream {
             Stream::Receiving(receiving) => receiving.unsplit(self.stream),
             whole => whole,

@@ -13,7 +13,7 @@ const REFUSED: u32 = 3;
 
 /// What the attempts so far have used up.
 #[derive(Default)]
-pub(super) struct Spent {
+pub(super) struct RetryState {
     /// The endpoint of the last failure.
     pub(super) failed: Option<EndpointId>,
     pub(super) unconnected: u32,
@@ -24,7 +24,7 @@ pub(super) struct Spent {
     pub(super) met_a_close: bool,
 }
 
-impl Spent {
+impl RetryState {
     /// Whether a request that was given back is sent again, whatever the retries that are set: it has not been
     /// processed, or it may be carried out twice and has met the end of an idle connection (RFC 9112, section 9.3.1).
     pub(super) fn goes_again(
@@ -65,47 +65,47 @@ mod tests {
 
     #[test]
     fn a_post_of_which_no_byte_left_goes_again_fifteen_times() {
-        let (post, mut spent) = (Method::POST, Spent::default());
+        let (post, mut retry_state) = (Method::POST, RetryState::default());
         for _ in 1..UNSENT {
-            assert!(spent.goes_again(&closed().unsent(), &post, true, EndpointId::new()));
+            assert!(retry_state.goes_again(&closed().unsent(), &post, true, EndpointId::new()));
         }
-        assert!(!spent.goes_again(&closed().unsent(), &post, true, EndpointId::new()));
+        assert!(!retry_state.goes_again(&closed().unsent(), &post, true, EndpointId::new()));
     }
 
     #[test]
     fn a_post_that_an_endpoint_refused_goes_again_twice_and_to_another_endpoint() {
-        let (post, mut spent) = (Method::POST, Spent::default());
+        let (post, mut retry_state) = (Method::POST, RetryState::default());
         for endpoint in (1..REFUSED).map(|_| EndpointId::new()) {
-            assert!(spent.goes_again(&closed().refused(), &post, false, endpoint));
-            assert_eq!(spent.failed, Some(endpoint));
+            assert!(retry_state.goes_again(&closed().refused(), &post, false, endpoint));
+            assert_eq!(retry_state.failed, Some(endpoint));
         }
-        assert!(!spent.goes_again(&closed().refused(), &post, false, EndpointId::new()));
+        assert!(!retry_state.goes_again(&closed().refused(), &post, false, EndpointId::new()));
     }
 
     #[test]
     fn only_a_new_connection_that_is_over_speaks_against_its_endpoint() {
-        let (get, mut spent) = (Method::GET, Spent::default());
+        let (get, mut retry_state) = (Method::GET, RetryState::default());
         let third = EndpointId::new();
-        assert!(spent.goes_again(&closed().unsent(), &get, false, third));
-        assert_eq!(spent.failed, Some(third));
+        assert!(retry_state.goes_again(&closed().unsent(), &get, false, third));
+        assert_eq!(retry_state.failed, Some(third));
         // An idle connection ends wherever it leads to.
-        assert!(spent.goes_again(&closed().unsent(), &get, true, third));
-        assert_eq!(spent.failed, None);
-        spent.failed = Some(third);
-        assert!(spent.goes_again(&closed().unanswered(), &get, true, third));
-        assert_eq!(spent.failed, None);
+        assert!(retry_state.goes_again(&closed().unsent(), &get, true, third));
+        assert_eq!(retry_state.failed, None);
+        retry_state.failed = Some(third);
+        assert!(retry_state.goes_again(&closed().unanswered(), &get, true, third));
+        assert_eq!(retry_state.failed, None);
     }
 
     #[test]
     fn what_is_unanswered_goes_again_once_when_it_may_be_carried_out_twice_and_the_connection_had_served() {
         let unanswered = closed().unanswered();
-        let mut spent = Spent::default();
-        assert!(!spent.goes_again(&unanswered, &Method::POST, true, EndpointId::new()));
-        assert!(!spent.goes_again(&unanswered, &Method::GET, false, EndpointId::new()));
-        assert!(!spent.goes_again(&closed(), &Method::GET, true, EndpointId::new()));
-        assert!(!spent.met_a_close);
-        assert!(spent.goes_again(&unanswered, &Method::PUT, true, EndpointId::new()));
-        assert!(spent.met_a_close);
-        assert!(!spent.goes_again(&unanswered, &Method::PUT, true, EndpointId::new()));
+        let mut retry_state = RetryState::default();
+        assert!(!retry_state.goes_again(&unanswered, &Method::POST, true, EndpointId::new()));
+        assert!(!retry_state.goes_again(&unanswered, &Method::GET, false, EndpointId::new()));
+        assert!(!retry_state.goes_again(&closed(), &Method::GET, true, EndpointId::new()));
+        assert!(!retry_state.met_a_close);
+        assert!(retry_state.goes_again(&unanswered, &Method::PUT, true, EndpointId::new()));
+        assert!(retry_state.met_a_close);
+        assert!(!retry_state.goes_again(&unanswered, &Method::PUT, true, EndpointId::new()));
     }
 }
