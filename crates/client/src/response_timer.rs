@@ -1,4 +1,4 @@
-//! A timer for what hardly ever takes too long.
+//! A timer for a response, which hardly ever takes too long.
 
 use std::{
     fmt,
@@ -9,13 +9,13 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
-/// A timer that stays set from one wait to the next. Most waits end long before they are due, and to set a timer and to
-/// take it back costs more than to be woken once in vain.
+/// A timer that stays set from one wait to the next. Most waits end long before they are due. Setting and clearing a timer
+/// for each of them costs more than one wakeup in vain.
 #[derive(Default)]
 pub(crate) struct ResponseTimer(Option<Pin<Box<Sleep>>>);
 
 impl ResponseTimer {
-    /// Ready from then on.
+    /// Ready from `due` on.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if sleep.deadline() > due {

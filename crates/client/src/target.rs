@@ -1,4 +1,4 @@
-//! Where an endpoint is.
+//! The address of an endpoint.
 
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
@@ -21,7 +21,7 @@ impl Target {
         self.port
     }
 
-    /// The host as an address, when it is one and needs no resolving.
+    /// The host as an address, when it is one. It need not be resolved then.
     pub fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }

@@ -13,9 +13,10 @@ use std::{
 
 use bytes::Bytes;
 use gatewright_core::{Body, BoxError, Error, ErrorKind};
-use gatewright_proxy::{ProxyBody, ProxyService, Retries};
+use gatewright_proxy::{Protocol, ProxyBody, ProxyService, Retries, Upstream};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
+use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -288,4 +289,79 @@ async fn a_part_goes_on_before_the_next_one_comes() {
         };
         tokio::time::timeout(Duration::from_secs(20), seen).await.expect("it goes on");
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_idle_connection_closes_goes_again_with_its_body() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let address = origin(move |mut stream| {
+        let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            let mut buffer = [0; 1024];
+            let mut answers = 0;
+            while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+                // The first connection takes the second request, and closes.
+                if !buffer[..read].ends_with(b"all of it") || (is_first && answers == 1) {
+                    return;
+                }
+                answers += 1;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        }
+    })
+    .await;
+    // Nothing that they name happens.
+    let retries = Retries::new(1).on_status(500);
+    let proxy = ProxyService::builder().target(address).retries(retries).build().expect("builds");
+    for connections_by_then in [1, 2] {
+        let response = send(proxy.clone(), "PUT", Body::once("all of it")).await.expect("answers");
+        assert_eq!(response.status(), 200);
+        response.into_body().collect().await.expect("a body");
+        assert_eq!(connections.load(Ordering::SeqCst), connections_by_then);
+    }
+}
+
+#[tokio::test]
+async fn over_http2_a_body_is_sent_again_too() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let address = origin(move |stream| {
+        let tell = tell.clone();
+        async move {
+            let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+            let mut streams = 0;
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                streams += 1;
+                if streams == 1 {
+                    // Before the body has come.
+                    let busy = Response::builder().status(503).body(()).expect("a response");
+                    respond.send_response(busy, true).expect("is open");
+                    continue;
+                }
+                let tell = tell.clone();
+                tokio::spawn(async move {
+                    let (mut body, mut whole) = (request.into_body(), Vec::new());
+                    while let Some(Ok(data)) = body.data().await {
+                        let _ = body.flow_control().release_capacity(data.len());
+                        whole.extend_from_slice(&data);
+                    }
+                    let trailers = body.trailers().await.expect("is open");
+                    let _ = tell.send((whole, trailers));
+                    respond.send_response(Response::new(()), true).expect("is open");
+                });
+            }
+        }
+    })
+    .await;
+    let upstream =
+        Upstream::builder("origin").target(address).protocol(Protocol::Http2).build().expect("builds");
+    let retries = Retries::new(1).on_status(503);
+    let proxy = ProxyService::builder().upstream(upstream).retries(retries).build().expect("builds");
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", "7".parse().expect("a value"));
+    let parts = [Frame::data(Bytes::from(bytes(500))), Frame::data(Bytes::from(bytes(700)))];
+    let body = Parts::frames(parts.into_iter().chain([Frame::trailers(trailers.clone())]).map(Ok));
+    assert_eq!(send(proxy, "PUT", body).await.expect("answers").status(), 200);
+    let (whole, seen) = told.recv().await.expect("it came");
+    assert_eq!((whole, seen), ([bytes(500), bytes(700)].concat(), Some(trailers)));
 }

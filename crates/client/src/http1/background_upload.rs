@@ -1,13 +1,12 @@
-//! A request that its response has overtaken: a task sends the rest.
+//! A request whose response came before all of it had left: a task sends the rest.
 //!
-//! 1. The task holds the sending half of the connection and its permit in the pool, the response's body holds the
-//!    receiving half.
+//! 1. The task holds the sending half of the connection and its permit. The response's body holds the receiving half.
 //! 2. The task ends when the rest has been sent, when the endpoint takes no more, when the body fails, or when the
 //!    response is dropped before its end.
-//! 3. An endpoint that takes nothing of what is written, and sends nothing either, is waited for as long as the stall
-//!    timeout says. The rest is given up then, and the connection with it. Once its response is whole, it has
-//!    [`AFTER_RESPONSE`] at most: a client that reads when it has sent all would wait for as long.
-//! 4. A body that gives nothing is waited for as long as its own limits say.
+//! 3. An endpoint may take nothing and send nothing for the stall timeout. Then the rest is given up, and the connection
+//!    with it. Once the response is whole, the endpoint has [`AFTER_RESPONSE`] at most, since a client that sends all before
+//!    it reads waits as long.
+//! 4. The wait for a body that gives nothing is bounded by the body's own limits.
 
 use std::{
     future::{Future, poll_fn},
@@ -43,16 +42,16 @@ pub(super) struct BackgroundUpload<P> {
     response: Arc<ResponseProgress>,
 }
 
-/// What the task is told of the response.
+/// What the task learns of the response.
 #[derive(Default)]
 struct ResponseProgress {
     /// Something was received since the task last looked.
     received: AtomicBool,
-    /// It is whole.
+    /// The response is whole.
     ended: Notify,
 }
 
-/// What became of the rest.
+/// What became of the rest of the request.
 pub(super) enum UploadOutcome<P> {
     Sent(Sender<P>),
     /// The endpoint did not take it.
@@ -67,7 +66,7 @@ pub(super) struct Sender<P> {
 }
 
 impl<P: Send + 'static> BackgroundUpload<P> {
-    /// Gives the rest of a request to a task, and the half that receives back.
+    /// Gives the rest of a request to a task. Returns the half of the connection that receives.
     pub(super) fn start<B>(
         connection: Connection<P>,
         upload: Upload,
@@ -136,7 +135,7 @@ where
 }
 
 impl<P> BackgroundUpload<P> {
-    /// The response is whole: lets the task go on by itself.
+    /// Lets the task go on by itself, because the response is whole.
     pub(super) fn detach(mut self) {
         self.task = None;
         self.response.ended.notify_one();

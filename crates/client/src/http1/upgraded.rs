@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::stream::Stream;
 
-/// The bare stream of a connection that changed protocols. It keeps its permit in the pool.
+/// The bare stream of a connection that changed protocols. It keeps its permit of the pool.
 pub(super) struct Tunnel<P> {
     pub(super) stream: Stream,
     pub(super) _permit: Option<P>,

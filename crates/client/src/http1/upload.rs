@@ -18,9 +18,9 @@ use tokio::io::AsyncWrite;
 pub(super) struct Upload {
     writer: BodyWriter,
     ended: bool,
-    /// The last write could not be finished; until it is, no more is asked of the body.
+    /// The last write could not be finished. Until it is, the body is not polled.
     held_up: bool,
-    /// Whether a frame has been taken, so that the body is not whole any more.
+    /// Whether a frame has been taken. The body is not whole then.
     taken: bool,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Upload {
 pub(super) enum UploadError {
     /// The endpoint takes no more.
     Write(io::Error),
-    /// The body failed, or is not of the length that was promised.
+    /// The body failed, or its length is not the one that was promised.
     Body(Error),
 }
 
@@ -47,12 +47,12 @@ impl Upload {
         self.taken
     }
 
-    /// Whether the endpoint does not take what was written last.
+    /// Whether the endpoint does not take the bytes that were written last.
     pub(super) fn is_held_up(&self) -> bool {
         self.held_up
     }
 
-    /// Sends what can be sent; ready when all has left.
+    /// Sends as much as the endpoint takes. Ready when all has left.
     pub(super) fn poll<B, W>(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,3 +1,5 @@
+//! The body of a response.
+
 use std::{
     fmt,
     pin::Pin,
@@ -15,8 +17,8 @@ use super::{
 };
 use crate::{http1, send_error::classify};
 
-/// The body of a response. When it has been read to its end, its connection goes back to the pool; when it is
-/// dropped before, the connection is closed or the stream is reset.
+/// The body of a response. When it has been read to its end, its connection goes back to the pool. When it is dropped
+/// before its end, the connection is closed or the stream is reset.
 pub struct PoolBody<B: Send + 'static>(Kind<B>);
 
 enum Kind<B: Send + 'static> {
@@ -28,7 +30,7 @@ enum Kind<B: Send + 'static> {
 struct Stream<B: Send + 'static> {
     /// `None` from the end on.
     open: Option<(Incoming, StreamPermit<B>)>,
-    /// The request's body, which may be on its way still.
+    /// The body of the request, which may still be on its way.
     upload: Option<UploadHandle<B>>,
 }
 
@@ -42,7 +44,7 @@ impl<B: Send + 'static> PoolBody<B> {
         Self(Kind::Http2(Stream { open: Some((body, permit)), upload }))
     }
 
-    /// Gives the rest of the response up, and the connection with it when it has not been read to its end.
+    /// Gives up the rest of the response. A connection whose response has not been read to its end is closed.
     pub fn discard(self) {}
 }
 
@@ -99,7 +101,7 @@ impl<B: Send + 'static> Stream<B> {
                 self.open = None;
                 Poll::Ready(Some(Err(classify(error))))
             }
-            // hyper takes a reset that reports no error for the end, also when the endpoint has not ended the stream.
+            // hyper takes a reset without an error for the end, even when the endpoint has not ended the stream.
             None if !body.is_end_stream() => {
                 self.open = None;
                 Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the stream was reset before its end"))))
@@ -111,7 +113,7 @@ impl<B: Send + 'static> Stream<B> {
         }
     }
 
-    /// The response is whole. A request that still is on its way goes on.
+    /// Notes that the response is whole. A request that is still on its way goes on.
     fn end(&mut self) {
         let Some((_, permit)) = self.open.take() else { return };
         permit.note_ended();

@@ -1,8 +1,8 @@
-//! A stream whose client has given up.
+//! A stream that nobody waits for any longer.
 //!
-//! Its reset leaves at once when the endpoint's patience allows it. Otherwise the stream is held for a while, in which
-//! a short response comes to its end, so that no reset is needed. Of a longer one no more is read, so that the stream's
-//! window stops the endpoint.
+//! Its reset leaves at once when the connection's budget of resets allows it. Otherwise the stream is held for a while. A
+//! short response comes to its end in this time and needs no reset. A longer response is not read further, so that the
+//! stream's window stops the endpoint.
 
 use std::{pin::Pin, task::Poll};
 
@@ -16,10 +16,10 @@ use super::{
     upload::UploadHandle,
 };
 
-/// So much is read of a response that nobody waits for.
+/// How many bytes are read of a response that nobody waits for.
 const READ: usize = 64 << 10;
 
-/// A stream whose client has given up. Dropped, it is reset unless it has ended.
+/// A cancelled stream. Dropped, it is reset unless it has ended.
 pub(super) struct CancelledStream<B: Send + 'static> {
     stage: Stage<B>,
     upload: Option<UploadHandle<B>>,
@@ -47,7 +47,7 @@ impl<B: Send + 'static> CancelledStream<B> {
         }
     }
 
-    /// Lets the stream end by itself, of which nothing but its formal end is missing.
+    /// Lets a stream end by itself that lacks only its formal end.
     pub(super) fn let_end(self, mut permit: StreamPermit<B>) {
         let turn = permit.await_end();
         self.hold(permit, turn);

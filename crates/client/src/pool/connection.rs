@@ -50,7 +50,7 @@ impl<B> Connection<B> {
         }
     }
 
-    /// `HTTP/1.1` or `HTTP/2`. The first wants an origin-form target and a `Host` field, the second an absolute URI.
+    /// `HTTP/1.1` or `HTTP/2`. HTTP/1.1 needs an origin-form target and a `Host` field, HTTP/2 an absolute URI.
     pub fn version(&self) -> Version {
         match self.protocol {
             Protocol::Http1(_) => Version::HTTP_11,
@@ -58,7 +58,7 @@ impl<B> Connection<B> {
         }
     }
 
-    /// Whether it has answered a request before, so that the endpoint may be closing it.
+    /// Whether it has answered a request before. The endpoint may be closing it then.
     pub fn is_reused(&self) -> bool {
         self.reused
     }
@@ -71,8 +71,8 @@ impl<B> Connection<B> {
         self
     }
 
-    /// How long an HTTP/1 endpoint that has answered already may take nothing of the rest of the request, and send
-    /// nothing either. The rest is given up then, and the connection with it. 60 s unless set.
+    /// How long an HTTP/1 endpoint that has answered may take nothing of the rest of the request and send nothing. Then the
+    /// rest is given up, and the connection with it. 60 s unless set.
     #[must_use]
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;
@@ -85,16 +85,16 @@ where
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    /// Sends the request. The response is there when its head is. Over HTTP/1, a 101 response carries a
-    /// [`gatewright_core::OnUpgrade`] in its extensions.
+    /// Sends the request. The future is ready when the head of the response has come. Over HTTP/1, a 101 response carries
+    /// a [`gatewright_core::OnUpgrade`] in its extensions.
     ///
-    /// Dropping the future cancels the request: an HTTP/1 connection is closed, an HTTP/2 stream is reset. Resets that
-    /// come faster than endpoints put up with are held back for some seconds, or spared by closing the connection when
-    /// nobody else uses it.
+    /// Dropping the future cancels the request: an HTTP/1 connection is closed, an HTTP/2 stream is reset. Resets that come
+    /// faster than endpoints tolerate are held back for some seconds. When nobody else uses the connection, it is closed
+    /// instead.
     ///
     /// # Errors
     ///
-    /// When the connection breaks or the response is no valid HTTP.
+    /// When the connection breaks or the response is not valid HTTP.
     pub fn send(self, request: Request<B>) -> Sending<B> {
         Sending(match self.protocol {
             Protocol::Http1(connection) => {
@@ -116,8 +116,8 @@ enum InFlight<B: Send + 'static> {
 }
 
 impl<B: Send + 'static> Sending<B> {
-    /// Ready at `due`, for who does not want to wait longer. To be asked after each poll that found no response yet: it
-    /// costs less than a timer of one's own, since it stays set from one request of a connection to the next.
+    /// Ready at `due`, for a caller that does not want to wait longer. Poll it after each poll that found no response. It
+    /// costs less than a timer of the caller's own, since it stays set from one request of a connection to the next.
     pub fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         match &mut self.0 {
             InFlight::Http1(exchange) => {

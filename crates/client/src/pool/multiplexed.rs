@@ -1,3 +1,5 @@
+//! An HTTP/2 connection that several requests share.
+
 use std::sync::Arc;
 
 use hyper::client::conn::http2;

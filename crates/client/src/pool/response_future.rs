@@ -1,3 +1,5 @@
+//! The type of hyper's future.
+
 use std::{future::Future, pin::Pin};
 
 use http::{Request, Response};

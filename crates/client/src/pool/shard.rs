@@ -1,4 +1,13 @@
 //! One thread's share of a pool.
+//!
+//! 1. A connection that lies here has no request. Whoever takes it out owns it, and no other thread can.
+//! 2. The list is last in, first out. Connections that are not needed stay idle and are closed.
+//! 3. A connection is handed out only when it is open, has been idle for less than `keep_alive`, and holds no bytes that
+//!    came unasked. Any other one that is found is closed.
+//! 4. One sweeper at most looks after a shard, and there is one whenever the idle list is not empty, unless its runtime has
+//!    ended.
+//! 5. A multiplexed connection stays in the list while it serves requests. It leaves the list when it serves no new streams.
+//! 6. From `drain` on, both lists stay empty.
 
 use std::{
     cell::Cell,
@@ -19,18 +28,17 @@ use super::{
 };
 use crate::http1;
 
-/// From here on an idle connection is likely to stay idle, and holds no buffers.
+/// After this time an idle connection is likely to stay idle, and gives its buffers back.
 const TRIMMED: Duration = Duration::from_secs(1);
 
-/// The connections that one thread keeps. Other threads look in only when they have none of their own.
+/// The connections of one thread. Another thread takes one only when it has none of its own.
 pub(super) struct Shard<B> {
     state: Mutex<State<B>>,
-    /// Held while an HTTP/2 connection is opened, so that the requests that wait for it do not each open one.
+    /// Held while an HTTP/2 connection is opened, so that not every request that waits for it opens one too.
     pub(super) opening: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct State<B> {
-    /// The last one in is the first one out, so that those not needed fall idle.
     #[expect(clippy::vec_box, reason = "a connection goes from hand to hand, and is large")]
     idle: Vec<Box<http1::Connection<ConnectionPermit<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
@@ -75,7 +83,7 @@ impl<B> Shard<B> {
         None
     }
 
-    /// Puts a connection back. Says whether somebody has to see to it that it is swept.
+    /// Puts a connection back. Says whether a sweeper has to be started.
     fn put(&self, connection: Box<http1::Connection<ConnectionPermit<B>>>) -> bool {
         let mut state = self.lock();
         if state.draining {
@@ -85,8 +93,8 @@ impl<B> Shard<B> {
         !mem::replace(&mut state.swept, true)
     }
 
-    /// Closes what has been idle for too long, and what its endpoint has closed. Says whether anything is left to
-    /// sweep later.
+    /// Closes the connections that have been idle for too long or that the endpoint has closed. Says whether connections
+    /// are left.
     pub(super) fn sweep(&self, keep_alive: Duration) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
@@ -104,7 +112,7 @@ impl<B> Shard<B> {
         state.swept
     }
 
-    /// Marks that nobody sweeps any more, because the runtime of the one who did has ended.
+    /// Notes that nobody sweeps any longer, because the runtime of the sweeper has ended.
     pub(super) fn unswept(&self) {
         self.lock().swept = false;
     }
@@ -119,7 +127,7 @@ impl<B> Shard<B> {
         state.multiplexed.iter().find_map(Multiplexed::reserve)
     }
 
-    /// Lets the multiplexed connections go that serve no new streams.
+    /// Drops the multiplexed connections that serve no new streams.
     pub(super) fn drop_over(&self) {
         self.lock().multiplexed.retain(|connection| !connection.is_over());
     }
@@ -158,7 +166,7 @@ pub(super) fn put_back<B: Send + 'static>(body: &mut http1::Incoming<ConnectionP
     pool.tell_waiting();
 }
 
-/// The number of the thread that asks: its shard is this, modulo the number of shards.
+/// The number of the current thread. Its shard is this number modulo the number of shards.
 pub(super) fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {

@@ -1,13 +1,14 @@
 //! The streams of one HTTP/2 connection.
 //!
-//! 1. A stream takes one of the connection's slots until it has ended, a stream that its client has given up too.
-//! 2. A reset is sent only when the endpoint's [`ResetBudget`] pays for it, or when its turn has come.
-//! 3. A connection on which a reset could not be paid for is retired: it serves no new streams. It is not when the pool
-//!    has no room for another one, so that there always is a connection for new streams, or room for one.
-//! 4. A connection is retired, too, when it has been idle for long enough, and when a request has waited for its
-//!    response in vain and nothing at all has come meanwhile.
-//! 5. A retired connection is closed as soon as nobody waits for any of its streams, which spares the endpoint all
-//!    resets that are left.
+//! 1. A stream takes one of the connection's slots until it has ended. That holds for a cancelled stream too.
+//! 2. A reset is sent only when the connection's [`ResetBudget`] pays for it, or when its turn has come.
+//! 3. A connection on which a reset could not be paid for is retired: it serves no new streams. It is not retired when the
+//!    pool has no room for another one, so that there always is a connection for new streams, or room for one.
+//! 4. A connection is also retired when it has been idle for long enough, and when a request has waited for its response
+//!    in vain while nothing at all has come.
+//! 5. A retired connection is closed as soon as nobody waits for any of its streams. The resets that are left need not be
+//!    sent then.
+//! 6. `held <= open <= MAX_STREAMS`, and nobody waits for a held stream.
 
 use std::{
     convert::Infallible,
@@ -23,30 +24,30 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{Inner, reset_budget::ResetBudget};
 
-/// Streams on one HTTP/2 connection at most, as we allow our own clients.
+/// How many streams one HTTP/2 connection has at most. The server allows its clients as many.
 pub(super) const MAX_STREAMS: usize = 100;
 
-/// Retired connections of a pool at most, while clients still wait for some of their streams.
+/// How many retired connections a pool has at most while clients still wait for their streams.
 const MAX_RETIRED: usize = 16;
 
-/// The streams that a connection has, and what is known of it.
+/// The streams of a connection, and its state.
 pub(super) struct Streams<B> {
     state: Mutex<State>,
     written: AtomicU64,
     read: AtomicU64,
-    /// Those by which responses are read.
+    /// The rules by which responses are read.
     rules: Rules,
     pool: Weak<Inner<B>>,
 }
 
 struct State {
-    /// Slots that are taken.
+    /// How many slots are taken.
     open: usize,
-    /// Those of them whose clients have given up.
+    /// How many of these slots belong to streams that nobody waits for.
     held: usize,
-    /// Since when no slot has been taken, while none is.
+    /// When the last slot became free.
     idle_since: Instant,
-    /// Slots that there are.
+    /// How many slots there are.
     limit: usize,
     /// Whether a response has come.
     answered: bool,
@@ -62,11 +63,11 @@ pub(super) struct StreamPermit<B> {
     held: bool,
 }
 
-/// Whether a connection was in use of late.
+/// How long a connection has been idle.
 pub(super) enum Idle {
-    /// It has been idle for so long, which is not long enough.
+    /// It has been idle for this long, which is not long enough.
     For(Duration),
-    /// It serves no new streams. Here is what closes it, if nothing else does already.
+    /// It serves no new streams from now on. Dropping the sender closes it; `None` when it is being closed already.
     Retired(Option<oneshot::Sender<Infallible>>),
 }
 
@@ -77,7 +78,7 @@ pub(super) enum Reset {
 }
 
 impl<B> Streams<B> {
-    /// Those of a new connection, which is closed when the `closer` is dropped.
+    /// The streams of a new connection. The connection is closed when `closer` is dropped.
     pub(super) fn new(pool: Weak<Inner<B>>, closer: oneshot::Sender<Infallible>, rules: Rules) -> Arc<Self> {
         let state = State {
             open: 0,
@@ -112,7 +113,7 @@ impl<B> Streams<B> {
         Some(StreamPermit { streams: Arc::clone(self), held: false })
     }
 
-    /// Notes how many streams the endpoint allows; beyond that requests go on another connection.
+    /// Notes how many streams the endpoint allows. Further requests go on another connection.
     pub(super) fn allow(&self, streams: usize) {
         let streams = streams.clamp(1, MAX_STREAMS);
         if std::mem::replace(&mut self.lock().limit, streams) < streams {
@@ -120,12 +121,12 @@ impl<B> Streams<B> {
         }
     }
 
-    /// Notes that so many bytes have left.
+    /// Notes that bytes have left.
     pub(super) fn note_written(&self, bytes: usize) {
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Notes that so many bytes have come.
+    /// Notes that bytes have come.
     pub(super) fn note_read(&self, bytes: usize) {
         self.read.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -144,7 +145,7 @@ impl<B> Streams<B> {
         Idle::Retired(state.closer.take())
     }
 
-    /// The pool, while it is there.
+    /// The pool, if it still exists.
     pub(super) fn pool(&self) -> Option<Arc<Inner<B>>> {
         self.pool.upgrade()
     }
@@ -167,7 +168,7 @@ impl<B> Streams<B> {
         }
     }
 
-    /// Whether another connection may take this one's part.
+    /// Whether the pool may open another connection in place of this one.
     fn may_retire(&self) -> bool {
         self.pool.upgrade().is_some_and(|pool| {
             pool.open.load(Ordering::Relaxed) < pool.max_connections
@@ -183,7 +184,7 @@ impl<B> Streams<B> {
 }
 
 impl State {
-    /// What closes the connection, when it is retired and nobody waits for any of its streams.
+    /// The sender whose drop closes the connection, when the connection is retired and nobody waits for its streams.
     fn closes(&mut self) -> Option<oneshot::Sender<Infallible>> {
         if self.retired && self.open == self.held { self.closer.take() } else { None }
     }
@@ -195,7 +196,7 @@ impl<B> StreamPermit<B> {
         self.streams.lock().answered
     }
 
-    /// Those by which the response is read.
+    /// The rules by which the response is read.
     pub(super) fn rules(&self) -> &Rules {
         &self.streams.rules
     }
@@ -205,17 +206,17 @@ impl<B> StreamPermit<B> {
         self.streams.lock().answered = true;
     }
 
-    /// Notes that the stream has ended well.
+    /// Notes that the stream has ended without a reset.
     pub(super) fn note_ended(&self) {
         self.streams.lock().resets.earn();
     }
 
-    /// How many bytes have left on the connection so far.
+    /// How many bytes have left on the connection.
     pub(super) fn written(&self) -> u64 {
         self.streams.written.load(Ordering::Relaxed)
     }
 
-    /// How many bytes have come on the connection so far.
+    /// How many bytes have come on the connection.
     pub(super) fn read(&self) -> u64 {
         self.streams.read.load(Ordering::Relaxed)
     }
@@ -230,8 +231,8 @@ impl<B> StreamPermit<B> {
         }
     }
 
-    /// Holds the slot for a stream whose client has given up, and says when its reset may leave. It is to be held until
-    /// then, unless it ends before.
+    /// Holds the slot for a cancelled stream, and says when its reset may leave. The caller keeps the stream until then,
+    /// unless the stream ends before.
     pub(super) fn give_up(&mut self) -> Reset {
         let now = Instant::now();
         let mut state = self.streams.lock();

@@ -1,8 +1,8 @@
-//! What an HTTP/2 connection is carried by.
+//! The bytes of an HTTP/2 connection.
 //!
-//! When a write fails, what the endpoint had said before is still there to be read: its GOAWAY most of all, which tells the
-//! requests that it has not processed from those that it may have. So the connection goes on reading to its end, and
-//! what is written meanwhile goes nowhere.
+//! When a write fails, the endpoint may have sent something before that is still to be read. Its GOAWAY matters most: it
+//! tells which requests the endpoint has not processed. So the connection is read to its end, and bytes that are written
+//! meanwhile are dropped.
 
 use std::{
     convert::Infallible,
@@ -21,16 +21,16 @@ use tokio::{
 use super::{connection_permit::ConnectionPermit, streams::Streams};
 use crate::stream::Stream;
 
-/// The bytes of an HTTP/2 connection. Its permit in the pool goes with it, so that a connection that serves no new
-/// streams is counted until it is closed.
+/// The bytes of an HTTP/2 connection. It holds the connection's permit, so that a connection that serves no new streams is
+/// counted until it is closed.
 pub(super) struct Transport<B> {
     stream: Stream,
     streams: Arc<Streams<B>>,
-    /// Told when the endpoint has said something, and in which protocol.
+    /// Gets the protocol of the first bytes that the endpoint sends.
     preface: Option<oneshot::Sender<ServerPreface>>,
-    /// Ends when the connection is to be closed at once; `None` from then on.
+    /// Ends when the connection is to be closed at once. `None` from then on.
     closing: Option<oneshot::Receiver<Infallible>>,
-    /// Why nothing can be written any more.
+    /// The error after which nothing can be written.
     broken: Option<io::Error>,
     _permit: ConnectionPermit<B>,
 }
@@ -58,7 +58,7 @@ impl ServerPreface {
         }
     }
 
-    /// What is wrong with it where HTTP/2 is expected.
+    /// The fault, where HTTP/2 is expected.
     pub(super) fn fault(self) -> Option<&'static str> {
         match self {
             Self::Http2 => None,
@@ -89,7 +89,7 @@ impl<B> Transport<B> {
         self.closing.is_none()
     }
 
-    /// Counts what has left of so many bytes, or begins to read to the end.
+    /// Counts the bytes that have left. After a failure, only reading goes on.
     fn written(
         &mut self,
         cx: &Context<'_>,
@@ -121,7 +121,7 @@ impl<B> AsyncRead for Transport<B> {
         if polled.is_pending()
             && let Some(error) = this.broken.take()
         {
-            // Nothing is left, and nothing more will come.
+            // Nothing is left to read.
             this.closing = None;
             return Poll::Ready(Err(error));
         }
@@ -140,7 +140,7 @@ impl<B> AsyncRead for Transport<B> {
 impl<B> AsyncWrite for Transport<B> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // Resets that wait to be written are what the close spares the endpoint.
+        // Resets that wait to be written need not leave, since the connection is closed.
         if this.is_closed(cx) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
