@@ -127,7 +127,7 @@ struct Parts(VecDeque<Result<Frame<Bytes>, BoxError>>, Pin<Box<tokio::time::Slee
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Parts {
-    fn new(parts: impl IntoIterator<Item = Result<Bytes, BoxError>>) -> Body {
+    fn data(parts: impl IntoIterator<Item = Result<Bytes, BoxError>>) -> Body {
         Self::frames(parts.into_iter().map(|part| part.map(Frame::data)))
     }
 
@@ -192,9 +192,9 @@ async fn beyond_the_cap_a_body_is_sent_once() {
     // Nobody knows before how long it will be.
     let origin = Origin::new(Does::Answers(BUSY), Does::Answers(OK)).await;
     let parts = || [Ok(Bytes::from(bytes(600))), Ok(Bytes::from(bytes(401)))];
-    assert_eq!(origin.asked(retries(1000), "PUT", Parts::new(parts())).await, (Ok(503), 1));
+    assert_eq!(origin.asked(retries(1000), "PUT", Parts::data(parts())).await, (Ok(503), 1));
     let origin = Origin::new(Does::Answers(BUSY), Does::Answers(OK)).await;
-    assert_eq!(origin.asked(retries(1001), "PUT", Parts::new(parts())).await, (Ok(200), 2));
+    assert_eq!(origin.asked(retries(1001), "PUT", Parts::data(parts())).await, (Ok(200), 2));
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn no_body_is_kept_of_what_may_not_be_carried_out_twice_or_without_retries
 #[tokio::test]
 async fn an_upstream_that_fails_after_half_of_the_body_costs_no_byte() {
     let mut origin = Origin::new(Does::ClosesAfter(500), Does::Answers(OK)).await;
-    let halves = Parts::new([Ok(Bytes::from(bytes(500))), Ok(Bytes::from(bytes(500)))]);
+    let halves = Parts::data([Ok(Bytes::from(bytes(500))), Ok(Bytes::from(bytes(500)))]);
     let outcome = origin.asked(Retries::new(1).on_reset(), "PUT", halves).await;
     assert_eq!(outcome, (Ok(200), 2));
     let bodies = origin.bodies();
@@ -250,12 +250,12 @@ async fn trailers_are_sent_again() {
 #[tokio::test]
 async fn a_client_that_breaks_off_ends_its_request() {
     let origin = Origin::new(Does::ClosesAfter(usize::MAX), Does::Answers(OK)).await;
-    let aborted = Parts::new([Ok(Bytes::from("half")), Err("the client has gone".into())]);
+    let aborted = Parts::data([Ok(Bytes::from("half")), Err("the client has gone".into())]);
     let outcome = origin.asked(Retries::new(3).on_reset().on_timeout(), "PUT", aborted).await;
     assert_eq!(outcome, (Err(ErrorKind::RequestBody), 1));
     // In its second attempt, too.
     let origin = Origin::new(Does::ClosesAfter(4), Does::Answers(OK)).await;
-    let aborted = Parts::new([Ok(Bytes::from("half")), Err("the client has gone".into())]);
+    let aborted = Parts::data([Ok(Bytes::from("half")), Err("the client has gone".into())]);
     let outcome = origin.asked(Retries::new(3).on_reset().on_timeout(), "PUT", aborted).await;
     assert!(matches!(outcome, (Err(ErrorKind::RequestBody), 1 | 2)), "{outcome:?}");
 }
