@@ -74,7 +74,7 @@ impl Resolver {
         }
     }
 
-    /// Forgets a name, so that the next connection asks again. It is for a name of which no address answers.
+    /// Forgets a name, so that the next connection asks again. It is for a name whose addresses do not answer.
     pub(crate) fn forget(&self, host: &str) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
     }

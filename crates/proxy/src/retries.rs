@@ -12,8 +12,8 @@ const KEPT_BODY: usize = 64 << 10;
 /// to be kept while it streams ([`keep_body`](Self::keep_body)). All retries together stay within a budget: over all
 /// requests to an upstream, they are at most a fifth of the requests that clients sent.
 ///
-/// Some requests are sent again in any case. A request of which no byte left, or which an HTTP/2 endpoint has not
-/// processed, goes again whatever its method is. Its body goes along, unless more than 64 KiB of it have left. An
+/// Some requests are sent again in any case. A request that never left, or that an HTTP/2 endpoint has not processed, goes
+/// again whatever its method is. Its body goes along, unless more than 64 KiB of it have left. An
 /// idempotent request goes once more when a connection that had served before closes before a byte of the response
 /// (RFC 9112, section 9.3.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

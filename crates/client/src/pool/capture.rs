@@ -25,7 +25,7 @@ const MAX_KEPT: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub struct Taken {
     data: Bytes,
-    /// The frame after `data`, of which nothing has left.
+    /// The frame after `data`. No byte of it has left.
     ahead: Bytes,
     end: Option<Option<HeaderMap>>,
 }

@@ -250,7 +250,7 @@ impl<B> StreamPermit<B> {
         if closes.is_some() { Reset::Now } else { Reset::At(turn) }
     }
 
-    /// Holds the slot for a stream of which nothing but its formal end is missing.
+    /// Holds the slot for a stream that lacks only its formal end.
     pub(super) fn await_end(&mut self) -> Instant {
         let mut state = self.streams.lock();
         state.held += 1;

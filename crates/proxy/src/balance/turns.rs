@@ -18,7 +18,7 @@ pub(crate) struct RoundRobin {
 }
 
 impl Turns {
-    /// The round of endpoints with these weights, each of which is one or more.
+    /// The round of endpoints with these weights. Each weight is one or more.
     pub(crate) fn new(weights: &[u32]) -> Self {
         let divisor = weights.iter().copied().fold(0, gcd).max(1);
         let weights: Vec<i64> = weights.iter().map(|weight| i64::from(weight / divisor)).collect();
