@@ -21,7 +21,7 @@ pub(crate) struct Connector {
     pub(crate) timeout: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ClientTls>,
-    /// Where the next connection starts among several addresses of the name.
+    /// The address with which the next connection begins, when the name has several.
     pub(crate) turn: AtomicUsize,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Opened {
 }
 
 impl Connector {
-    /// Gives up what takes longer than a connection may take to open.
+    /// Gives up when opening a connection takes too long.
     pub(crate) async fn in_time<T>(&self, opening: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match tokio::time::timeout(self.timeout, opening).await {
             Ok(result) => result,
@@ -47,7 +47,7 @@ impl Connector {
         )
     }
 
-    /// Opens a connection, however long it takes. Under TLS, `protocol` says what is offered by ALPN.
+    /// Opens a connection, without a time limit. Under TLS, `protocol` decides what is offered by ALPN.
     pub(crate) async fn open(&self, protocol: Protocol) -> Result<Opened, Error> {
         let stream = self.open_tcp().await?;
         #[cfg(feature = "tls")]

@@ -1,19 +1,20 @@
-//! Gatewright's connections outward: a pool of HTTP connections to one endpoint, the connector that opens them,
-//! TLS towards the endpoint, and the one resolver of names.
+//! Gatewright's outgoing connections: a pool of HTTP connections to one endpoint, the connector that opens them, TLS
+//! towards the endpoint, and one resolver of names.
 //!
-//! 1. A [`Pool`] holds the connections to one endpoint. There is no lookup by name on the way of a request.
-//! 2. Each thread has an idle list of its own, so that threads meet at no lock. In a work-stealing runtime a
-//!    thread that finds its list empty takes a connection from another's.
-//! 3. An HTTP/1 connection goes back when its response has been read to the end, and only then; a connection whose
-//!    response was left unread is closed.
-//! 4. HTTP/1 is spoken by an engine of this crate, without a task of its own; HTTP/2 by hyper. A response that breaks
-//!    the rules (RFC 9112) is an error, and its connection is closed.
+//! 1. A [`Pool`] holds the connections to one endpoint. No request looks up an endpoint by its name.
+//! 2. Each thread has its own idle list, so that threads do not wait for each other. In a work-stealing runtime, a thread
+//!    whose list is empty takes a connection from another thread's list.
+//! 3. An HTTP/1 connection goes back to the pool when its response has been read to the end. A connection whose response
+//!    was left unread is closed.
+//! 4. HTTP/1 is spoken by an engine of this crate, without a task of its own. HTTP/2 is spoken by hyper. A response that
+//!    breaks the rules (RFC 9112) is an error, and its connection is closed.
 //! 5. Idle connections are closed before the endpoint would close them ([`PoolBuilder::keep_alive`]).
 //! 6. A request that never left, that was not processed or that nobody answered is given back
 //!    ([`SendError::into_parts`]), so that it can be sent again where its method allows it.
-//! 7. Resets of HTTP/2 streams come no faster than endpoints put up with. A connection on which clients cancel too
-//!    much serves no new streams, and closes when nobody waits for it any more.
-//! 8. Names are resolved when a connection is opened, so that an endpoint that moved is found by itself.
+//! 7. HTTP/2 streams are not reset faster than endpoints tolerate. A connection on which clients cancel too much serves
+//!    no new streams, and closes when nobody waits for it any longer.
+//! 8. Names are resolved whenever a connection is opened, so that an endpoint that has moved is found again.
+//! 9. A pool whose endpoint gets no new requests is drained ([`Pool::drain`]). Requests that are under way end as usual.
 //!
 //! # Example
 //!
@@ -43,22 +44,22 @@
 //! # let _ = pool;
 //! ```
 
-// docs.rs names the feature of each item.
+// docs.rs shows the feature of each item.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod alarm;
 mod connect;
 mod http1;
 mod pool;
 mod resolver;
+mod response_timer;
 mod send_error;
 mod stream;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
 
-/// How long an endpoint whose response is whole may take nothing of the rest of the request. A client that reads when it
-/// has sent all waits as long for its response; nginx and Envoy send nothing more of the request from there on.
+/// How long an endpoint may take nothing of the rest of a request after its response is whole. A client that sends all
+/// before it reads waits for its response as long. nginx and Envoy send nothing more of the request at that point.
 const AFTER_RESPONSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[cfg(fuzzing)]
@@ -70,7 +71,7 @@ pub use target::{InvalidTarget, Target};
 #[cfg(feature = "tls")]
 pub use tls::{ClientTls, ClientTlsBuilder, ClientTlsError};
 
-/// The code of the README, so that it is compiled too.
+/// Compiles the code of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

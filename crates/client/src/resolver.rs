@@ -1,4 +1,4 @@
-//! The one resolver of names.
+//! Resolves names.
 
 use std::{
     collections::HashMap,
@@ -10,15 +10,15 @@ use std::{
 
 use crate::Target;
 
-/// How long the system's answer is believed. The system does not tell the record's own time to live, so it is short.
+/// How long an answer of the system is used. It is short because the system does not tell the record's time to live.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Names remembered at most.
+/// How many names are remembered at most.
 const CAPACITY: usize = 10_000;
 
 /// Resolves names by the system's resolver, and remembers answers for five seconds. Failures are not remembered.
 ///
-/// Clones share what is remembered.
+/// Clones share the answers that are remembered.
 #[derive(Clone, Default)]
 pub struct Resolver {
     known: Arc<Mutex<HashMap<Arc<str>, Answer>>>,
@@ -39,7 +39,7 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// When the name does not resolve, or not to a single address.
+    /// When the name does not resolve, or has no address.
     pub async fn resolve(&self, target: &Target) -> io::Result<Vec<SocketAddr>> {
         let with_port = |address: &IpAddr| SocketAddr::new(*address, target.port());
         if let Some(address) = target.address() {
@@ -74,7 +74,7 @@ impl Resolver {
         }
     }
 
-    /// Forgets a name, so that the next connection asks anew; for when none of its addresses answers.
+    /// Forgets a name, so that the next connection asks again. It is for a name whose addresses do not answer.
     pub(crate) fn forget(&self, host: &str) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
     }

@@ -1,4 +1,4 @@
-//! What becomes of a request that could not be sent.
+//! A request that could not be sent, and how far it came.
 
 use std::{fmt, io};
 
@@ -15,7 +15,7 @@ pub struct SendError<B> {
     request: Option<Box<(Request<B>, Taken)>>,
 }
 
-/// A request of whose body nothing was taken.
+/// A request whose body has not been touched.
 fn untaken<B>(request: Option<Request<B>>) -> Option<Box<(Request<B>, Taken)>> {
     request.map(|request| Box::new((request, Taken::default())))
 }
@@ -30,7 +30,7 @@ impl<B> SendError<B> {
         Self { error: error.unsent(), request: untaken(request) }
     }
 
-    /// The connection closed before a byte of the response came. `request` is there when it is whole still.
+    /// The connection closed before a byte of the response came. `request` is there when it is still whole.
     pub(crate) fn unanswered(error: Error, request: Option<Request<B>>) -> Self {
         Self { error: error.unanswered(), request: untaken(request) }
     }
@@ -61,16 +61,16 @@ impl<B> SendError<B> {
         Self { error, request: request.map(Box::new) }
     }
 
-    /// Why, and the request when it can be sent again, because nothing of its body is gone. It may be sent again
-    /// whatever its method when the endpoint has not processed it ([`Error::is_unsent`]), and only when its method is
-    /// idempotent when its connection closed unanswered ([`Error::is_unanswered`]).
+    /// The error, and the request when nothing of its body is lost. If the endpoint has not processed the request
+    /// ([`Error::is_unsent`]), it may be sent again whatever its method is. If its connection closed unanswered
+    /// ([`Error::is_unanswered`]), it may be sent again only when its method is idempotent.
     pub fn into_parts(self) -> (Error, Option<Request<B>>) {
         let (error, given_back) = self.into_replay();
         (error, given_back.and_then(|(request, taken)| taken.is_nothing().then_some(request)))
     }
 
-    /// The same, and a request of whose body some was taken too: over HTTP/2 up to 64 KiB are kept until the response's
-    /// head is there. What was taken has to be sent before what is left in the request.
+    /// Like [`into_parts`](Self::into_parts), but also gives back a request whose body was partly taken. Over HTTP/2, up to
+    /// 64 KiB are kept until the response begins. The part that was taken has to be sent before the rest of the body.
     pub fn into_replay(self) -> (Error, Option<(Request<B>, Taken)>) {
         (self.error, self.request.map(|given_back| *given_back))
     }
@@ -84,13 +84,13 @@ enum Reached {
     Unknown,
 }
 
-/// Our own errors, the request body's say, are found in the chain of causes; of the others the kind is what counts.
+/// Finds an error of our own in the chain of causes, such as that of the request's body. Other errors get a kind.
 pub(crate) fn classify(cause: hyper::Error) -> Error {
     let kind = kind(cause.is_parse(), h2_error(&cause).and_then(h2::Error::reason));
     Error::caused_by(kind, cause)
 }
 
-/// Whether the endpoint breaks the protocol, or the connection has ended in another way.
+/// The kind: the endpoint breaks the protocol, or the connection has ended in another way.
 fn kind(is_parse: bool, reason: Option<Reason>) -> ErrorKind {
     match reason {
         _ if is_parse => ErrorKind::Protocol,
@@ -105,19 +105,19 @@ fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
-/// The endpoint says that it takes up no stream as late as this one, which counts as one that was never created (RFC
-/// 9113, section 6.8). h2 gives the error of a GOAWAY, whatever its code, to the streams beyond the last one that is
-/// taken up, and to requests that come after it. When the connection closes, the other streams get an I/O error.
+/// Whether the endpoint says that this stream is beyond the last one that it processes. Such a stream counts as never
+/// created (RFC 9113, section 6.8). h2 gives the error of a GOAWAY, whatever its code, to these streams and to later
+/// requests. The other streams get an I/O error when the connection closes.
 fn is_beyond_goaway(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote()
 }
 
-/// The endpoint says that it has not processed the stream (RFC 9113, section 8.7).
+/// Whether the endpoint says that it has not processed the stream (RFC 9113, section 8.7).
 fn was_refused(error: &h2::Error) -> bool {
     error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM)
 }
 
-/// The connection has broken or ended. hyper hands an I/O error of h2 on as it is.
+/// Whether the connection has broken or ended. hyper passes an I/O error of h2 on as it is.
 fn is_closed(error: &hyper::Error) -> bool {
     let io = std::error::Error::source(error).is_some_and(|cause| cause.is::<io::Error>());
     io || error.is_closed() || error.is_canceled()

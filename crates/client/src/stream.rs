@@ -27,7 +27,7 @@ pub(crate) enum Stream {
     Other(Box<dyn AnyStream>),
 }
 
-/// What a stream may be in tests.
+/// Any stream, for tests.
 #[cfg(any(test, fuzzing))]
 pub(crate) trait AnyStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -35,11 +35,11 @@ pub(crate) trait AnyStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> AnyStream for T {}
 
 impl Stream {
-    /// Whether a read may give anything but "not yet". It asks what the runtime knows, by no system call.
+    /// Whether a read may give anything but "not yet". It asks the runtime, without a system call.
     pub(crate) fn may_be_readable(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
-            // What was decrypted already is known to the session alone.
+            // Only the session knows whether decrypted bytes are left.
             #[cfg(feature = "tls")]
             Self::Tls(_) => true,
             Self::Receiving(_) => true,
@@ -50,14 +50,14 @@ impl Stream {
         }
     }
 
-    /// Asks the system whether nothing has arrived, not even the connection's end, by one system call. Under TLS, a
-    /// record of any kind counts.
+    /// Asks the system, by one system call, whether nothing has arrived, not even the connection's end. Under TLS, a record
+    /// of any kind counts.
     pub(crate) fn is_silent(&self) -> bool {
         let socket = match self {
             Self::Plain(stream) => stream,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.get_ref().0,
-            // Nobody asks of these: no runtime stands between them and who reads.
+            // These have no socket to look at.
             Self::Receiving(_) => return true,
             #[cfg(test)]
             Self::Memory(_) => return true,
@@ -87,7 +87,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf).map_err(crate::tls::told),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf).map_err(crate::tls::with_message),
             Self::Receiving(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(test)]
             Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),

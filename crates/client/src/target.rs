@@ -1,4 +1,4 @@
-//! Where an endpoint is.
+//! The address of an endpoint.
 
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
@@ -21,7 +21,7 @@ impl Target {
         self.port
     }
 
-    /// The host as an address, when it is one and needs no resolving.
+    /// The host as an address, when it is one. It need not be resolved then.
     pub fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }
@@ -86,8 +86,9 @@ impl fmt::Debug for Target {
     }
 }
 
-/// The text is no `host:port`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The text is not `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no address of a service: {mend}")]
 pub struct InvalidTarget {
     text: Box<str>,
     mend: &'static str,
@@ -99,14 +100,6 @@ impl InvalidTarget {
         self.mend
     }
 }
-
-impl fmt::Display for InvalidTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no address of a service: {}", self.text, self.mend)
-    }
-}
-
-impl std::error::Error for InvalidTarget {}
 
 #[cfg(test)]
 mod tests {

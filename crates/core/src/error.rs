@@ -50,6 +50,8 @@ pub enum ErrorKind {
     IdleTimeout,
     /// The upstream has no free connection, and none became free in time.
     Overloaded,
+    /// The upstream has no endpoint at the moment.
+    NoEndpoint,
     /// A time limit ran out that a layer around the service has set: tower's `timeout`, say.
     Timeout,
     /// A layer around the service took no more requests: tower's `load_shed`, say.
@@ -181,6 +183,7 @@ impl Error {
                 | ErrorKind::Tls
                 | ErrorKind::ConnectTimeout
                 | ErrorKind::Overloaded
+                | ErrorKind::NoEndpoint
         )
     }
 
@@ -272,6 +275,7 @@ impl ErrorKind {
             Self::ResponseTimeout => "response_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::Overloaded => "overloaded",
+            Self::NoEndpoint => "no_endpoint",
             Self::Timeout => "timeout",
             Self::LoadShed => "load_shed",
             Self::Closed => "closed",
@@ -307,6 +311,7 @@ impl fmt::Display for Error {
             ErrorKind::ResponseTimeout => "the upstream's response took too long",
             ErrorKind::IdleTimeout => "the upstream sent nothing for too long",
             ErrorKind::Overloaded => "the upstream has no free connection",
+            ErrorKind::NoEndpoint => "the upstream has no endpoint",
             ErrorKind::Timeout => "a time limit around the service ran out",
             ErrorKind::LoadShed => "a layer around the service takes no more requests",
             ErrorKind::Closed => "the upstream closed the connection early",

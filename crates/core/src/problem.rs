@@ -84,7 +84,7 @@ pub fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::Resolve | ErrorKind::Connect | ErrorKind::Tls | ErrorKind::Closed | ErrorKind::Protocol => {
             StatusCode::BAD_GATEWAY
         }
-        ErrorKind::Overloaded | ErrorKind::LoadShed => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Overloaded | ErrorKind::NoEndpoint | ErrorKind::LoadShed => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::ConnectTimeout
         | ErrorKind::ResponseTimeout
         | ErrorKind::IdleTimeout

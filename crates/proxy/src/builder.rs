@@ -1,10 +1,10 @@
 //! Builds the service.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use gatewright_client::InvalidTarget;
-
-use crate::{ProxyService, Retries, Upstream, service::Settings};
+use crate::{
+    error::ProxyError, retries::Retries, service::ProxyService, settings::Settings, upstream::Upstream,
+};
 
 /// Builds a [`ProxyService`].
 #[derive(Debug, Clone)]
@@ -20,8 +20,15 @@ pub struct ProxyBuilder {
     pass_method_override: bool,
 }
 
+impl ProxyService {
+    /// Starts a service.
+    pub fn builder() -> ProxyBuilder {
+        ProxyBuilder::new()
+    }
+}
+
 impl ProxyBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             upstream: None,
             target: None,
@@ -46,7 +53,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// How long the response's head may take. 30 s unless set.
+    /// How long the head of a response may take. 30 s unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -64,21 +71,21 @@ impl ProxyBuilder {
         self
     }
 
-    /// When to send a request again that has left already. Never unless set.
+    /// When a request that has left is sent again. Never unless set.
     pub fn retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Whether the upstream sees the `Host` that the client asked for, or the target's own. The client's unless set.
+    /// Whether the upstream sees the client's `Host` or the target's own. It sees the client's unless set.
     pub fn preserve_host(mut self, preserve: bool) -> Self {
         self.preserve_host = preserve;
         self
     }
 
     /// Whether the upstream sees fields that ask it to act by another method: `X-HTTP-Method-Override`, `X-HTTP-Method`,
-    /// `X-Method-Override`. They are removed unless set, because a rule on methods, of a route or a policy, does not see
-    /// them.
+    /// `X-Method-Override`. They are removed unless set, because a route or a policy that looks at the method does not
+    /// look at them.
     pub fn pass_method_override(mut self, pass: bool) -> Self {
         self.pass_method_override = pass;
         self
@@ -88,7 +95,7 @@ impl ProxyBuilder {
     ///
     /// # Errors
     ///
-    /// When there is neither upstream nor target, when there are both, or when the target is no `host:port`.
+    /// When there is neither an upstream nor a target, when there are both, or when the target is not `host:port`.
     pub fn build(self) -> Result<ProxyService, ProxyError> {
         let upstream = match (self.upstream, self.target) {
             (Some(upstream), None) => upstream,
@@ -107,29 +114,5 @@ impl ProxyBuilder {
             preserve_host: self.preserve_host,
             pass_method_override: self.pass_method_override,
         }))
-    }
-}
-
-/// A proxy or an upstream cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProxyError(String);
-
-impl ProxyError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
-    }
-}
-
-impl fmt::Display for ProxyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ProxyError {}
-
-impl From<InvalidTarget> for ProxyError {
-    fn from(invalid: InvalidTarget) -> Self {
-        Self(invalid.to_string())
     }
 }

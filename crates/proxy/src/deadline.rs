@@ -1,9 +1,16 @@
 //! How long the response's head may take.
+//!
+//! 1. One side is waited for at a time: the client while its body starves, the upstream otherwise.
+//! 2. The wait for the client begins with the last part of the body, and ends after the idle timeout.
+//! 3. The wait for the upstream begins with the last part of the body, or with the request when it has no body, and ends
+//!    after the timeout.
+//! 4. A response that is there is taken, even when its time has run out.
+//! 5. No timer is made for a request whose response comes at once: the connection keeps one.
 
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,57 +20,10 @@ use gatewright_core::{Error, ErrorKind};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use crate::body::RequestBody;
-
-/// How far a request's body has come.
-#[derive(Debug)]
-pub(crate) struct Progress(Mutex<Stand>);
-
-#[derive(Debug, Clone, Copy)]
-struct Stand {
-    /// When the last part of the body went on.
-    moved: Instant,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The upstream has yet to take more.
-    Moving,
-    /// The client has yet to send more.
-    Starved,
-    Ended,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self(Mutex::new(Stand { moved: Instant::now(), state: State::Moving }))
-    }
-}
-
-impl Progress {
-    pub(crate) fn moved(&self) {
-        self.set(Some(Instant::now()), State::Moving);
-    }
-
-    pub(crate) fn starved(&self) {
-        self.set(None, State::Starved);
-    }
-
-    pub(crate) fn ended(&self) {
-        self.set(Some(Instant::now()), State::Ended);
-    }
-
-    fn set(&self, moved: Option<Instant>, state: State) {
-        let mut stand = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stand.moved = moved.unwrap_or(stand.moved);
-        stand.state = state;
-    }
-
-    fn stand(&self) -> Stand {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::{
+    progress::{Progress, Snapshot, State},
+    request_body::RequestBody,
+};
 
 /// The time limits of one request.
 #[derive(Debug, Clone, Copy)]
@@ -74,22 +34,22 @@ pub(crate) struct Limits {
     pub(crate) idle_timeout: Duration,
 }
 
-/// What a timer comes with.
-pub(crate) trait Timed {
+/// A future that brings a timer along.
+pub(crate) trait PollDeadline {
     /// Ready at `due`.
     fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>, due: Instant) -> Poll<()>;
 }
 
-impl Timed for Sending<RequestBody> {
+impl PollDeadline for Sending<RequestBody> {
     fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         self.get_mut().poll_due(cx, due.into_std())
     }
 }
 
 pin_project! {
-    /// A response's head that is waited for within the limits.
-    // No async function: the future of one would hold the response's twice.
-    pub(crate) struct Within<F> {
+    /// Waits for the head of a response within the limits.
+    // Not an async function: its future would hold the response's future twice.
+    pub(crate) struct Deadline<F> {
         #[pin]
         response: F,
         limits: Limits,
@@ -100,15 +60,15 @@ pin_project! {
     }
 }
 
-impl<F> Within<F> {
-    /// `started` is when the request went on its way.
+impl<F> Deadline<F> {
+    /// `started` is the time at which the request was sent.
     pub(crate) fn new(response: F, limits: Limits, progress: Option<Arc<Progress>>, started: Instant) -> Self {
         let first = if progress.is_some() { limits.timeout.min(limits.idle_timeout) } else { limits.timeout };
         Self { response, limits, progress, started, due: started + first }
     }
 }
 
-impl<F: Future + Timed> Future for Within<F> {
+impl<F: Future + PollDeadline> Future for Deadline<F> {
     type Output = Result<F::Output, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -119,19 +79,19 @@ impl<F: Future + Timed> Future for Within<F> {
         let Limits { timeout, idle_timeout } = *this.limits;
         loop {
             ready!(this.response.as_mut().poll_due(cx, *this.due));
-            // Which side has to move, and until when.
-            let (since, limit, kind) = match this.progress.as_deref().map(Progress::stand) {
+            // The side that has to move, and the time until which it may.
+            let (since, limit, kind) = match this.progress.as_deref().map(Progress::snapshot) {
                 None => (*this.started, timeout, ErrorKind::ResponseTimeout),
-                Some(Stand { moved, state: State::Starved }) => {
+                Some(Snapshot { moved, state: State::Starved }) => {
                     (moved, idle_timeout, ErrorKind::RequestBodyTimeout)
                 }
-                Some(Stand { moved, .. }) => (moved, timeout, ErrorKind::ResponseTimeout),
+                Some(Snapshot { moved, .. }) => (moved, timeout, ErrorKind::ResponseTimeout),
             };
             let now = Instant::now();
             if now >= since + limit {
                 return Poll::Ready(Err(Error::new(kind, format!("waited for {limit:?}"))));
             }
-            // The body may change hands meanwhile, so look again after the shorter of both limits.
+            // The other side may have to move by then, so look again after the shorter of both limits.
             *this.due = (since + limit).min(now + timeout.min(idle_timeout));
         }
     }
@@ -156,7 +116,7 @@ mod tests {
         }
     }
 
-    impl Timed for Silence {
+    impl PollDeadline for Silence {
         fn poll_due(mut self: Pin<&mut Self>, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
             self.0.as_mut().reset(due);
             self.0.as_mut().poll(cx)
@@ -166,7 +126,7 @@ mod tests {
     async fn waited(progress: Option<Arc<Progress>>) -> (ErrorKind, u64) {
         let started = Instant::now();
         let response = Silence(Box::pin(tokio::time::sleep(Duration::ZERO)));
-        let error = Within::new(response, LIMITS, progress, started).await.expect_err("it never answers");
+        let error = Deadline::new(response, LIMITS, progress, started).await.expect_err("it never answers");
         (error.kind(), started.elapsed().as_secs())
     }
 

@@ -3,8 +3,8 @@
 use gatewright_core::{InterimResponder, RequestRecord};
 use http::Version;
 
-/// Where the upstream's 103 responses go: to the client's connection, when it has a way to send them and the client's
-/// version knows interim responses.
+/// Sends the upstream's 103 responses to the client. `None` when the client's connection cannot send them, or when the
+/// client's version does not know interim responses.
 pub(crate) fn responder(record: Option<&RequestRecord>, version: Version) -> Option<InterimResponder> {
     if version != Version::HTTP_11 {
         return None;

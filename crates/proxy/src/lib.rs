@@ -1,26 +1,29 @@
 //! `ProxyService`: a streaming HTTP reverse proxy as a Tower service.
 //!
-//! 1. Bodies stream both ways with back-pressure; nothing is buffered. Trailers pass.
-//! 2. Fields that belong to one connection are removed ([`gatewright_core::hop_by_hop`]), before ours are added:
-//!    `X-Forwarded-For`, `-Proto` and `-Host`, which are extended for a trusted peer and replaced for all others.
-//! 3. The `Host` field upstream is made from the authority that was routed.
+//! 1. Bodies stream both ways with back-pressure. Nothing waits in a buffer. Trailers pass.
+//! 2. Fields that belong to one connection are removed ([`gatewright_core::hop_by_hop`]). Then `X-Forwarded-For`, `-Proto`
+//!    and `-Host` are added. They are extended for a trusted peer, and replaced for all others.
+//! 3. The upstream's `Host` field is made from the authority by which the request was routed.
 //! 4. A request that never left, or that an HTTP/2 endpoint has not processed, is sent again, to another target where
-//!    there is one. One that left is sent again only when its method is idempotent and its body empty, when [`Retries`]
-//!    say so, and within a budget of a fifth; or once without them, when a connection that had served before closed
-//!    before a byte of the response.
-//! 5. Of upgrades only WebSocket's is forwarded (`GET`, no body, RFC 6455). Bytes are tunnelled only after the
-//!    upstream's 101; a 101 that nobody asked for is a 502.
-//! 6. A response that is not sound (both `Content-Length` and `Transfer-Encoding`, no HTTP) is a 502, one that ends
-//!    early an aborted body; its connection is never used again.
-//! 7. `timeout` runs until the response's head; while the request's body is still on its way it starts anew with each
-//!    part of it. `idle_timeout` runs between bytes, and it alone bounds streams and upgraded connections.
-//! 8. `X-HTTP-Method-Override` and its kin are removed, unless
-//!    [`pass_method_override`](ProxyBuilder::pass_method_override) lets them by. A query parameter that does the same
-//!    (`_method`) is the service's business, which should not take it from strangers.
-//! 9. No trailer says who calls, shows a credential that a layer took out of the head, or is a field that
-//!    [never trails](gatewright_core::trailers::may_trail).
-//! 10. `OPTIONS` and `TRACE` go as far as `Max-Forwards` lets them (RFC 9110, section 7.6.2): at zero the answer is
-//!     204 with `Allow`, or 405.
+//!    there is one.
+//! 5. A request that left is sent again when its method is idempotent, when its body is empty or has been kept, when
+//!    [`Retries`] say so, and when the upstream's budget of a fifth pays for it. Without retries, it is sent again once
+//!    when a connection that had served before closed before a byte of the response.
+//! 6. WebSocket is the only upgrade that is forwarded (`GET`, no body, RFC 6455). Bytes are tunnelled only after the
+//!    upstream's 101. A 101 that nobody asked for is a 502.
+//! 7. A response that is not valid (both `Content-Length` and `Transfer-Encoding`, no HTTP) is a 502. A response that ends
+//!    early is an aborted body. The connection is not used again in either case.
+//! 8. `timeout` runs until the head of the response. While the request's body is on its way, the timeout starts anew with
+//!    each part of the body. `idle_timeout` runs between bytes. It alone bounds streams and upgraded connections.
+//! 9. `X-HTTP-Method-Override` and similar fields are removed, unless
+//!    [`pass_method_override`](ProxyBuilder::pass_method_override) is set. A query parameter with the same purpose
+//!    (`_method`) passes, since services should not accept it from strangers.
+//! 10. A trailer never says who calls, never shows a credential that a layer removed from the head, and is never a field
+//!     that [may not trail](gatewright_core::trailers::may_trail).
+//! 11. `OPTIONS` and `TRACE` go as far as `Max-Forwards` allows (RFC 9110, section 7.6.2). At zero the answer is 204 with
+//!     `Allow`, or 405.
+//! 12. The targets of an upstream can be replaced while requests run ([`Upstream::set_targets`]). A target that goes
+//!     finishes the requests that it has.
 //!
 //! # Example
 //!
@@ -33,7 +36,7 @@
 //! # let _ = orders; Ok(()) }
 //! ```
 //!
-//! Customised: one upstream of several targets, shared by two services with limits of their own.
+//! Customised: two services with limits of their own share one upstream of several targets.
 //!
 //! ```
 //! use std::time::Duration;
@@ -55,34 +58,39 @@
 //! # let _ = (reads, reports); Ok(()) }
 //! ```
 
-// docs.rs names the feature of each item.
+// docs.rs shows the feature of each item.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod body;
+mod balance;
 mod builder;
 mod deadline;
-mod faults;
+mod error;
 mod forward;
 mod head;
 mod interim;
 mod loops;
 mod max_forwards;
+mod progress;
+mod replay;
+mod request_body;
+mod response_body;
 mod retries;
 mod service;
-mod spent;
+mod settings;
 mod tunnel;
 mod upstream;
 
-pub use body::ProxyBody;
-pub use builder::{ProxyBuilder, ProxyError};
+pub use builder::ProxyBuilder;
+pub use error::ProxyError;
 #[cfg(feature = "tls")]
 pub use gatewright_client::{ClientTls, ClientTlsBuilder, ClientTlsError};
 pub use gatewright_client::{InvalidTarget, Protocol, Resolver, Target};
+pub use response_body::ProxyBody;
 pub use retries::Retries;
 pub use service::{ProxyFuture, ProxyService};
 pub use upstream::{Upstream, UpstreamBuilder};
 
-/// The code of the README, so that it is compiled too.
+/// Compiles the code of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,27 +1,28 @@
 //! Requests that come back to the gateway that forwarded them (RFC 8586).
 //!
-//! 1. Each request that is forwarded carries this process's id in `CDN-Loop`, behind those of others, once for each pass.
-//! 2. A request that has passed [`MOST`] times is refused with 508, so that a loop ends after a few rounds.
-//! 3. The id is random, so that two gateways in a row do not take each other for themselves.
+//! 1. Each request that is forwarded carries this process's id in `CDN-Loop`, once for each pass. It stands behind the
+//!    ids of other proxies.
+//! 2. A request that has passed [`MAX_PASSES`] times is refused with 508, so that a loop ends after a few rounds.
+//! 3. The id is random, so that two gateways in a row do not mistake each other for themselves.
 
 use std::sync::LazyLock;
 
 use gatewright_core::{Error, ErrorKind, ids};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The field, which no one but the endpoint of the chain removes.
+/// The field. Only the last recipient removes it.
 pub(crate) const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
-/// So many times one request may pass through this process: more than any arrangement has a use for.
-const MOST: usize = 5;
+/// How often one request may pass through this process. No sensible arrangement needs as many passes.
+const MAX_PASSES: usize = 5;
 
-/// This process.
+/// The id of this process.
 static OWN_ID: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(format!("gatewright-{:016x}", ids::short_id()))
         .unwrap_or_else(|_| HeaderValue::from_static("gatewright"))
 });
 
-/// Adds this process to those that have forwarded the request. `seen` tells whether there is such a field.
+/// Adds this process to the list of proxies that have forwarded the request. `seen` tells whether the head has the field.
 ///
 /// # Errors
 ///
@@ -32,14 +33,14 @@ pub(crate) fn pass(headers: &mut HeaderMap, seen: bool) -> Result<(), Error> {
         return Ok(());
     }
     let passes = headers.get_all(CDN_LOOP).iter().map(|value| passes_in(value.as_bytes())).sum::<usize>();
-    if passes >= MOST {
+    if passes >= MAX_PASSES {
         return Err(Error::new(ErrorKind::Loop, format!("the request has come back {passes} times")));
     }
     headers.append(CDN_LOOP, OWN_ID.clone());
     Ok(())
 }
 
-/// How often this process stands in a list of ids with parameters.
+/// How often the id of this process occurs in a list of ids with parameters.
 fn passes_in(value: &[u8]) -> usize {
     let ids = value.split(|byte| *byte == b',').filter_map(|id| id.split(|byte| *byte == b';').next());
     ids.filter(|id| id.trim_ascii() == OWN_ID.as_bytes()).count()
@@ -71,12 +72,12 @@ mod tests {
     #[test]
     fn a_request_that_has_passed_too_often_is_refused() {
         let own = OWN_ID.to_str().expect("is text");
-        for passed in 0..MOST {
+        for passed in 0..MAX_PASSES {
             assert!(passes(with(&vec![own; passed])).is_ok(), "{passed}");
         }
-        assert_eq!(passes(with(&[own; MOST])), Err(ErrorKind::Loop));
+        assert_eq!(passes(with(&[own; MAX_PASSES])), Err(ErrorKind::Loop));
         // In one line, with parameters, among others.
-        let line = vec![format!("{own};v=1"); MOST].join(" , cloudflare,");
+        let line = vec![format!("{own};v=1"); MAX_PASSES].join(" , cloudflare,");
         assert_eq!(passes(with(&[&line])), Err(ErrorKind::Loop));
         assert!(passes(with(&[&vec!["gatewright-0"; 100].join(",")])).is_ok());
     }

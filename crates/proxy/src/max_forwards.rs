@@ -1,12 +1,12 @@
 //! `Max-Forwards` (RFC 9110, section 7.6.2): how far `OPTIONS` and `TRACE` go.
 //!
-//! 1. At zero the gateway answers as the last recipient, in the place of the upstream: whatever stands around the proxy
-//!    has had its say by then. Above zero, the request goes on with one less.
+//! 1. At zero the gateway answers in place of the upstream, as the last recipient. The layers around the proxy have seen
+//!    the request by then. Above zero, the request goes on with one less.
 //! 2. `OPTIONS` is answered with 204 and `Allow`, the methods that the proxy sends on.
-//! 3. `TRACE` is answered with 405. An echo would show what layers have added to the head, which tells services who calls;
-//!    and it is what cross-site tracing needs. No recipient has to echo (RFC 9110, section 9.3.8).
-//! 4. A value that is no number, or several, is 400: it cannot be counted down, as it has to be before the request goes on.
-//! 5. With other methods the field means nothing, and passes.
+//! 3. `TRACE` is answered with 405. An echo would show the fields by which layers tell services who calls, and would make
+//!    cross-site tracing possible. No recipient has to echo (RFC 9110, section 9.3.8).
+//! 4. A value that is not one number is answered with 400, since the proxy has to count down before the request goes on.
+//! 5. With other methods the field has no meaning, and passes.
 
 use bytes::Bytes;
 use gatewright_core::{Error, ErrorKind, Rejection, ReplyFormat, RequestRecord};
@@ -37,7 +37,7 @@ pub(crate) fn count_down<B>(request: &mut Request<B>) -> Result<Option<Response<
     }
 }
 
-/// What the field says; the most that we can count when it says more.
+/// The number in the field, or the largest number that can be counted when the field says more.
 fn left(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     let mut fields = headers.get_all(MAX_FORWARDS).iter();
     let Some(field) = fields.next() else { return Ok(None) };

@@ -1,46 +1,58 @@
-//! When a request that has left is sent again.
-
-use std::sync::atomic::{AtomicI64, Ordering};
+//! When a request that has left the gateway is sent again.
 
 use gatewright_core::{Error, ErrorKind};
 use http::{Method, StatusCode};
 
-/// When a request that has left already is sent again, and how often.
+/// The size up to which a body is kept unless set: most bodies of APIs are shorter, and a thousand of them are 64 MiB.
+const KEPT_BODY: usize = 64 << 10;
+
+/// When a request that has left the gateway is sent again, and how often.
 ///
-/// It holds for idempotent methods (RFC 9110, section 9.2.2) with an empty body only, and within a budget: over all
-/// requests to an upstream, at most a fifth more than its clients sent.
+/// Only requests with an idempotent method (RFC 9110, section 9.2.2) are sent again. Their body is empty, or short enough
+/// to be kept while it streams ([`keep_body`](Self::keep_body)). All retries together stay within a budget: over all
+/// requests to an upstream, they are at most a fifth of the requests that clients sent.
 ///
-/// A request of which no byte left, or which an HTTP/2 endpoint has not processed, is sent again in any case, whatever
-/// its method, with its body unless more than 64 KiB of it have left. An idempotent one is sent once more, too, when a
-/// connection that had served before closes before a byte of the response (RFC 9112, section 9.3.1).
+/// Some requests are sent again in any case. A request that never left, or that an HTTP/2 endpoint has not processed, goes
+/// again whatever its method is. Its body goes along, unless more than 64 KiB of it have left. An
+/// idempotent request goes once more when a connection that had served before closes before a byte of the response
+/// (RFC 9112, section 9.3.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Retries {
     attempts: u32,
+    keep_body: Option<usize>,
     reset: bool,
     timeout: bool,
     statuses: Vec<StatusCode>,
 }
 
 impl Retries {
-    /// Sends again at most so many times.
+    /// Sends a request again at most this many times.
     pub fn new(attempts: u32) -> Self {
         Self { attempts, ..Self::default() }
     }
 
-    /// When the connection broke before the response's head was there.
+    /// The size in bytes up to which a request's body, with its trailers, is kept until the response is final, so that the
+    /// request can be sent again. The bytes go on as they come. A request with a longer body is not sent again. 64 KiB
+    /// unless set; zero keeps no body.
+    pub fn keep_body(mut self, bytes: usize) -> Self {
+        self.keep_body = Some(bytes);
+        self
+    }
+
+    /// Sends again when the connection broke before the head of the response had come.
     pub fn on_reset(mut self) -> Self {
         self.reset = true;
         self
     }
 
-    /// When the response's head was not there in time.
+    /// Sends again when the head of the response did not come in time.
     pub fn on_timeout(mut self) -> Self {
         self.timeout = true;
         self
     }
 
-    /// When the response has this status.
+    /// Sends again when the response has this status.
     ///
     /// # Panics
     ///
@@ -53,6 +65,11 @@ impl Retries {
 
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// The size up to which a body is kept; zero when nothing is sent again.
+    pub(crate) fn kept_body(&self) -> usize {
+        if self.attempts == 0 { 0 } else { self.keep_body.unwrap_or(KEPT_BODY) }
     }
 
     pub(crate) fn cover_error(&self, error: &Error) -> bool {
@@ -76,71 +93,9 @@ pub(crate) fn is_idempotent(method: &Method) -> bool {
     )
 }
 
-/// What retries an upstream may cost: each request earns a sixth of one, and the first few are advanced.
-#[derive(Debug)]
-pub(crate) struct Budget(AtomicI64);
-
-/// A retry's price, of which each request earns one part.
-const PRICE: i64 = 6;
-
-/// A quiet upstream can afford these few, a busy one saves no more of them than that. From 150 requests on, all
-/// retries together are a fifth at most.
-const RESERVE: i64 = 5 * PRICE;
-
-impl Budget {
-    pub(crate) fn new() -> Self {
-        Self(AtomicI64::new(RESERVE))
-    }
-
-    /// Earns one request's part.
-    pub(crate) fn earn(&self) {
-        if self.0.load(Ordering::Relaxed) < RESERVE {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Pays for one retry, if there is enough.
-    pub(crate) fn pay(&self) -> bool {
-        if self.0.fetch_sub(PRICE, Ordering::Relaxed) >= PRICE {
-            return true;
-        }
-        self.0.fetch_add(PRICE, Ordering::Relaxed);
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retries_are_a_fifth_at_most() {
-        let budget = Budget::new();
-        let paid = (0..1000).filter(|_| {
-            budget.earn();
-            budget.pay()
-        });
-        let paid = paid.count();
-        assert!((166..=172).contains(&paid), "{paid}");
-    }
-
-    #[test]
-    fn a_quiet_upstream_can_afford_five_and_then_one_for_each_six_requests() {
-        let budget = Budget::new();
-        // What was not spent is not saved up.
-        for _ in 0..1_000 {
-            budget.earn();
-        }
-        assert_eq!((0..10).filter(|_| budget.pay()).count(), 5);
-        for _ in 0..3 {
-            for _ in 0..5 {
-                budget.earn();
-                assert!(!budget.pay());
-            }
-            budget.earn();
-            assert!(budget.pay());
-        }
-    }
 
     #[test]
     fn only_what_was_named_is_a_reason_to_send_again() {

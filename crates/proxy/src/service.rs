@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,11 +14,11 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{ProxyBody, ProxyBuilder, Retries, Upstream, forward::Forwarding};
+use crate::{forward::Forwarding, response_body::ProxyBody, settings::Settings, upstream::Upstream};
 
 /// Sends each request to one of the targets of an [`Upstream`], and answers with its response.
 ///
-/// It is always ready: what it waits for, it waits for within the request's time limits. Clones share everything.
+/// It is always ready. Each request waits for a connection within its own time limits. Clones share everything.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -44,28 +43,12 @@ pub struct ProxyService {
     settings: Arc<Settings>,
 }
 
-/// What all requests of one service share.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) upstream: Upstream,
-    pub(crate) timeout: Duration,
-    pub(crate) idle_timeout: Duration,
-    pub(crate) retries: Retries,
-    pub(crate) preserve_host: bool,
-    pub(crate) pass_method_override: bool,
-}
-
 impl ProxyService {
-    /// Starts a service.
-    pub fn builder() -> ProxyBuilder {
-        ProxyBuilder::new()
-    }
-
     pub(crate) fn new(settings: Settings) -> Self {
         Self { settings: Arc::new(settings) }
     }
 
-    /// Where it sends to.
+    /// The upstream that it sends to.
     pub fn upstream(&self) -> &Upstream {
         &self.settings.upstream
     }

@@ -1,4 +1,11 @@
 //! WebSocket upgrades, and the bytes that pass after them.
+//!
+//! 1. A tunnel begins when both sides have changed protocols. Bytes that came early are passed on first.
+//! 2. Each direction has one buffer, so that a side that does not read stops the other.
+//! 3. When one side ends its direction, the other side is told, and the other direction goes on.
+//! 4. A tunnel ends when both directions have ended, when one fails, or when no byte has come from either side for the
+//!    idle timeout. Both connections are closed then.
+//! 5. The tunnel holds its endpoint's pick until it ends.
 
 use std::{
     future::Future,
@@ -13,7 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatewright_core::{Body, BoxError, OnUpgrade, Upgraded};
+use gatewright_core::{Body, BoxError, OnUpgrade, TunnelLeases, Upgraded};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONNECTION, UPGRADE},
@@ -26,39 +33,48 @@ use tokio::{
     time::Instant,
 };
 
+use crate::upstream::Pick;
+
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const UPGRADE_OPTION: HeaderValue = HeaderValue::from_static("upgrade");
 
 /// The client's side of an upgrade that it asked for.
-pub(crate) struct Upgrade(Client);
+pub(crate) struct Upgrade {
+    client: Client,
+    /// What policies have granted until the tunnel ends. Our own server keeps such leases with its stream.
+    leases: TunnelLeases,
+}
 
-/// Whose connection the client's is: our own server's, or hyper's.
+/// Who owns the client's connection: our own server, or hyper.
 enum Client {
     Ours(OnUpgrade),
     Hyper(hyper::upgrade::OnUpgrade),
 }
 
 impl Upgrade {
-    /// Whether the client asks for a WebSocket, on a connection that can become one.
+    /// The upgrade, when the client asks for a WebSocket on a connection that can become one.
     pub(crate) fn asked_for(parts: &mut request::Parts, body: &Body) -> Option<Self> {
         let client = match parts.extensions.remove::<OnUpgrade>() {
             Some(ours) => Client::Ours(ours),
             None => Client::Hyper(parts.extensions.remove::<hyper::upgrade::OnUpgrade>()?),
         };
         let asked = parts.method == Method::GET && body.is_end_stream() && offers_websocket(&parts.headers);
-        asked.then_some(Self(client))
+        let leases = TunnelLeases::take(&mut parts.extensions);
+        asked.then_some(Self { client, leases })
     }
 
-    /// Writes into a head what an upgrade needs, after the fields of the connection were removed.
+    /// Adds to a head the fields of an upgrade, after the fields of the connection were removed.
     pub(crate) fn write(headers: &mut HeaderMap) {
         headers.insert(CONNECTION, UPGRADE_OPTION);
         headers.insert(UPGRADE, WEBSOCKET);
     }
 
     /// Passes bytes both ways until both sides have ended, or neither sends any for the idle timeout.
-    pub(crate) fn tunnel(self, upstream: OnUpgrade, idle_timeout: Duration) {
+    pub(crate) fn tunnel(self, upstream: OnUpgrade, idle_timeout: Duration, pick: Pick) {
+        let Self { client, leases } = self;
         tokio::spawn(async move {
-            let (client, upstream) = match both(self.0, upstream).await {
+            let _leases = leases;
+            let (client, upstream) = match both(client, upstream).await {
                 Ok(both) => both,
                 Err(error) => return tracing::debug!(%error, "an upgrade did not come about"),
             };
@@ -79,6 +95,7 @@ impl Upgrade {
                 Poll::Ready(())
             })
             .await;
+            pick.complete();
         });
     }
 }
@@ -104,14 +121,14 @@ pub(crate) fn changes_to_websocket(headers: &HeaderMap) -> bool {
         && elements(headers, &UPGRADE).all(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
-/// The elements of a list, over all its field lines (RFC 9110, section 5.6.1.2: empty ones are none).
+/// The elements of a list, over all its field lines. Empty elements are left out (RFC 9110, section 5.6.1.2).
 fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     let values = headers.get_all(name).into_iter();
     let elements = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// When bytes last came, from either side.
+/// When bytes have last come from either side.
 struct Activity {
     start: Instant,
     last: AtomicU64,
@@ -123,7 +140,7 @@ impl Activity {
         self.last.store(now, Ordering::Relaxed);
     }
 
-    /// Ends when nothing has come for so long.
+    /// Ends when nothing has come for this long.
     async fn silence(&self, timeout: Duration) {
         loop {
             let due = self.start + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
@@ -135,7 +152,7 @@ impl Activity {
     }
 }
 
-/// One side of a tunnel, which notes when bytes come from it.
+/// One side of a tunnel. It notes when bytes come from it.
 struct Watched<T> {
     io: T,
     activity: Arc<Activity>,

@@ -12,55 +12,56 @@ use bytes::{BufMut, BytesMut};
 use gatewright_http1::{ResponseReader, Rules, WriteBuffer};
 use tokio::{io::AsyncReadExt, task::coop::unconstrained};
 
-use crate::{alarm::Alarm, stream::Stream};
+use crate::{response_timer::ResponseTimer, stream::Stream};
 
-/// What is read at once of a head, and of a body to begin with.
+/// How many bytes are read at once of a head, and at first of a body.
 const READ: usize = 8 << 10;
 
-/// What was written from keeps so much memory while the connection is idle.
+/// How much memory the write buffer keeps while the connection is idle.
 const KEPT: usize = 8 << 10;
 
-/// What is read at once of a body that comes fast.
+/// How many bytes are read at once of a body that comes fast.
 const MAX_READ: usize = 128 << 10;
 
-/// A connection to an endpoint. `P` is its place in the pool, dropped with it.
+/// A connection to an endpoint. `P` is its permit of the pool, which is dropped with it.
 pub(crate) struct Connection<P> {
     pub(super) stream: Stream,
-    /// What was read and not yet taken. Responses are slices of it; when nobody holds one any more, it is used again.
+    /// The bytes that were read and not yet taken. Responses are slices of this buffer. It is used again when nobody holds
+    /// a slice any longer.
     pub(super) received: BytesMut,
-    /// What is to be written.
+    /// The bytes that are to be written.
     pub(super) out: WriteBuffer,
     pub(super) reader: ResponseReader,
-    /// For the head of the response.
-    pub(super) alarm: Alarm,
+    /// The timer for the head of the response.
+    pub(super) timer: ResponseTimer,
     read_size: usize,
     idle_since: Option<Instant>,
-    /// `None` while the task that sends the rest of an overtaken request has it.
-    pub(super) place: Option<P>,
+    /// `None` while a background upload has it.
+    pub(super) permit: Option<P>,
 }
 
 impl<P> Connection<P> {
-    pub(crate) fn new(stream: Stream, place: P) -> Box<Self> {
+    pub(crate) fn new(stream: Stream, permit: P) -> Box<Self> {
         Box::new(Self {
             stream,
             received: BytesMut::new(),
             out: WriteBuffer::default(),
             reader: ResponseReader::new(Rules::for_responses()),
-            alarm: Alarm::default(),
+            timer: ResponseTimer::default(),
             read_size: READ,
             idle_since: None,
-            place: Some(place),
+            permit: Some(permit),
         })
     }
 
-    /// By which rules heads of responses are read, and whether they are compared with those before.
+    /// Sets the rules by which heads of responses are read, and whether a head is compared with earlier ones.
     pub(crate) fn reading(mut self: Box<Self>, rules: Rules, remember: bool) -> Box<Self> {
         self.reader = ResponseReader::new(rules).remember_heads(remember);
         self
     }
 
-    pub(crate) fn place(&self) -> Option<&P> {
-        self.place.as_ref()
+    pub(crate) fn permit(&self) -> Option<&P> {
+        self.permit.as_ref()
     }
 
     pub(super) fn with_stream(self, change: impl FnOnce(Stream) -> Stream) -> Box<Self> {
@@ -88,7 +89,7 @@ impl<P> Connection<P> {
         self.received = BytesMut::new();
         self.out = WriteBuffer::default();
         self.reader.release();
-        self.alarm = Alarm::default();
+        self.timer = ResponseTimer::default();
     }
 
     /// Whether the endpoint has neither closed it nor sent anything since its last response. No system call is made
@@ -100,18 +101,18 @@ impl<P> Connection<P> {
         if !self.stream.may_be_readable() {
             return true;
         }
-        // A task that has used up its budget is told "not yet" without a look.
+        // A task that has used up its budget would get "not yet" without a look.
         let looking = pin!(unconstrained(self.stream.read_buf(&mut self.received)));
         looking.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
-    /// The same with a look at the socket: the runtime does not know what has arrived since it last asked the system. A
-    /// new connection is not looked at, because a TLS server may begin with tickets.
+    /// Like [`is_quiet`](Self::is_quiet), with a look at the socket. The runtime does not know what has arrived since it
+    /// last asked the system. The socket of a new connection is not looked at, because a TLS server may begin with tickets.
     pub(super) fn is_quiet_now(&mut self) -> bool {
         self.is_quiet() && (self.idle_since.is_none() || self.stream.is_silent())
     }
 
-    /// Reads once, of a body that goes on for `left` bytes at least where that is known. Gives how many came; none
+    /// Reads once. `left` is how many bytes of a body are missing at least. Gives the number of bytes that came; zero
     /// means that the endpoint has closed.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<io::Result<usize>> {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(self.read_size);
@@ -120,7 +121,7 @@ impl<P> Connection<P> {
             self.received.reserve(wanted.max(READ));
             room = self.received.capacity() - self.received.len();
         }
-        // Memory that is used anew may be larger than what was asked for.
+        // Memory that is used again may be larger than what was asked for.
         let most = room.min(self.read_size);
         let mut received = (&mut self.received).limit(most);
         let polled = pin!(self.stream.read_buf(&mut received)).poll(cx);

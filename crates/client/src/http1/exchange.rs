@@ -1,4 +1,14 @@
-//! One request, until its response's head is there.
+//! One request, until the head of its response has come.
+//!
+//! 1. An exchange goes from `New` to `Sending` to `Sent`, and never back. It goes to `Unwanted` when the endpoint takes no
+//!    more of the request, and reads on, since the endpoint may have answered before.
+//! 2. The head of the request is written once, and only on a connection on which nothing has come unasked.
+//! 3. The request is kept until the response begins or a frame of its body has left, so that it can be given back. A
+//!    request is given back only when nothing of its body is gone.
+//! 4. The future ends once. From then on the exchange holds no connection: the connection went to the response, or it is
+//!    closed.
+//! 5. A connection is used again only when the whole request has left it. Otherwise a task sends the rest, or the
+//!    connection ends with the response.
 
 use std::{
     future::{Future, poll_fn},
@@ -16,27 +26,28 @@ use http_body::Body;
 use tokio::task::coop::unconstrained;
 
 use super::{
-    Connection, Incoming, MAX_INTERIM, STALL_TIMEOUT, malformed,
-    overtaken::Remainder,
+    Connection, Incoming, MAX_INTERIM, STALL_TIMEOUT,
+    background_upload::BackgroundUpload,
+    malformed,
     upgraded::Tunnel,
-    upload::{Broken, Upload},
+    upload::{Upload, UploadError},
 };
-use crate::{alarm::Alarm, send_error::SendError};
+use crate::{response_timer::ResponseTimer, send_error::SendError};
 
 /// A request on its way. Dropped, it closes the connection.
 pub(crate) struct Exchange<B, P> {
     connection: Option<Box<Connection<P>>>,
-    /// Kept until the response begins, or until a frame of the body has been taken and all of it has left: a request
-    /// that is whole and unanswered when its connection closes is given back.
+    /// Kept until the response begins, or until the body has left. A request that is whole and unanswered when its
+    /// connection closes is given back.
     request: Option<Request<B>>,
     stage: Stage,
     interim: Option<InterimResponder>,
     interim_seen: u8,
     bodiless: bool,
     reusable: bool,
-    /// How long the endpoint may leave the rest of a request untaken that it has answered.
+    /// How long an endpoint that has answered may take nothing of the rest of the request.
     stall_timeout: Duration,
-    /// Memory for the response's fields. The request's fields were there before.
+    /// Memory for the fields of the response. The fields of the request were in it before.
     headers: HeaderMap,
 }
 
@@ -44,7 +55,7 @@ enum Stage {
     New,
     Sending(Upload),
     Sent,
-    /// The endpoint takes no more of the request; it may have answered all the same.
+    /// The endpoint takes no more of the request. It may have answered before.
     Unwanted(io::Error),
 }
 
@@ -68,15 +79,15 @@ impl<B, P> Exchange<B, P> {
         }
     }
 
-    /// How long the endpoint may leave the rest of a request untaken that it has answered. 60 s unless set.
+    /// How long an endpoint that has answered may take nothing of the rest of the request. 60 s unless set.
     pub(crate) fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;
         self
     }
 
-    /// The connection's, while the response's head is not there.
-    pub(crate) fn alarm(&mut self) -> Option<&mut Alarm> {
-        self.connection.as_mut().map(|connection| &mut connection.alarm)
+    /// The connection's timer, until the head of the response has come.
+    pub(crate) fn timer(&mut self) -> Option<&mut ResponseTimer> {
+        self.connection.as_mut().map(|connection| &mut connection.timer)
     }
 }
 
@@ -111,7 +122,7 @@ where
     B::Error: Into<BoxError>,
     P: Send + Unpin + 'static,
 {
-    /// Sends what can be sent of the request.
+    /// Sends as much of the request as the endpoint takes.
     fn poll_request(&mut self, cx: &mut Context<'_>) -> Result<(), SendError<B>> {
         let connection = self.connection.as_mut().expect("a future is not polled after it has completed");
         let Some(request) = &mut self.request else { return Ok(()) };
@@ -137,8 +148,8 @@ where
                 }
                 self.stage = Stage::Sent;
             }
-            Poll::Ready(Err(Broken::Body(error))) => return Err(SendError::new(error)),
-            Poll::Ready(Err(Broken::Write(error))) => {
+            Poll::Ready(Err(UploadError::Body(error))) => return Err(SendError::new(error)),
+            Poll::Ready(Err(UploadError::Write(error))) => {
                 if !out.has_moved() && !upload.is_taken() {
                     return Err(self.unsent(Error::new(ErrorKind::Closed, error)));
                 }
@@ -155,7 +166,7 @@ where
         SendError::unsent(error, self.request.take())
     }
 
-    /// The request comes back unless some of its body is gone.
+    /// Gives the request back unless some of its body is gone.
     fn unanswered(&mut self, error: Error) -> SendError<B> {
         let whole = match &self.stage {
             Stage::Sending(upload) => !upload.is_taken(),
@@ -165,14 +176,14 @@ where
         SendError::unanswered(error, self.request.take().filter(|_| whole))
     }
 
-    /// Reads up to the final response's head.
+    /// Reads up to the head of the final response.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Error>> {
         loop {
             if let Some(head) = self.take_head()? {
                 return Poll::Ready(Ok(head));
             }
             let connection = self.connection.as_mut().expect("the request was sent on it");
-            // An upload that goes on and on uses up the task's budget, and must not hide the answer that has come meanwhile.
+            // A long upload uses up the task's budget, and must not hide the answer that has come meanwhile.
             let read = match self.stage {
                 Stage::Sending(_) => {
                     let read = unconstrained(poll_fn(|cx| connection.poll_read(cx, 0)));
@@ -186,9 +197,9 @@ where
                 Err(error) => Some(error),
             };
             let unanswered = connection.received.is_empty() && self.interim_seen == 0;
-            // That the endpoint took no more of the request is what came first.
+            // The failed write came before the end of the connection, so it is the cause.
             let cause = match &mut self.stage {
-                // But what it says of TLS is why.
+                // But an alert of TLS tells more than the failed write.
                 Stage::Unwanted(_)
                     if cause.as_ref().is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData) =>
                 {
@@ -205,14 +216,14 @@ where
         }
     }
 
-    /// Takes the final response's head, when all of it has been received.
+    /// Takes the head of the final response, when all of it has been received.
     fn take_head(&mut self) -> Result<Option<ResponseHead>, Error> {
         let connection = self.connection.as_mut().expect("the request was sent on it");
         let Connection { received, reader, .. } = &mut **connection;
         while !received.is_empty() {
             let (request, headers) = (&mut self.request, &mut self.headers);
             let is_sending = matches!(self.stage, Stage::Sending(_));
-            // The endpoint answers, so that the request is not sent again. While it is on its way, its body is needed.
+            // The endpoint has begun to answer, so the request is not sent again. Its body is needed until it has left.
             let memory = || match request.take_if(|_| !is_sending) {
                 Some(request) => emptied(request),
                 None => std::mem::take(headers),
@@ -235,7 +246,7 @@ where
         Ok(None)
     }
 
-    /// Makes the response of its head, and of what is left of the exchange.
+    /// Makes the response of its head and the rest of the exchange.
     fn respond(&mut self, head: ResponseHead) -> Result<Response<Incoming<P>>, Error> {
         let mut connection = self.connection.take().expect("the head was read from it");
         let mut reusable = self.reusable && head.persistent;
@@ -250,7 +261,7 @@ where
             Stage::Sending(upload) => {
                 if let Some(request) = self.request.take() {
                     let (receiving, rest) =
-                        Remainder::start(*connection, upload, request.into_body(), self.stall_timeout);
+                        BackgroundUpload::start(*connection, upload, request.into_body(), self.stall_timeout);
                     connection = receiving;
                     remainder = Some(rest);
                 }
@@ -265,8 +276,8 @@ where
         if upgrades {
             let (pending, upgrade) = OnUpgrade::pending();
             let read_ahead = connection.received.split().freeze();
-            let Connection { stream, place, .. } = *connection;
-            pending.fulfil(Upgraded::new(Tunnel { stream, _place: place }, read_ahead));
+            let Connection { stream, permit, .. } = *connection;
+            pending.fulfil(Upgraded::new(Tunnel { stream, _permit: permit }, read_ahead));
             response.extensions_mut().insert(upgrade);
             return Ok(response.map(|()| Incoming::empty()));
         }

@@ -1,4 +1,4 @@
-//! A response's body as it comes in (RFC 9112, section 6.3).
+//! The body of a response as it comes in (RFC 9112, section 6.3).
 
 use std::{
     future::Future,
@@ -13,29 +13,30 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 use super::{
-    Connection, malformed,
-    overtaken::{Overtaken, Remainder},
+    Connection,
+    background_upload::{BackgroundUpload, UploadOutcome},
+    malformed,
 };
 
-/// A response's body, which reads its connection. Dropped early, it closes the connection.
+/// The body of a response. It reads its connection. Dropped early, it closes the connection.
 pub(crate) struct Incoming<P> {
-    /// What came with the head.
+    /// The bytes that came with the head.
     ready: Bytes,
     trailers: Option<Box<HeaderMap>>,
     connection: Option<Box<Connection<P>>>,
     body: BodyReader,
     reusable: bool,
-    remainder: Option<Remainder<P>>,
+    remainder: Option<BackgroundUpload<P>>,
     spent: Option<Box<Connection<P>>>,
 }
 
 impl<P> Incoming<P> {
-    /// Begins with what was received with the head. A body that breaks the rules there is refused with it.
+    /// Begins with the bytes that came with the head. A body whose beginning breaks the rules is refused.
     pub(super) fn new(
         connection: Box<Connection<P>>,
         body: BodyReader,
         reusable: bool,
-        remainder: Option<Remainder<P>>,
+        remainder: Option<BackgroundUpload<P>>,
     ) -> Result<Self, Violation> {
         let connection = Some(connection);
         let (ready, trailers) = (Bytes::new(), None);
@@ -66,7 +67,7 @@ impl<P> Incoming<P> {
         self.spent.take()
     }
 
-    /// Takes what comes next out of what was received.
+    /// Takes the next piece of the bytes that were received.
     fn next(&mut self) -> Result<Piece, Violation> {
         let Some(connection) = &mut self.connection else { return Ok(Piece::End) };
         let piece = self.body.next(&mut connection.received, connection.reader.rules())?;
@@ -76,7 +77,7 @@ impl<P> Incoming<P> {
         Ok(piece)
     }
 
-    /// Everything has been read. A request that still is on its way goes on, unless the endpoint closes.
+    /// The response has been read. A request that is still on its way goes on, unless the endpoint closes.
     fn end(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         match self.remainder.take() {
@@ -93,18 +94,20 @@ impl<P> Incoming<P> {
         Poll::Ready(Some(Err(error)))
     }
 
-    /// Sees to the task that sends the rest of the request.
+    /// Looks after the task that sends the rest of the request.
     fn poll_remainder(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let Some(remainder) = &mut self.remainder else { return Ok(()) };
         let Poll::Ready(overtaken) = Pin::new(remainder).poll(cx) else { return Ok(()) };
         self.remainder = None;
         let connection = self.connection.take();
         match overtaken? {
-            Overtaken::Sent(sent) => self.connection = connection.map(|connection| sent.rejoin(*connection)),
-            Overtaken::Unwanted(place) => {
+            UploadOutcome::Sent(sent) => {
+                self.connection = connection.map(|connection| sent.rejoin(*connection))
+            }
+            UploadOutcome::Unwanted(permit) => {
                 self.reusable = false;
                 self.connection = connection.map(|mut connection| {
-                    connection.place = place;
+                    connection.permit = permit;
                     connection
                 });
             }
@@ -164,7 +167,7 @@ impl<P: Send + Unpin + 'static> http_body::Body for Incoming<P> {
     fn size_hint(&self) -> SizeHint {
         let ready = self.ready.len() as u64;
         match self.body.left() {
-            // What has trailers is not sent by its length.
+            // A body with trailers is not sent by its length.
             Some(left) if self.trailers.is_none() => SizeHint::with_exact(ready.saturating_add(left)),
             _ => {
                 let mut hint = SizeHint::new();

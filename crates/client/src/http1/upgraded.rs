@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::stream::Stream;
 
-/// The bare stream of a connection that changed protocols. It keeps its place in the pool.
+/// The bare stream of a connection that changed protocols. It keeps its permit of the pool.
 pub(super) struct Tunnel<P> {
     pub(super) stream: Stream,
-    pub(super) _place: Option<P>,
+    pub(super) _permit: Option<P>,
 }
 
 impl<P: Unpin> AsyncRead for Tunnel<P> {
@@ -63,9 +63,9 @@ mod tests {
     #[tokio::test]
     async fn bytes_go_both_ways_and_leave_when_they_are_flushed() {
         let (near, mut far) = tokio::io::duplex(1024);
-        let place = Arc::new(());
+        let permit = Arc::new(());
         let stream = Stream::Other(Box::new(BufStream::new(near)));
-        let mut tunnel = Tunnel { stream, _place: Some(Arc::clone(&place)) };
+        let mut tunnel = Tunnel { stream, _permit: Some(Arc::clone(&permit)) };
         let pieces = [&b"one, "[..], b"two, ", b"three"];
         for piece in pieces {
             tunnel.write_all(piece).await.expect("is open");
@@ -86,8 +86,8 @@ mod tests {
         assert_eq!(&back, b"back");
         tunnel.shutdown().await.expect("is open");
         assert_eq!(far.read(&mut received).await.expect("is closed"), 0);
-        assert_eq!(Arc::strong_count(&place), 2, "it keeps its place until it is dropped");
+        assert_eq!(Arc::strong_count(&permit), 2, "it keeps its permit until it is dropped");
         drop(tunnel);
-        assert_eq!(Arc::strong_count(&place), 1);
+        assert_eq!(Arc::strong_count(&permit), 1);
     }
 }

@@ -18,18 +18,18 @@ use tokio::io::AsyncWrite;
 pub(super) struct Upload {
     writer: BodyWriter,
     ended: bool,
-    /// The last write could not be finished; until it is, no more is asked of the body.
+    /// The last write could not be finished. Until it is, the body is not polled.
     held_up: bool,
-    /// Whether a frame has been taken, so that the body is not whole any more.
+    /// Whether a frame has been taken. The body is not whole then.
     taken: bool,
 }
 
 /// Why a request was not sent to its end.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) enum UploadError {
     /// The endpoint takes no more.
     Write(io::Error),
-    /// The body failed, or is not of the length that was promised.
+    /// The body failed, or its length is not the one that was promised.
     Body(Error),
 }
 
@@ -47,19 +47,19 @@ impl Upload {
         self.taken
     }
 
-    /// Whether the endpoint does not take what was written last.
+    /// Whether the endpoint does not take the bytes that were written last.
     pub(super) fn is_held_up(&self) -> bool {
         self.held_up
     }
 
-    /// Sends what can be sent; ready when all has left.
+    /// Sends as much as the endpoint takes. Ready when all has left.
     pub(super) fn poll<B, W>(
         &mut self,
         cx: &mut Context<'_>,
         body: &mut B,
         out: &mut WriteBuffer,
         stream: &mut W,
-    ) -> Poll<Result<(), Broken>>
+    ) -> Poll<Result<(), UploadError>>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<BoxError>,
@@ -75,7 +75,7 @@ impl Upload {
                     }
                     Poll::Ready(None) => self.end(None, out)?,
                     Poll::Ready(Some(Err(error))) => {
-                        return Poll::Ready(Err(Broken::Body(Error::from_body(error))));
+                        return Poll::Ready(Err(UploadError::Body(Error::from_body(error))));
                     }
                     Poll::Ready(Some(Ok(frame))) => {
                         self.taken = true;
@@ -88,7 +88,7 @@ impl Upload {
             }
             let flushed = poll_flush(out, cx, stream);
             self.held_up = flushed.is_pending();
-            ready!(flushed).map_err(Broken::Write)?;
+            ready!(flushed).map_err(UploadError::Write)?;
             if self.ended {
                 return Poll::Ready(Ok(()));
             }
@@ -98,7 +98,7 @@ impl Upload {
         }
     }
 
-    fn take(&mut self, frame: Frame<Bytes>, out: &mut WriteBuffer) -> Result<(), Broken> {
+    fn take(&mut self, frame: Frame<Bytes>, out: &mut WriteBuffer) -> Result<(), UploadError> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => return self.end(frame.into_trailers().ok(), out),
@@ -109,7 +109,7 @@ impl Upload {
         Ok(())
     }
 
-    fn end(&mut self, trailers: Option<HeaderMap>, out: &mut WriteBuffer) -> Result<(), Broken> {
+    fn end(&mut self, trailers: Option<HeaderMap>, out: &mut WriteBuffer) -> Result<(), UploadError> {
         self.ended = true;
         let trailers = trailers.map(|mut trailers| {
             hop_by_hop::remove_from_trailers(&mut trailers);
@@ -138,6 +138,6 @@ where
     Poll::Ready(Ok(()))
 }
 
-fn wrong_length(error: WrongLength) -> Broken {
-    Broken::Body(Error::new(ErrorKind::RequestBody, error))
+fn wrong_length(error: WrongLength) -> UploadError {
+    UploadError::Body(Error::new(ErrorKind::RequestBody, error))
 }

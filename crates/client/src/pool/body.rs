@@ -1,3 +1,5 @@
+//! The body of a response.
+
 use std::{
     fmt,
     pin::Pin,
@@ -9,15 +11,18 @@ use gatewright_core::{Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{given_up::GivenUp, place::Place, shard, streams::StreamPermit, upload::UploadHandle};
+use super::{
+    cancelled_stream::CancelledStream, connection_permit::ConnectionPermit, shard, streams::StreamPermit,
+    upload::UploadHandle,
+};
 use crate::{http1, send_error::classify};
 
-/// The body of a response. When it has been read to its end, its connection goes back to the pool; when it is
-/// dropped before, the connection is closed or the stream is reset.
+/// The body of a response. When it has been read to its end, its connection goes back to the pool. When it is dropped
+/// before its end, the connection is closed or the stream is reset.
 pub struct PoolBody<B: Send + 'static>(Kind<B>);
 
 enum Kind<B: Send + 'static> {
-    Http1(http1::Incoming<Place<B>>),
+    Http1(http1::Incoming<ConnectionPermit<B>>),
     Http2(Stream<B>),
 }
 
@@ -25,12 +30,12 @@ enum Kind<B: Send + 'static> {
 struct Stream<B: Send + 'static> {
     /// `None` from the end on.
     open: Option<(Incoming, StreamPermit<B>)>,
-    /// The request's body, which may be on its way still.
+    /// The body of the request, which may still be on its way.
     upload: Option<UploadHandle<B>>,
 }
 
 impl<B: Send + 'static> PoolBody<B> {
-    pub(super) fn http1(mut body: http1::Incoming<Place<B>>) -> Self {
+    pub(super) fn http1(mut body: http1::Incoming<ConnectionPermit<B>>) -> Self {
         shard::put_back(&mut body);
         Self(Kind::Http1(body))
     }
@@ -39,7 +44,7 @@ impl<B: Send + 'static> PoolBody<B> {
         Self(Kind::Http2(Stream { open: Some((body, permit)), upload }))
     }
 
-    /// Gives the rest of the response up, and the connection with it when it has not been read to its end.
+    /// Gives up the rest of the response. A connection whose response has not been read to its end is closed.
     pub fn discard(self) {}
 }
 
@@ -96,7 +101,7 @@ impl<B: Send + 'static> Stream<B> {
                 self.open = None;
                 Poll::Ready(Some(Err(classify(error))))
             }
-            // hyper takes a reset that reports no error for the end, also when the endpoint has not ended the stream.
+            // hyper takes a reset without an error for the end, even when the endpoint has not ended the stream.
             None if !body.is_end_stream() => {
                 self.open = None;
                 Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, "the stream was reset before its end"))))
@@ -108,7 +113,7 @@ impl<B: Send + 'static> Stream<B> {
         }
     }
 
-    /// The response is whole. A request that still is on its way goes on.
+    /// Notes that the response is whole. A request that is still on its way goes on.
     fn end(&mut self) {
         let Some((_, permit)) = self.open.take() else { return };
         permit.note_ended();
@@ -120,7 +125,7 @@ impl<B: Send + 'static> Stream<B> {
     fn give_up(&mut self) {
         let Some((body, permit)) = self.open.take() else { return };
         let whole = body.size_hint().exact() == Some(0);
-        let given_up = GivenUp::answered(body, self.upload.take());
+        let given_up = CancelledStream::answered(body, self.upload.take());
         if whole { given_up.let_end(permit) } else { given_up.release(permit) }
     }
 }

@@ -1,3 +1,5 @@
+//! Builds a pool.
+
 use std::{
     sync::{
         Arc,
@@ -68,38 +70,38 @@ impl PoolBuilder {
         self
     }
 
-    /// How long resolving, connecting, the TLS handshake and an HTTP/2 endpoint's first word may take together, and how
-    /// long a request waits for a connection when all are in use. 5 s unless set.
+    /// How long resolving, connecting, the TLS handshake and the wait for an HTTP/2 endpoint's SETTINGS may take together.
+    /// A request waits as long for a connection when all are in use. 5 s unless set.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long an idle connection is kept. 4 s unless set: below the 5 s of the servers that close soonest, because
-    /// a request that meets the endpoint's close is lost.
+    /// How long an idle connection is kept. 4 s unless set. The servers that close soonest close after 5 s, and a request
+    /// that meets the endpoint's close may be lost.
     #[must_use]
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = keep_alive;
         self
     }
 
-    /// How many connections may be open at once; without a bound unless set. Requests wait their turn beyond it.
+    /// How many connections may be open at once. Further requests wait their turn. Without a bound unless set.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections.max(1);
         self
     }
 
-    /// Size of a response's head in bytes: over HTTP/1 as it comes, over HTTP/2 that of its names and values. A larger one is
-    /// an error of the kind [`Protocol`](gatewright_core::ErrorKind::Protocol). 64 KiB unless set.
+    /// The size of a response's head in bytes. HTTP/1 counts the bytes that come, HTTP/2 the names and values. A larger head
+    /// is an error of the kind [`Protocol`](gatewright_core::ErrorKind::Protocol). 64 KiB unless set.
     #[must_use]
     pub fn max_head(mut self, bytes: usize) -> Self {
         self.rules.max_head = bytes;
         self
     }
 
-    /// Number of field lines in a response's head; more are an error of the kind
+    /// The number of field lines in a response's head. More lines are an error of the kind
     /// [`Protocol`](gatewright_core::ErrorKind::Protocol). 256 unless set.
     #[must_use]
     pub fn max_headers(mut self, lines: u16) -> Self {
@@ -107,8 +109,8 @@ impl PoolBuilder {
         self
     }
 
-    /// Whether the head of a response over HTTP/1 is compared with those before it on its connection, and read anew only
-    /// where it is framed in another way. On unless set; it changes what a response costs and nothing else.
+    /// Whether the head of a response over HTTP/1 is compared with earlier heads on its connection, and parsed only where it
+    /// differs in its framing. On unless set. It changes the cost of a response and nothing else.
     #[must_use]
     pub fn remember_heads(mut self, remember: bool) -> Self {
         self.remember_heads = remember;

@@ -1,11 +1,11 @@
-//! What has been taken of a request's body, kept for as long as the request may have to be sent again.
+//! Keeps the part of a request's body that was taken, for as long as the request may have to be sent again.
 //!
-//! An HTTP/2 endpoint says late that it has not processed a request: the body may have left by then. So its bytes are
-//! copied on their way, up to [`MOST`] of them. A longer body is not kept any more, nor is any from the response's head on.
+//! An HTTP/2 endpoint may say late that it has not processed a request, when the body has left already. So the bytes are
+//! copied on their way, up to [`MAX_KEPT`]. A longer body is not kept, and no body is kept once the response has begun.
 //!
 //! hyper asks for a frame when the one before has gone to h2, and holds it until h2 has room for some of it. So a frame
-//! that goes beyond [`MOST`] is cut there, and one more frame is kept beside what was copied: while hyper has asked for no
-//! further one, no more than [`MOST`] bytes have left.
+//! that goes beyond [`MAX_KEPT`] is cut there, and one more frame is kept beside what was copied: while hyper has asked for no
+//! further one, no more than [`MAX_KEPT`] bytes have left.
 
 use std::{
     mem,
@@ -18,14 +18,14 @@ use gatewright_core::BoxError;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-/// So many bytes of one body are kept at most, trailers included.
-const MOST: usize = 64 << 10;
+/// How many bytes of one body are kept at most, trailers included.
+const MAX_KEPT: usize = 64 << 10;
 
-/// What was taken of a request's body before the request was given back: it is to be sent before the rest.
+/// The part of a request's body that was taken before the request was given back. It is sent before the rest.
 #[derive(Debug, Default)]
 pub struct Taken {
     data: Bytes,
-    /// What comes after them, of which nothing has left.
+    /// The frame after `data`. No byte of it has left.
     ahead: Bytes,
     end: Option<Option<HeaderMap>>,
 }
@@ -41,12 +41,12 @@ impl Taken {
         self.size() == 0 && self.end.is_none()
     }
 
-    /// Whether the body's end was taken too, so that the rest is not to be asked for anything.
+    /// Whether the body's end was taken too. The rest must not be polled then.
     pub fn is_all(&self) -> bool {
         self.end.is_some()
     }
 
-    /// The next frame of what was taken; `None` when all of it has been given.
+    /// The next frame of the part that was taken; `None` after the last one.
     pub fn next_frame(&mut self) -> Option<Frame<Bytes>> {
         for data in [&mut self.data, &mut self.ahead] {
             if !data.is_empty() {
@@ -56,12 +56,12 @@ impl Taken {
         self.end.as_mut()?.take().map(Frame::trailers)
     }
 
-    /// Whether frames are left to be given.
+    /// Whether [`next_frame`](Self::next_frame) has more frames to give.
     pub fn has_frames(&self) -> bool {
         self.size() > 0 || matches!(self.end, Some(Some(_)))
     }
 
-    /// Puts what was taken of a body before what is left of an earlier taking of the same body.
+    /// Puts this part of a body before a later part of the same body.
     #[must_use]
     pub fn before(self, later: Self) -> Self {
         let mut parts =
@@ -72,31 +72,31 @@ impl Taken {
     }
 }
 
-/// A body that remembers what was taken of it.
+/// A body that keeps what was taken of it.
 pub(super) struct Captured<B> {
     body: B,
-    /// What is behind the cut, and has not been given.
+    /// The bytes behind the cut, which have not been given yet.
     cut: Bytes,
-    /// Whoever asks now asks anew.
+    /// The next poll is a new one, and not part of a loop that joins frames.
     paused: bool,
-    /// `None` when it is not remembered any more.
+    /// `None` when the body is not kept any longer.
     memory: Option<Memory>,
 }
 
 #[derive(Default)]
 struct Memory {
     data: BytesMut,
-    /// The frame after them, once they are as many as are kept.
+    /// The frame after `data`, once `data` is full.
     ahead: Bytes,
     end: Option<Option<HeaderMap>>,
 }
 
 impl Memory {
     fn room(&self) -> usize {
-        MOST - self.data.len()
+        MAX_KEPT - self.data.len()
     }
 
-    /// Remembers one more frame. Says whether there was room.
+    /// Keeps one more frame. Says whether there was room.
     fn note(&mut self, frame: &Frame<Bytes>) -> bool {
         let room = self.room();
         if let Some(data) = frame.data_ref() {
@@ -124,19 +124,19 @@ impl<B> Captured<B> {
         Self { body, cut: Bytes::new(), paused: false, memory: Some(Memory::default()) }
     }
 
-    /// Remembers nothing any more: the request is not sent again.
+    /// Keeps nothing any longer: the request is not sent again.
     pub(super) fn forget(&mut self) {
         self.memory = None;
     }
 
-    /// The rest of the body and what was taken of it, when that is known.
+    /// The rest of the body and the part that was taken, when that part has been kept.
     pub(super) fn into_parts(self) -> Option<(B, Taken)> {
         let Memory { data, ahead, end } = self.memory?;
         let ahead = if ahead.is_empty() { self.cut } else { ahead };
         Some((self.body, Taken { data: data.freeze(), ahead, end }))
     }
 
-    /// Cuts a frame where the memory is full. Gives what comes before the cut.
+    /// Cuts a frame where the memory is full. Returns the part before the cut.
     fn cut(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         let room = self.memory.as_ref().map_or(0, Memory::room);
         match frame.into_data() {
@@ -149,8 +149,8 @@ impl<B> Captured<B> {
         }
     }
 
-    /// Once the memory is full, each frame is given to one who asks anew, since who asks on joins frames to one. When
-    /// another one is asked for after the one that is kept ahead, nothing is remembered any more.
+    /// Once the memory is full, each frame needs a new poll, since one loop of polls joins several frames. When a frame is
+    /// asked for after the one that is kept ahead, the body is not kept any longer.
     fn poll_beyond(&mut self, cx: &Context<'_>) -> Poll<()> {
         let Some(memory) = &self.memory else { return Poll::Ready(()) };
         if memory.room() > 0 {
@@ -236,21 +236,23 @@ mod tests {
 
     #[tokio::test]
     async fn up_to_the_cap_a_body_is_kept() {
-        for length in [1, 10, 10_000, MOST] {
+        for length in [1, 10, 10_000, MAX_KEPT] {
             let (rest, taken) = taken(AnyBody::once(vec![b'x'; length]), 1).await.expect("is kept");
             assert_eq!(taken.size(), length);
             assert!(!taken.is_nothing() && rest.is_end_stream());
         }
         // Beyond it, as long as no frame is asked for after the one that may be held.
-        for (frames, expected) in [(1, Some((MOST, 1))), (2, Some((MOST, 1))), (3, None)] {
-            let taken = taken(AnyBody::once(vec![b'x'; MOST + 1]), frames).await;
+        for (frames, expected) in [(1, Some((MAX_KEPT, 1))), (2, Some((MAX_KEPT, 1))), (3, None)] {
+            let taken = taken(AnyBody::once(vec![b'x'; MAX_KEPT + 1]), frames).await;
             assert_eq!(taken.map(|(_, taken)| (taken.data.len(), taken.ahead.len())), expected);
         }
     }
 
     #[tokio::test]
     async fn no_byte_is_lost_or_moved_at_the_cut() {
-        for lengths in [&[MOST, 1][..], &[MOST - 1, 2], &[1, 3 * MOST], &[3 * MOST, 1], &[10; 10_000]] {
+        for lengths in
+            [&[MAX_KEPT, 1][..], &[MAX_KEPT - 1, 2], &[1, 3 * MAX_KEPT], &[3 * MAX_KEPT, 1], &[10; 10_000]]
+        {
             let sent: Vec<u8> = (0..lengths.iter().sum::<usize>()).map(|at| at as u8).collect();
             let frames = || {
                 let mut rest = Bytes::from(sent.clone());
@@ -304,7 +306,7 @@ mod tests {
     #[tokio::test]
     async fn trailers_beyond_the_cap_are_not_kept() {
         let mut trailers = HeaderMap::new();
-        trailers.insert("x-long", "x".repeat(MOST).parse().expect("a value"));
+        trailers.insert("x-long", "x".repeat(MAX_KEPT).parse().expect("a value"));
         let body = Full::new(Bytes::from("x")).with_trailers(std::future::ready(Some(Ok(trailers))));
         assert!(taken(AnyBody::new(body), 2).await.is_none());
     }

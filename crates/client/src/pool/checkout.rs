@@ -10,8 +10,9 @@ use gatewright_core::{BoxError, Error, ErrorKind};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
-    Connection, Inner, Pool, Protocol, Require, driver,
-    place::Place,
+    Connection, Inner, Pool, Protocol, Require,
+    connection_permit::ConnectionPermit,
+    driver,
     shard::{Shard, thread_number},
 };
 use crate::{connect::Opened, http1};
@@ -47,7 +48,7 @@ where
         }
     }
 
-    /// Finds a connection that is ready, or opens one.
+    /// Finds a connection that is ready, or opens a new one.
     ///
     /// # Errors
     ///
@@ -59,13 +60,13 @@ where
         }
     }
 
-    /// Opens a connection though others may be idle, for a request that has met the end of one: the endpoint may be
-    /// closing them all. An HTTP/2 connection that is open is taken all the same, and where as many connections are
-    /// open as may be, one that becomes free.
+    /// Opens a new connection even if others are idle. It is for a request whose idle connection was closed, since the
+    /// endpoint may be closing all of them. An open HTTP/2 connection is taken nevertheless. When the pool has as many
+    /// connections as it may have, the next one that becomes free is taken.
     ///
     /// # Errors
     ///
-    /// Those of [`checkout`](Self::checkout).
+    /// The errors of [`checkout`](Self::checkout).
     pub async fn checkout_new(&self, require: Require) -> Result<Connection<B>, Error> {
         match self.ready_http2(require) {
             Some(connection) => Ok(connection),
@@ -81,19 +82,19 @@ where
             (protocol, _) => protocol,
         };
         let shares = protocol != Protocol::Http1 && pool.multiplexes.load(Ordering::Relaxed);
-        // Boxed, so that requests that find a connection do not carry the room for opening one.
+        // Boxed, so that the futures of requests that find a connection stay small.
         Box::pin(async {
             if !shares {
                 return pool.open(shard, protocol).await;
             }
-            // One opens, the others wait for it: most will fit on the one connection. None waits longer than it would
-            // for a connection of its own.
+            // One request opens a connection and the others wait for it, since most will fit on it. No request waits
+            // longer than it would for a connection of its own.
             let opened = tokio::time::timeout(pool.connector.timeout, async {
                 let opening = Arc::clone(&pool.shards[shard].opening).lock_owned().await;
                 if let Some(connection) = pool.shards[shard].multiplexed() {
                     return Ok(Connection::http2(connection));
                 }
-                // A task, so that the others have their connection though the client of this request goes away.
+                // In a task, so that the others get the connection even if the client of this request goes away.
                 let pool = Arc::clone(pool);
                 let opened = tokio::spawn(async move {
                     let _opening = opening;
@@ -107,13 +108,13 @@ where
     }
 }
 
-/// Whether the threads of this runtime share their work, so that a connection may serve any of them.
+/// Whether the threads of this runtime share their work. A connection may serve any of them then.
 fn steals() -> bool {
     Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 impl<B> Inner<B> {
-    /// The shard of the thread that asks.
+    /// The shard of the current thread.
     fn own_shard(&self) -> usize {
         thread_number() % self.shards.len()
     }
@@ -122,7 +123,7 @@ impl<B> Inner<B> {
         self.shards.iter().filter(move |shard| !std::ptr::eq(*shard, own))
     }
 
-    /// Wakes one of those that wait for their turn.
+    /// Wakes one of the requests that wait for a connection.
     pub(super) fn tell_waiting(&self) {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.freed.notify_one();
@@ -136,10 +137,10 @@ where
     B::Error: Into<BoxError>,
 {
     async fn open(self: &Arc<Self>, shard: usize, protocol: Protocol) -> Result<Connection<B>, Error> {
-        let place = match Place::reserve(self) {
-            Some(place) => place,
+        let permit = match ConnectionPermit::reserve(self) {
+            Some(permit) => permit,
             None => match tokio::time::timeout(self.connector.timeout, self.turn(&self.shards[shard])).await {
-                Ok(Turn::Open(place)) => place,
+                Ok(Turn::Open(permit)) => permit,
                 Ok(Turn::Reuse(connection)) => return Ok(connection),
                 Err(_) => {
                     let limit = self.max_connections;
@@ -154,10 +155,10 @@ where
             match self.connector.open(protocol).await? {
                 Opened { stream, http2: true } => {
                     self.multiplexes.store(true, Ordering::Relaxed);
-                    driver::start(self, shard, stream, place).await
+                    driver::start(self, shard, stream, permit).await
                 }
                 Opened { stream, http2: false } => {
-                    let connection = http1::Connection::new(stream, place);
+                    let connection = http1::Connection::new(stream, permit);
                     Ok(Connection::http1(connection.reading(self.rules, self.remember_heads)))
                 }
             }
@@ -173,8 +174,8 @@ where
             let mut freed = pin!(self.freed.notified());
             // From here on no notification is missed.
             freed.as_mut().enable();
-            if let Some(place) = Place::reserve(self) {
-                return Turn::Open(place);
+            if let Some(permit) = ConnectionPermit::reserve(self) {
+                return Turn::Open(permit);
             }
             let mut shards = std::iter::once(shard).chain(self.others(shard));
             if let Some(connection) = shards.clone().find_map(Shard::multiplexed) {
@@ -183,9 +184,9 @@ where
             if let Some(idle) = shards.find_map(|shard| shard.take(self.keep_alive)) {
                 return Turn::Reuse(Connection::http1(idle));
             }
-            // One that was of no use any more has made room.
-            if let Some(place) = Place::reserve(self) {
-                return Turn::Open(place);
+            // A connection that was closed on the way has made room.
+            if let Some(permit) = ConnectionPermit::reserve(self) {
+                return Turn::Open(permit);
             }
             freed.as_mut().await;
         }
@@ -193,7 +194,7 @@ where
 }
 
 enum Turn<B> {
-    Open(Place<B>),
+    Open(ConnectionPermit<B>),
     Reuse(Connection<B>),
 }
 

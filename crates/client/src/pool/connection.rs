@@ -13,7 +13,7 @@ use gatewright_core::{BoxError, InterimResponder};
 use http::{Request, Response, Version};
 use hyper::client::conn::http2::SendRequest;
 
-use super::{PoolBody, http2, place::Place, streams::StreamPermit, upload::Upload};
+use super::{PoolBody, connection_permit::ConnectionPermit, http2, streams::StreamPermit, upload::Upload};
 use crate::{SendError, http1};
 
 /// A connection for one request. It goes back to its pool when the response has been read.
@@ -25,12 +25,12 @@ pub struct Connection<B> {
 }
 
 enum Protocol<B> {
-    Http1(Box<http1::Connection<Place<B>>>),
+    Http1(Box<http1::Connection<ConnectionPermit<B>>>),
     Http2(SendRequest<Upload<B>>, StreamPermit<B>),
 }
 
 impl<B> Connection<B> {
-    pub(super) fn http1(connection: Box<http1::Connection<Place<B>>>) -> Self {
+    pub(super) fn http1(connection: Box<http1::Connection<ConnectionPermit<B>>>) -> Self {
         let reused = connection.idle_since().is_some();
         Self {
             protocol: Protocol::Http1(connection),
@@ -50,7 +50,7 @@ impl<B> Connection<B> {
         }
     }
 
-    /// `HTTP/1.1` or `HTTP/2`. The first wants an origin-form target and a `Host` field, the second an absolute URI.
+    /// `HTTP/1.1` or `HTTP/2`. HTTP/1.1 needs an origin-form target and a `Host` field, HTTP/2 an absolute URI.
     pub fn version(&self) -> Version {
         match self.protocol {
             Protocol::Http1(_) => Version::HTTP_11,
@@ -58,7 +58,7 @@ impl<B> Connection<B> {
         }
     }
 
-    /// Whether it has answered a request before, so that the endpoint may be closing it.
+    /// Whether it has answered a request before. The endpoint may be closing it then.
     pub fn is_reused(&self) -> bool {
         self.reused
     }
@@ -71,8 +71,8 @@ impl<B> Connection<B> {
         self
     }
 
-    /// How long an HTTP/1 endpoint that has answered already may take nothing of the rest of the request, and send
-    /// nothing either. The rest is given up then, and the connection with it. 60 s unless set.
+    /// How long an HTTP/1 endpoint that has answered may take nothing of the rest of the request and send nothing. Then the
+    /// rest is given up, and the connection with it. 60 s unless set.
     #[must_use]
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;
@@ -85,45 +85,45 @@ where
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    /// Sends the request. The response is there when its head is. Over HTTP/1, a 101 response carries a
-    /// [`gatewright_core::OnUpgrade`] in its extensions.
+    /// Sends the request. The future is ready when the head of the response has come. Over HTTP/1, a 101 response carries
+    /// a [`gatewright_core::OnUpgrade`] in its extensions.
     ///
-    /// Dropping the future cancels the request: an HTTP/1 connection is closed, an HTTP/2 stream is reset. Resets that
-    /// come faster than endpoints put up with are held back for some seconds, or spared by closing the connection when
-    /// nobody else uses it.
+    /// Dropping the future cancels the request: an HTTP/1 connection is closed, an HTTP/2 stream is reset. Resets that come
+    /// faster than endpoints tolerate are held back for some seconds. When nobody else uses the connection, it is closed
+    /// instead.
     ///
     /// # Errors
     ///
-    /// When the connection breaks or the response is no valid HTTP.
+    /// When the connection breaks or the response is not valid HTTP.
     pub fn send(self, request: Request<B>) -> Sending<B> {
         Sending(match self.protocol {
             Protocol::Http1(connection) => {
                 let exchange = http1::Exchange::new(connection, request, self.interim);
-                OnItsWay::Http1(exchange.stall_timeout(self.stall_timeout))
+                InFlight::Http1(exchange.stall_timeout(self.stall_timeout))
             }
-            Protocol::Http2(sender, stream) => OnItsWay::Http2(http2::Exchange::new(sender, stream, request)),
+            Protocol::Http2(sender, stream) => InFlight::Http2(http2::Exchange::new(sender, stream, request)),
         })
     }
 }
 
 /// A request on its way: the future of [`Connection::send`].
-pub struct Sending<B: Send + 'static>(OnItsWay<B>);
+pub struct Sending<B: Send + 'static>(InFlight<B>);
 
 #[expect(clippy::large_enum_variant, reason = "the larger one is the usual one")]
-enum OnItsWay<B: Send + 'static> {
-    Http1(http1::Exchange<B, Place<B>>),
+enum InFlight<B: Send + 'static> {
+    Http1(http1::Exchange<B, ConnectionPermit<B>>),
     Http2(http2::Exchange<B>),
 }
 
 impl<B: Send + 'static> Sending<B> {
-    /// Ready at `due`, for who does not want to wait longer. To be asked after each poll that found no response yet: it
-    /// costs less than a timer of one's own, since it stays set from one request of a connection to the next.
+    /// Ready at `due`, for a caller that does not want to wait longer. Poll it after each poll that found no response. It
+    /// costs less than a timer of the caller's own, since it stays set from one request of a connection to the next.
     pub fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         match &mut self.0 {
-            OnItsWay::Http1(exchange) => {
-                exchange.alarm().map_or(Poll::Pending, |alarm| alarm.poll(cx, due.into()))
+            InFlight::Http1(exchange) => {
+                exchange.timer().map_or(Poll::Pending, |timer| timer.poll(cx, due.into()))
             }
-            OnItsWay::Http2(exchange) => exchange.poll_due(cx, due.into()),
+            InFlight::Http2(exchange) => exchange.poll_due(cx, due.into()),
         }
     }
 }
@@ -137,10 +137,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match &mut self.0 {
-            OnItsWay::Http1(sent) => {
+            InFlight::Http1(sent) => {
                 ready!(Pin::new(sent).poll(cx)).map(|response| response.map(PoolBody::http1))
             }
-            OnItsWay::Http2(sent) => ready!(Pin::new(sent).poll(cx)),
+            InFlight::Http2(sent) => ready!(Pin::new(sent).poll(cx)),
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Drives one HTTP/2 connection from its preface to its close.
 //!
-//! 1. A connection serves streams from the endpoint's first word on (its SETTINGS, RFC 9113, section 3.4), for which
-//!    `connect_timeout` waits: no request is sent to an endpoint that may not speak HTTP/2.
-//! 2. A connection that had no stream for `keep_alive` is retired under the lock under which streams are reserved, so
-//!    that no request meets its end. It says goodbye (GOAWAY), and is closed whether or not that leaves.
+//! 1. A connection serves streams once the endpoint has sent its preface (SETTINGS, RFC 9113, section 3.4). The wait for it
+//!    is part of `connect_timeout`. No request is sent to an endpoint that may not speak HTTP/2.
+//! 2. A connection without a stream for `keep_alive` is retired under the lock that reserves streams, so that no request
+//!    meets its end. It sends GOAWAY, and is closed even if that cannot leave.
 
 use std::{convert::Infallible, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -16,17 +16,18 @@ use tokio::sync::oneshot;
 
 use super::{
     Connection, Inner,
-    place::Place,
-    streams::{Idle, MAX_STREAMS, Multiplexed, Streams},
+    connection_permit::ConnectionPermit,
+    multiplexed::Multiplexed,
+    streams::{Idle, MAX_STREAMS, Streams},
+    transport::Transport,
     upload::Upload,
-    wire::Wire,
 };
 use crate::stream::Stream;
 
-/// What is read ahead on one stream.
+/// How many bytes are read ahead on one stream.
 const STREAM_WINDOW: u32 = 256 << 10;
 
-/// At least that of all streams together, so that those whose clients do not read cannot stop the others.
+/// At least the windows of all streams together, so that clients that do not read cannot stop the others.
 ///
 /// It is ten times that, because h2 derives from it how many small DATA frames may be unread before it closes the
 /// connection, and hyper does not let that be set: each takes what it lacks of 256 bytes out of half of this window.
@@ -35,36 +36,36 @@ const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 20;
 const _: () = assert!(CONNECTION_WINDOW as usize >= STREAM_WINDOW as usize * MAX_STREAMS);
 
-/// How long the goodbye of an idle connection may take.
+/// How long the GOAWAY of an idle connection may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long at least passes from one look at whether a connection is idle to the next.
+/// The least time between two looks at whether a connection is idle.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// hyper's part of a connection.
-type Driven<B> = http2::Connection<TokioIo<Wire<B>>, Upload<B>, TokioExecutor>;
+type Driven<B> = http2::Connection<TokioIo<Transport<B>>, Upload<B>, TokioExecutor>;
 
-/// What h2 counts of a head: 32 bytes more for each field (RFC 9113, section 6.5.2).
+/// The size of a head as h2 counts it, with 32 bytes more for each field (RFC 9113, section 6.5.2).
 fn max_header_list_size(rules: &Rules) -> u32 {
     let fields = usize::from(rules.max_fields).saturating_mul(32);
     u32::try_from(rules.max_head.saturating_add(fields)).unwrap_or(u32::MAX)
 }
 
-/// Starts HTTP/2 on an open connection, which goes to the shard's others, and reserves a stream of it.
+/// Starts HTTP/2 on an open connection, adds the connection to the shard, and reserves a stream of it.
 pub(super) async fn start<B>(
     pool: &Arc<Inner<B>>,
     shard: usize,
     stream: Stream,
-    place: Place<B>,
+    permit: ConnectionPermit<B>,
 ) -> Result<Connection<B>, Error>
 where
     B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let (closer, closing) = oneshot::channel();
-    let (first_word, heard) = oneshot::channel();
+    let (preface, heard) = oneshot::channel();
     let streams = Streams::new(Arc::downgrade(pool), closer, pool.rules);
-    let wire = Wire::new(stream, Arc::clone(&streams), first_word, closing, place);
+    let wire = Transport::new(stream, Arc::clone(&streams), preface, closing, permit);
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))
@@ -77,11 +78,11 @@ where
         .map_err(|error| Error::new(ErrorKind::Connect, error))?;
     let at_once = || Error::new(ErrorKind::Connect, "the endpoint closed the connection at once");
     let multiplexed = Multiplexed::new(sender, Arc::clone(&streams));
-    // Before it is driven: a connection without a stream is idle, however long the first word takes.
+    // A stream is reserved first, since a connection without one is idle, however long the preface takes.
     let reserved = multiplexed.reserve();
     tokio::spawn(drive(connection, Arc::clone(&streams), shard, pool.keep_alive));
-    let first_word = heard.await.map_err(|_| at_once())?;
-    if let Some(fault) = first_word.fault() {
+    let preface = heard.await.map_err(|_| at_once())?;
+    if let Some(fault) = preface.fault() {
         return Err(Error::new(ErrorKind::Connect, fault));
     }
     pool.shards[shard].put_multiplexed(multiplexed);
@@ -95,17 +96,17 @@ where
     B::Error: Into<BoxError>,
 {
     let closer = poll_until_idle(connection, &streams, keep_alive).await;
-    // The pool's sender goes here, hyper's end of it above: hyper then takes leave of the endpoint.
+    // The last sender is dropped here, and hyper sends GOAWAY.
     if let Some(pool) = streams.pool() {
         pool.shards[shard].drop_over();
     }
     if let Some(mut closer) = closer {
-        // An endpoint that takes nothing any more would hold the connection.
+        // An endpoint that takes nothing would keep the connection open.
         let _ = tokio::time::timeout(FAREWELL, closer.closed()).await;
     }
 }
 
-/// Polls the connection. When it was retired because it was idle, gives what closes it.
+/// Polls the connection. When the connection was retired because it was idle, returns the sender whose drop closes it.
 async fn poll_until_idle<B>(
     connection: Driven<B>,
     streams: &Streams<B>,

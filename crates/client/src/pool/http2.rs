@@ -1,4 +1,10 @@
 //! One request on an HTTP/2 connection.
+//!
+//! 1. An exchange has its stream until the head of the response has come or the request has failed. Then the stream is the
+//!    response's, or it has ended.
+//! 2. The head of the request is kept for as long as the request may be given back. Its body is kept by the upload.
+//! 3. An exchange that is dropped before its end cancels its stream. A connection from which nothing has come since the
+//!    request was sent is retired if somebody has waited for too long.
 
 use std::{
     future::Future,
@@ -10,46 +16,39 @@ use bytes::Bytes;
 use gatewright_core::{BoxError, Error, ErrorKind};
 use gatewright_http1::Rules;
 use http::{HeaderMap, Request, Response};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http2},
-};
-
+use hyper::client::conn::{TrySendError, http2};
 use tokio::time::Instant;
 
 use super::{
     body::PoolBody,
+    cancelled_stream::CancelledStream,
     capture::Taken,
-    given_up::GivenUp,
+    response_future::ResponseFuture,
     streams::StreamPermit,
     upload::{Upload, UploadHandle},
 };
-use crate::{SendError, alarm::Alarm};
+use crate::{SendError, response_timer::ResponseTimer};
 
-/// hyper's future of a response.
-pub(super) type Sent<B> =
-    Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload<B>>>>> + Send>>;
-
-/// A request on its way. Dropped, it gives its stream up.
+/// A request on its way. Dropped, it cancels its stream.
 pub(super) struct Exchange<B: Send + 'static> {
     /// `None` from the end on.
-    stream: Option<(Sent<B>, StreamPermit<B>)>,
+    stream: Option<(ResponseFuture<B>, StreamPermit<B>)>,
     upload: Option<UploadHandle<B>>,
-    /// What is sent again if the endpoint does not process it. The body is there when it is empty.
+    /// The request, in case the endpoint does not process it. The body is in it when the body is empty.
     request: Option<Box<Request<Option<B>>>>,
-    /// How much had left on the connection before.
+    /// How many bytes had left on the connection before the request.
     written: u64,
-    /// How much had come on the connection before.
+    /// How many bytes had come on the connection before the request.
     read: u64,
-    alarm: Alarm,
-    /// Whether somebody has waited for as long as he wanted to.
+    timer: ResponseTimer,
+    /// Whether the time for the response has run out.
     overdue: bool,
 }
 
 impl<B: Send + 'static> Exchange<B> {
     /// Ready at `due`.
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
-        ready!(self.alarm.poll(cx, due));
+        ready!(self.timer.poll(cx, due));
         self.overdue = true;
         Poll::Ready(())
     }
@@ -84,7 +83,7 @@ where
             request: Some(Box::new(kept)),
             written,
             read,
-            alarm: Alarm::default(),
+            timer: ResponseTimer::default(),
             overdue: false,
         }
     }
@@ -94,7 +93,7 @@ where
         SendError::of_http2(failure, left, self.take_request())
     }
 
-    /// The request and what was taken of its body, when nothing of it is gone.
+    /// The request and the part of its body that was taken, when nothing of it is lost.
     fn take_request(&mut self) -> Option<(Request<B>, Taken)> {
         let (parts, empty) = self.request.take()?.into_parts();
         let (body, taken) = match empty {
@@ -130,7 +129,7 @@ where
                     upload.forget();
                 }
                 if let Err(error) = check(response.headers(), permit.rules()) {
-                    GivenUp::answered(response.into_body(), upload).release(permit);
+                    CancelledStream::answered(response.into_body(), upload).release(permit);
                     return Poll::Ready(Err(SendError::new(error)));
                 }
                 Ok(response.map(|body| PoolBody::http2(body, permit, upload)))
@@ -140,7 +139,7 @@ where
     }
 }
 
-/// Holds a response's fields to the limits. h2 has a bound of its own, which counts otherwise.
+/// Checks the fields of a response against the limits. h2 has a limit of its own, and counts in another way.
 fn check(headers: &HeaderMap, rules: &Rules) -> Result<(), Error> {
     let size = || headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
     let why = if headers.len() > usize::from(rules.max_fields) {
@@ -159,7 +158,7 @@ impl<B: Send + 'static> Drop for Exchange<B> {
             if self.overdue && permit.read() == self.read {
                 permit.retire_silent();
             }
-            GivenUp::unanswered(sent, self.upload.take()).release(permit);
+            CancelledStream::unanswered(sent, self.upload.take()).release(permit);
         }
     }
 }

@@ -2,19 +2,21 @@
 
 mod body;
 mod builder;
+mod cancelled_stream;
 mod capture;
 mod checkout;
 mod connection;
+mod connection_permit;
 mod driver;
-mod given_up;
 mod http2;
-mod patience;
-mod place;
+mod multiplexed;
+mod reset_budget;
+mod response_future;
 mod shard;
 mod streams;
 mod sweeper;
+mod transport;
 mod upload;
-mod wire;
 
 use std::{
     fmt,
@@ -39,7 +41,7 @@ use crate::{Target, connect::Connector};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
-    /// What ALPN settles under TLS; HTTP/1.1 on cleartext.
+    /// The protocol that ALPN settles under TLS; HTTP/1.1 on cleartext.
     #[default]
     Auto,
     /// HTTP/1.1.
@@ -54,7 +56,7 @@ pub enum Protocol {
 pub enum Require {
     /// Any protocol that the endpoint speaks.
     Any,
-    /// HTTP/1.1, for an upgrade say. An endpoint that is told to speak HTTP/2 alone gives that.
+    /// HTTP/1.1, for an upgrade for example. An endpoint that is set to HTTP/2 gives an HTTP/2 connection nevertheless.
     Http1,
 }
 
@@ -66,11 +68,11 @@ pub struct Pool<B> {
 struct Inner<B> {
     connector: Connector,
     protocol: Protocol,
-    /// Whether the endpoint speaks HTTP/2, as far as it is known.
+    /// Whether the endpoint has spoken HTTP/2, or is set to it.
     multiplexes: AtomicBool,
     keep_alive: Duration,
     max_connections: usize,
-    /// Those by which responses are read.
+    /// The rules by which responses are read.
     rules: Rules,
     remember_heads: bool,
     open: AtomicUsize,
@@ -85,6 +87,16 @@ impl<B> Pool<B> {
     /// The endpoint.
     pub fn target(&self) -> &Target {
         &self.inner.connector.target
+    }
+
+    /// Closes the idle connections, and from here on keeps none that falls idle. Requests that are under way end as they
+    /// would, on HTTP/2 too. A [`checkout`](Self::checkout) still opens a connection, for one request.
+    ///
+    /// It is for an endpoint to which no new requests are given.
+    pub fn drain(&self) {
+        for shard in &self.inner.shards {
+            shard.drain();
+        }
     }
 
     /// How many connections are open or being opened.

@@ -1,7 +1,17 @@
 //! One thread's share of a pool.
+//!
+//! 1. A connection that lies here has no request. Whoever takes it out owns it, and no other thread can.
+//! 2. The list is last in, first out. Connections that are not needed stay idle and are closed.
+//! 3. A connection is handed out only when it is open, has been idle for less than `keep_alive`, and holds no bytes that
+//!    came unasked. Any other one that is found is closed.
+//! 4. One sweeper at most looks after a shard, and there is one whenever the idle list is not empty, unless its runtime has
+//!    ended.
+//! 5. A multiplexed connection stays in the list while it serves requests. It leaves the list when it serves no new streams.
+//! 6. From `drain` on, both lists stay empty.
 
 use std::{
     cell::Cell,
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -13,29 +23,28 @@ use std::{
 use hyper::client::conn::http2::SendRequest;
 
 use super::{
-    place::Place,
-    streams::{Multiplexed, StreamPermit},
-    sweeper,
+    connection_permit::ConnectionPermit, multiplexed::Multiplexed, streams::StreamPermit, sweeper,
     upload::Upload,
 };
 use crate::http1;
 
-/// From here on an idle connection is likely to stay idle, and holds no buffers.
+/// After this time an idle connection is likely to stay idle, and gives its buffers back.
 const TRIMMED: Duration = Duration::from_secs(1);
 
-/// The connections that one thread keeps. Other threads look in only when they have none of their own.
+/// The connections of one thread. Another thread takes one only when it has none of its own.
 pub(super) struct Shard<B> {
     state: Mutex<State<B>>,
-    /// Held while an HTTP/2 connection is opened, so that the requests that wait for it do not each open one.
+    /// Held while an HTTP/2 connection is opened, so that not every request that waits for it opens one too.
     pub(super) opening: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct State<B> {
-    /// The last one in is the first one out, so that those not needed fall idle.
     #[expect(clippy::vec_box, reason = "a connection goes from hand to hand, and is large")]
-    idle: Vec<Box<http1::Connection<Place<B>>>>,
+    idle: Vec<Box<http1::Connection<ConnectionPermit<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
     swept: bool,
+    /// No connection is kept from here on.
+    draining: bool,
 }
 
 impl<B> Shard<B> {
@@ -47,7 +56,12 @@ impl<B> Shard<B> {
 
     fn new() -> Self {
         Self {
-            state: Mutex::new(State { idle: Vec::new(), multiplexed: Vec::new(), swept: false }),
+            state: Mutex::new(State {
+                idle: Vec::new(),
+                multiplexed: Vec::new(),
+                swept: false,
+                draining: false,
+            }),
             opening: Arc::default(),
         }
     }
@@ -57,7 +71,7 @@ impl<B> Shard<B> {
     }
 
     /// Takes a connection that can be used.
-    pub(super) fn take(&self, keep_alive: Duration) -> Option<Box<http1::Connection<Place<B>>>> {
+    pub(super) fn take(&self, keep_alive: Duration) -> Option<Box<http1::Connection<ConnectionPermit<B>>>> {
         let mut state = self.lock();
         let mut now = None;
         while let Some(mut connection) = state.idle.pop() {
@@ -69,15 +83,18 @@ impl<B> Shard<B> {
         None
     }
 
-    /// Puts a connection back. Says whether somebody has to see to it that it is swept.
-    fn put(&self, connection: Box<http1::Connection<Place<B>>>) -> bool {
+    /// Puts a connection back. Says whether a sweeper has to be started.
+    fn put(&self, connection: Box<http1::Connection<ConnectionPermit<B>>>) -> bool {
         let mut state = self.lock();
+        if state.draining {
+            return false;
+        }
         state.idle.push(connection);
-        !std::mem::replace(&mut state.swept, true)
+        !mem::replace(&mut state.swept, true)
     }
 
-    /// Closes what has been idle for too long, and what its endpoint has closed. Says whether anything is left to
-    /// sweep later.
+    /// Closes the connections that have been idle for too long or that the endpoint has closed. Says whether connections
+    /// are left.
     pub(super) fn sweep(&self, keep_alive: Duration) -> bool {
         let mut state = self.lock();
         let now = Instant::now();
@@ -95,7 +112,7 @@ impl<B> Shard<B> {
         state.swept
     }
 
-    /// Marks that nobody sweeps any more, because the runtime of the one who did has ended.
+    /// Notes that nobody sweeps any longer, because the runtime of the sweeper has ended.
     pub(super) fn unswept(&self) {
         self.lock().swept = false;
     }
@@ -110,13 +127,26 @@ impl<B> Shard<B> {
         state.multiplexed.iter().find_map(Multiplexed::reserve)
     }
 
-    /// Lets the multiplexed connections go that serve no new streams.
+    /// Drops the multiplexed connections that serve no new streams.
     pub(super) fn drop_over(&self) {
         self.lock().multiplexed.retain(|connection| !connection.is_over());
     }
 
     pub(super) fn put_multiplexed(&self, connection: Multiplexed<B>) {
-        self.lock().multiplexed.push(connection);
+        let mut state = self.lock();
+        if !state.draining {
+            state.multiplexed.push(connection);
+        }
+    }
+
+    /// Closes the connections that are idle, and keeps none from here on.
+    pub(super) fn drain(&self) {
+        let mut state = self.lock();
+        state.draining = true;
+        let (idle, multiplexed) = (mem::take(&mut state.idle), mem::take(&mut state.multiplexed));
+        // Connections are closed outside of the lock.
+        drop(state);
+        drop((idle, multiplexed));
     }
 }
 
@@ -125,9 +155,9 @@ fn idle_for<P>(connection: &http1::Connection<P>, now: Instant) -> Duration {
 }
 
 /// Puts the connection of a response that has been read back into its pool.
-pub(super) fn put_back<B: Send + 'static>(body: &mut http1::Incoming<Place<B>>) {
+pub(super) fn put_back<B: Send + 'static>(body: &mut http1::Incoming<ConnectionPermit<B>>) {
     let Some(mut connection) = body.take_spent() else { return };
-    let Some(pool) = connection.place().and_then(Place::pool) else { return };
+    let Some(pool) = connection.permit().and_then(ConnectionPermit::pool) else { return };
     connection.rest();
     let shard = thread_number() % pool.shards.len();
     if pool.shards[shard].put(connection) {
@@ -136,7 +166,7 @@ pub(super) fn put_back<B: Send + 'static>(body: &mut http1::Incoming<Place<B>>) 
     pool.tell_waiting();
 }
 
-/// The number of the thread that asks: its shard is this, modulo the number of shards.
+/// The number of the current thread. Its shard is this number modulo the number of shards.
 pub(super) fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -167,8 +197,8 @@ mod tests {
     /// Puts an idle connection in, and gives its other end.
     fn put(pool: &Pool<Body>, shard: &Shard<Body>) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64);
-        let place = Place::reserve(&pool.inner).expect("there is room");
-        let mut connection = http1::Connection::new(Stream::Memory(near), place);
+        let permit = ConnectionPermit::reserve(&pool.inner).expect("there is room");
+        let mut connection = http1::Connection::new(Stream::Memory(near), permit);
         connection.rest();
         shard.put(connection);
         far
@@ -232,8 +262,8 @@ mod tests {
     fn a_shard_is_swept_by_one_at_a_time() {
         let (pool, shard) = (pool(), Shard::new());
         let connection = || {
-            let place = Place::reserve(&pool.inner).expect("there is room");
-            let mut connection = http1::Connection::new(Stream::Memory(tokio::io::duplex(64).0), place);
+            let permit = ConnectionPermit::reserve(&pool.inner).expect("there is room");
+            let mut connection = http1::Connection::new(Stream::Memory(tokio::io::duplex(64).0), permit);
             connection.rest();
             connection
         };

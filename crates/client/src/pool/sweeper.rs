@@ -1,3 +1,5 @@
+//! Closes idle connections in time.
+
 use std::{
     sync::{Arc, Weak},
     time::Duration,
@@ -5,7 +7,7 @@ use std::{
 
 use super::Inner;
 
-/// Sweeps one shard, and tells it when it has ended unasked, with its runtime say.
+/// Sweeps one shard. When it ends early, because its runtime has ended for example, it tells the shard.
 struct Sweeper<B>(Weak<Inner<B>>, usize);
 
 impl<B> Drop for Sweeper<B> {
@@ -16,7 +18,7 @@ impl<B> Drop for Sweeper<B> {
     }
 }
 
-/// Closes the shard's idle connections in time, by a task that lives while there are any.
+/// Starts the task that closes a shard's idle connections in time. The task ends when none are left.
 pub(super) fn start<B: Send + 'static>(pool: &Arc<Inner<B>>, shard: usize) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         pool.shards[shard].unswept();

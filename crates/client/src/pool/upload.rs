@@ -1,8 +1,13 @@
 //! A request's body on its way into an HTTP/2 stream.
 //!
-//! hyper polls the body in a task of its own, and resets the stream when the body fails. The request's future keeps
-//! the other end: it takes the body back with all that was taken of it, hears of its failure, and decides when the stream
-//! is reset.
+//! hyper polls the body in a task of its own, and resets the stream when the body fails. The request's future keeps the
+//! other end. It takes the body back together with the part that was sent, learns of a failure, and decides when the
+//! stream is reset.
+//!
+//! 1. An upload is watched first. It is detached once, when the response is whole, or abandoned once. Neither is undone.
+//! 2. A body is polled by hyper's end alone, and is dropped or taken back by either end. Nobody polls it after that.
+//! 3. While an upload is watched, a failure goes to the request's future. Afterwards it resets the stream.
+//! 4. A detached upload holds its stream's permit. A body from which the endpoint takes nothing is let go in time.
 
 use std::{
     pin::Pin,
@@ -21,35 +26,35 @@ use super::{
 };
 use crate::AFTER_RESPONSE;
 
-/// The end that hyper has.
+/// hyper's end.
 pub(super) struct Upload<B>(Option<Arc<Mutex<State<B>>>>);
 
-/// The end that the request's future has. Dropped, it resets the stream, unless the body has ended.
+/// The end of the request's future. Dropped, it resets the stream, unless the body has ended.
 pub(super) struct UploadHandle<B>(Arc<Mutex<State<B>>>);
 
 struct State<B> {
-    /// `None` when it was taken back, or is not wanted any more.
+    /// `None` when the body was taken back or let go.
     body: Option<Captured<B>>,
     gather: Gather,
     stage: Stage,
-    /// The body has nothing to give at the moment.
+    /// The body has no frame at the moment.
     starved: bool,
-    /// So many frames have been given to hyper.
+    /// How many frames hyper has got.
     given: u64,
     failure: Option<Error>,
     /// hyper's task.
     sender: Option<Waker>,
     /// The request's future.
     observer: Option<Waker>,
-    /// Held while the body goes on after its response has ended.
+    /// Held while the body goes on after the response has ended.
     permit: Option<StreamPermit<B>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Its failure is the request's future to handle.
+    /// The request's future handles a failure.
     Watched,
-    /// Nobody watches it any more.
+    /// Nobody watches it any longer.
     Detached,
     /// The stream is to be reset.
     Abandoned,
@@ -93,13 +98,13 @@ fn lock<B>(state: &Mutex<State<B>>) -> MutexGuard<'_, State<B>> {
 }
 
 impl<B> UploadHandle<B> {
-    /// The rest of the body and what was taken of it, unless some of it is gone.
+    /// The rest of the body and the part that was taken, unless some of it is lost.
     pub(super) fn take_back(&self) -> Option<(B, Taken)> {
         let mut state = lock(&self.0);
         if state.failure.is_some() { None } else { state.body.take()?.into_parts() }
     }
 
-    /// The request is not sent again from here on.
+    /// Notes that the request is not sent again.
     pub(super) fn forget(&self) {
         if let Some(body) = &mut lock(&self.0).body {
             body.forget();
@@ -126,10 +131,10 @@ impl<B> UploadHandle<B> {
 }
 
 impl<B: Send + 'static> UploadHandle<B> {
-    /// The response is whole: lets the body go on by itself, for as long as the endpoint takes it.
+    /// Lets the body go on by itself for as long as the endpoint takes it, because the response is whole.
     pub(super) fn detach(self, permit: StreamPermit<B>) {
         let mut state = lock(&self.0);
-        // Dropped with the body: now, if hyper has let its end go already.
+        // The permit is dropped with the body. That is now if hyper has dropped its end already.
         state.stage = Stage::Detached;
         state.permit = Some(permit);
         let failed = state.failure.is_some();
@@ -145,7 +150,7 @@ impl<B: Send + 'static> UploadHandle<B> {
     }
 }
 
-/// Lets a body go that has more to give when the endpoint has taken nothing of it for a while.
+/// Lets a body go when the endpoint has taken nothing of it for a while, although it has more to give.
 async fn stop_when_stalled<B>(state: Weak<Mutex<State<B>>>, mut given: u64) {
     loop {
         tokio::time::sleep(AFTER_RESPONSE).await;
@@ -193,7 +198,7 @@ where
         let Some(state) = &self.0 else { return Poll::Ready(None) };
         let mut state = lock(state);
         let state = &mut *state;
-        // hyper resets the stream with the code that it finds here.
+        // hyper resets the stream with the code of this error.
         let unwanted =
             || Poll::Ready(Some(Err(Error::new(ErrorKind::Closed, h2::Error::from(h2::Reason::CANCEL)))));
         if state.stage == Stage::Abandoned {

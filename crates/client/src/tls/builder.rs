@@ -20,7 +20,7 @@ pub struct ClientTlsBuilder {
     server_name: Option<String>,
 }
 
-/// A PEM text, and what messages call it.
+/// A PEM text, and its name in messages.
 #[derive(Clone)]
 struct Pem {
     field: &'static str,
@@ -30,7 +30,7 @@ struct Pem {
 
 impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The text may be that of a key.
+        // The text may hold a key.
         write!(f, "{} …", self.label)
     }
 }
@@ -54,29 +54,29 @@ impl Pem {
             .map_err(|_| self.without(KeyFilePart::PrivateKey))
     }
 
-    /// The reader's own error is left out: it quotes what it could not read, which may be a key.
+    /// The reader's own error is left out, since it quotes the text, which may hold a key.
     fn without(&self, part: KeyFilePart) -> ClientTlsError {
         ClientTlsError::new(self.field, KeyFile::why_not(&self.text, part, &self.label))
     }
 }
 
 impl ClientTlsBuilder {
-    /// Trusts these authorities alone, given in PEM. An endpoint's own certificate may be among them: then that very one is
-    /// taken, whoever issued it, while its dates and its names are right.
+    /// Trusts only these authorities, given in PEM. An endpoint's own certificate may be among them. It is accepted then,
+    /// whoever issued it, if its dates and its names are right.
     #[must_use]
     pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca = Some(Pem::new("ca", pem.into()));
         self
     }
 
-    /// Shows this certificate chain, with this key, both in PEM.
+    /// Shows this certificate chain, and proves it with this key. Both are in PEM.
     #[must_use]
     pub fn identity(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.identity = Some((Pem::new("cert", certificates.into()), Pem::new("key", key.into())));
         self
     }
 
-    /// Sets what messages call the PEM texts that have been given, by field (`ca`, `cert`, `key`): the name of a file, say.
+    /// Sets the name of a PEM text in messages, such as the name of its file. The field is `ca`, `cert` or `key`.
     #[must_use]
     pub fn label(mut self, field: &str, label: impl Into<String>) -> Self {
         let identity = self.identity.as_mut().map(|(chain, key)| [chain, key]);
@@ -87,7 +87,7 @@ impl ClientTlsBuilder {
         self
     }
 
-    /// Asks for this name, and holds the endpoint's certificate to it.
+    /// Asks for this name, and demands it of the endpoint's certificate.
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
@@ -152,7 +152,7 @@ impl ClientTlsBuilder {
     }
 }
 
-/// A chain and its key, which belong together.
+/// A chain and its key, after a check that they belong together.
 fn certified_key(chain: &Pem, key: &Pem, provider: &CryptoProvider) -> Result<CertifiedKey, ClientTlsError> {
     let fault = |field, fault: IdentityFault| ClientTlsError::new(field, fault.told(&chain.label, &key.label));
     if IdentityFault::are_swapped(&chain.text, &key.text) {
@@ -166,7 +166,7 @@ fn certified_key(chain: &Pem, key: &Pem, provider: &CryptoProvider) -> Result<Ce
         .map_err(|_| ClientTlsError::new("key", IdentityFault::unusable_key(&facts, &key.label)))?;
     let certified = CertifiedKey::new(certificates, signer);
     match certified.keys_match() {
-        // A key whose public half cannot be had is taken on trust.
+        // Without a public half, a key cannot be compared, and is accepted.
         Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
         Err(rustls::Error::InconsistentKeys(_)) => {
             let public = certified.key.public_key();
@@ -201,7 +201,8 @@ fn system_roots() -> Result<RootCertStore, ClientTlsError> {
 }
 
 /// TLS towards an endpoint cannot be set up.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{field}: {cause}")]
 pub struct ClientTlsError {
     field: &'static str,
     cause: String,
@@ -212,16 +213,8 @@ impl ClientTlsError {
         Self { field, cause: cause.to_string() }
     }
 
-    /// What is at fault: `ca`, `cert`, `key`, `server_name` or `tls`.
+    /// The field at fault: `ca`, `cert`, `key`, `server_name` or `tls`.
     pub fn field(&self) -> &'static str {
         self.field
     }
 }
-
-impl fmt::Display for ClientTlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.cause)
-    }
-}
-
-impl std::error::Error for ClientTlsError {}

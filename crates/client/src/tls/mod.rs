@@ -1,10 +1,10 @@
 //! TLS towards endpoints.
 
 mod builder;
+mod messages;
 #[cfg(test)]
 mod tests;
 mod verifier;
-mod words;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -15,26 +15,27 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{Protocol, Target};
 pub use builder::{ClientTlsBuilder, ClientTlsError};
-pub(crate) use words::told;
-use words::words;
+use messages::message;
+pub(crate) use messages::with_message;
 
-/// TLS towards an endpoint: whom to trust, which certificate to show, which name to ask for. TLS 1.2 and up.
+/// The TLS settings for an endpoint: the authorities to trust, the certificate to show, and the name to ask for. TLS 1.2
+/// and 1.3.
 #[derive(Clone)]
 pub struct ClientTls {
-    /// One for each set of protocols that may be offered, since the offer is part of the configuration.
+    /// One configuration for each set of protocols, since a configuration holds the protocols that are offered.
     any: Arc<ClientConfig>,
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
-    /// Of `ca` and of `cert`.
+    /// The certificates of `ca` and of `cert`.
     certificates: Arc<[(&'static str, CertificateFacts)]>,
-    /// What is to be doubted whatever the time.
+    /// Doubts that do not depend on the time.
     fixed: Arc<[(&'static str, String)]>,
 }
 
 impl ClientTls {
-    /// What is wrong with certificates by now, or will be within days, or makes them useless for endpoints with these
-    /// hosts: the field, `ca` or `cert`, and a sentence.
+    /// Doubts about the certificates: what is wrong now or within days, and what makes a certificate useless for endpoints
+    /// with these hosts. Each doubt is a field, `ca` or `cert`, and a sentence.
     pub fn doubts(&self, hosts: &[&str]) -> Vec<(&'static str, String)> {
         let now = SystemTime::now();
         let mut doubts = self.fixed.to_vec();
@@ -51,8 +52,8 @@ impl ClientTls {
         doubts
     }
 
-    /// Whether a certificate that is trusted looks like an endpoint's own, and not like that of an authority that issues
-    /// others: `openssl req -x509` says `CA:TRUE` of both.
+    /// Whether a trusted certificate looks like an endpoint's own, and not like an authority's. Both may say `CA:TRUE`, as
+    /// `openssl req -x509` writes it.
     fn is_for_an_endpoint(&self, facts: &CertificateFacts, hosts: &[&str]) -> bool {
         let name = facts.common_name();
         let is_name = |host: &str| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host));
@@ -85,9 +86,9 @@ impl ClientTls {
         let stream = TlsConnector::from(Arc::clone(config))
             .connect(name, stream)
             .await
-            .map_err(|error| Error::new(ErrorKind::Tls, format!("{target}: {}", words(&error))))?;
+            .map_err(|error| Error::new(ErrorKind::Tls, format!("{target}: {}", message(&error))))?;
         let agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        // An endpoint that knows no ALPN speaks HTTP/1, unless HTTP/2 is what was asked for.
+        // An endpoint without ALPN speaks HTTP/1, unless HTTP/2 was asked for.
         Ok((stream, agreed || protocol == Protocol::Http2))
     }
 }

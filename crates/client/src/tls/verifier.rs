@@ -1,4 +1,4 @@
-//! Whom an endpoint's certificate has to be of, where authorities are named.
+//! Verifies the certificate of an endpoint, where authorities are named.
 
 use std::{
     sync::Arc,
@@ -18,11 +18,11 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-/// Verifies as rustls does, and takes one more certificate: one that is named itself, byte for byte. It may say that it is
-/// an authority's (`CA:TRUE`), as that of a plain `openssl req -x509` does, or be issued by an authority that is not named.
+/// Verifies as rustls does, and also accepts a certificate that is named itself, byte for byte. The certificate may say that
+/// it is an authority's (`CA:TRUE`), as `openssl req -x509` writes it, or an authority may have issued it that is not named.
 ///
-/// Such a certificate is held to its dates, to the name that was asked for and to what its key may be used for; that the
-/// endpoint has its key is proven by the handshake.
+/// The dates of the certificate, its names and the uses of its key are checked. The handshake proves that the endpoint has
+/// the key.
 #[derive(Debug)]
 pub(super) struct Verifier {
     inner: Arc<WebPkiServerVerifier>,

@@ -112,8 +112,8 @@ pub(super) const IDLE_TIMEOUT: Key = Key::new(
 pub(super) const RETRIES_KEY: Key = Key::new(
     "retries",
     RETRIES_VALUE,
-    "How many times a request that was sent is sent again. It is only when its method is idempotent and its body empty, and \
-     within a budget of a fifth of what clients send. One that never left or was not processed is sent again in any case, \
+    "How many times a request that was sent is sent again. It is only when its method is idempotent and its body has 64 KiB \
+     at most, and within a budget of a fifth of what clients send. One that never left or was not processed is sent again in any case, \
      with its body unless more than 64 KiB of it have left, and such an idempotent one once when an idle connection closes as it \
      arrives.",
     "{attempts: 2, on: [connect, reset, 503]}",

@@ -1,6 +1,6 @@
+mod background_upload;
 mod memory;
 mod model;
-mod overtaken;
 mod requests;
 mod responses;
 mod sequence;

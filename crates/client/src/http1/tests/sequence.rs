@@ -217,7 +217,7 @@ async fn a_protocol_cannot_change_while_the_request_is_sent() {
 #[tokio::test]
 async fn the_timer_of_a_response_is_that_of_its_connection() {
     let (connection, mut far) = connection();
-    let timer = |exchange: &mut Exchange<Body, ()>| exchange.alarm().map(std::ptr::from_mut);
+    let timer = |exchange: &mut Exchange<Body, ()>| exchange.timer().map(std::ptr::from_mut);
     let mut exchange = Exchange::<Body, ()>::new(connection, get(), None);
     let first = timer(&mut exchange);
     assert!(first.is_some());

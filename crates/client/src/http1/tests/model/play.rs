@@ -80,7 +80,7 @@ struct World<'a> {
     idle_polls: u8,
 }
 
-type Place = Arc<()>;
+type ConnectionPermit = Arc<()>;
 
 async fn all(case: &Case) -> Played {
     let (socket, peer) = socket::pair(case.reads.clone(), case.writes.clone());
@@ -148,11 +148,11 @@ impl World<'_> {
     /// One exchange; gives the connection when it can be used again.
     async fn exchange(
         &mut self,
-        connection: Box<Connection<Place>>,
+        connection: Box<Connection<ConnectionPermit>>,
         planned: &Planned,
         number: usize,
         outcome: &mut Outcome,
-    ) -> Option<Box<Connection<Place>>> {
+    ) -> Option<Box<Connection<ConnectionPermit>>> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let interims = Arc::clone(&heard);
         let responder = InterimResponder::new(move |_, headers| {
@@ -275,7 +275,7 @@ impl World<'_> {
 }
 
 /// Reads a response's body to its end.
-async fn read(body: &mut Incoming<Place>, outcome: &mut Outcome) {
+async fn read(body: &mut Incoming<ConnectionPermit>, outcome: &mut Outcome) {
     let hint = http_body::Body::size_hint(body).exact();
     while let Some(frame) = body.frame().await {
         match frame {

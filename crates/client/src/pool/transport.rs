@@ -1,8 +1,8 @@
-//! What an HTTP/2 connection is carried by.
+//! The bytes of an HTTP/2 connection.
 //!
-//! When a write fails, what the endpoint had said before is still there to be read: its GOAWAY most of all, which tells the
-//! requests that it has not processed from those that it may have. So the connection goes on reading to its end, and
-//! what is written meanwhile goes nowhere.
+//! When a write fails, the endpoint may have sent something before that is still to be read. Its GOAWAY matters most: it
+//! tells which requests the endpoint has not processed. So the connection is read to its end, and bytes that are written
+//! meanwhile are dropped.
 
 use std::{
     convert::Infallible,
@@ -18,26 +18,26 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{place::Place, streams::Streams};
+use super::{connection_permit::ConnectionPermit, streams::Streams};
 use crate::stream::Stream;
 
-/// The bytes of an HTTP/2 connection. Its place in the pool goes with it, so that a connection that serves no new
-/// streams is counted until it is closed.
-pub(super) struct Wire<B> {
+/// The bytes of an HTTP/2 connection. It holds the connection's permit, so that a connection that serves no new streams is
+/// counted until it is closed.
+pub(super) struct Transport<B> {
     stream: Stream,
     streams: Arc<Streams<B>>,
-    /// Told when the endpoint has said something, and in which protocol.
-    first_word: Option<oneshot::Sender<FirstWord>>,
-    /// Ends when the connection is to be closed at once; `None` from then on.
+    /// Gets the protocol of the first bytes that the endpoint sends.
+    preface: Option<oneshot::Sender<ServerPreface>>,
+    /// Ends when the connection is to be closed at once. `None` from then on.
     closing: Option<oneshot::Receiver<Infallible>>,
-    /// Why nothing can be written any more.
+    /// The error after which nothing can be written.
     broken: Option<io::Error>,
-    _place: Place<B>,
+    _permit: ConnectionPermit<B>,
 }
 
 /// The protocol that an endpoint begins to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FirstWord {
+pub(super) enum ServerPreface {
     /// HTTP/2, as far as the first bytes can tell.
     Http2,
     Http1,
@@ -45,7 +45,7 @@ pub(super) enum FirstWord {
     Other,
 }
 
-impl FirstWord {
+impl ServerPreface {
     /// HTTP/2 begins with SETTINGS (RFC 9113, section 3.4), whose frame has its type at the fourth byte. A frame that began
     /// with the letters of a status line would be of 4.7 MB.
     fn of(bytes: &[u8]) -> Self {
@@ -58,7 +58,7 @@ impl FirstWord {
         }
     }
 
-    /// What is wrong with it where HTTP/2 is expected.
+    /// The fault, where HTTP/2 is expected.
     pub(super) fn fault(self) -> Option<&'static str> {
         match self {
             Self::Http2 => None,
@@ -69,22 +69,15 @@ impl FirstWord {
     }
 }
 
-impl<B> Wire<B> {
+impl<B> Transport<B> {
     pub(super) fn new(
         stream: Stream,
         streams: Arc<Streams<B>>,
-        first_word: oneshot::Sender<FirstWord>,
+        preface: oneshot::Sender<ServerPreface>,
         closing: oneshot::Receiver<Infallible>,
-        place: Place<B>,
+        permit: ConnectionPermit<B>,
     ) -> Self {
-        Self {
-            stream,
-            streams,
-            first_word: Some(first_word),
-            closing: Some(closing),
-            broken: None,
-            _place: place,
-        }
+        Self { stream, streams, preface: Some(preface), closing: Some(closing), broken: None, _permit: permit }
     }
 
     fn is_closed(&mut self, cx: &mut Context<'_>) -> bool {
@@ -96,7 +89,7 @@ impl<B> Wire<B> {
         self.closing.is_none()
     }
 
-    /// Counts what has left of so many bytes, or begins to read to the end.
+    /// Counts the bytes that have left. After a failure, only reading goes on.
     fn written(
         &mut self,
         cx: &Context<'_>,
@@ -117,7 +110,7 @@ impl<B> Wire<B> {
     }
 }
 
-impl<B> AsyncRead for Wire<B> {
+impl<B> AsyncRead for Transport<B> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.is_closed(cx) {
@@ -128,7 +121,7 @@ impl<B> AsyncRead for Wire<B> {
         if polled.is_pending()
             && let Some(error) = this.broken.take()
         {
-            // Nothing is left, and nothing more will come.
+            // Nothing is left to read.
             this.closing = None;
             return Poll::Ready(Err(error));
         }
@@ -136,18 +129,18 @@ impl<B> AsyncRead for Wire<B> {
         let read = &buf.filled()[before..];
         this.streams.note_read(read.len());
         if !read.is_empty()
-            && let Some(first_word) = this.first_word.take()
+            && let Some(preface) = this.preface.take()
         {
-            let _ = first_word.send(FirstWord::of(read));
+            let _ = preface.send(ServerPreface::of(read));
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<B> AsyncWrite for Wire<B> {
+impl<B> AsyncWrite for Transport<B> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // Resets that wait to be written are what the close spares the endpoint.
+        // Resets that wait to be written need not leave, since the connection is closed.
         if this.is_closed(cx) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -192,7 +185,7 @@ impl<B> AsyncWrite for Wire<B> {
     }
 }
 
-impl<B> Drop for Wire<B> {
+impl<B> Drop for Transport<B> {
     fn drop(&mut self) {
         self.streams.note_closed();
     }

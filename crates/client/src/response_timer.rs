@@ -1,4 +1,4 @@
-//! A timer for what hardly ever takes too long.
+//! A timer for a response, which hardly ever takes too long.
 
 use std::{
     fmt,
@@ -9,13 +9,13 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
-/// A timer that stays set from one wait to the next. Most waits end long before they are due, and to set a timer and to
-/// take it back costs more than to be woken once in vain.
+/// A timer that stays set from one wait to the next. Most waits end long before they are due. Setting and clearing a timer
+/// for each of them costs more than one wakeup in vain.
 #[derive(Default)]
-pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(crate) struct ResponseTimer(Option<Pin<Box<Sleep>>>);
 
-impl Alarm {
-    /// Ready from then on.
+impl ResponseTimer {
+    /// Ready from `due` on.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         if sleep.deadline() > due {
@@ -31,9 +31,9 @@ impl Alarm {
     }
 }
 
-impl fmt::Debug for Alarm {
+impl fmt::Debug for ResponseTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Alarm").field(&self.0.as_ref().map(|sleep| sleep.deadline())).finish()
+        f.debug_tuple("ResponseTimer").field(&self.0.as_ref().map(|sleep| sleep.deadline())).finish()
     }
 }
 
@@ -43,30 +43,30 @@ mod tests {
 
     use super::*;
 
-    async fn waited(alarm: &mut Alarm, time: Duration) -> Duration {
+    async fn waited(timer: &mut ResponseTimer, time: Duration) -> Duration {
         let start = Instant::now();
-        poll_fn(|cx| alarm.poll(cx, start + time)).await;
+        poll_fn(|cx| timer.poll(cx, start + time)).await;
         start.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_due_on_time_however_it_was_set_before() {
-        let mut alarm = Alarm::default();
+        let mut timer = ResponseTimer::default();
         for seconds in [5, 30, 1, 1, 60] {
             // Set, and not waited for.
             let far = Instant::now() + Duration::from_secs(20);
-            assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, far))).await.is_pending());
+            assert!(poll_fn(|cx| Poll::Ready(timer.poll(cx, far))).await.is_pending());
             let time = Duration::from_secs(seconds);
-            assert_eq!(waited(&mut alarm, time).await.as_secs(), seconds);
+            assert_eq!(waited(&mut timer, time).await.as_secs(), seconds);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_past_is_due_at_once() {
-        let mut alarm = Alarm::default();
+        let mut timer = ResponseTimer::default();
         let start = Instant::now();
-        assert_eq!(waited(&mut alarm, Duration::from_secs(3)).await.as_secs(), 3);
-        poll_fn(|cx| alarm.poll(cx, start)).await;
+        assert_eq!(waited(&mut timer, Duration::from_secs(3)).await.as_secs(), 3);
+        poll_fn(|cx| timer.poll(cx, start)).await;
         assert_eq!(start.elapsed().as_secs(), 3);
     }
 }

@@ -1,4 +1,4 @@
-//! Why a handshake with an endpoint failed, as an operator can use it.
+//! Messages for operators: why a handshake with an endpoint failed.
 
 use std::{borrow::Cow, io};
 
@@ -8,22 +8,19 @@ use rustls::{
 
 use super::verifier::is_authority;
 
-/// Says it in words.
-pub(super) fn words(error: &io::Error) -> Cow<'static, str> {
+/// The message of a failed handshake.
+pub(super) fn message(error: &io::Error) -> Cow<'static, str> {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(error) => of_tls(error),
         None => error.to_string().into(),
     }
 }
 
-/// An error of an open connection, with an alert of the endpoint in words. In TLS 1.3 an endpoint judges our certificate
-/// only after the handshake is over for us.
-pub(crate) fn told(error: io::Error) -> io::Error {
+/// Gives an error of an open connection its message, when the error is an alert. In TLS 1.3 an endpoint judges our
+/// certificate only after our side of the handshake has ended.
+pub(crate) fn with_message(error: io::Error) -> io::Error {
     match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(alert @ Error::AlertReceived(_)) => {
-            let words = of_tls(alert).into_owned();
-            io::Error::new(error.kind(), words)
-        }
+        Some(alert @ Error::AlertReceived(_)) => io::Error::new(error.kind(), of_tls(alert).into_owned()),
         _ => error,
     }
 }

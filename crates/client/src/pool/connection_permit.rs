@@ -1,13 +1,15 @@
+//! The count of open connections.
+
 use std::sync::{Arc, Weak, atomic::Ordering};
 
 use super::Inner;
 
-/// The place of one open connection among those that may be. It does not keep the pool alive: a pool that is
-/// dropped closes its connections, also while they are idle.
-pub(super) struct Place<B>(Weak<Inner<B>>);
+/// Counts one open connection. It does not keep the pool alive, so that a pool that is dropped closes its idle
+/// connections.
+pub(super) struct ConnectionPermit<B>(Weak<Inner<B>>);
 
-impl<B> Place<B> {
-    /// Counts a connection that is about to be opened, unless there are as many as there may be.
+impl<B> ConnectionPermit<B> {
+    /// Counts a connection that is about to be opened, unless the pool has as many as it may have.
     pub(super) fn reserve(pool: &Arc<Inner<B>>) -> Option<Self> {
         if pool.open.fetch_add(1, Ordering::Relaxed) >= pool.max_connections {
             pool.open.fetch_sub(1, Ordering::Relaxed);
@@ -16,13 +18,13 @@ impl<B> Place<B> {
         Some(Self(Arc::downgrade(pool)))
     }
 
-    /// The pool, while it is there.
+    /// The pool, if it still exists.
     pub(super) fn pool(&self) -> Option<Arc<Inner<B>>> {
         self.0.upgrade()
     }
 }
 
-impl<B> Drop for Place<B> {
+impl<B> Drop for ConnectionPermit<B> {
     fn drop(&mut self) {
         let Some(pool) = self.pool() else { return };
         pool.open.fetch_sub(1, Ordering::Relaxed);

@@ -1,13 +1,12 @@
-//! A request that its response has overtaken: a task sends the rest.
+//! A request whose response came before all of it had left: a task sends the rest.
 //!
-//! 1. The task holds the sending half of the connection and its place in the pool, the response's body holds the
-//!    receiving half.
+//! 1. The task holds the sending half of the connection and its permit. The response's body holds the receiving half.
 //! 2. The task ends when the rest has been sent, when the endpoint takes no more, when the body fails, or when the
 //!    response is dropped before its end.
-//! 3. An endpoint that takes nothing of what is written, and sends nothing either, is waited for as long as the stall
-//!    timeout says. The rest is given up then, and the connection with it. Once its response is whole, it has
-//!    [`AFTER_RESPONSE`] at most: a client that reads when it has sent all would wait for as long.
-//! 4. A body that gives nothing is waited for as long as its own limits say.
+//! 3. An endpoint may take nothing and send nothing for the stall timeout. Then the rest is given up, and the connection
+//!    with it. Once the response is whole, the endpoint has [`AFTER_RESPONSE`] at most, since a client that sends all before
+//!    it reads waits as long.
+//! 4. The wait for a body that gives nothing is bounded by the body's own limits.
 
 use std::{
     future::{Future, poll_fn},
@@ -33,27 +32,27 @@ use tokio::{
 
 use super::{
     Connection,
-    upload::{Broken, Upload},
+    upload::{Upload, UploadError},
 };
 use crate::{AFTER_RESPONSE, stream::Stream};
 
 /// The task that sends the rest of a request. Dropped, it is stopped.
-pub(super) struct Remainder<P> {
-    task: Option<JoinHandle<Result<Overtaken<P>, Error>>>,
+pub(super) struct BackgroundUpload<P> {
+    task: Option<JoinHandle<Result<UploadOutcome<P>, Error>>>,
     response: Arc<ResponseProgress>,
 }
 
-/// What the task is told of the response.
+/// What the task learns of the response.
 #[derive(Default)]
 struct ResponseProgress {
     /// Something was received since the task last looked.
     received: AtomicBool,
-    /// It is whole.
+    /// The response is whole.
     ended: Notify,
 }
 
-/// What became of the rest.
-pub(super) enum Overtaken<P> {
+/// What became of the rest of the request.
+pub(super) enum UploadOutcome<P> {
     Sent(Sender<P>),
     /// The endpoint did not take it.
     Unwanted(Option<P>),
@@ -63,11 +62,11 @@ pub(super) enum Overtaken<P> {
 pub(super) struct Sender<P> {
     stream: WriteHalf<Stream>,
     out: WriteBuffer,
-    place: Option<P>,
+    permit: Option<P>,
 }
 
-impl<P: Send + 'static> Remainder<P> {
-    /// Gives the rest of a request to a task, and the half that receives back.
+impl<P: Send + 'static> BackgroundUpload<P> {
+    /// Gives the rest of a request to a task. Returns the half of the connection that receives.
     pub(super) fn start<B>(
         connection: Connection<P>,
         upload: Upload,
@@ -91,7 +90,7 @@ async fn send_rest<B, P>(
     mut body: B,
     mut stall_timeout: Duration,
     response: Arc<ResponseProgress>,
-) -> Result<Overtaken<P>, Error>
+) -> Result<UploadOutcome<P>, Error>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
@@ -129,14 +128,14 @@ where
     })
     .await;
     match sent {
-        Some(Ok(())) => Ok(Overtaken::Sent(sender)),
-        Some(Err(Broken::Write(_))) | None => Ok(Overtaken::Unwanted(sender.place)),
-        Some(Err(Broken::Body(error))) => Err(error),
+        Some(Ok(())) => Ok(UploadOutcome::Sent(sender)),
+        Some(Err(UploadError::Write(_))) | None => Ok(UploadOutcome::Unwanted(sender.permit)),
+        Some(Err(UploadError::Body(error))) => Err(error),
     }
 }
 
-impl<P> Remainder<P> {
-    /// The response is whole: lets the task go on by itself.
+impl<P> BackgroundUpload<P> {
+    /// Lets the task go on by itself, because the response is whole.
     pub(super) fn detach(mut self) {
         self.task = None;
         self.response.ended.notify_one();
@@ -148,8 +147,8 @@ impl<P> Remainder<P> {
     }
 }
 
-impl<P> Future for Remainder<P> {
-    type Output = Result<Overtaken<P>, Error>;
+impl<P> Future for BackgroundUpload<P> {
+    type Output = Result<UploadOutcome<P>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &mut self.task else { return Poll::Pending };
@@ -158,7 +157,7 @@ impl<P> Future for Remainder<P> {
     }
 }
 
-impl<P> Drop for Remainder<P> {
+impl<P> Drop for BackgroundUpload<P> {
     fn drop(&mut self) {
         if let Some(task) = &self.task {
             task.abort();
@@ -168,7 +167,7 @@ impl<P> Drop for Remainder<P> {
 
 impl<P> Sender<P> {
     fn split(mut connection: Connection<P>) -> (Box<Connection<P>>, Self) {
-        let (place, out) = (connection.place.take(), std::mem::take(&mut connection.out));
+        let (permit, out) = (connection.permit.take(), std::mem::take(&mut connection.out));
         let mut halves = None;
         let connection = connection.with_stream(|stream| {
             let (receiving, sending) = tokio::io::split(stream);
@@ -176,7 +175,7 @@ impl<P> Sender<P> {
             Stream::Receiving(receiving)
         });
         match halves {
-            Some(stream) => (connection, Self { stream, out, place }),
+            Some(stream) => (connection, Self { stream, out, permit }),
             None => unreachable!("the stream was split above"),
         }
     }
@@ -184,7 +183,7 @@ impl<P> Sender<P> {
     /// Makes the connection whole again.
     pub(super) fn rejoin(self, mut connection: Connection<P>) -> Box<Connection<P>> {
         connection.out = self.out;
-        connection.place = self.place;
+        connection.permit = self.permit;
         connection.with_stream(|stream| match stream {
             Stream::Receiving(receiving) => receiving.unsplit(self.stream),
             whole => whole,

@@ -1,10 +1,13 @@
-//! The heads on their way through: what is taken away, what is added.
+//! The head of a request on its way through.
+//!
+//! Fields of one connection and fields that the client may not set are removed first. The gateway's own fields are added
+//! afterwards, so that a client cannot have them removed.
 
 use gatewright_core::{Error, ErrorKind, RequestRecord, claims, hop_by_hop, method_override};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
-    header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE},
-    request, response,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{COOKIE, EXPECT, HOST, TE},
+    request,
     uri::{Authority, PathAndQuery, Scheme},
 };
 
@@ -14,19 +17,19 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Where a request is addressed to, as its client said it.
+/// The address of a request, as its client wrote it.
 pub(crate) struct Destination {
     /// The authority that was routed; `None` when the client named none (HTTP/1.0).
     host: Option<HeaderValue>,
-    /// Whether the client takes trailers, which gRPC demands of us too (RFC 9110, section 10.1.4).
+    /// Whether the client takes trailers (RFC 9110, section 10.1.4). A gRPC service demands that of the gateway too.
     trailers: bool,
     /// Whether there may be more than one `Host` field.
     several_hosts: bool,
 }
 
-/// What one look over a request's fields finds. Most have none of these, and are not searched for each by itself.
+/// The fields of a request that need more work. One look over the head finds all of them, since most requests have none.
 #[derive(Default)]
-struct Found {
+struct SpecialFields {
     hosts: usize,
     cookies: usize,
     trailers: bool,
@@ -39,7 +42,7 @@ struct Found {
     cdn_loop: bool,
 }
 
-impl Found {
+impl SpecialFields {
     fn in_fields(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
         for (name, value) in headers {
@@ -65,13 +68,17 @@ impl Found {
     }
 }
 
-/// Whether one of the codings that a client takes is `trailers` (RFC 9110, section 10.1.4).
+/// Whether `trailers` is one of the codings that a client takes (RFC 9110, section 10.1.4).
 fn takes_trailers(te: &HeaderValue) -> bool {
     let mut codings = te.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
-/// Takes away what is not to be forwarded, and adds what only the gateway knows.
+/// Removes the fields that are not forwarded, and adds the fields that only the gateway knows.
+///
+/// # Errors
+///
+/// When the request may not be forwarded, or has come back to this gateway too often.
 pub(crate) fn prepare(
     parts: &mut request::Parts,
     record: Option<&RequestRecord>,
@@ -80,7 +87,7 @@ pub(crate) fn prepare(
     if parts.method == Method::CONNECT {
         return Err(Error::new(ErrorKind::BadRequest, "CONNECT is not forwarded"));
     }
-    // Without a layer that knows whom to trust, nobody is.
+    // When no layer has decided whom to trust, nobody is trusted.
     let removed =
         record.map(|record| record.with_layers(|_, layers| (layers.claims_removed, layers.identity_removed)));
     match removed {
@@ -88,7 +95,7 @@ pub(crate) fn prepare(
         Some((false, true)) => claims::remove_forwarding(&mut parts.headers),
         Some((false, false)) | None => claims::remove(&mut parts.headers, false),
     }
-    let mut found = Found::in_fields(&parts.headers);
+    let mut found = SpecialFields::in_fields(&parts.headers);
     let host = match parts.uri.authority() {
         Some(authority) => Some(
             HeaderValue::from_str(host_of(authority))
@@ -99,14 +106,14 @@ pub(crate) fn prepare(
     if found.hop_by_hop {
         hop_by_hop::remove(&mut parts.headers);
         // `Connection` may have nominated some of the others.
-        found = Found { trailers: found.trailers, ..Found::in_fields(&parts.headers) };
+        found = SpecialFields { trailers: found.trailers, ..SpecialFields::in_fields(&parts.headers) };
     }
     if found.method_override && !pass_method_override {
         method_override::remove(&mut parts.headers);
     }
     loops::pass(&mut parts.headers, found.cdn_loop)?;
     if found.expect {
-        // We answer `Expect` ourselves, by reading the body when the upstream takes it.
+        // The server answers `Expect` when the body is read, that is when the upstream takes it.
         parts.headers.remove(EXPECT);
     }
     if found.cookies > 1 {
@@ -116,20 +123,20 @@ pub(crate) fn prepare(
     Ok(Destination { host, trailers: found.trailers, several_hosts: found.hosts > 1 })
 }
 
-/// The authority without user information, which has no place in `Host` (RFC 9110, section 7.2).
+/// The authority without user information, which is not allowed in `Host` (RFC 9110, section 7.2).
 fn host_of(authority: &Authority) -> &str {
     let text = authority.as_str();
     let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
     host.strip_suffix(':').unwrap_or(host)
 }
 
-/// An empty port says nothing, and is not forwarded (RFC 3986, section 3.2.3).
+/// An empty port has no meaning, and is not forwarded (RFC 3986, section 3.2.3).
 fn without_empty_port(host: &HeaderValue) -> HeaderValue {
     let stripped = host.as_bytes().strip_suffix(b":").and_then(|host| HeaderValue::from_bytes(host).ok());
     stripped.unwrap_or_else(|| host.clone())
 }
 
-/// Cookies that HTTP/2 split are one field in HTTP/1 (RFC 9113, section 8.2.3).
+/// Joins cookies that HTTP/2 has split. They are one field in HTTP/1 (RFC 9113, section 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
@@ -139,7 +146,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 fn add_forwarded(
     headers: &mut HeaderMap,
-    found: &Found,
+    found: &SpecialFields,
     host: Option<&HeaderValue>,
     record: Option<&RequestRecord>,
 ) {
@@ -176,15 +183,15 @@ fn add_forwarded(
     }
 }
 
-/// The hops that a trusted peer named, and the peer itself.
+/// The hops that a trusted peer has named, followed by the peer itself.
 fn appended(headers: &HeaderMap, peer: &HeaderValue) -> Option<HeaderValue> {
     let hops = headers.get_all(X_FORWARDED_FOR).iter().chain([peer]).map(HeaderValue::as_bytes);
     HeaderValue::from_bytes(&hops.collect::<Vec<_>>().join(&b", "[..])).ok()
 }
 
 impl Destination {
-    /// Writes the request's target and host as this version of HTTP wants them. `own` is the target's own host, in
-    /// the client's stead when it named none or when it is not to be passed on.
+    /// Writes the request's target and host as this version of HTTP wants them. The endpoint's own host is written when
+    /// the client named none, or when the client's host is not preserved.
     pub(crate) fn write<B>(
         &self,
         request: &mut Request<B>,
@@ -210,12 +217,12 @@ impl Destination {
         if request.uri().authority().is_some() {
             *request.uri_mut() = Uri::from(path_of(request.uri()));
         }
-        // Most often the field stands there already, as the client sent it.
+        // Most often the client has sent the same field.
         if self.several_hosts || request.headers().get(HOST) != Some(host) {
             request.headers_mut().insert(HOST, host.clone());
         }
         if self.trailers {
-            // An attempt over HTTP/2 may have left it there.
+            // An earlier attempt over HTTP/2 may have added it.
             request.headers_mut().remove(TE);
         }
         Ok(())
@@ -226,57 +233,6 @@ fn path_of(uri: &Uri) -> PathAndQuery {
     uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
-/// Takes away from a response what is not to be forwarded, and leaves one length at most.
-///
-/// # Errors
-///
-/// When its lengths contradict each other.
-pub(crate) fn clean_response(parts: &mut response::Parts) -> Result<(), Error> {
-    if parts.headers.keys().any(|name| hop_by_hop::is_one(name.as_str())) {
-        hop_by_hop::remove(&mut parts.headers);
-    }
-    // What the upstream speaks says nothing about what we speak with the client.
-    parts.version = Version::HTTP_11;
-    if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT {
-        // RFC 9110, section 8.6.
-        parts.headers.remove(CONTENT_LENGTH);
-        return Ok(());
-    }
-    settle_length(&mut parts.headers)
-}
-
-/// Several equal lengths are made one, written as it should be (RFC 9110, section 8.6).
-fn settle_length(headers: &mut HeaderMap) -> Result<(), Error> {
-    let mut fields = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = fields.next() else { return Ok(()) };
-    // Nineteen digits fit into 64 bits, whatever they are.
-    let plain = |text: &[u8]| match text {
-        b"0" => true,
-        [b'1'..=b'9', rest @ ..] => rest.len() < 19 && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    if fields.next().is_none() && plain(first.as_bytes()) {
-        return Ok(());
-    }
-    let mut lengths = headers
-        .get_all(CONTENT_LENGTH)
-        .iter()
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
-        .map(|text| digits(text.trim_ascii()));
-    let contradiction = || Error::new(ErrorKind::Protocol, "the response's lengths contradict each other");
-    let length = lengths.next().flatten().ok_or_else(contradiction)?;
-    if !lengths.all(|other| other == Some(length)) {
-        return Err(contradiction());
-    }
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    Ok(())
-}
-
-fn digits(text: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    text.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,36 +241,6 @@ mod tests {
         let (mut parts, body) = request.body(gatewright_core::Body::empty()).expect("a request").into_parts();
         let destination = prepare(&mut parts, None, false).expect("is forwarded");
         (Request::from_parts(parts, body), destination)
-    }
-
-    #[test]
-    fn a_response_has_one_length_at_most() {
-        let settled = |status: StatusCode, lengths: &[&'static str]| {
-            let (mut parts, ()) = http::Response::new(()).into_parts();
-            parts.status = status;
-            for length in lengths {
-                parts.headers.append(CONTENT_LENGTH, HeaderValue::from_static(length));
-            }
-            clean_response(&mut parts).map(|()| {
-                parts
-                    .headers
-                    .get_all(CONTENT_LENGTH)
-                    .iter()
-                    .map(|length| length.to_str().unwrap().to_owned())
-                    .collect()
-            })
-        };
-        let ok = |lengths: &[&'static str]| -> Option<Vec<String>> { settled(StatusCode::OK, lengths).ok() };
-        assert_eq!(ok(&[]).unwrap(), [] as [&str; 0]);
-        for one in [&["2"][..], &["2", "2"], &["2, 2"], &["002"], &["2", "02 ,2"]] {
-            assert_eq!(ok(one).unwrap(), ["2"], "{one:?}");
-        }
-        assert_eq!(ok(&["0"]).unwrap(), ["0"]);
-        for contradiction in [&["2", "3"][..], &["2,3"], &["+2"], &["2,"], &["x"], &["99999999999999999999"]] {
-            let error = settled(StatusCode::OK, contradiction).expect_err("is refused");
-            assert_eq!(error.kind(), ErrorKind::Protocol, "{contradiction:?}");
-        }
-        assert_eq!(settled(StatusCode::NO_CONTENT, &["2"]).unwrap(), [] as [&str; 0]);
     }
 
     #[test]

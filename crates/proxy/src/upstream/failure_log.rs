@@ -1,10 +1,10 @@
-//! What the failures of one endpoint leave in the log.
+//! The warnings about the failures of one endpoint.
 //!
-//! 1. Each kind of failure is a warning of its own: a refused connection does not hide a reset, nor a wrong name in a
-//!    certificate an expired one. What is said of a failure tells kinds apart, up to [`WORDINGS`] a minute, since an
-//!    endpoint may have a hand in the words.
-//! 2. A kind is warned of once a minute at most. Those in between are counted, and the next warning says how many they were.
-//! 3. When the endpoint answers after a warning, that is said once.
+//! 1. Each kind of failure has a warning of its own. A refused connection does not hide a reset, and a wrong name in a
+//!    certificate does not hide an expired one. Kinds differ by their text too, up to [`MAX_TEXTS`] a minute, since an
+//!    endpoint may influence the text.
+//! 2. Each kind has one warning a minute at most. Failures in between are counted, and the next warning tells the count.
+//! 3. When the endpoint answers after a warning, one more line says so.
 
 use std::{
     error::Error as StdError,
@@ -20,20 +20,20 @@ use std::{
 use gatewright_core::{Error, ErrorKind};
 use tokio::time::Instant;
 
-/// How long a kind that was warned of is counted only.
-const QUIET: Duration = Duration::from_secs(60);
+/// How long a kind is only counted after a warning.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Kinds that are told apart at most; further ones take the place of the one that was warned of first.
-const MOST: usize = 32;
+/// How many kinds are remembered at most. A further kind replaces the one with the oldest warning.
+const MAX_KINDS: usize = 32;
 
-/// So often is one thing warned of in other words before they are counted only.
-const WORDINGS: usize = 8;
+/// How many texts of one failure have a warning of their own. Further texts are only counted.
+const MAX_TEXTS: usize = 8;
 
-/// What kinds are told apart by.
+/// A kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
     what: What,
-    /// A hash of what is said of it.
+    /// A hash of its text.
     words: u64,
 }
 
@@ -42,8 +42,8 @@ type What = (ErrorKind, Option<io::ErrorKind>);
 
 /// The failures of one endpoint.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
-    /// A warning was the last word.
+pub(crate) struct FailureLog {
+    /// The last line in the log was a warning.
     failing: AtomicBool,
     seen: Mutex<Vec<Seen>>,
 }
@@ -55,7 +55,7 @@ struct Seen {
     left_out: u64,
 }
 
-impl Faults {
+impl FailureLog {
     /// Warns of a failure, or counts it.
     pub(crate) fn note(&self, endpoint: &str, error: &Error) {
         let causes = std::iter::successors(error.source(), |cause| (*cause).source());
@@ -78,11 +78,11 @@ impl Faults {
         }
     }
 
-    /// How many of this kind were left out since the last warning, when one is due.
+    /// How many failures of this kind were left out since its last warning, when a warning is due.
     fn count(&self, kind: Kind, now: Instant) -> Option<u64> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = seen.iter_mut().find(|known| known.kind == kind) {
-            if now.duration_since(known.warned) < QUIET {
+            if now.duration_since(known.warned) < WARNING_INTERVAL {
                 known.left_out += 1;
                 return None;
             }
@@ -91,15 +91,15 @@ impl Faults {
         }
         let mut like_it: Vec<_> = seen
             .iter_mut()
-            .filter(|known| known.kind.what == kind.what && now.duration_since(known.warned) < QUIET)
+            .filter(|known| known.kind.what == kind.what && now.duration_since(known.warned) < WARNING_INTERVAL)
             .collect();
-        if like_it.len() >= WORDINGS
+        if like_it.len() >= MAX_TEXTS
             && let Some(last) = like_it.last_mut()
         {
             last.left_out += 1;
             return None;
         }
-        if seen.len() >= MOST
+        if seen.len() >= MAX_KINDS
             && let Some(oldest) = (0..seen.len()).min_by_key(|at| seen[*at].warned)
         {
             seen.swap_remove(oldest);
@@ -138,24 +138,24 @@ mod tests {
 
     #[test]
     fn each_kind_is_warned_of() {
-        let (faults, now) = (Faults::default(), Instant::now());
+        let (failures, now) = (FailureLog::default(), Instant::now());
         for kind in [REFUSED, UNREACHABLE, RESET, TIMEOUT, PROTOCOL, OTHER_PROTOCOL] {
-            assert_eq!(faults.count(kind, now), Some(0), "{kind:?}");
-            assert_eq!(faults.count(kind, now), None, "{kind:?}");
+            assert_eq!(failures.count(kind, now), Some(0), "{kind:?}");
+            assert_eq!(failures.count(kind, now), None, "{kind:?}");
         }
     }
 
     #[test]
     fn those_in_between_are_counted_by_kind() {
-        let (faults, start) = (Faults::default(), Instant::now());
-        for second in 0..QUIET.as_secs() {
+        let (failures, start) = (FailureLog::default(), Instant::now());
+        for second in 0..WARNING_INTERVAL.as_secs() {
             let expected = (second == 0).then_some(0);
-            assert_eq!(faults.count(RESET, start + Duration::from_secs(second)), expected);
+            assert_eq!(failures.count(RESET, start + Duration::from_secs(second)), expected);
         }
-        assert_eq!(faults.count(TIMEOUT, start), Some(0));
-        assert_eq!(faults.count(RESET, start + QUIET), Some(QUIET.as_secs() - 1));
-        assert_eq!(faults.count(TIMEOUT, start + QUIET), Some(0));
-        assert_eq!(faults.count(RESET, start + 2 * QUIET), Some(0));
+        assert_eq!(failures.count(TIMEOUT, start), Some(0));
+        assert_eq!(failures.count(RESET, start + WARNING_INTERVAL), Some(WARNING_INTERVAL.as_secs() - 1));
+        assert_eq!(failures.count(TIMEOUT, start + WARNING_INTERVAL), Some(0));
+        assert_eq!(failures.count(RESET, start + 2 * WARNING_INTERVAL), Some(0));
     }
 
     #[test]
@@ -168,19 +168,19 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_fails_in_ever_other_words_does_not_flood_the_log() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (failures, start) = (FailureLog::default(), Instant::now());
         for words in 0..1000 {
-            let warned = faults.count(kind(ErrorKind::Protocol, None, words), start);
-            assert_eq!(warned.is_some(), words < WORDINGS as u64, "{words}");
+            let warned = failures.count(kind(ErrorKind::Protocol, None, words), start);
+            assert_eq!(warned.is_some(), words < MAX_TEXTS as u64, "{words}");
         }
-        assert_eq!(faults.count(TIMEOUT, start), Some(0));
-        let last = kind(ErrorKind::Protocol, None, WORDINGS as u64 - 1);
-        assert_eq!(faults.count(last, start + QUIET), Some(1000 - WORDINGS as u64));
+        assert_eq!(failures.count(TIMEOUT, start), Some(0));
+        let last = kind(ErrorKind::Protocol, None, MAX_TEXTS as u64 - 1);
+        assert_eq!(failures.count(last, start + WARNING_INTERVAL), Some(1000 - MAX_TEXTS as u64));
     }
 
     #[test]
     fn the_kinds_are_bounded() {
-        let (faults, start) = (Faults::default(), Instant::now());
+        let (failures, start) = (FailureLog::default(), Instant::now());
         let kinds = [
             ErrorKind::Resolve,
             ErrorKind::Connect,
@@ -201,9 +201,9 @@ mod tests {
         ];
         for kind in kinds {
             for said in said {
-                faults.count(Kind { what: (kind, Some(said)), words: 0 }, start);
+                failures.count(Kind { what: (kind, Some(said)), words: 0 }, start);
             }
         }
-        assert_eq!(faults.seen.lock().expect("is not poisoned").len(), MOST);
+        assert_eq!(failures.seen.lock().expect("is not poisoned").len(), MAX_KINDS);
     }
 }

@@ -1,8 +1,8 @@
-//! A stream whose client has given up.
+//! A stream that nobody waits for any longer.
 //!
-//! Its reset leaves at once when the endpoint's patience allows it. Otherwise the stream is held for a while, in which
-//! a short response comes to its end, so that no reset is needed. Of a longer one no more is read, so that the stream's
-//! window stops the endpoint.
+//! Its reset leaves at once when the connection's budget of resets allows it. Otherwise the stream is held for a while. A
+//! short response comes to its end in this time and needs no reset. A longer response is not read further, so that the
+//! stream's window stops the endpoint.
 
 use std::{pin::Pin, task::Poll};
 
@@ -11,27 +11,27 @@ use hyper::body::Incoming;
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
-    http2::Sent,
+    response_future::ResponseFuture,
     streams::{Reset, StreamPermit},
     upload::UploadHandle,
 };
 
-/// So much is read of a response that nobody waits for.
+/// How many bytes are read of a response that nobody waits for.
 const READ: usize = 64 << 10;
 
-/// A stream whose client has given up. Dropped, it is reset unless it has ended.
-pub(super) struct GivenUp<B: Send + 'static> {
+/// A cancelled stream. Dropped, it is reset unless it has ended.
+pub(super) struct CancelledStream<B: Send + 'static> {
     stage: Stage<B>,
     upload: Option<UploadHandle<B>>,
 }
 
 enum Stage<B: Send + 'static> {
-    Unanswered(Sent<B>),
+    Unanswered(ResponseFuture<B>),
     Answered(Incoming),
 }
 
-impl<B: Send + 'static> GivenUp<B> {
-    pub(super) fn unanswered(sent: Sent<B>, upload: Option<UploadHandle<B>>) -> Self {
+impl<B: Send + 'static> CancelledStream<B> {
+    pub(super) fn unanswered(sent: ResponseFuture<B>, upload: Option<UploadHandle<B>>) -> Self {
         Self { stage: Stage::Unanswered(sent), upload }
     }
 
@@ -47,7 +47,7 @@ impl<B: Send + 'static> GivenUp<B> {
         }
     }
 
-    /// Lets the stream end by itself, of which nothing but its formal end is missing.
+    /// Lets a stream end by itself that lacks only its formal end.
     pub(super) fn let_end(self, mut permit: StreamPermit<B>) {
         let turn = permit.await_end();
         self.hold(permit, turn);
