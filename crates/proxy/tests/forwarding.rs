@@ -252,7 +252,7 @@ async fn the_record_says_which_endpoint_of_which_upstream_answered() {
     let (upstream, endpoint, time) =
         record.with(|known| (known.upstream.clone(), known.endpoint.clone(), known.upstream_time));
     let (upstream, endpoint) = (upstream.expect("is named"), endpoint.expect("is named"));
-    assert_eq!(upstream, endpoint);
+    assert_eq!(upstream.as_str(), endpoint.as_str());
     assert!(endpoint.starts_with("127.0.0.1:") && time.is_some(), "{endpoint}");
 }
 

@@ -14,6 +14,7 @@ mod load;
 #[allow(dead_code, reason = "the crate's own tests need more of it")]
 mod redis;
 mod shared;
+mod tunnels;
 
 use std::time::Duration;
 
