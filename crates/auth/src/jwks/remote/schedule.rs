@@ -5,8 +5,8 @@
 //! 1. At most one fetch is claimed. It is claimed before it begins, and released by `succeeded`, `failed` or
 //!    `abandon`.
 //! 2. A request for newer keys within `COOLDOWN` of the last claim causes no fetch, unless one is due anyway.
-//! 3. The first success clears the cooldown once: those keys may have been fetched for a token that names a newer
-//!    key.
+//! 3. The first success clears the cooldown once. A token of an older key may have caused that fetch, and a token of
+//!    a newer key need not wait for it.
 //! 4. `due` always lies in the future after a fetch, so a fetch that fails at once never becomes a busy loop. With
 //!    keys it is at least `COOLDOWN` away after a failure; without keys the wait doubles from one second up to
 //!    `COOLDOWN`.
@@ -86,7 +86,7 @@ impl Schedule {
     pub(super) fn succeeded(&mut self, now: Instant, fresh: Duration) {
         self.under_way = false;
         if !self.has_keys {
-            // The first keys may have been fetched for a token of a newer key.
+            // A token of an older key may have caused this fetch. A token of a newer key may cause another at once.
             self.last = None;
         }
         self.has_keys = true;
