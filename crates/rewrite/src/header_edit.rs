@@ -31,7 +31,7 @@ impl HeaderEdit {
         Ok(Self::Remove(parse_name(side, name)?))
     }
 
-    /// The header of which no value from the client remains, if there is one.
+    /// The header whose values from the client are all removed or replaced, if there is one.
     pub(crate) fn replaces(&self) -> Option<&HeaderName> {
         match self {
             Self::Set(name, _) | Self::Remove(name) => Some(name),

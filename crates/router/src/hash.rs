@@ -1,10 +1,10 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map that is filled from the configuration alone: what a client sends is only looked up, so a hash that resists
-/// chosen keys buys nothing.
+/// A map whose keys all come from the configuration. Text of a client is only looked up, so a hash that resists chosen keys
+/// would gain nothing.
 pub(crate) type FixedMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<Fnv>>;
 
-/// FNV-1a, which is quick for keys as short as segments are.
+/// FNV-1a, which is fast for keys as short as path segments.
 pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {

@@ -120,7 +120,7 @@ impl Table {
         })
     }
 
-    /// Visits the routes of one host that have this path, those that share one path together.
+    /// Visits the routes of one host that take this path. Each call gets the routes that share one path.
     #[inline]
     fn visit_host<B>(
         &self,

@@ -1,8 +1,7 @@
 //! Connections over real sockets, under a clock that stands still until a test moves it.
 //!
-//! A runtime whose clock is paused moves it by itself as soon as nothing is left to do, and it does not know that a
-//! socket is about to bring something. So these tests are never without something to do: they yield until what they
-//! wait for is there.
+//! A runtime with a paused clock moves the clock forward as soon as no task can run, and it does not know that a socket is
+//! about to become ready. So these tests always have a task that can run: they yield until the awaited bytes are there.
 
 use std::{
     io::{self, Read, Write},

@@ -185,7 +185,7 @@ impl<S: Application, T> Connection<S, T> {
         self.requests
     }
 
-    /// Whether the client may be in the midst of sending something.
+    /// Whether the client may be sending part of a message.
     pub(super) fn mid_message(&self) -> bool {
         !self.body.is_ended() || !self.input.is_empty()
     }

@@ -38,7 +38,7 @@ where
     activity.idle.set(activity.now());
     let mut connection = Connection::new(transport, activity, service, accepted, Arc::clone(&shared));
     let end = drive(&mut connection, &shared).await;
-    // Boxed, so that what the end needs is not held for as long as the connection lives.
+    // Boxed, so that the memory of the close is not held as long as the connection lives.
     Box::pin(finish(connection, end, &shared)).await;
 }
 
@@ -76,6 +76,7 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
             if let Poll::Ready(end) = connection.poll(cx) {
                 return Poll::Ready(end);
             }
+            // A request has begun, so the watchdog must wake within the shortest limit again.
             if sleeps_long && !is_asleep(connection) {
                 sleeps_long = false;
                 watchdog.look_at(Instant::now() + limits.shortest());
@@ -91,6 +92,7 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
                     sleeps_long = true;
                 }
                 Verdict::Wait(next) => watchdog.look_at(next),
+                // The next look sets the long sleep of a connection without memory.
                 Verdict::Park => {
                     connection.park();
                     watchdog.look_at(Instant::now());
@@ -98,6 +100,7 @@ async fn drive<S: Application>(connection: &mut Connection<S, Transport>, shared
                 Verdict::Idle | Verdict::Silent => return Poll::Ready(End::Idle),
                 Verdict::Stalled => return Poll::Ready(End::Stalled),
                 Verdict::SlowHead => return Poll::Ready(End::Refused(Violation::SLOW_HEAD.into())),
+                // The body fails in the service first; the service's response or a refusal then answers the client.
                 Verdict::SlowBody => {
                     connection.refuse_upload(cx, Violation::SLOW_BODY);
                     watchdog.look_at(Instant::now() + limits.shortest());

@@ -28,6 +28,7 @@ where
     /// Writes the head, and begins the body if there is one.
     pub(super) fn begin_response(&mut self, response: Response<ResponseBody<S>>, cx: &mut Context<'_>) {
         let (head, body) = response.into_parts();
+        // Interim responses that the service sent before its response still go first.
         self.interims.close();
         self.interims.take(self.requests, &mut self.out);
         // The finished future of the service may still hold the request's body.

@@ -77,6 +77,7 @@ where
                     }
                 }
                 Poll::Pending => {
+                    // The time of a head counts from its first byte. A connection without a byte is idle and holds no buffer.
                     if self.reader.has_begun(&self.input) {
                         self.activity.begin(&self.activity.head_begun);
                     } else if self.input.is_empty() {
@@ -94,11 +95,13 @@ where
             self.shared.connections.count_dropped_fields(head.dropped_fields, &first);
         }
         self.activity.head_begun.clear();
+        // The body of an earlier request may have raised the read size.
         self.read_size = buffers::INPUT;
         self.persistent = head.persistent;
         self.discardable = self.shared.limits.max_discarded;
         let is_head = *request.method() == Method::HEAD;
         self.asked = Asked::new(is_head, head.version, head.takes_trailers);
+        // HTTP/1.0 clients take no interim responses (RFC 9110, section 15.2).
         if head.version == Version::HTTP_11 {
             self.interims.open(self.requests);
         }
@@ -134,6 +137,7 @@ where
                 self.begin_response(response, cx);
                 return Poll::Ready(Ok(()));
             }
+            // The service may have asked for its body in this poll. If a frame is ready at once, the service is polled again.
             if !self.poll_client(cx)? {
                 return Poll::Pending;
             }

@@ -43,6 +43,7 @@ where
     /// Makes the body of the request whose head has just been read.
     pub(super) fn begin_upload(&mut self, head: &RequestHead, cx: &Context<'_>) -> Body {
         self.body = BodyReader::new(head.body);
+        // A body that has arrived with its head needs no channel.
         if let BodyLength::Known(length) = head.body
             && length <= self.input.len() as u64
             && let Ok(Piece::Data(data)) = self.body.next(&mut self.input, self.reader.rules())
@@ -88,6 +89,7 @@ where
                 Ok(Piece::More(_)) => match self.poll_read(cx) {
                     Poll::Ready(Ok(1..)) => {
                         self.activity.body_awaited.clear();
+                        // The read filled the buffer, so the socket probably holds more.
                         if self.input.len() == self.input.capacity() {
                             self.read_size = (self.read_size * 2).min(LARGEST_READ);
                         }

@@ -74,7 +74,7 @@ impl GuardedIo {
         });
     }
 
-    /// Stamps an incomplete frame. The payload of a DATA frame has the limit of a body, every other frame that of a head.
+    /// Stamps an incomplete frame. The payload of a DATA frame has the limit of a body, every other frame the limit of a head.
     fn note_waiting(&self) {
         let activity = self.state.activity();
         if self.received.in_data() {

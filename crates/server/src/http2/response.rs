@@ -108,6 +108,7 @@ impl<S: Application> Responding<S> {
                 return Poll::Ready(Err(Aborted::Interim));
             }
             let is_whole = complete(&mut head, &body, *this.is_head);
+            // Before the call of h2: the socket may write the last frame during that call.
             if is_whole {
                 body.track().hand_over();
             }

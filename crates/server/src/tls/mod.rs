@@ -115,6 +115,7 @@ impl TlsConfig {
         socket: Socket,
         info: ConnectionInfo,
     ) -> io::Result<(TlsStream<Socket>, ConnectionInfo, Option<HostCheck>)> {
+        // Loaded once, so that a `replace` during the handshake does not mix two configurations.
         let current = self.0.load_full();
         current.doubts.tell();
         let stream = TlsAcceptor::from(Arc::clone(&current.config)).accept(socket).await?;
