@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Context,
+    Context, api,
     command::{Result, run, works},
     features, fuzz, gates, links, peers, prerequisites,
     step::{Outcome, Step},
@@ -29,6 +29,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "test", run: test },
     Step { name: "doctest", run: doctest },
     Step { name: "doc", run: doc },
+    Step { name: "api", run: api::check },
     Step { name: "examples", run: examples },
     Step { name: "gates", run: gates::check },
     Step { name: "fuzz", run: fuzz::smoke },
@@ -90,8 +91,15 @@ fn doctest(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn doc(context: &Context) -> Result<Outcome> {
-    run(context.cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+/// The pages, with broken links denied, and beside them the JSON that the step `api` reads.
+pub(crate) fn doc(context: &Context) -> Result<Outcome> {
+    let mut command = context.cargo();
+    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    if context.arguments.full {
+        command.arg("--all-features");
+    }
+    api::rustdoc::configure(context, &mut command)?;
+    run(&mut command)?;
     Ok(Outcome::Passed)
 }
 
