@@ -91,13 +91,11 @@ fn doctest(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The pages, with broken links denied, and beside them the JSON that the step `api` reads.
+/// The pages of all features, as docs.rs shows them, with broken links denied; and beside them the JSON that the step
+/// `api` reads.
 pub(crate) fn doc(context: &Context) -> Result<Outcome> {
     let mut command = context.cargo();
-    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
-    if context.arguments.full {
-        command.arg("--all-features");
-    }
+    command.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
     api::rustdoc::configure(context, &mut command)?;
     run(&mut command)?;
     Ok(Outcome::Passed)

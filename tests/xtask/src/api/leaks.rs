@@ -54,7 +54,7 @@ pub(crate) fn leaks(json: &Value) -> Result<Found> {
         let name = match item["name"].as_str().or(inner["name"].as_str()) {
             Some(name) if parent.is_empty() => name.to_owned(),
             Some(name) => format!("{parent}::{name}"),
-            None => parent,
+            None => parent.clone(),
         };
         let mut references = Vec::new();
         if kind == "use" {
@@ -79,7 +79,9 @@ pub(crate) fn leaks(json: &Value) -> Result<Found> {
                 found.insert((place, name.clone(), path), leak);
             }
         }
-        open.extend(children(inner).into_iter().map(|child| (child, name.clone())));
+        // What a `use` leads to brings its own name.
+        let inside = if kind == "use" { parent } else { name };
+        open.extend(children(inner).into_iter().map(|child| (child, inside.clone())));
     }
     Ok(Found { items: seen.len(), leaks: found.into_values().collect() })
 }
