@@ -30,6 +30,11 @@ impl Context {
 /// Shows the command, runs it to its end, and fails when it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
+    run_as(command, &shown)
+}
+
+/// Does the same for a command that is too long to show.
+pub(crate) fn run_as(command: &mut Command, shown: &str) -> Result<()> {
     println!("$ {shown}");
     let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
