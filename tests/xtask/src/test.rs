@@ -6,7 +6,9 @@
 use std::{
     ffi::OsStr,
     fs,
+    num::NonZeroUsize,
     path::PathBuf,
+    thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -73,6 +75,9 @@ fn test(context: &Context) -> Result<Outcome> {
     command.env("GATEWRIGHT_BIN", context.debug("gatewright"));
     if works(context.cargo().args(["nextest", "--version"])) {
         command.args(["nextest", "run", "--workspace", "--profile", "ci"]);
+        // Most of the long tests wait for time to pass; `.config/nextest.toml` names those that keep a core busy.
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        command.args(["--test-threads", &(2 * cores).to_string()]);
         if context.arguments.full {
             command.args(["--run-ignored", "all"]);
         }
