@@ -12,6 +12,7 @@ mod gates;
 mod links;
 mod peers;
 mod prerequisites;
+mod semver;
 mod soak;
 mod step;
 mod test;

@@ -15,7 +15,7 @@ use std::{
 use crate::{
     Context, api,
     command::{Result, run, works},
-    features, fuzz, gates, links, peers, prerequisites,
+    features, fuzz, gates, links, peers, prerequisites, semver,
     step::{Outcome, Step},
     tree,
 };
@@ -115,7 +115,8 @@ fn examples(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The crates can be published: each package holds what its manifest names. Only the long run builds them from it.
+/// The crates can be published: each package holds what its manifest names. Only the long run builds them from it, and
+/// compares their API with that of the last release.
 fn package(context: &Context) -> Result<Outcome> {
     let package = |options: &[&OsStr]| {
         run(context.cargo().args(["package", "--workspace", "--allow-dirty", "--quiet"]).args(options))
@@ -130,6 +131,7 @@ fn package(context: &Context) -> Result<Outcome> {
     let packaged = package(&["--target-dir".as_ref(), folder.as_os_str()]);
     let _ = fs::remove_dir_all(&folder);
     packaged?;
+    semver::check(context)?;
     Ok(Outcome::Passed)
 }
 
