@@ -1,7 +1,7 @@
 //! The project's tasks, run as `cargo xtask`.
 //!
-//! `cargo xtask test` is all that CI runs, `cargo xtask soak` the acceptance tests at their whole size,
-//! `cargo xtask peers` the gateway beside other proxies.
+//! `cargo xtask test` is everything that CI runs. `cargo xtask soak` runs the acceptance tests at their whole size, and
+//! `cargo xtask peers` measures the gateway beside other proxies.
 
 mod api;
 mod arguments;
@@ -33,7 +33,7 @@ use std::{
 
 use arguments::{Arguments, Task, USAGE};
 
-/// Where the tasks work, and how they were asked to.
+/// Where the tasks work, and their arguments.
 struct Context {
     /// The workspace's root.
     root: PathBuf,

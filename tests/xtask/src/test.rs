@@ -39,7 +39,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "features", run: features::check },
 ];
 
-/// A client of the tests `interop`, apart for the sake of the lockfile.
+/// A client of the tests `interop`, in a workspace of its own to keep its crates out of our lockfile.
 const REQWEST: &str = "tests/interop/peers/reqwest/Cargo.toml";
 
 fn fmt(context: &Context) -> Result<Outcome> {
@@ -67,8 +67,8 @@ fn build(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The wire tests and the examples take what `build` makes. Built already, this takes no time; but a step that was asked
-/// for alone must not try yesterday's binary.
+/// The wire tests and the examples use the binaries of the step `build`. After that step this takes no time; but when the
+/// step `test` runs alone, it must not test yesterday's binary.
 fn test(context: &Context) -> Result<Outcome> {
     build(context)?;
     let mut command = context.cargo();
@@ -136,7 +136,7 @@ fn package(context: &Context) -> Result<Outcome> {
 }
 
 impl Context {
-    /// A program that the step `build` made.
+    /// A program from the step `build`.
     fn debug(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)
     }
