@@ -1,4 +1,4 @@
-//! A gateway stacked inside an axum application: axum's own routes first, the gateway behind them.
+//! A gateway inside an axum application: axum's own routes come first, and the gateway takes all other requests.
 //!
 //! `cargo run -p axum-embed` serves on 127.0.0.1:8080; with `--once` it asks itself one question and ends.
 
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The application: one route of its own, and all else goes through the gateway.
+/// The application: one route of its own, and everything else goes through the gateway.
 fn app(order_service: &str) -> Result<Router, Box<dyn Error>> {
     let orders = ServiceBuilder::new()
         .layer(RewriteLayer::new().replace_prefix("/v1/orders", "/internal/orders"))
@@ -52,7 +52,7 @@ fn app(order_service: &str) -> Result<Router, Box<dyn Error>> {
 
     let gateway =
         ServiceBuilder::new()
-            // axum knows the peer; from here on the gateway does too.
+            // axum knows the peer, and tells the gateway here.
             .layer(ClientInfoLayer::new().peer_from(|extensions| {
                 extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer)
             }))
@@ -62,7 +62,7 @@ fn app(order_service: &str) -> Result<Router, Box<dyn Error>> {
     Ok(Router::new().route("/healthz", get(|| async { "ok" })).fallback_service(gateway))
 }
 
-/// A service as a gateway has behind it: it says what it was asked, and for whom.
+/// A service behind the gateway: it answers with the method, the target and the client that it saw.
 async fn start_order_service() -> io::Result<SocketAddr> {
     async fn answer(request: Request) -> String {
         let client = request.headers().get("x-forwarded-for").map_or("nobody", |ip| ip.to_str().unwrap_or("?"));
@@ -74,7 +74,7 @@ async fn start_order_service() -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// Sends one request, and returns the response as it came.
+/// Sends one request, and returns the raw response.
 async fn ask(server: SocketAddr, target: &str) -> io::Result<String> {
     let mut connection = TcpStream::connect(server).await?;
     let request = format!("GET {target} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n\r\n");

@@ -8,7 +8,7 @@ use std::{
 use gatewright::{Decision, Immediate, Policy, Rejection};
 use http::{StatusCode, header::RETRY_AFTER, request::Parts};
 
-/// Refuses what changes anything outside these hours of the day, UTC.
+/// Refuses requests that change something, outside these hours of the day (UTC).
 pub(crate) struct BusinessHours {
     open: Range<u64>,
 }
@@ -33,7 +33,7 @@ impl Policy for BusinessHours {
         if request.method.is_safe() || self.open.contains(&hour) {
             return Decision::Allow(());
         }
-        // The client sees the status and the sentence; policy and reason are for logs.
+        // The client sees the status and the sentence. The policy's name and the reason are for the log.
         let refusal = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, self.name(), "closed")
             .detail("The bank is closed.")
             .header(RETRY_AFTER, 3600.into());

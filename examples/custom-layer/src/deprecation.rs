@@ -1,4 +1,4 @@
-//! A plain Tower layer. It knows nothing of Gatewright, and would work around any HTTP service.
+//! A plain Tower layer. It does not depend on Gatewright, and works around any HTTP service.
 
 use std::{
     future::Future,
@@ -9,7 +9,7 @@ use std::{
 use http::{HeaderValue, Request, Response};
 use tower::{Layer, Service};
 
-/// Says on each response until when the API will be there (`Sunset`, RFC 8594).
+/// Adds a header to each response that says until when the API will exist (`Sunset`, RFC 8594).
 #[derive(Clone)]
 pub(crate) struct DeprecationLayer {
     sunset: HeaderValue,
@@ -43,7 +43,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    // Boxed for brevity. The layers of Gatewright write a future of their own instead, which costs no allocation.
+    // Boxed for brevity. Gatewright's layers have futures of their own types, which cost no allocation.
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {

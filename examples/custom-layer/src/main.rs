@@ -1,7 +1,7 @@
-//! A policy and a layer of one's own in a gateway's stack.
+//! A custom policy and a custom layer in a gateway's stack.
 //!
-//! A policy looks at a request and decides: [`BusinessHours`]. Whatever else a layer may do, any Tower layer can do it
-//! here too: [`DeprecationLayer`]. `cargo run -p custom-layer` serves on 127.0.0.1:8080; with `--once` it asks itself
+//! A policy looks at a request and decides: [`BusinessHours`]. For everything else, use any Tower layer:
+//! [`DeprecationLayer`]. `cargo run -p custom-layer` serves on 127.0.0.1:8080; with `--once` it asks itself
 //! two questions and ends.
 
 mod business_hours;
@@ -23,7 +23,7 @@ use tower::ServiceBuilder;
 async fn main() -> Result<(), Box<dyn Error>> {
     let bank = start_bank().await?.to_string();
     if env::args().any(|argument| argument == "--once") {
-        // Asking itself, the example must not depend on the time of day: it is always open, then never.
+        // With `--once`, the result must not depend on the time of day: the API is first always open, and then never.
         let open = ask_itself(app(&bank, 0..24)?).await?;
         assert!(open.starts_with("HTTP/1.1 200") && open.ends_with("transferred"));
         let closed = ask_itself(app(&bank, 0..0)?).await?;
@@ -49,7 +49,7 @@ fn app(bank: &str, hours: Range<u64>) -> Result<Router, Box<dyn Error>> {
     Ok(Router::new().fallback_service(ServiceBuilder::new().layer(TraceLayer::new()).service(router)))
 }
 
-/// A service as a gateway has behind it.
+/// A service behind the gateway.
 async fn start_bank() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -57,7 +57,7 @@ async fn start_bank() -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// Serves on a port of its own, posts nothing there, and returns the response as it came.
+/// Serves on a free port, sends an empty POST there, and returns the raw response.
 async fn ask_itself(app: Router) -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -5,11 +5,11 @@ Usage: cargo xtask test [--full] [--keep-going] [--only STEP]... [--skip STEP]..
        cargo xtask soak [--keep-going] [--only STEP]... [--skip STEP]...
        cargo xtask peers [OPTION]...
 
-  test          all that CI runs
+  test          everything that CI runs
   soak          the acceptance tests at their whole size, with figures; takes hours
   peers         the gateway and its peers, measured side by side; --help tells its options
-  --full        also what needs much time or many packages
-  --keep-going  go on after a step that failed
+  --full        the steps too that need much time or many packages
+  --keep-going  go on after a failed step
   --only STEP   this step alone; may be repeated
   --skip STEP   all but this step; may be repeated";
 
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     pub(crate) task: Task,
     pub(crate) full: bool,
     pub(crate) keep_going: bool,
-    /// What the bench is told.
+    /// The arguments for the bench.
     pub(crate) rest: Vec<String>,
     only: Vec<String>,
     skip: Vec<String>,
@@ -49,7 +49,7 @@ impl Arguments {
             return Ok(parsed);
         }
         while let Some(argument) = arguments.next() {
-            let mut step = || arguments.next().ok_or_else(|| format!("{argument} wants the name of a step"));
+            let mut step = || arguments.next().ok_or_else(|| format!("{argument} needs the name of a step"));
             match argument.as_str() {
                 "--full" => parsed.full = true,
                 "--keep-going" => parsed.keep_going = true,

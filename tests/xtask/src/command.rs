@@ -10,7 +10,7 @@ use std::{
 
 use crate::Context;
 
-/// Whatever fails a step, as the sentence that its reader gets.
+/// The error is the sentence that the reader gets about a failed step.
 pub(crate) type Result<T, E = String> = std::result::Result<T, E>;
 
 impl Context {
@@ -21,7 +21,7 @@ impl Context {
         command
     }
 
-    /// The cargo that runs us. Without `+toolchain` in between, it is not rustup's proxy any more.
+    /// The cargo that runs this program: the one of the chosen toolchain, and not rustup's proxy.
     pub(crate) fn cargo(&self) -> Command {
         self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
     }
@@ -30,12 +30,17 @@ impl Context {
 /// Shows the command, runs it to its end, and fails when it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
+    run_as(command, &shown)
+}
+
+/// Does the same for a command that is too long to show.
+pub(crate) fn run_as(command: &mut Command, shown: &str) -> Result<()> {
     println!("$ {shown}");
     let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
 }
 
-/// Shows the command and runs it to its end, with all that it prints in a file; fails with the last of it.
+/// Shows the command, and runs it to its end with its output in a file. A failure shows the end of that output.
 pub(crate) fn run_into(command: &mut Command, log: &Path) -> Result<String> {
     let shown = show(command);
     println!("$ {shown}");

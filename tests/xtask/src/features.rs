@@ -1,7 +1,8 @@
-//! Each crate alone: with its default features, with none and with each one of them, and how many crates it takes along.
+//! Each crate alone: it builds with its default features, with none and with each single feature; and how many crates it
+//! brings along.
 //!
-//! Within the workspace the features of dependencies are unified. A crate that does not name what it needs builds there,
-//! thanks to another one that does, and fails for whoever takes it alone.
+//! Within the workspace, the features of dependencies are unified. A crate that forgets to name a feature still builds
+//! there, thanks to another crate that names it, and fails for a user who takes the crate alone.
 
 pub(crate) mod page;
 
@@ -17,8 +18,8 @@ use crate::{
 
 /// How many crates may be in the tree of each, itself and macros included, without its default features.
 ///
-/// The first four bounds are promises: a layer is cheap to take into a program. The others hold what there is, so that
-/// a new dependency is a decision and no accident.
+/// The first four bounds are promises: a layer is cheap to take into a program. The other bounds hold the present numbers,
+/// so that a new dependency is a decision and not an accident.
 const LIMITS: &[(&str, usize)] = &[
     ("gatewright-rewrite", 39),
     ("gatewright-router", 39),
@@ -35,12 +36,12 @@ const LIMITS: &[(&str, usize)] = &[
     ("gatewright-rate-limit", 59),
 ];
 
-/// Of the system that most gateways run on, so that the numbers are the same on every machine.
+/// The system on which most gateways run, so that the numbers are the same on every machine.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 const NONE: &str = "--no-default-features";
 
-/// The sizes always; each crate alone only in the long run, since nothing that other steps have built serves for it.
+/// Counts the crates always, but builds each crate alone only in the long run, since it cannot use what other steps built.
 pub(crate) fn check(context: &Context) -> Result<Outcome> {
     let crates = published(context)?;
     sizes(context, &crates)?;
@@ -72,7 +73,7 @@ fn published(context: &Context) -> Result<Vec<(String, Vec<String>)>> {
     Ok(crates)
 }
 
-/// Options of cargo's, one set for each way in which the crate is taken.
+/// Cargo's options, one set for each way to take the crate.
 fn selections(features: &[String]) -> Vec<Vec<&str>> {
     let mut selections = vec![vec![]];
     if !features.is_empty() {
@@ -83,7 +84,7 @@ fn selections(features: &[String]) -> Vec<Vec<&str>> {
     selections
 }
 
-/// Clippy does what `cargo check` does, and lets a warning fail that only this set of features brings.
+/// Clippy checks as `cargo check` does, and fails for a warning that only this set of features causes.
 fn alone(context: &Context, name: &str, selection: &[&str]) -> Result<()> {
     let mut command = context.cargo();
     command.args(["clippy", "--quiet", "--locked", "--package", name]).args(selection);

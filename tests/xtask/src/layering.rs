@@ -1,11 +1,12 @@
-//! Who may import whom, and what a crate that is published must say of itself.
+//! Who may import whom, and what a published crate must say about itself.
 //!
-//! 1. `core` and `http1` know none of ours, `client` and `server` know both.
-//! 2. A layer's crate knows `core` and `client`. Layers never import each other, not even in tests: they meet in `core`'s types.
-//! 3. `config` knows all layers, and the facade `gatewright` knows all.
-//! 4. Examples and tests know the facade alone, which proves that the public API suffices. The test harness and this
-//!    crate are no part of the product, and tests may use them.
-//! 5. What is published says what it is.
+//! 1. `core` and `http1` import none of our crates. `client` and `server` import both.
+//! 2. A layer's crate imports `core` and `client`. Layers never import each other, not even in tests: they meet in the types
+//!    of `core`.
+//! 3. `config` imports all layers, and the facade `gatewright` imports all crates.
+//! 4. Examples and tests import only the facade, which proves that the public API is enough. The test harness and this
+//!    crate are not part of the product, and tests may use them.
+//! 5. A published crate has a description, an example and the other facts below.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

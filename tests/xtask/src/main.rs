@@ -1,8 +1,9 @@
 //! The project's tasks, run as `cargo xtask`.
 //!
-//! `cargo xtask test` is all that CI runs, `cargo xtask soak` the acceptance tests at their whole size,
-//! `cargo xtask peers` the gateway beside other proxies.
+//! `cargo xtask test` is everything that CI runs. `cargo xtask soak` runs the acceptance tests at their whole size, and
+//! `cargo xtask peers` measures the gateway beside other proxies.
 
+mod api;
 mod arguments;
 mod command;
 mod features;
@@ -11,6 +12,7 @@ mod gates;
 mod links;
 mod peers;
 mod prerequisites;
+mod semver;
 mod soak;
 mod step;
 mod test;
@@ -31,16 +33,28 @@ use std::{
 
 use arguments::{Arguments, Task, USAGE};
 
-/// Where the tasks work, and how they were asked to.
+/// Where the tasks work, and their arguments.
 struct Context {
     /// The workspace's root.
     root: PathBuf,
     /// Cargo's target folder.
     target: PathBuf,
+    /// This program. Cargo may put a new one in its place while it runs, so the path is taken at the beginning.
+    program: PathBuf,
     arguments: Arguments,
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = api::rustdoc::run_instead() {
+        return code;
+    }
+    let program = match env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            eprintln!("this program does not know its path: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let arguments = match Arguments::parse(env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(problem) => {
@@ -50,7 +64,7 @@ fn main() -> ExitCode {
     };
     let root = root();
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
-    let context = Context { root, target, arguments };
+    let context = Context { root, target, program, arguments };
     let passed = match context.arguments.task {
         Task::Help => {
             println!("{USAGE}");

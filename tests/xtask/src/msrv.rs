@@ -1,7 +1,7 @@
-//! No dependency that ships asks for a newer compiler than the workspace promises: docs/MSRV.md.
+//! No dependency of what ships needs a newer compiler than the workspace promises: docs/MSRV.md.
 //!
-//! No older compiler is at hand to build with, so the dependencies' own word is taken. A crate that declares no
-//! `rust-version` is taken for old enough.
+//! No older compiler is available to build with, so the test trusts the `rust-version` of each dependency. A crate that
+//! declares none counts as old enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::layering::{is_published, list, members, metadata, text};
 
-/// What is built into the crates that are published and into the binary: with all features, build scripts and macros too.
+/// Everything that is built for the published crates and the binary, with all features, build scripts and macros too.
 fn shipped() -> Vec<&'static Value> {
     let nodes: BTreeMap<_, _> =
         list(&metadata()["resolve"], "nodes").iter().map(|node| (text(node, "id"), node)).collect();
@@ -26,12 +26,12 @@ fn shipped() -> Vec<&'static Value> {
     list(metadata(), "packages").iter().filter(|package| seen.contains(text(package, "id"))).collect()
 }
 
-/// Whether it is more than a dependency of tests.
+/// Whether the dependency is more than one of tests.
 fn is_built(dependency: &Value) -> bool {
     list(dependency, "dep_kinds").iter().any(|kind| kind["kind"] != "dev")
 }
 
-/// The packages that declare a newer compiler, each with it.
+/// The packages that declare a newer compiler, each with its version.
 fn newer(packages: &[&Value], promised: &str) -> Vec<String> {
     let asks = |package: &&&Value| version(text(package, "rust_version")) > version(promised);
     let named = |package: &&Value| format!("{} {}", text(package, "name"), text(package, "rust_version"));

@@ -1,7 +1,7 @@
 //! `cargo xtask peers`: the gateway and its peers, measured side by side.
 //!
-//! What measures is a program of the workspace tests/peers, whose tree of crates stays out of ours. Here the proxies are
-//! installed and built; then that program takes our place, so that whoever ends the task ends the program.
+//! A program of the workspace tests/peers does the measuring; its crates stay out of our lockfile. This task installs and
+//! builds the proxies. Then that program replaces this process, so that a signal to the task reaches the program.
 
 use std::{fs, os::unix::process::CommandExt, path::PathBuf};
 
@@ -18,7 +18,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "measure", run: measure },
 ];
 
-/// The options, which the bench reads.
+/// The text about the options, which the bench shows too.
 const USAGE: &str = "tests/peers/bench/src/usage.txt";
 
 pub(crate) const MANIFEST: &str = "tests/peers/Cargo.toml";
@@ -33,7 +33,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("wrk", "wrk"),
 ];
 
-/// Tells the options. They are in another package, which this one is built without.
+/// Shows the options. Their text is in another workspace, and is read from there.
 pub(crate) fn usage(context: &Context) -> bool {
     let usage = fs::read_to_string(context.root.join(USAGE));
     match &usage {
@@ -43,7 +43,7 @@ pub(crate) fn usage(context: &Context) -> bool {
     usage.is_ok()
 }
 
-/// A peer that cannot be had is named and left out, so this fails only where all would.
+/// A peer that cannot be installed is named and left out, so this step fails only when nothing can be measured.
 fn install(context: &Context) -> Result<Outcome> {
     let missing: Vec<_> =
         PROGRAMS.iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| *package).collect();

@@ -1,7 +1,7 @@
-//! What the steps need beside cargo: programs of the system, tools for cargo, and packages of Python's and npm's.
+//! What the steps need besides cargo: programs of the system, tools for cargo, and packages of Python and npm.
 //!
-//! What is missing is installed: programs by Debian's package manager when we may, the rest under the target folder,
-//! where it disturbs nobody. Where that is not possible, the step says what to install by hand.
+//! Missing programs are installed by Debian's package manager when we are root, and the rest under the target folder.
+//! Where that is not possible, the step says what to install by hand.
 
 use std::{
     env, fs,
@@ -17,7 +17,7 @@ use crate::{
 
 /// A program of the system, and the Debian package that brings it.
 struct Program {
-    /// Its name, or the whole path of a file that is no program.
+    /// Its name, or the whole path of a file that is not a program.
     name: &'static str,
     package: &'static str,
     /// Only `--full` and the soak need it.
@@ -52,7 +52,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "wget", package: "wget", full: true },
 ];
 
-/// Of the peers, which the tests over sockets run against.
+/// Packages for the peers in tests over sockets: a module, and the package that brings it.
 const PYTHON_PACKAGES: &[(&str, &str)] = &[
     ("aiohttp", "aiohttp"),
     ("cryptography", "cryptography"),
@@ -124,7 +124,7 @@ pub(crate) fn install_debian(context: &Context, packages: &[&str]) -> Result<()>
     apt(&install)
 }
 
-/// Packages of Python's in a virtual environment; each is known by a module that it brings.
+/// Installs Python packages in a virtual environment. Each package is recognised by one of its modules.
 pub(crate) fn install_python(context: &Context, venv: &Path, packages: &[(&str, &str)]) -> Result<()> {
     let python = venv.join("bin/python");
     let has = |module: &str| works(context.command(&python).args(["-c", &format!("import {module}")]));
@@ -172,7 +172,7 @@ fn install_npm(context: &Context, folder: &Path) -> Result<()> {
         "--ignore-scripts",
         "--prefix",
     ]);
-    // All of them: npm takes away what it is not told of.
+    // All packages are named: npm removes packages that are not.
     run(command.arg(folder).args(NPM_PACKAGES))
 }
 
@@ -191,7 +191,7 @@ fn install_cargo_tools(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A program's path. Servers stand in folders that not everybody's `PATH` holds.
+/// A program's path. Servers are in folders that are not in everybody's `PATH`.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)

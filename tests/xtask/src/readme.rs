@@ -1,4 +1,4 @@
-//! The program in the README is one that is compiled, and pages that list features list all of them.
+//! The program in the README is compiled, and pages that list features list all of them.
 
 use std::{collections::BTreeSet, fs};
 
@@ -17,7 +17,7 @@ fn the_readme_shows_an_example_that_is_compiled() {
     assert!(lines <= 25, "{lines} lines are more than a newcomer reads at a glance");
 }
 
-/// What the facade's README has to say of each feature: what it brings, and whether it is there by default.
+/// The facade's README says of each feature what it brings, and whether it is on by default.
 #[test]
 fn the_facades_readme_names_every_feature() {
     let manifest = crate::layering::members()["gatewright"];
@@ -40,7 +40,7 @@ fn the_facades_readme_names_every_feature() {
     );
 }
 
-/// Features of a crate that one of them takes along, itself included.
+/// The features of a crate that one feature enables, itself included.
 fn closure(manifest: &serde_json::Value, feature: &str) -> BTreeSet<String> {
     let mut taken = BTreeSet::new();
     let mut open = vec![feature.to_owned()];
@@ -53,7 +53,7 @@ fn closure(manifest: &serde_json::Value, feature: &str) -> BTreeSet<String> {
     taken
 }
 
-/// The guide has a row for each feature of each crate, says which are there by default, and names examples that take them.
+/// The guide has a row for each feature of each crate, says which are on by default, and names examples that enable them.
 #[test]
 fn the_guide_of_features_names_every_one() {
     let page = fs::read_to_string(crate::root().join("docs/guide/features.md")).expect("the guide");
@@ -102,7 +102,7 @@ fn the_guide_of_features_names_every_one() {
     }
 }
 
-/// A page with an example says which features of the facade it needs that are not there by default.
+/// A page with an example names the features of the facade that the example needs and that are not on by default.
 #[test]
 fn an_example_names_the_features_that_it_needs() {
     const NEEDS: &[(&str, &str)] = &[

@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: the acceptance tests at their whole size.
 //!
-//! They print their figures, which belong into the note on the work that they were run for, with the machine and the date.
+//! They print figures. Put these into the notes on the work for which they were run, with the machine and the date.
 
 use crate::{
     Context,
@@ -21,7 +21,7 @@ pub(crate) const STEPS: &[Step] = &[
 
 const PROFILE: &str = "release";
 
-/// What is measured is the gateway; most of the tests around it need no optimisation.
+/// Only the gateway is measured; most of the tests around it need no optimisation.
 fn build(context: &Context) -> Result<Outcome> {
     run(context.cargo().args(["build", "--package", "gateway", "--profile", PROFILE]))?;
     Ok(Outcome::Passed)
@@ -39,23 +39,23 @@ fn limits(context: &Context) -> Result<Outcome> {
 
 /// A million responses and as many uploads of random origins and clients.
 fn bodies(context: &Context) -> Result<Outcome> {
-    // Its clients and origins would be slower than the gateway without optimisation: 670 responses a second for 2,700.
+    // Without optimisation, its clients and origins would be slower than the gateway: 670 responses a second, not 2,700.
     test_with(context, &["--profile", PROFILE], "soak", &["soak"])
 }
 
-/// A million connections of either engine of HTTP/1, held to their models.
+/// A million connections of each HTTP/1 engine, compared with their models.
 fn models(context: &Context) -> Result<Outcome> {
     for package in ["gatewright-server", "gatewright-client"] {
         let mut command = context.cargo();
         command.args(["test", "--package", package, "--lib", "--profile", PROFILE, "http1::tests::model"]);
-        // 500 cases by default, which proptest takes to be 256.
+        // These have 500 cases by default, and proptest counts them as 256.
         command.env("PROPTEST_CASES", "512000");
         run(&mut command)?;
     }
     Ok(Outcome::Passed)
 }
 
-/// One test at a time, so that memory and time are its own.
+/// One test at a time, so that tests do not share memory and time.
 fn test(context: &Context, package: &str, tests: &[&str]) -> Result<Outcome> {
     test_with(context, &[], package, tests)
 }

@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use crate::{Context, command::Result};
 
-/// One thing that must hold.
+/// One check.
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Context) -> Result<Outcome>,
 }
 
-/// How a step ended that did not fail.
+/// How a step ended without failing.
 pub(crate) enum Outcome {
     Passed,
-    /// Nothing was looked at, and why.
+    /// The step checked nothing, for this reason.
     Skipped(String),
 }
 

@@ -6,14 +6,16 @@
 use std::{
     ffi::OsStr,
     fs,
+    num::NonZeroUsize,
     path::PathBuf,
+    thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
-    Context,
+    Context, api,
     command::{Result, run, works},
-    features, fuzz, gates, links, peers, prerequisites,
+    features, fuzz, gates, links, peers, prerequisites, semver,
     step::{Outcome, Step},
     tree,
 };
@@ -29,6 +31,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "test", run: test },
     Step { name: "doctest", run: doctest },
     Step { name: "doc", run: doc },
+    Step { name: "api", run: api::check },
     Step { name: "examples", run: examples },
     Step { name: "gates", run: gates::check },
     Step { name: "fuzz", run: fuzz::smoke },
@@ -36,7 +39,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "features", run: features::check },
 ];
 
-/// A client of the tests `interop`, apart for the sake of the lockfile.
+/// A client of the tests `interop`, in a workspace of its own to keep its crates out of our lockfile.
 const REQWEST: &str = "tests/interop/peers/reqwest/Cargo.toml";
 
 fn fmt(context: &Context) -> Result<Outcome> {
@@ -64,14 +67,17 @@ fn build(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The wire tests and the examples take what `build` makes. Built already, this takes no time; but a step that was asked
-/// for alone must not try yesterday's binary.
+/// The wire tests and the examples use the binaries of the step `build`. After that step this takes no time; but when the
+/// step `test` runs alone, it must not test yesterday's binary.
 fn test(context: &Context) -> Result<Outcome> {
     build(context)?;
     let mut command = context.cargo();
     command.env("GATEWRIGHT_BIN", context.debug("gatewright"));
     if works(context.cargo().args(["nextest", "--version"])) {
         command.args(["nextest", "run", "--workspace", "--profile", "ci"]);
+        // Most of the long tests wait for time to pass; `.config/nextest.toml` names those that keep a core busy.
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        command.args(["--test-threads", &(2 * cores).to_string()]);
         if context.arguments.full {
             command.args(["--run-ignored", "all"]);
         }
@@ -90,8 +96,13 @@ fn doctest(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn doc(context: &Context) -> Result<Outcome> {
-    run(context.cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+/// The pages of all features, as docs.rs shows them, with broken links denied; and beside them the JSON that the step
+/// `api` reads.
+pub(crate) fn doc(context: &Context) -> Result<Outcome> {
+    let mut command = context.cargo();
+    command.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
+    api::rustdoc::configure(context, &mut command)?;
+    run(&mut command)?;
     Ok(Outcome::Passed)
 }
 
@@ -104,7 +115,8 @@ fn examples(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The crates can be published: each package holds what its manifest names. Only the long run builds them from it.
+/// The crates can be published: each package holds what its manifest names. Only the long run builds them from it, and
+/// compares their API with that of the last release.
 fn package(context: &Context) -> Result<Outcome> {
     let package = |options: &[&OsStr]| {
         run(context.cargo().args(["package", "--workspace", "--allow-dirty", "--quiet"]).args(options))
@@ -119,11 +131,12 @@ fn package(context: &Context) -> Result<Outcome> {
     let packaged = package(&["--target-dir".as_ref(), folder.as_os_str()]);
     let _ = fs::remove_dir_all(&folder);
     packaged?;
+    semver::check(context)?;
     Ok(Outcome::Passed)
 }
 
 impl Context {
-    /// A program that the step `build` made.
+    /// A program from the step `build`.
     fn debug(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)
     }

@@ -1,4 +1,4 @@
-//! What may stand in the tree: known top-level names, and no text that belongs to one machine.
+//! What may be in the tree: known top-level names, and no text that belongs to one machine.
 
 use std::fs;
 
@@ -63,7 +63,7 @@ pub(crate) fn check(context: &Context) -> Result<Outcome> {
     for file in context.files()? {
         let top = file.split('/').next().unwrap_or_default();
         if !TOP_LEVEL.contains(&top) {
-            problems.push(format!("{file}: {top} has no place at the top of the tree"));
+            problems.push(format!("{file}: {top} is not among the known names at the top of the tree"));
         }
         let content = fs::read(context.root.join(&file)).map_err(|error| format!("{file}: {error}"))?;
         problems.extend(machine_bound(&file, &String::from_utf8_lossy(&content)));

@@ -5,16 +5,16 @@ use std::{collections::BTreeMap, fmt};
 use super::{ARCHITECTURE, HOW_TO_ACCEPT};
 use crate::command::Result;
 
-/// By how many percent a figure may grow; one that falls by more is to be recorded.
+/// By how many percent a figure may grow. A figure that falls by more has to be recorded.
 const TOLERANCE: u64 = 3;
 
-/// What the documentation promises, and recording cannot change: how many allocations a case makes beyond another.
+/// Promises of the documentation, which recording cannot change: how many more allocations one case makes than another.
 const PROMISES: &[Promise] = &[
     Promise { case: "trace", beyond: "nothing", allocations: 2 },
     Promise { case: "auth-limit", beyond: "nothing", allocations: 4 },
 ];
 
-/// And what cannot grow with what is configured: the instructions of a case are so many percent of another's at most.
+/// Costs that may not grow with the configuration: the instructions of one case, in percent of another's at most.
 const RATIOS: &[Ratio] = &[Ratio { case: "lists-50k", of: "lists-10", percent: 130 }];
 
 struct Ratio {
@@ -32,16 +32,16 @@ struct Promise {
 /// What one request costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Figure {
-    /// None where there is nothing that counts them.
+    /// None on architectures where nothing counts them.
     instructions: Option<u64>,
-    /// In tenths, for one that is made for some requests only.
+    /// In tenths, because some allocations are made only for some requests.
     allocations: u64,
 }
 
 pub(super) type Figures = Vec<(String, Figure)>;
 
 impl Figure {
-    /// Of so many requests together.
+    /// From the totals of so many requests.
     pub(super) fn new(instructions: Option<u64>, allocations: u64, requests: u64) -> Self {
         let each = |total: u64| (total + requests / 2) / requests;
         Self { instructions: instructions.map(each), allocations: each(10 * allocations) }

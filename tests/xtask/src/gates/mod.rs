@@ -1,12 +1,12 @@
 //! What one request costs in instructions and allocations, against the figures in the repository.
 //!
-//! 1. Each case of `tests/gates` runs in a process of its own under callgrind, which counts what a processor would
-//!    execute and not how long it takes. That is the same on a busy machine and on an idle one.
-//! 2. What is counted depends on the compiler and the architecture. So there are figures for one architecture; on
-//!    others allocations alone are compared.
-//! 3. The environment is empty, and libc takes its plain routines, whatever the processor has.
-//! 4. A figure that grew fails the step, one that fell asks to be recorded: `UPDATE=1`.
-//! 5. What the documentation promises of a figure is held to that, recorded or not.
+//! 1. Each case of `tests/gates` runs in its own process under callgrind, which counts the instructions that a processor
+//!    would execute. The count is the same on a busy machine and on an idle one.
+//! 2. The count depends on the compiler and the architecture. So there are figures for one architecture; on others, only
+//!    allocations are compared.
+//! 3. The environment is empty, and libc uses its plain routines, whatever the processor supports.
+//! 4. A figure that has grown fails the step. A figure that has fallen has to be recorded: `UPDATE=1`.
+//! 5. A figure has to keep what the documentation promises about it, whether the figure was recorded or not.
 //! 6. `--full` plants needless work into a copy of the sources and fails when the gates let it pass.
 
 mod figures;
@@ -28,12 +28,12 @@ use figures::{Figure, Figures};
 
 const FIGURES: &str = "tests/gates/figures.txt";
 
-/// The profile of what ships, all in one unit: what one crate inlines does not depend on how others were cut up.
+/// The profile of releases, with one codegen unit: what a crate inlines does not depend on how other crates were split.
 const PROFILE: &str = "dist";
 
 const ARCHITECTURE: &str = "x86_64";
 
-/// Processors differ in these, and libc has copies and comparisons of its own for each.
+/// Processors differ in these features, and libc has its own copy and comparison routines for each.
 const TUNABLES: &str = "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-BMI2,-ERMS";
 
 const HOW_TO_ACCEPT: &str = "UPDATE=1 cargo xtask test --only gates";
@@ -85,7 +85,8 @@ fn judge(context: &Context, counted: &Figures) -> Result<()> {
     let compiler = compiler(context)?;
     if recorded_by != compiler {
         problem += &format!("\nThe figures are those of rustc {recorded_by}, and this is {compiler}: ");
-        problem += "record them anew at the commit before, to see whose doing it is.";
+        problem +=
+            "record them anew at the commit before, to see whether the compiler or the change is the cause.";
     }
     let profile = profile(context, "CASE");
     Err(format!(
@@ -116,7 +117,7 @@ fn count_all(context: &Context, binary: &Path) -> Result<Figures> {
     cases.split_whitespace().map(|case| Ok((case.to_owned(), count(context, binary, case, "")?))).collect()
 }
 
-/// Counts a case, with that plant awake.
+/// Counts a case, with the named plant active.
 fn count(context: &Context, binary: &Path, case: &str, plant: &str) -> Result<Figure> {
     if !counts_instructions() {
         let printed = output(context.command(binary).arg(case).env(plants::AWAKE, plant))?;

@@ -1,6 +1,6 @@
 //! Needless work, planted to see that the gates find it.
 //!
-//! All plants go into one copy of the sources, which is built once; the environment says which of them is awake.
+//! All plants go into one copy of the sources, which is built once. An environment variable says which one is active.
 
 use std::{
     fs,
@@ -10,23 +10,23 @@ use std::{
 use super::{Figures, build, count, figures};
 use crate::{Context, command::Result};
 
-/// The variable that names the plant that is awake.
+/// The variable that names the active plant.
 pub(super) const AWAKE: &str = "GATE_PLANT";
 
-/// What nobody needs at the beginning of a service's `call`.
+/// Needless work for the beginning of a service's `call`.
 const PLANTS: &[(&str, &str)] = &[
     ("an allocation", "drop(std::hint::black_box(Box::new(0_u64)));"),
     ("a clone of the headers", "drop(std::hint::black_box(request.headers().clone()));"),
 ];
 
-/// Where it is planted, and the case that goes through there.
+/// Where the work is planted, and the case that runs through that place.
 const PLACES: &[(&str, &str)] = &[
     ("crates/proxy/src/service.rs", "proxy"),
     ("crates/router/src/service.rs", "router"),
     ("crates/trace/src/service.rs", "trace"),
 ];
 
-/// Wakes one plant after the other, and fails when the gate of its place lets it pass.
+/// Activates one plant after the other, and fails when the gate of its place lets it pass.
 pub(super) fn check(context: &Context) -> Result<()> {
     let folder = context.target.join("gates/planted");
     copy_sources(context, &folder)?;
@@ -36,7 +36,7 @@ pub(super) fn check(context: &Context) -> Result<()> {
         let planted = plant(&source, case).ok_or_else(|| format!("{file} has not one `fn call(`"))?;
         fs::write(&path, planted).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    // A target folder of its own: cargo would take what is built of the copy for what is built of the tree.
+    // A separate target folder: cargo would mistake builds of the copy for builds of the tree.
     let binary = build(context, &folder, &context.target.join("gates/planted-target"))?;
     let mut passed = Vec::new();
     for (file, case) in PLACES {
@@ -74,13 +74,13 @@ fn plant(source: &str, case: &str) -> Option<String> {
     Some(format!("{before}fn call({signature}{{\n{statements}{body}"))
 }
 
-/// Copies what belongs to the tree. What a former copy held and is gone is of no account.
+/// Copies the files of the tree. Files of an earlier copy that are gone from the tree do no harm.
 fn copy_sources(context: &Context, folder: &Path) -> Result<()> {
     for file in context.files()? {
         let (from, to): (PathBuf, PathBuf) = (context.root.join(&file), folder.join(&file));
         let parent = to.parent().unwrap_or(folder);
         fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
-        // One that is the same keeps its time, so that it is not built again.
+        // An unchanged file keeps its time, so that it is not built again.
         if fs::read(&from).ok() != fs::read(&to).ok() {
             fs::copy(&from, &to).map_err(|error| format!("{}: {error}", to.display()))?;
         }
