@@ -205,8 +205,8 @@ impl Limits {
         if let Some(store) = self.redis.get(settings) {
             return Some(store.clone());
         }
-        let urls = settings.urls.iter().map(|url| url.expose().to_owned());
-        let mut builder = match settings.cluster {
+        let urls = settings.redis.iter().map(|url| url.expose().to_owned());
+        let mut builder = match settings.is_cluster() {
             true => RedisStore::cluster(urls),
             false => RedisStore::builder(urls.collect::<String>()),
         };
@@ -216,7 +216,7 @@ impl Limits {
         if let Some(prefix) = &settings.prefix {
             builder = builder.prefix(prefix.as_str());
         }
-        if settings.refuse {
+        if settings.when_down {
             builder = builder.fail_closed();
         }
         if !settings.local_check {
@@ -274,10 +274,10 @@ fn scope(route: &Matcher) -> String {
             ValueMatch::Regex(regex) => write!(words, " {what} {name} like {regex}"),
         };
     };
-    for (name, value) in &route.headers {
+    for (name, value) in &route.values.headers {
         values("header", name.as_str(), value);
     }
-    for (name, value) in &route.query {
+    for (name, value) in &route.values.query {
         values("query", name, value);
     }
     words
