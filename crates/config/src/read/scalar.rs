@@ -1,6 +1,6 @@
 //! Values that are one word or one number.
 
-use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use http::HeaderName;
 
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list; one value that is no list stands for a list of it.
-    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: impl Display) -> &'n [Node] {
         match &node.kind {
             Kind::List(nodes) => {
                 if nodes.is_empty() {

@@ -220,13 +220,13 @@ impl<V: Value> Value for Vec<V> {
     const SHAPE: Shape = Shape::List(&V::SHAPE);
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
-        all(reader.list(node, &Self::SHAPE.called()).iter().collect(), V::read, reader)
+        all(reader.list(node, Self::SHAPE).iter().collect(), V::read, reader)
     }
 
     fn read_entry(entry: &Entry, reader: &mut Reader<'_>) -> Option<Self::Kept> {
         match V::SHAPE.sections().first() {
             Some(section) => {
-                let items = reader.items(entry, &Self::SHAPE.called(), section);
+                let items = reader.items(entry, Self::SHAPE, section);
                 all(items.iter().map(|item| item.node).collect(), V::read, reader)
             }
             None => Self::read(&entry.value, reader),
@@ -252,7 +252,7 @@ impl<V: Value> Value for Readable<V> {
     const SHAPE: Shape = Shape::List(&V::SHAPE);
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
-        let nodes = reader.list(node, &Self::SHAPE.called());
+        let nodes = reader.list(node, Self::SHAPE);
         Some(nodes.iter().filter_map(|node| V::read(node, reader)).collect())
     }
 }
@@ -308,7 +308,7 @@ impl Reader<'_> {
             Kind::Map(entries) => Some(entries),
             Kind::Invalid => None,
             _ => {
-                let message = format!("expected {}, found {}", shape.called(), node.describe());
+                let message = format!("expected {}, found {}", shape, node.describe());
                 self.error(node.span, message);
                 None
             }

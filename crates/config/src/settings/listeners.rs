@@ -83,7 +83,7 @@ impl Value for SeveralListeners {
     }
 
     fn read_entry(entry: &Entry, reader: &mut Reader<'_>) -> Option<Vec<Listener>> {
-        let items = reader.items(entry, &Self::SHAPE.called(), Listener::SECTION);
+        let items = reader.items(entry, Self::SHAPE, Listener::SECTION);
         Some(items.iter().filter_map(|item| one(item, reader)).collect())
     }
 }

@@ -1,5 +1,7 @@
 //! What a value may be.
 
+use std::fmt;
+
 use super::Section;
 
 /// What a value may be, as far as it can be told without the rest of the file.
@@ -86,11 +88,6 @@ impl Shape {
         }
     }
 
-    /// What it is called in an error.
-    pub(crate) fn called(self) -> String {
-        unlinked(&self.describe())
-    }
-
     /// What several of it are called.
     fn describe_several(self) -> String {
         match self {
@@ -144,6 +141,13 @@ impl Shape {
             Self::Any(shapes) => shapes.iter().flat_map(|shape| shape.sections()).collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+/// What a value is called in an error.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&unlinked(&self.describe()))
     }
 }
 
