@@ -229,7 +229,7 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
         reader.error(entry.key_span, message).help(*now);
         return None;
     }
-    let alias = section.aliases.iter().find(|(alias, _)| *alias == key).map(|(_, name)| *name);
+    let alias = section.alias(key);
     if let Some(name) = alias.filter(|name| section.later.contains(name)) {
         reader.error(entry.key_span, format!("`{key}` is not supported by this version of gatewright")).help(
             format!("remove it (here it will be `{name}`): what is not supported is refused, never ignored"),

@@ -26,10 +26,9 @@ map! {
         title: "a list of addresses";
         name: "address_file";
         smallest: "{file: partners.txt}";
-        aliases: [("path", "file")];
 
         /// The path of the file.
-        file: required PathBuf, "partners.txt";
+        file: required PathBuf, "partners.txt", alias ["path"];
     }
 }
 

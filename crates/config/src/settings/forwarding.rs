@@ -63,13 +63,12 @@ long_form! {
         name: "retries";
         smallest: "{attempts: 2}";
         later: ["budget", "backoff"];
-        aliases: [("count", "attempts"), ("num_retries", "attempts"), ("retry_on", "on")];
 
         /// How many times beyond the first; 0 for never.
-        attempts: default Attempts = 1, "2", absent "1";
+        attempts: default Attempts = 1, "2", absent "1", alias ["count", "num_retries"];
         /// The reasons to send it again: no connection, a connection that closed before the response, a response that did not
         /// come in time, or a status.
-        on: default Vec<RetryOn> = USUAL.to_vec(), "[connect, reset, 503]", absent "`[connect, reset]`";
+        on: default Vec<RetryOn> = USUAL.to_vec(), "[connect, reset, 503]", absent "`[connect, reset]`", alias ["retry_on"];
     }
 }
 

@@ -7,12 +7,13 @@ settings! {
     pub(crate) struct Guards {
         /// Who has to say who calls: a name of `auth`, a combination of several, or `none` for a route that everybody may use.
         /// Callers who do not say who they are get 401, or 403 where a certificate is all that is asked for.
-        auth: Who, "{any: [app, partner]}", absent "routes need it when the file has an `auth` section";
+        auth: Who, "{any: [app, partner]}", absent "routes need it when the file has an `auth` section",
+            alias ["authentication"];
         /// Clients that may come, when not all may. Several networks here and in `deny_ips` may hold an address: the one with
         /// the longest prefix decides, and of two equal ones the one that denies. Others get 403.
-        allow_ips: Addresses, "[192.0.2.0/24, \"2001:db8::/32\"]", absent "all";
+        allow_ips: Addresses, "[192.0.2.0/24, \"2001:db8::/32\"]", absent "all", alias ["allow"];
         /// Clients that may not come.
-        deny_ips: Addresses, "[198.51.100.0/24, 203.0.113.7]", absent "none";
+        deny_ips: Addresses, "[198.51.100.0/24, 203.0.113.7]", absent "none", alias ["deny"];
         /// Whether clients may come whose address is unknown, when there is an `allow_ips` or a `deny_ips`. An address is
         /// unknown when a trusted proxy names none (`unknown`), or one that cannot be read.
         unknown_ips: UnknownIps, "allow", absent "`deny`";
@@ -20,15 +21,13 @@ settings! {
         /// alone. A request that one limit refuses takes nothing from the others, with two exceptions. Limits that do not count
         /// by caller are asked before the authentication, and keep what they counted when a later limit refuses. Redis keeps
         /// what it counted, and so do rates when the limit `concurrent` refuses.
-        limit: Limits, "[100/min, {concurrent: 10}]", absent "none";
+        limit: Limits, "[100/min, {concurrent: 10}]", absent "none", alias ["rate_limit", "limits"];
     }
 }
 
-/// Whether clients may come whose address is unknown.
-pub(crate) struct UnknownIps;
-
 choice! {
-    UnknownIps, "what becomes of clients whose address nobody knows": bool { "deny" => false, "allow" => true }
+    /// Whether clients may come whose address is unknown.
+    pub(crate) struct UnknownIps, "what becomes of clients whose address nobody knows": bool { "deny" => false, "allow" => true }
 }
 
 impl Guards {

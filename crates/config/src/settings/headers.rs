@@ -15,15 +15,14 @@ map! {
         title: "an edit of headers";
         name: "header_edit";
         smallest: "{}";
-        aliases: [("append", "add"), ("delete", "remove"), ("replace", "set")];
 
         /// Headers with their values, in place of those that were there. Values are fixed texts: nothing that the path captures
         /// is filled in.
-        set: lenient SetLines, "{x-via: gatewright}";
+        set: lenient SetLines, "{x-via: gatewright}", alias ["replace"];
         /// Headers with their values, beside those that were there. Values are fixed texts here as well.
-        add: lenient Lines, "{vary: origin}";
+        add: lenient Lines, "{vary: origin}", alias ["append"];
         /// Headers by their names.
-        remove: lenient Readable<Spanned<HeaderName>>, "[cookie, x-debug]";
+        remove: lenient Readable<Spanned<HeaderName>>, "[cookie, x-debug]", alias ["delete"];
     }
 }
 

@@ -28,14 +28,6 @@ long_form! {
             Rule::new(Relation::Needs("burst", "rate")),
             Rule::new(Relation::Needs("consumers", "rate")),
         ];
-        aliases: [
-            ("limit", "rate"),
-            ("quota", "rate"),
-            ("requests", "rate"),
-            ("by", "key"),
-            ("overrides", "consumers"),
-            ("shadow", "dry_run"),
-        ];
         // The name is empty when a route writes the limit itself.
         also { at: At, name: String }
         first { quotas: Vec<Quota> }
@@ -47,11 +39,11 @@ long_form! {
         /// is one and else the address (`principal_or_ip`), the `route`, a header (`header:x-tenant`), or `all` together. Several
         /// are one key: `[principal, route]` counts each caller on each route. A header that tells services who calls counts with
         /// the value that the services get.
-        key: default Vec<KeyPart> = vec![KeyPart::PrincipalOrIp], "client_ip", absent "`principal_or_ip`";
+        key: default Vec<KeyPart> = vec![KeyPart::PrincipalOrIp], "client_ip", absent "`principal_or_ip`", alias ["by"];
         /// What becomes of a request without the key: its client's address takes the key's place, or it is refused with 403.
         missing: optional Missing, "refuse", absent "`refuse` for `principal`, `client_ip` for a header";
         /// Rates in place of `rate` for single callers, by the principal's id. The rates of an API key itself go before them.
-        consumers: default Consumers, "{acme: [200/s, 1000000/day]}";
+        consumers: default Consumers, "{acme: [200/s, 1000000/day]}", alias ["overrides"];
         /// Where the counts are kept, when nodes share them.
         store: optional RedisSettings, "{redis: \"redis://127.0.0.1:6379\"}", absent "in this process, shared by its workers";
         /// How many callers are known at once, when the counts are kept in this process; of several rates each counts. No caller
@@ -60,7 +52,7 @@ long_form! {
         /// The header fields of responses: `RateLimit` and `RateLimit-Policy`, with `legacy` the older `X-RateLimit-*` too.
         headers: default LimitHeaders, "legacy", absent "`standard`";
         /// Refuses nobody, and only logs whom it would have refused.
-        dry_run: default bool, "on", absent "`off`";
+        dry_run: default bool, "on", absent "`off`", alias ["shadow"];
     }
 }
 
@@ -75,18 +67,22 @@ pub(crate) enum KeyPart {
     Header(HeaderName),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Missing {
-    ClientIp,
-    Refuse,
+choice! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub(crate) enum Missing, "what becomes of requests without the key" {
+        ClientIp = "client_ip",
+        Refuse = "refuse",
+    }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) enum LimitHeaders {
-    #[default]
-    Standard,
-    Legacy,
-    Off,
+choice! {
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+    pub(crate) enum LimitHeaders, "a set of header fields" {
+        #[default]
+        Standard = "standard",
+        Legacy = "legacy",
+        Off = off,
+    }
 }
 
 /// How a route names a limit.
@@ -98,21 +94,6 @@ pub(crate) enum LimitRef {
     Own(Box<CallerLimit>),
 }
 
-choice! {
-    Missing, "what becomes of requests without the key": Missing {
-        "client_ip" => Missing::ClientIp,
-        "refuse" => Missing::Refuse,
-    }
-}
-
-choice! {
-    LimitHeaders, "a set of header fields": LimitHeaders {
-        "standard" => LimitHeaders::Standard,
-        "legacy" => LimitHeaders::Legacy,
-        off => LimitHeaders::Off,
-    }
-}
-
 map! {
     /// A limit of `limits`, for requests that take more than others.
     #[derive(Debug)]
@@ -120,12 +101,11 @@ map! {
         title: "a limit by its name";
         name: "named_limit";
         smallest: "{name: per_user}";
-        aliases: [("weight", "cost"), ("units", "cost")];
 
         /// Its name in `limits`.
         name: required LimitName, "per_user";
         /// How many units each request takes.
-        cost: default Units = 1, "10", absent "1";
+        cost: default Units = 1, "10", absent "1", alias ["weight", "units"];
     }
 }
 
@@ -240,7 +220,7 @@ group! {
     #[derive(Debug)]
     pub(crate) struct Rates {
         /// Requests a period. Of several, each holds; `50/s burst 100` gives one a burst of its own.
-        rate: default Vec<Quota>, "100/min";
+        rate: default Vec<Quota>, "100/min", alias ["limit", "quota", "requests"];
         /// How many may come at once, when there is one rate.
         burst: optional AtKey<Units>, "20", absent "as many as a period has";
     }

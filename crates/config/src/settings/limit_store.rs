@@ -16,37 +16,26 @@ long_form! {
         title: "a limit's `store`";
         name: "limit_store";
         smallest: "{redis: \"redis://127.0.0.1:6379\"}";
-        aliases: [
-            ("url", "redis"),
-            ("urls", "redis"),
-            ("nodes", "redis"),
-            ("fail", "when_down"),
-            ("on_failure", "when_down"),
-            ("on_error", "when_down"),
-            ("precheck", "local_check"),
-        ];
         also { at: At }
 
         /// The URL of the server; for a cluster the URLs of some nodes. A password comes from `${env:NAME}` or `file:PATH`.
-        redis: required Vec<RedisUrl>, "\"redis://127.0.0.1:6379\"";
+        redis: required Vec<RedisUrl>, "\"redis://127.0.0.1:6379\"", alias ["url", "urls", "nodes"];
         /// Whether the URLs are those of a cluster.
         cluster: optional bool, "on", absent "`on` when there are several URLs";
         /// How long a request waits for the answer of Redis.
         timeout: optional Duration, "50ms", absent "100ms";
         /// What becomes of requests while Redis does not answer: they are admitted, or refused with 503.
-        when_down: default WhenDown, "refuse", absent "`admit`";
+        when_down: default WhenDown, "refuse", absent "`admit`", alias ["fail", "on_failure", "on_error"];
         /// Whether a key that has to wait is refused without asking Redis again, for 5 s at most.
-        local_check: default bool = true, "off", absent "`on`";
+        local_check: default bool = true, "off", absent "`on`", alias ["precheck"];
         /// The start of the names of the keys in Redis. Gateways share a limit that has the same prefix, name and rate.
         prefix: optional String, "api", absent "`gatewright`";
     }
 }
 
-/// Whether requests are refused while Redis does not answer.
-pub(crate) struct WhenDown;
-
 choice! {
-    WhenDown, "what becomes of requests meanwhile": bool { "admit" => false, "refuse" => true }
+    /// Whether requests are refused while Redis does not answer.
+    pub(crate) struct WhenDown, "what becomes of requests meanwhile": bool { "admit" => false, "refuse" => true }
 }
 
 impl Value for RedisSettings {

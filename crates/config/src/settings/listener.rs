@@ -18,15 +18,14 @@ long_form! {
         name: "listener";
         smallest: "{address: 127.0.0.1:8081}";
         later: ["acme", "http3"];
-        aliases: [("listen", "address"), ("bind", "address"), ("ssl", "tls")];
 
         /// The address of the listener. Port 0 is any that is free. `[::]` takes IPv4 as well, unless another listener has
         /// `0.0.0.0` and the same port.
-        address: required Address, "0.0.0.0:8443";
+        address: required Address, "0.0.0.0:8443", alias ["listen", "bind"];
         /// The name of the listener in routes (`listener:`) and logs.
         name: optional Spanned<String>, "public", absent "its address";
         /// TLS on this listener.
-        tls: optional ListenerTls, "{cert: api.pem, key: api.key}", absent "cleartext";
+        tls: optional ListenerTls, "{cert: api.pem, key: api.key}", absent "cleartext", alias ["ssl"];
         /// Sends every client to HTTPS, with 308 and the same host, path and query: to the port of the first listener with TLS,
         /// or to this port. Clients that speak TLS by the word of a trusted proxy are not sent.
         redirect_https: default RedirectHttps, "443", absent "`off`";
@@ -42,10 +41,9 @@ map! {
         title: "`proxy_protocol`";
         name: "proxy_protocol";
         smallest: "{from: [10.0.0.0/8]}";
-        aliases: [("trusted", "from")];
 
         /// Peers that send them.
-        from: required Readable<IpNetwork>, "[10.0.0.0/8]";
+        from: required Readable<IpNetwork>, "[10.0.0.0/8]", alias ["trusted"];
     }
 }
 
@@ -96,20 +94,12 @@ map! {
                 .missing("name the file of the authorities whose certificates the list revokes: `client_ca: partners.pem`"),
         ];
         later: ["acme", "min_version"];
-        aliases: [
-            ("certificate", "cert"),
-            ("ssl_certificate", "cert"),
-            ("private_key", "key"),
-            ("ssl_certificate_key", "key"),
-            ("ca", "client_ca"),
-            ("certificates", "certs"),
-        ];
         also { at: At }
         first { certificates: Vec<Certificate> }
 
         /// The authorities that clients' certificates are checked against. A client's own certificate may be among them: that
         /// certificate is then taken, whoever issued it, until it expires or `crl` revokes it.
-        client_ca: optional PathBuf, "partners.pem";
+        client_ca: optional PathBuf, "partners.pem", alias ["ca"];
         /// Whether clients are asked for certificates, and whether they may show none.
         client_auth: optional ClientAuth, "optional", absent "`required` when there is a `client_ca`, or else `off`";
         /// Revoked certificates of clients. Each authority of a chain needs a list that is not out of date; of several lists of one
@@ -119,19 +109,13 @@ map! {
     }
 }
 
-/// Whether clients show certificates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientAuth {
-    Off,
-    Optional,
-    Required,
-}
-
 choice! {
-    ClientAuth, "a kind of client authentication": ClientAuth {
-        "optional" => ClientAuth::Optional,
-        "required" => ClientAuth::Required,
-        off => ClientAuth::Off,
+    /// Whether clients show certificates.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum ClientAuth, "a kind of client authentication" {
+        Optional = "optional",
+        Required = "required",
+        Off = off,
     }
 }
 
@@ -142,12 +126,11 @@ map! {
         title: "a certificate";
         name: "certificate";
         smallest: "{cert: www.pem, key: www.key}";
-        aliases: [("certificate", "cert")];
 
         /// The certificate and its chain, leaf first.
-        cert: required PathBuf, "www.pem";
+        cert: required PathBuf, "www.pem", alias ["certificate", "ssl_certificate"];
         /// The private key of the certificate.
-        key: required PathBuf, "www.key";
+        key: required PathBuf, "www.key", alias ["private_key", "ssl_certificate_key"];
     }
 }
 
@@ -156,12 +139,13 @@ group! {
     #[derive(Debug)]
     pub(crate) struct Certificates {
         /// The certificate and its chain, leaf first.
-        cert: optional PathBuf, "api.pem";
+        cert: optional PathBuf, "api.pem", alias ["certificate", "ssl_certificate"];
         /// The private key of the certificate.
-        key: optional PathBuf, "api.key";
+        key: optional PathBuf, "api.key", alias ["private_key", "ssl_certificate_key"];
         /// Several certificates: the client's server name (SNI) chooses, and the first one is the default. One name may have one
         /// certificate of RSA and one on a curve; each client then gets one that it can verify.
-        certs: default Vec<Certificate>, "[{cert: api.pem, key: api.key}, {cert: www.pem, key: www.key}]";
+        certs: default Vec<Certificate>, "[{cert: api.pem, key: api.key}, {cert: www.pem, key: www.key}]",
+            alias ["certificates"];
     }
 }
 

@@ -18,7 +18,8 @@ group! {
     #[derive(Debug)]
     pub(crate) struct Listeners {
         /// The address of one listener without TLS.
-        listen: lenient Listen, "0.0.0.0:8080", absent "`127.0.0.1:8080`, when there are no `listeners` either";
+        listen: lenient Listen, "0.0.0.0:8080", absent "`127.0.0.1:8080`, when there are no `listeners` either",
+            alias ["bind"];
         /// The listeners, in place of `listen`.
         listeners: lenient SeveralListeners, "[{address: 0.0.0.0:8443, tls: {cert: api.pem, key: api.key}}]";
     }

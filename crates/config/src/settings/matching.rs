@@ -21,11 +21,12 @@ group! {
         /// The protocol of the client, to the gateway or to a trusted proxy that says so in `X-Forwarded-Proto`.
         scheme: optional UrlScheme, "https", absent "either";
         /// Hosts that requests ask for; `*.example.com` is all below it, with any number of labels.
-        hosts("host"): lenient Readable<HostPattern>, "[api.example.com, \"*.example.org\"]", absent "any";
+        hosts("host"): lenient Readable<HostPattern>, "[api.example.com, \"*.example.org\"]", absent "any",
+            alias ["hosts", "hostname"];
         /// The methods that the route takes. A route that takes GET takes HEAD too.
-        methods: lenient Readable<MethodName>, "[GET, POST]", absent "any";
+        methods: lenient Readable<MethodName>, "[GET, POST]", absent "any", alias ["method"];
         /// Headers and query parameters that have to be there.
-        values("match"): lenient Match, "{headers: {x-api-version: 2}}";
+        values("match"): lenient Match, "{headers: {x-api-version: 2}}", alias ["query"];
     }
 }
 
@@ -37,24 +38,21 @@ map! {
         name: "match";
         smallest: "{}";
         later: ["cookies"];
-        aliases: [("header", "headers"), ("query_params", "query"), ("queries", "query")];
 
         /// Headers with their values. Several lines of one header count as one, joined by `, `.
-        headers: lenient Pairs<HeaderName>, "{x-api-version: 2}";
+        headers: lenient Pairs<HeaderName>, "{x-api-version: 2}", alias ["header"];
         /// Parameters of the query with their values, decoded; of several with one name, the first counts.
-        query: lenient Pairs<String>, "{beta: {regex: 'yes|1'}}";
+        query: lenient Pairs<String>, "{beta: {regex: 'yes|1'}}", alias ["query_params", "queries"];
     }
 }
 
-/// What a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum UrlScheme {
-    Http,
-    Https,
-}
-
 choice! {
-    UrlScheme, "a scheme": UrlScheme { "http" => UrlScheme::Http, "https" => UrlScheme::Https }
+    /// What a client speaks.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub(crate) enum UrlScheme, "a scheme" {
+        Http = "http",
+        Https = "https",
+    }
 }
 
 /// A header's or a query parameter's value.
@@ -77,10 +75,9 @@ long_form! {
                 .missing("write the value itself, or `{regex: '^v[12]$'}`")
                 .surplus("write the value itself, or `{regex: '^v[12]$'}`"),
         ];
-        aliases: [("value", "exact"), ("is", "exact")];
 
         /// The whole value.
-        exact: optional String, "gold";
+        exact: optional String, "gold", alias ["value", "is"];
         /// A regular expression for the whole value.
         regex: optional Regex, "gold|silver";
     }
@@ -109,9 +106,9 @@ group! {
         /// One path, or the paths of a pattern: `{id}` is one segment, `{*rest}` all that are left.
         path: lenient ExactPath, "\"/v1/users/{id}/avatar\"";
         /// A path and all below it, by segments: `/v2` takes `/v2` and `/v2/x`, never `/v2example`.
-        path_prefix: lenient PathPrefix, "/v1/orders";
+        path_prefix: lenient PathPrefix, "/v1/orders", alias ["prefix"];
         /// A regular expression for the whole path.
-        path_regex: lenient PathRegex, "'/legacy/(\\d+)'";
+        path_regex: lenient PathRegex, "'/legacy/(\\d+)'", alias ["regex"];
     }
 }
 

@@ -71,22 +71,7 @@ long_form! {
                 .surplus("put every address into `listeners`: `- address: 0.0.0.0:8080`"),
         ];
         later: ["admin", "audit", "telemetry", "tests"];
-        aliases: [
-            ("bind", "listen"),
-            ("services", "upstreams"),
-            ("backends", "upstreams"),
-            ("clusters", "upstreams"),
-            ("servers", "upstreams"),
-            ("rate_limits", "limits"),
-            ("authentication", "auth"),
-            ("authenticators", "auth"),
-            ("rules", "routes"),
-            ("log", "access_log"),
-            ("metrics", "admin"),
-            ("prometheus", "admin"),
-            ("health", "admin"),
-            ("status", "admin"),
-        ];
+        aliases: [("metrics", "admin"), ("prometheus", "admin"), ("health", "admin"), ("status", "admin")];
         also { keys: Keys }
         first { listeners: Vec<Listener> }
 
@@ -95,23 +80,26 @@ long_form! {
         /// Peers that are believed when they say who the client is, and which `x-request-id` it has.
         trusted_proxies: lenient TrustedProxies, "[10.0.0.0/8]", absent "none: the peer is the client";
         /// Where each request leaves its line, one JSON object.
-        access_log: lenient AccessLog, "{file: access.log}", absent "`stdout`";
+        access_log: lenient AccessLog, "{file: access.log}", absent "`stdout`", alias ["log"];
         /// How long clients may take.
         timeouts: lenient Timeouts, "{head: 5s, idle: 2m}";
         /// How much clients may send.
         client_limits: lenient ClientLimits, "{max_head: 32KiB, max_connections: 10000}";
         /// Services behind the gateway, by names that routes use. A name holds no colon and no slash.
-        upstreams: lenient Upstreams, "{orders: {targets: [10.0.1.4:8080, 10.0.1.5:8080]}}";
+        upstreams: lenient Upstreams, "{orders: {targets: [10.0.1.4:8080, 10.0.1.5:8080]}}",
+            alias ["services", "backends", "clusters", "servers"];
         /// How often callers may come, by names that routes use. All routes that use one limit share its counts. A name holds no
         /// slash.
-        limits: lenient CallerLimits, "{per_user: {rate: 100/min, burst: 20}, per_address: {rate: 1000/min, key: client_ip}}";
+        limits: lenient CallerLimits, "{per_user: {rate: 100/min, burst: 20}, per_address: {rate: 1000/min, key: client_ip}}",
+            alias ["rate_limits"];
         /// Ways to know who calls, by names that routes use. Once the file has this section, each route names its authenticators,
         /// or `defaults` does.
-        auth: lenient Authenticators, "{app: {jwt: {oidc: \"https://id.example.com/\", audiences: [api]}}, partner: {api_key: {keys_file: keys.yaml}}}", absent "every route is served openly";
+        auth: lenient Authenticators, "{app: {jwt: {oidc: \"https://id.example.com/\", audiences: [api]}}, partner: {api_key: {keys_file: keys.yaml}}}", absent "every route is served openly",
+            alias ["authentication", "authenticators"];
         /// What holds for routes and upstreams that do not say it themselves.
         defaults: lenient FileDefaults, "{timeout: 10s, retries: 1}";
         /// Which requests go where. The order does not matter.
-        routes: lenient Routes, "[{path_prefix: /v1/orders, upstream: order-service:8080}]";
+        routes: lenient Routes, "[{path_prefix: /v1/orders, upstream: order-service:8080}]", alias ["rules"];
     }
 }
 

@@ -24,23 +24,17 @@ long_form! {
                 .missing("`path` is what the match is replaced by: `{regex: '^/v1/(.*)$', path: '/$1'}`"),
         ];
         later: ["query"];
-        aliases: [
-            ("headers", "request_headers"),
-            ("path_prefix", "prefix"),
-            ("uri", "path"),
-            ("strip_prefix", "prefix"),
-        ];
 
         /// The path that replaces what the route's `path_prefix` matched.
-        prefix: lenient Option<NewPath>, "/internal/orders";
+        prefix: lenient Option<NewPath>, "/internal/orders", alias ["path_prefix", "strip_prefix"];
         /// The new path, with the route's parameters (`{id}`) or captures (`$1`).
-        path: lenient Option<NewPath>, "/internal/orders";
+        path: lenient Option<NewPath>, "/internal/orders", alias ["uri"];
         /// A regular expression for the whole path; `path` is then made of what it captured. A path that it does not match stays.
         regex: lenient Option<Regex>, "'/v1/(.*)'";
         /// The `Host` that the upstream sees.
         host: lenient Option<Host>, "users.internal";
         /// Headers that the upstream sees.
-        request_headers: lenient HeaderEdits, "{set: {x-via: gatewright}, remove: [cookie]}";
+        request_headers: lenient HeaderEdits, "{set: {x-via: gatewright}, remove: [cookie]}", alias ["headers"];
         /// Headers that the client sees.
         response_headers: lenient HeaderEdits, "{remove: [server]}";
     }
@@ -70,7 +64,6 @@ map! {
                 .missing("say what changes: `scheme`, `host`, `port`, `path` or `prefix`"),
             PATH_OR_PREFIX,
         ];
-        aliases: [("code", "status"), ("path_prefix", "prefix"), ("to", "path"), ("location", "path")];
         also { at: At }
 
         /// The scheme of the new URL.
@@ -80,26 +73,22 @@ map! {
         /// The port of the new URL.
         port: optional Spanned<Number<u16, 1, 65_535>>, "8443";
         /// The whole path of the new URL, with the route's parameters (`{id}`) or captures (`$1`).
-        path: optional NewPath, "/v1/orders";
+        path: optional NewPath, "/v1/orders", alias ["to", "location"];
         /// The path that replaces what the route's `path_prefix` matched.
-        prefix: optional NewPath, "/v2";
+        prefix: optional NewPath, "/v2", alias ["path_prefix"];
         /// The status of the answer.
-        status: lenient Option<Spanned<RedirectStatus>>, "308", absent "302";
+        status: lenient Option<Spanned<RedirectStatus>>, "308", absent "302", alias ["code"];
     }
 }
 
-/// The scheme of a URL.
-pub(crate) struct SchemeName;
-
 choice! {
-    SchemeName, "a scheme": &'static str { "http" => "http", "https" => "https" }
+    /// The scheme of a URL.
+    pub(crate) struct SchemeName, "a scheme": &'static str { "http" => "http", "https" => "https" }
 }
 
-/// The status of a redirect.
-pub(crate) struct RedirectStatus;
-
 choice! {
-    RedirectStatus, "the status of a redirect": u16 {
+    /// The status of a redirect.
+    pub(crate) struct RedirectStatus, "the status of a redirect": u16 {
         "301" => 301, "302" => 302, "303" => 303, "307" => 307, "308" => 308
     }
 }

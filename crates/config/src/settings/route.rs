@@ -35,32 +35,7 @@ long_form! {
             .surplus("remove it; what the redirect changes stands in `redirect:`"),
         ];
         later: ["compose", "soap", "cors", "waf", "bots", "grpc_json", "grpc_web", "contract", "max_body"];
-        aliases: [
-            ("max_body_size", "max_body"),
-            ("client_max_body_size", "max_body"),
-            ("body_limit", "max_body"),
-            ("uri", "upstream"),
-            ("url", "upstream"),
-            ("prefix", "path_prefix"),
-            ("regex", "path_regex"),
-            ("hosts", "host"),
-            ("hostname", "host"),
-            ("method", "methods"),
-            ("query", "match"),
-            ("service", "upstream"),
-            ("backend", "upstream"),
-            ("cluster", "upstream"),
-            ("proxy_pass", "upstream"),
-            ("target", "upstream"),
-            ("to", "upstream"),
-            ("authentication", "auth"),
-            ("scope", "scopes"),
-            ("role", "roles"),
-            ("rate_limit", "limit"),
-            ("limits", "limit"),
-            ("allow", "allow_ips"),
-            ("deny", "deny_ips"),
-        ];
+        aliases: [("max_body_size", "max_body"), ("client_max_body_size", "max_body"), ("body_limit", "max_body")];
         also { at: At }
         first { matcher: Matcher }
         groups { action: Action, guards: Guards, access: Access }
@@ -84,9 +59,9 @@ group! {
     #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
     pub(crate) struct Access {
         /// Scopes that a caller has to have, all of them; others get 403.
-        scopes: lenient Option<AtKey<Vec<super::auth::Scope>>>, "[payments:write]", absent "none";
+        scopes: lenient Option<AtKey<Vec<super::auth::Scope>>>, "[payments:write]", absent "none", alias ["scope"];
         /// Roles of which a caller has to have one; others get 403. Only tokens have roles: see `roles_claim`.
-        roles: lenient Option<AtKey<Vec<String>>>, "[clerk, admin]", absent "none";
+        roles: lenient Option<AtKey<Vec<String>>>, "[clerk, admin]", absent "none", alias ["role"];
     }
 }
 
@@ -114,7 +89,8 @@ group! {
         groups { forwarding: Forwarding }
 
         /// Where the requests of the route go.
-        upstream: lenient UpstreamRef, "order-service:8080";
+        upstream: lenient UpstreamRef, "order-service:8080",
+            alias ["uri", "url", "service", "backend", "cluster", "proxy_pass", "target", "to"];
         /// How requests and responses are changed.
         rewrite: lenient Option<Rewrite>, "{prefix: /internal/orders}";
         /// Whether the upstream sees the `Host` that the client asked for, and not the target's own. A `host` in `rewrite` goes
@@ -127,11 +103,9 @@ group! {
     }
 }
 
-/// Whether fields that override the method pass.
-pub(crate) struct MethodOverride;
-
 choice! {
-    MethodOverride, "what becomes of fields that override the method": bool { "remove" => false, "pass" => true }
+    /// Whether fields that override the method pass.
+    pub(crate) struct MethodOverride, "what becomes of fields that override the method": bool { "remove" => false, "pass" => true }
 }
 
 impl Value for Route {

@@ -26,10 +26,9 @@ map! {
         name: "access_log";
         smallest: "{file: access.log}";
         later: ["format", "fields"];
-        aliases: [("path", "file")];
 
         /// Where the lines go, each after those that are there.
-        file: required PathBuf, "access.log";
+        file: required PathBuf, "access.log", alias ["path"];
     }
 }
 
@@ -40,35 +39,24 @@ map! {
         title: "`timeouts`";
         name: "timeouts";
         smallest: "{}";
-        aliases: [
-            ("header", "head"),
-            ("handshake", "head"),
-            ("read", "body"),
-            ("send", "write"),
-            ("keep_alive", "idle"),
-            ("keepalive", "idle"),
-            ("lingering_time", "linger"),
-            ("lingering_timeout", "linger_pause"),
-            ("shutdown", "drain"),
-        ];
 
         /// For a PROXY header and a TLS handshake, and for the head of a request from its first byte to its last.
-        head: optional Duration, "5s", absent "10s";
+        head: optional Duration, "5s", absent "10s", alias ["header", "handshake"];
         /// For a connection without a request in flight.
-        idle: optional Duration, "2m", absent "60s";
+        idle: optional Duration, "2m", absent "60s", alias ["keep_alive", "keepalive"];
         /// Between two parts of a request's body.
-        body: optional Duration, "10s", absent "30s";
+        body: optional Duration, "10s", absent "30s", alias ["read"];
         /// For the client to take more of a response.
-        write: optional Duration, "10s", absent "30s";
+        write: optional Duration, "10s", absent "30s", alias ["send"];
         /// Between bytes of an upgraded connection, in either direction.
         stream: optional Duration, "1h", absent "5m";
         /// For a client that goes on sending a request after the answer, when nobody reads the request: a client that reads
         /// only after it has sent all still gets the answer. What it sends is thrown away, up to `client_limits.max_discarded`.
-        linger: optional Duration, "10s", absent "30s";
+        linger: optional Duration, "10s", absent "30s", alias ["lingering_time"];
         /// Between two parts of a request that is answered and that nobody reads.
-        linger_pause: optional Duration, "1s", absent "5s";
+        linger_pause: optional Duration, "1s", absent "5s", alias ["lingering_timeout"];
         /// For the requests under way when the gateway is told to stop; the gateway cuts those that are left then.
-        drain: optional Duration, "10s", absent "30s";
+        drain: optional Duration, "10s", absent "30s", alias ["shutdown"];
     }
 }
 
@@ -80,24 +68,16 @@ map! {
         name: "client_limits";
         smallest: "{}";
         later: ["max_body"];
-        aliases: [
-            ("max_header_bytes", "max_head"),
-            ("max_uri", "max_target"),
-            ("max_body_size", "max_body"),
-            ("client_max_body_size", "max_body"),
-            ("connections", "max_connections"),
-            ("underscores_in_headers", "header_names"),
-            ("headers_with_underscores_action", "header_names"),
-        ];
+        aliases: [("max_body_size", "max_body"), ("client_max_body_size", "max_body")];
 
         /// The size of a request's head; a larger one is answered with 431.
-        max_head: optional HeadSize, "32KiB", absent "64KiB";
+        max_head: optional HeadSize, "32KiB", absent "64KiB", alias ["max_header_bytes"];
         /// The size of a request's target, its path and query; a longer one is answered with 414.
-        max_target: optional TargetSize, "4KiB", absent "8KiB";
+        max_target: optional TargetSize, "4KiB", absent "8KiB", alias ["max_uri"];
         /// Lines of a request's head; more are answered with 431.
         max_headers: optional Number<u16, 1, 10_000>, "50", absent "100";
         /// Connections at the same time, over all listeners; more have to wait.
-        max_connections: optional Number<NonZeroUsize, 1, 10_000_000>, "10000", absent "no bound";
+        max_connections: optional Number<NonZeroUsize, 1, 10_000_000>, "10000", absent "no bound", alias ["connections"];
         /// Requests at the same time on one HTTP/2 connection.
         max_streams: optional Number<u32, 1, 10_000>, "50", absent "100";
         /// How much is thrown away of a request that is answered and that nobody reads, so that its client gets the answer. The
@@ -106,15 +86,14 @@ map! {
         /// What becomes of headers whose names hold other characters than letters, digits and hyphens, such as `_` and `.`, which
         /// many servers take for `-`. They are left out and counted (`drop`), the request is answered with 400 and the name
         /// (`refuse`), or they pass. A header that reads like one which frames the request (`Content_Length`) never passes.
-        header_names: optional HeaderNames, "pass", absent "`drop`";
+        header_names: optional HeaderNames, "pass", absent "`drop`",
+            alias ["underscores_in_headers", "headers_with_underscores_action"];
     }
 }
 
-/// What becomes of headers with unusual names.
-pub(crate) struct HeaderNames;
-
 choice! {
-    HeaderNames, "what becomes of headers with unusual names": Names {
+    /// What becomes of headers with unusual names.
+    pub(crate) struct HeaderNames, "what becomes of headers with unusual names": Names {
         "drop" => Names::Drop,
         "refuse" => Names::Refuse,
         "pass" => Names::Pass,

@@ -23,21 +23,7 @@ long_form! {
                 .surplus("put every target into `targets`"),
         ];
         later: ["health", "function", "discovery"];
-        aliases: [
-            ("servers", "targets"),
-            ("endpoints", "targets"),
-            ("hosts", "targets"),
-            ("url", "target"),
-            ("address", "target"),
-            ("server", "target"),
-            ("load_balancing", "balance"),
-            ("max_response_headers_kb", "max_response_head"),
-            ("max_response_headers_count", "max_response_headers"),
-            ("proxy_buffer_size", "max_response_head"),
-            ("health_check", "health"),
-            ("health_checks", "health"),
-            ("healthcheck", "health"),
-        ];
+        aliases: [("health_check", "health"), ("health_checks", "health"), ("healthcheck", "health")];
         // The name is for logs and metrics.
         also { at: At, name: String }
         first { targets: Vec<WeightedTarget> }
@@ -48,7 +34,7 @@ long_form! {
         /// TLS towards the service; `on` trusts the system's authorities.
         tls: default UpstreamTls, "{ca: internal.pem, server_name: orders.internal}", absent "`off`";
         /// How the next target is chosen.
-        balance: default Balance, "round_robin", absent "`round_robin`";
+        balance: default Balance, "round_robin", absent "`round_robin`", alias ["load_balancing"];
         /// How long an idle connection is kept. Choose less than the service itself keeps it.
         keep_alive: optional Duration, "20s", absent "4s";
         /// Connections to each target; more requests wait for one, within `connect_timeout`.
@@ -63,9 +49,9 @@ settings! {
         /// The time for resolving, connecting and the TLS handshake together.
         connect_timeout: Duration, "2s", absent "5s";
         /// The size of a response's head; a larger one is answered with 502.
-        max_response_head: ResponseHead, "128KiB", absent "64KiB";
+        max_response_head: ResponseHead, "128KiB", absent "64KiB", alias ["max_response_headers_kb", "proxy_buffer_size"];
         /// Lines of a response's head; a response with more is answered with 502.
-        max_response_headers: Number<u16, 1, 10_000>, "500", absent "256";
+        max_response_headers: Number<u16, 1, 10_000>, "500", absent "256", alias ["max_response_headers_count"];
     }
 }
 
@@ -93,9 +79,10 @@ group! {
     #[derive(Debug)]
     pub(crate) struct Targets {
         /// Where the service listens; each target takes its turn.
-        targets: default Vec<WeightedTarget>, "[10.0.1.4:8080, {address: 10.0.1.5:8080, weight: 2}]";
+        targets: default Vec<WeightedTarget>, "[10.0.1.4:8080, {address: 10.0.1.5:8080, weight: 2}]",
+            alias ["servers", "endpoints", "hosts"];
         /// The same, for one target.
-        target: optional WeightedTarget, "orders:8080";
+        target: optional WeightedTarget, "orders:8080", alias ["url", "address", "server"];
     }
 }
 
@@ -120,10 +107,9 @@ long_form! {
         title: "a target";
         name: "target";
         smallest: "{address: 10.0.1.5:8080}";
-        aliases: [("host", "address")];
 
         /// Where the target listens.
-        target("address"): required Target, "10.0.1.5:8080";
+        target("address"): required Target, "10.0.1.5:8080", alias ["host"];
         /// How many turns the target takes where others take one.
         weight: default Number<u32, 1, 100> = 1, "2", absent "1";
     }
@@ -141,18 +127,12 @@ impl Value for WeightedTarget {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
-    Auto,
-    Http1,
-    Http2,
-}
-
 choice! {
-    Protocol, "a protocol": Protocol {
-        "auto" => Protocol::Auto,
-        "http1" => Protocol::Http1,
-        "http2" => Protocol::Http2,
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub(crate) enum Protocol, "a protocol" {
+        Auto = "auto",
+        Http1 = "http1",
+        Http2 = "http2",
     }
 }
 

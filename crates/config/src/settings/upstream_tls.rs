@@ -18,18 +18,17 @@ long_form! {
         smallest: "{ca: internal.pem}";
         rules: [Rule::new(Relation::Together("cert", "key"))];
         later: ["verify"];
-        aliases: [("sni", "server_name"), ("client_cert", "cert"), ("client_key", "key")];
         also { at: At }
 
         /// The authorities that the service's certificate is checked against. The service's own certificate may be among them: that
         /// certificate is then taken, whoever issued it, while its names and dates are right.
         ca: optional PathBuf, "internal.pem", absent "the system's";
         /// The gateway's own certificate, for services that ask for one.
-        cert: optional PathBuf, "gw.pem";
+        cert: optional PathBuf, "gw.pem", alias ["client_cert"];
         /// The private key of the gateway's certificate.
-        key: optional PathBuf, "gw.key";
+        key: optional PathBuf, "gw.key", alias ["client_key"];
         /// The name that the service's certificate has to bear, and that the service is asked for (SNI).
-        server_name: optional Host, "orders.internal", absent "the target's host";
+        server_name: optional Host, "orders.internal", absent "the target's host", alias ["sni"];
     }
 }
 

@@ -6,10 +6,9 @@
 //!     #[derive(Debug)]
 //!     pub(crate) struct Target {
 //!         title: "a target"; name: "target"; smallest: "{address: orders:8080}";
-//!         aliases: [("host", "address")];
 //!
 //!         /// What the key means; the same text stands in the reference.
-//!         address: required Spanned<Target>, "orders:8080";
+//!         address: required Spanned<Target>, "orders:8080", alias ["host"];
 //!         /// How many turns the target takes.
 //!         weight: default Number<u32, 1, 100> = 1, "2", absent "1";
 //!     }
@@ -27,9 +26,11 @@
 //!    | `default` | the value after `=`, or else the type's default | no struct |
 //!    | `lenient` | the type's default | the type's default |
 //!
-//! 3. `first` and `groups` are structs whose keys stand in the same map, before and after the map's own; `also` are fields that no
+//! 3. After the type stand an example, what holds when the key is left out (`absent`), and names of the key elsewhere (`alias`).
+//!    The section's own `aliases` lead to keys that are planned.
+//! 4. `first` and `groups` are structs whose keys stand in the same map, before and after the map's own; `also` are fields that no
 //!    key gives ([`Extra`](crate::read::Extra)).
-//! 4. The rules are enforced before any value is read, and a map that breaks one gives no struct.
+//! 5. The rules are enforced before any value is read, and a map that breaks one gives no struct.
 //!
 //! `long_form!` is the same for a map that has a short form too: how the two are told apart is written by hand. `group!` declares
 //! keys of several maps, `settings!` those that a route (or an upstream) and `defaults` share. `choice!` declares the words that a value may be.
@@ -119,7 +120,7 @@ macro_rules! group {
             $(
                 $(#[doc = $meaning:literal])+
                 $field:ident $(($key:literal))?: $mode:ident $kind:ty $(= $default:expr)?,
-                $example:literal $(, absent $absent:literal)?;
+                $example:literal $(, absent $absent:literal)? $(, alias [$($alias:literal),*])?;
             )*
         }
     ) => {
@@ -147,6 +148,7 @@ macro_rules! group {
                         absent: $crate::vocabulary::declare::option!($($absent)?),
                         is_required: $crate::vocabulary::declare::is_required!($mode),
                         is_shared: false,
+                        aliases: &[$($($alias),*)?],
                     },
                 )*],
                 groups: &[$($(<$group_type as $crate::read::Keys>::TABLE),*)?],
@@ -180,7 +182,8 @@ macro_rules! settings {
         pub(crate) struct $map:ident {
             $(
                 $(#[doc = $meaning:literal])+
-                $field:ident $(($key:literal))?: $kind:ty, $example:literal, absent $absent:literal;
+                $field:ident $(($key:literal))?: $kind:ty, $example:literal, absent $absent:literal
+                $(, alias [$($alias:literal),*])?;
             )*
         }
     ) => {
@@ -205,6 +208,7 @@ macro_rules! settings {
                         absent: Some($absent),
                         is_required: false,
                         is_shared: true,
+                        aliases: &[$($($alias),*)?],
                     },
                 )*],
                 groups: &[],
@@ -228,13 +232,34 @@ macro_rules! settings {
     };
 }
 
-/// Declares a [`Value`](crate::read::Value) that is one of a few words; `off` may be one of them.
+/// Declares a [`Value`](crate::read::Value) that is one of a few words; `off` may be one of them. The type is an enum of the
+/// words, or stands for values of another type, or exists already.
 macro_rules! choice {
     (
-        $kind:ident, $what:literal: $kept:ty {
-            $($word:literal => $value:expr),+ $(, off => $off:expr)? $(,)?
+        $(#[$($attribute:tt)*])*
+        pub(crate) enum $kind:ident, $what:literal {
+            $($(#[$($of_variant:tt)*])* $variant:ident = $word:tt),+ $(,)?
         }
     ) => {
+        $(#[$($attribute)*])*
+        pub(crate) enum $kind {
+            $($(#[$($of_variant)*])* $variant),+
+        }
+
+        $crate::vocabulary::choice! { $kind, $what: $kind { $($word => $kind::$variant),+ } }
+    };
+    (
+        $(#[$($attribute:tt)*])*
+        pub(crate) struct $kind:ident, $what:literal: $kept:ty { $($words:tt)* }
+    ) => {
+        $(#[$($attribute)*])*
+        pub(crate) struct $kind;
+
+        $crate::vocabulary::choice! { $kind, $what: $kept { $($words)* } }
+    };
+    ($kind:ident, $what:literal: $kept:ty {
+        $($word:literal => $value:expr),+ $(, off => $off:expr)? $(,)?
+    }) => {
         impl $crate::read::Value for $kind {
             type Kept = $kept;
             const SHAPE: $crate::vocabulary::Shape = $crate::vocabulary::declare::words!([$($word),+] $($off)?);

@@ -44,7 +44,7 @@ pub(crate) struct Section {
     pub(crate) smallest: &'static str,
     /// Planned keys, which this version does not support.
     pub(crate) later: &'static [&'static str],
-    /// Names that other gateways have for a key, each with its name here.
+    /// Names that other gateways have for a planned key, each with its name here.
     pub(crate) aliases: &'static [(&'static str, &'static str)],
 }
 
@@ -70,6 +70,8 @@ pub(crate) struct Key {
     pub(crate) is_required: bool,
     /// Whether `defaults` has the key too, and gives the value where others leave the key out.
     pub(crate) is_shared: bool,
+    /// Names that other gateways have for the key.
+    pub(crate) aliases: &'static [&'static str],
 }
 
 impl Table {
@@ -106,6 +108,12 @@ impl Section {
 
     pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
         (self.table)().find(name)
+    }
+
+    /// The key, also a planned one, that other gateways call by this name.
+    pub(crate) fn alias(&self, name: &str) -> Option<&'static str> {
+        let planned = self.aliases.iter().find(|(alias, _)| *alias == name).map(|(_, planned)| *planned);
+        planned.or_else(|| self.keys().find(|key| key.aliases.contains(&name)).map(|key| key.name))
     }
 
     /// The name of the key that is called this.

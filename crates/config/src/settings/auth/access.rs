@@ -31,13 +31,12 @@ long_form! {
         name: "auth_combination";
         smallest: "{any: [app, partner]}";
         rules: [Rule::new(Relation::ExactlyOne(&["any", "all"]))];
-        aliases: [("one_of", "any"), ("or", "any"), ("and", "all")];
 
         /// One of them has to say who calls; the first in order that can does. With `none` among them, a caller without a
         /// credential may come too, and a caller with a bad one may not.
-        any: optional Vec<Who>, "[app, partner]";
+        any: optional Vec<Who>, "[app, partner]", alias ["one_of", "or"];
         /// All of them have to say who calls. The caller is the one that the first names, with the scopes and claims of all.
-        all: optional Vec<Asking>, "[partner, app]";
+        all: optional Vec<Asking>, "[partner, app]", alias ["and"];
     }
 }
 

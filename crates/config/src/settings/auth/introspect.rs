@@ -13,33 +13,22 @@ map! {
         name: "introspect";
         smallest: "{url: \"https://id.example.com/introspect\", client: gateway, secret: \"file:introspect.secret\"}";
         rules: [Rule::new(Relation::Together("client", "secret"))];
-        aliases: [
-            ("endpoint", "url"),
-            ("client_id", "client"),
-            ("client_secret", "secret"),
-            ("ttl", "cache"),
-            ("audience", "audiences"),
-            ("aud", "audiences"),
-            ("iss", "issuer"),
-            ("scope_claim", "scopes_claim"),
-            ("role_claim", "roles_claim"),
-        ];
         also { at: At }
         groups { claims: Claims, provider: Provider, places: TokenPlaces }
 
         /// Where the issuer is asked.
-        url: required Url, "https://id.example.com/introspect";
+        url: required Url, "https://id.example.com/introspect", alias ["endpoint"];
         /// The gateway's own name with the issuer.
-        client: optional String, "gateway";
+        client: optional String, "gateway", alias ["client_id"];
         /// The gateway's own secret with the issuer.
-        secret: optional HiddenSecret, "\"file:introspect.secret\"";
+        secret: optional HiddenSecret, "\"file:introspect.secret\"", alias ["client_secret"];
         /// How long an answer is believed, in whole seconds, and so how long a revoked token is still taken. An answer never
         /// outlives the token's `exp`.
-        cache: optional DurationOrOff, "10s", absent "1m";
+        cache: optional DurationOrOff, "10s", absent "1m", alias ["ttl"];
         /// The only issuer (`iss`) whose tokens are taken.
-        issuer: optional IssuerName, "https://id.example.com/", absent "any";
+        issuer: optional IssuerName, "https://id.example.com/", absent "any", alias ["iss"];
         /// One of these has to be in `aud`.
-        audiences: default Vec<String>, "[api]", absent "the issuer judges whom a token is for";
+        audiences: default Vec<String>, "[api]", absent "the issuer judges whom a token is for", alias ["audience", "aud"];
     }
 }
 

@@ -30,7 +30,6 @@ map! {
             NO_PROVIDER[1],
             NO_PROVIDER[2],
         ];
-        aliases: ALIASES;
         first { issuers: Vec<Issuer> }
         groups { places: TokenPlaces }
 
@@ -54,26 +53,27 @@ map! {
             NO_PROVIDER[1],
             NO_PROVIDER[2],
         ];
-        aliases: ALIASES;
         also { at: At }
         groups { keys: KeySource, provider: Provider, claims: Claims }
 
         /// Whose tokens these are: their `iss`, letter by letter. `any` takes the tokens of all who have a key.
-        issuer: optional IssuerName, "https://id.example.com/", absent "what `oidc` says";
+        issuer: optional IssuerName, "https://id.example.com/", absent "what `oidc` says", alias ["iss"];
         /// For whom the tokens are: one of these is in their `aud`. `any` takes tokens that were made for others too.
-        audiences: default Audiences = Some(Vec::new()), "[api]";
+        audiences: default Audiences = Some(Vec::new()), "[api]", alias ["aud", "audience"];
         /// The algorithms that are allowed. A key is for the algorithm that it names (`alg`) or for that of its curve, whatever a
         /// token says. An RSA key that names none is for the RSA algorithms of this list; without the list, for RS256.
-        algorithms: optional Spanned<Vec<AlgorithmName>>, "[RS256, ES256]", absent "those of the keys; HS256 of a `secret`";
+        algorithms: optional Spanned<Vec<AlgorithmName>>, "[RS256, ES256]", absent "those of the keys; HS256 of a `secret`",
+            alias ["alg", "algorithm"];
         /// The types (`typ`) that are allowed; tokens without a type are then refused.
         types: default Vec<String>, "[at+jwt]", absent "`JWT`, `at+jwt` or none";
         /// How far the issuer's clock may be off, in whole seconds; 60s at most, with a warning above 10s.
-        leeway: optional Spanned<DurationOrOff>, "2s", absent "5s";
+        leeway: optional Spanned<DurationOrOff>, "2s", absent "5s", alias ["clock_skew"];
         /// How long after its issue a token is taken at most. A token that does not say when it was issued is then refused.
         max_age: optional Duration, "1h", absent "until it expires";
         /// Claims that a token needs, or else it is refused (401): a list, or a map to values, of which each claim has to hold one.
         /// Dots lead into objects; a JSON pointer (`/realm_access/roles/0`, RFC 6901) begins with a slash.
-        required("required_claims"): default RequiredClaims, "{tenant: [t1, t2], email_verified: true}";
+        required("required_claims"): default RequiredClaims, "{tenant: [t1, t2], email_verified: true}",
+            alias ["required", "claims"];
     }
 }
 
@@ -93,18 +93,18 @@ group! {
     pub(crate) struct KeySources {
         /// Where the issuer publishes its keys. The gateway fetches them again when they age or a token names a key that is not
         /// known; while the provider cannot be reached, it goes on with those that it has.
-        jwks_url: optional Url, "https://id.example.com/jwks.json";
+        jwks_url: optional Url, "https://id.example.com/jwks.json", alias ["jwks", "jwks_uri"];
         /// The URL of an OpenID Connect provider, which says itself where its keys are.
-        oidc: optional IssuerUrl, "https://id.example.com/";
+        oidc: optional IssuerUrl, "https://id.example.com/", alias ["discovery"];
         /// A file with the keys (a JSON Web Key Set). The gateway reads it again when it changes, and a mistake in it then leaves the
         /// keys as they were. Three kinds of keys are left out: those with another `use` than `sig`, those with `key_ops` without
         /// `verify`, and those whose first certificate (`x5c`) is another key's. `x5u`, `x5t` and what else certificates say is
         /// ignored.
         jwks_file: optional PathBuf, "jwks.json";
         /// A file with one public key, in PEM (`BEGIN PUBLIC KEY`). For an RSA key, `algorithms` says what it is for.
-        public_key: optional PathBuf, "issuer.pem";
+        public_key: optional PathBuf, "issuer.pem", alias ["pem", "key"];
         /// A secret that is shared with the issuer. Whoever knows it can make tokens.
-        secret: optional Spanned<HiddenSecret>, "\"file:jwt.secret\"";
+        secret: optional Spanned<HiddenSecret>, "\"file:jwt.secret\"", alias ["shared_secret"];
     }
 }
 
@@ -125,28 +125,6 @@ const fn without_provider(source: &'static str) -> Rule {
     Rule::new(Relation::Excludes(source, &["ca", "timeout", "cleartext"]))
         .surplus("remove it: it is for keys that are fetched, with `jwks_url` or `oidc`")
 }
-
-const ALIASES: [(&str, &str); 19] = [
-    ("iss", "issuer"),
-    ("aud", "audiences"),
-    ("audience", "audiences"),
-    ("jwks", "jwks_url"),
-    ("jwks_uri", "jwks_url"),
-    ("discovery", "oidc"),
-    ("alg", "algorithms"),
-    ("algorithm", "algorithms"),
-    ("pem", "public_key"),
-    ("key", "public_key"),
-    ("shared_secret", "secret"),
-    ("claims_to_headers", "headers"),
-    ("claim_headers", "headers"),
-    ("clock_skew", "leeway"),
-    ("required", "required_claims"),
-    ("claims", "required_claims"),
-    ("sub", "subject_claim"),
-    ("scope_claim", "scopes_claim"),
-    ("role_claim", "roles_claim"),
-];
 
 impl Keys for Vec<Issuer> {
     const TABLE: &'static Table = &Table { first: &[Issuer::TABLE], keys: Issuers::TABLE.keys, groups: &[] };
@@ -211,11 +189,9 @@ impl Value for Audiences {
     }
 }
 
-/// The name of an algorithm for signatures.
-pub(crate) struct AlgorithmName;
-
 choice! {
-    AlgorithmName, "an algorithm of tokens": Algorithm {
+    /// The name of an algorithm for signatures.
+    pub(crate) struct AlgorithmName, "an algorithm of tokens": Algorithm {
         "RS256" => Algorithm::Rs256,
         "RS384" => Algorithm::Rs384,
         "RS512" => Algorithm::Rs512,

@@ -53,32 +53,20 @@ map! {
         name: "authenticator";
         smallest: "{api_key: {keys_file: keys.yaml}}";
         rules: [Rule::new(Relation::ExactlyOne(&["jwt", "api_key", "mtls", "basic", "introspect"]))];
-        aliases: [
-            ("oauth2", "jwt"),
-            ("oidc", "jwt"),
-            ("bearer", "jwt"),
-            ("apikey", "api_key"),
-            ("key", "api_key"),
-            ("keys", "api_key"),
-            ("client_certificate", "mtls"),
-            ("tls", "mtls"),
-            ("basic_auth", "basic"),
-            ("htpasswd", "basic"),
-            ("introspection", "introspect"),
-            ("opaque", "introspect"),
-        ];
         also { at: At }
 
         /// By signed tokens of an identity provider.
-        jwt: optional Jwt, "{issuer: \"https://id.example.com/\", audiences: [api], jwks_url: \"https://id.example.com/jwks.json\"}";
+        jwt: optional Jwt, "{issuer: \"https://id.example.com/\", audiences: [api], jwks_url: \"https://id.example.com/jwks.json\"}",
+            alias ["oauth2", "oidc", "bearer"];
         /// By keys that `gatewright keys new` makes.
-        api_key: optional ApiKey, "{keys_file: keys.yaml}";
+        api_key: optional ApiKey, "{keys_file: keys.yaml}", alias ["apikey", "key", "keys"];
         /// By certificates that a listener with `client_ca` has verified; `on` takes any of them.
-        mtls: optional Mtls, "{san: \"spiffe://example.com/device/*\"}";
+        mtls: optional Mtls, "{san: \"spiffe://example.com/device/*\"}", alias ["client_certificate", "tls"];
         /// By user and password.
-        basic: optional Basic, "{file: users.htpasswd}";
+        basic: optional Basic, "{file: users.htpasswd}", alias ["basic_auth", "htpasswd"];
         /// By asking the issuer of a token about it.
-        introspect: optional Introspect, "{url: \"https://id.example.com/introspect\", client: gateway, secret: \"file:introspect.secret\"}";
+        introspect: optional Introspect, "{url: \"https://id.example.com/introspect\", client: gateway, secret: \"file:introspect.secret\"}",
+            alias ["introspection", "opaque"];
     }
 }
 

@@ -16,24 +16,19 @@ long_form! {
         title: "`mtls`";
         name: "mtls";
         smallest: "{san: \"spiffe://example.com/device/*\"}";
-        aliases: [
-            ("sans", "san"),
-            ("subjects", "subject"),
-            ("forward", "forward_certificate"),
-            ("xfcc", "forward_certificate"),
-        ];
         also { at: At }
 
         /// Patterns for alternative names: URIs, DNS names, e-mail and IP addresses. `*` stands for a whole segment, a whole label or
         /// all before the `@`; an IP address is written whole. The name says who calls.
-        san: default Vec<Spanned<String>>, "[\"spiffe://example.com/device/*\", \"*.devices.example.com\"]";
+        san: default Vec<Spanned<String>>, "[\"spiffe://example.com/device/*\", \"*.devices.example.com\"]", alias ["sans"];
         /// Patterns for the subject, which then says who calls. `*` stands for a whole value.
-        subject: default Vec<Spanned<String>>, "\"CN=*,OU=Devices,O=Example\"";
+        subject: default Vec<Spanned<String>>, "\"CN=*,OU=Devices,O=Example\"", alias ["subjects"];
         /// The scopes that every caller gets by this authenticator.
         scopes: default Vec<Scope>, "[telemetry:write]";
         /// Whether services are told of the certificate in `x-forwarded-client-cert`; with a URI, they are told the gateway's own
         /// URI in `By` too. This header is removed from what clients send in any case.
-        forward("forward_certificate"): default ForwardCertificate, "\"spiffe://example.com/gateway\"", absent "`off`";
+        forward("forward_certificate"): default ForwardCertificate, "\"spiffe://example.com/gateway\"", absent "`off`",
+            alias ["forward", "xfcc"];
         /// The header in which services are told who calls. It is removed from what clients send, on every route of the file.
         id_header: optional Spanned<HeaderName>, "x-caller";
     }

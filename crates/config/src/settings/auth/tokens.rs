@@ -33,14 +33,16 @@ group! {
     #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
     pub(crate) struct Claims {
         /// The claim that says who calls. A token without it is refused.
-        subject("subject_claim"): optional ClaimName, "client_id", absent "`sub`";
+        subject("subject_claim"): optional ClaimName, "client_id", absent "`sub`", alias ["sub"];
         /// The claim that holds the scopes, a list or a text with spaces between them.
-        scopes("scopes_claim"): optional ClaimName, "permissions", absent "`scope`, and in signed tokens `scp` too";
+        scopes("scopes_claim"): optional ClaimName, "permissions", absent "`scope`, and in signed tokens `scp` too",
+            alias ["scope_claim"];
         /// The claim that holds the roles, a text or a list. In all names of claims, dots lead into objects, and a JSON pointer
         /// (`/realm_access/roles`) leads anywhere.
-        roles("roles_claim"): optional ClaimName, "realm_access.roles", absent "`roles`";
+        roles("roles_claim"): optional ClaimName, "realm_access.roles", absent "`roles`", alias ["role_claim"];
         /// Headers in which services are told of claims. They are removed from what clients send, on every route of the file.
-        headers: default Named<Spanned<HeaderName>, ClaimName>, "{x-user-id: sub, x-tenant: org.id}";
+        headers: default Named<Spanned<HeaderName>, ClaimName>, "{x-user-id: sub, x-tenant: org.id}",
+            alias ["claims_to_headers", "claim_headers"];
     }
 }
 
