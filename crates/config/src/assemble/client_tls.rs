@@ -21,7 +21,7 @@ impl TlsFiles {
     /// Every file is looked at, so that one pass names all that cannot be read.
     pub(super) fn read(tls: &UpstreamTls, reader: &mut Reader<'_>) -> Option<Self> {
         let ca = tls.ca.as_ref().map(|ca| reader.contents(ca));
-        let identity = tls.identity.as_ref().map(|(cert, key)| {
+        let identity = tls.identity().map(|(cert, key)| {
             let (cert, key) = (reader.contents(cert), reader.contents(key));
             cert.zip(key)
         });
@@ -105,8 +105,8 @@ fn warn(file: Option<&Spanned<PathBuf>>, otherwise: Span, doubt: &str, reader: &
 fn file<'a>(field: &str, tls: &'a UpstreamTls) -> Option<&'a Spanned<PathBuf>> {
     match field {
         "ca" => tls.ca.as_ref(),
-        "cert" => tls.identity.as_ref().map(|(cert, _)| cert),
-        "key" => tls.identity.as_ref().map(|(_, key)| key),
+        "cert" => tls.identity().map(|(cert, _)| cert),
+        "key" => tls.identity().map(|(_, key)| key),
         _ => None,
     }
 }

@@ -189,8 +189,8 @@ impl Place {
 }
 
 fn connect(settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<RedisStore> {
-    let urls = settings.urls.iter().map(|url| url.expose().to_owned());
-    let mut builder = match settings.cluster {
+    let urls = settings.redis.iter().map(|url| url.expose().to_owned());
+    let mut builder = match settings.is_cluster() {
         true => RedisStore::cluster(urls),
         false => RedisStore::builder(urls.collect::<String>()),
     };
@@ -200,7 +200,7 @@ fn connect(settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<RedisSto
     if let Some(prefix) = &settings.prefix {
         builder = builder.prefix(prefix.as_str());
     }
-    if settings.refuse {
+    if settings.when_down {
         builder = builder.fail_closed();
     }
     if !settings.local_check {
@@ -234,10 +234,10 @@ fn scope(route: &Matcher) -> String {
             ValueMatch::Regex(regex) => write!(words, " {what} {name} like {regex}"),
         };
     };
-    for (name, value) in &route.headers {
+    for (name, value) in &route.values.headers {
         values("header", name.as_str(), value);
     }
-    for (name, value) in &route.query {
+    for (name, value) in &route.values.query {
         values("query", name, value);
     }
     words

@@ -58,8 +58,8 @@ impl BuiltListener {
         if let Some(tls) = &self.tls {
             listener = listener.tls(tls.config());
         }
-        if !self.settings.proxy_protocol.is_empty() {
-            listener = listener.proxy_protocol(self.settings.proxy_protocol.iter().copied());
+        if !self.settings.proxy_protocol.from.is_empty() {
+            listener = listener.proxy_protocol(self.settings.proxy_protocol.from.iter().copied());
         }
         listener
     }
@@ -102,7 +102,7 @@ pub(super) fn limits(settings: &Settings) -> Limits {
         limits = limits.linger_pause(pause);
     }
     if let Some(bytes) = sizes.max_discarded {
-        limits = limits.max_discarded(bytes);
+        limits = limits.max_discarded(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
     if let Some(bytes) = sizes.max_head {
         limits = limits.max_head(bytes);

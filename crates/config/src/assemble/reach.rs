@@ -67,7 +67,7 @@ fn ways(route: &settings::Route, settings: &Settings) -> Vec<Way> {
         let schemes =
             [UrlScheme::Http, UrlScheme::Https].into_iter().filter(move |scheme| is_told || *scheme == own);
         let is_sent_away = |scheme: &UrlScheme| *scheme == UrlScheme::Http && listener.redirect_https.is_some();
-        let is_known = !is_told && listener.proxy_protocol.is_empty();
+        let is_known = !is_told && listener.proxy_protocol.from.is_empty();
         let port = Some(listener.address.value.port()).filter(|port| is_known && *port != 0);
         schemes.filter(move |scheme| !is_sent_away(scheme)).map(move |scheme| Way { scheme, port })
     });

@@ -32,7 +32,7 @@ pub(super) fn policy(
 
 fn build(rewrite: &settings::Rewrite, matcher: &Matcher, reader: &mut Reader<'_>) -> RewriteLayer {
     let mut layer = RewriteLayer::new();
-    if let Some(path) = &rewrite.path {
+    if let Some(path) = &rewrite.change() {
         let changed = PathChange::of(path, matcher).and_then(|change| match change {
             PathChange::Prefix { from, to } => Ok(layer.clone().replace_prefix(from, to)),
             PathChange::Whole(to) => Ok(layer.clone().replace_path(to)),
@@ -104,7 +104,7 @@ pub(super) fn redirect(
     if let Some(port) = &redirect.port {
         built = built.port(port.value);
     }
-    if let Some(path) = &redirect.path {
+    if let Some(path) = &redirect.change() {
         let changed = PathChange::of(path, matcher).and_then(|change| match change {
             PathChange::Prefix { from, to } => Ok(built.clone().prefix(from, to)),
             PathChange::Whole(to) => Ok(built.clone().path(to)),
@@ -120,7 +120,7 @@ pub(super) fn redirect(
 
 /// Whether a redirect leaves the host and the path of every request of its route as they are.
 pub(super) fn keeps_place(redirect: &settings::Redirect, matcher: &Matcher) -> bool {
-    let settings::Redirect { host, path, .. } = redirect;
+    let (host, path) = (&redirect.host, redirect.change());
     let keeps_host = host.as_ref().is_none_or(|host| {
         let is_host = |other: &Spanned<String>| other.value.eq_ignore_ascii_case(&host.value);
         !matcher.hosts.is_empty() && matcher.hosts.iter().all(is_host)

@@ -164,13 +164,13 @@ fn matched(route: &settings::Route) -> Route {
             UrlScheme::Https => Scheme::HTTPS,
         });
     }
-    for (name, value) in &matcher.headers {
+    for (name, value) in &matcher.values.headers {
         matched = match value {
             ValueMatch::Exact(value) => matched.header(name.as_str(), value),
             ValueMatch::Regex(regex) => matched.header_regex(name.as_str(), regex),
         };
     }
-    for (name, value) in &matcher.query {
+    for (name, value) in &matcher.values.query {
         matched = match value {
             ValueMatch::Exact(value) => matched.query(name, value),
             ValueMatch::Regex(regex) => matched.query_regex(name, regex),

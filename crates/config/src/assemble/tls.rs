@@ -71,7 +71,7 @@ fn contents(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<Vec<Vec<u8>>> 
 }
 
 fn build(tls: &ListenerTls, reader: &mut Reader<'_>) -> Option<TlsConfig> {
-    let mut builder = TlsConfig::builder().client_auth(match tls.client_auth {
+    let mut builder = TlsConfig::builder().client_auth(match tls.client_auth() {
         settings::ClientAuth::Off => ClientAuth::Off,
         settings::ClientAuth::Optional => ClientAuth::Optional,
         settings::ClientAuth::Required => ClientAuth::Required,

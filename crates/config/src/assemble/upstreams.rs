@@ -1,6 +1,6 @@
 //! Upstreams, each built once and shared by its routes.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use gatewright_proxy::{Resolver, Upstream};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     read::Reader,
-    settings::{self, Defaults, ResponseLimits, UpstreamRef},
+    settings::{self, Defaults, UpstreamBounds, UpstreamRef},
 };
 
 /// The upstreams of a file. Of those that say the same, in the routes that write them themselves say, there is one; and
@@ -21,15 +21,13 @@ pub(super) struct Upstreams {
     /// Those of `upstreams:`, and those that routes write as `host:port` by that; `None` for one that was reported.
     named: HashMap<String, Option<Shared>>,
     resolver: Resolver,
-    connect_timeout: Option<Duration>,
-    responses: ResponseLimits,
+    bounds: UpstreamBounds,
 }
 
 /// All that makes an upstream what it is.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     settings: settings::Upstream,
-    connect_timeout: Option<Duration>,
     tls: TlsFiles,
 }
 
@@ -42,8 +40,7 @@ impl Upstreams {
             built: Keeper::following(before.map(|before| &before.built)),
             named: HashMap::new(),
             resolver: before.map(|before| before.resolver.clone()).unwrap_or_default(),
-            connect_timeout: None,
-            responses: ResponseLimits::default(),
+            bounds: UpstreamBounds::default(),
         }
     }
 
@@ -54,8 +51,7 @@ impl Upstreams {
         defaults: &Defaults,
         reader: &mut Reader<'_>,
     ) {
-        self.connect_timeout = defaults.connect_timeout;
-        self.responses = defaults.responses;
+        self.bounds = defaults.bounds;
         for upstream in upstreams {
             let shared = self.one(upstream, reader);
             self.named.insert(upstream.name.clone(), shared);
@@ -84,10 +80,9 @@ impl Upstreams {
             Some(tls) => TlsFiles::read(tls, reader)?,
             None => TlsFiles::default(),
         };
-        let connect_timeout = settings.connect_timeout.or(self.connect_timeout);
-        let responses = settings.responses.or(self.responses);
-        let settings = settings::Upstream { responses, ..settings.clone() };
-        let identity = Identity { settings, connect_timeout, tls };
+        let bounds = settings.bounds.or(&self.bounds);
+        let settings = settings::Upstream { bounds, ..settings.clone() };
+        let identity = Identity { settings, tls };
         let resolver = self.resolver.clone();
         self.built.get(identity, |identity| identity.build(resolver, reader))
     }
@@ -105,7 +100,7 @@ impl Upstreams {
 
 impl Identity {
     fn build(&self, resolver: Resolver, reader: &mut Reader<'_>) -> Option<Upstream> {
-        let Self { settings, connect_timeout, tls } = self;
+        let Self { settings, tls } = self;
         let protocol = match settings.protocol {
             settings::Protocol::Auto => gatewright_proxy::Protocol::Auto,
             settings::Protocol::Http1 => gatewright_proxy::Protocol::Http1,
@@ -119,8 +114,8 @@ impl Identity {
             let hosts = self.settings.targets.iter().map(|target| target.target.value.host());
             builder = builder.tls(tls.build(settings, &hosts.collect::<Vec<_>>(), reader)?);
         }
-        if let Some(timeout) = connect_timeout {
-            builder = builder.connect_timeout(*timeout);
+        if let Some(timeout) = settings.bounds.connect_timeout {
+            builder = builder.connect_timeout(timeout);
         }
         if let Some(keep_alive) = settings.keep_alive {
             builder = builder.keep_alive(keep_alive);
@@ -128,10 +123,10 @@ impl Identity {
         if let Some(connections) = settings.max_connections {
             builder = builder.max_connections(connections.get());
         }
-        if let Some(bytes) = settings.responses.max_head {
+        if let Some(bytes) = settings.bounds.max_response_head {
             builder = builder.max_response_head(bytes);
         }
-        if let Some(lines) = settings.responses.max_headers {
+        if let Some(lines) = settings.bounds.max_response_headers {
             builder = builder.max_response_headers(lines);
         }
         match builder.build() {

@@ -1,60 +1,29 @@
-use super::{Reader, habits, listed, nearest};
+use super::{Reader, Value, habits, listed, nearest};
 use crate::{
     diagnostics::Span,
     syntax::{Entry, Kind, Node, shorten},
-    vocabulary::{Rule, Section},
+    vocabulary::{Relation, Rule, Section, homes},
 };
 
-/// Where a key belongs that is often looked for elsewhere.
-const HOMES: &[(&str, &str)] = &[
-    ("api_key", "an authenticator of `auth`"),
-    ("audiences", "the `jwt` or `introspect` of an authenticator"),
-    ("basic", "an authenticator of `auth`"),
-    ("connect_timeout", "an upstream, or to `defaults`"),
-    ("idle_timeout", "a route, or to `defaults`"),
-    ("introspect", "an authenticator of `auth`"),
-    ("issuer", "the `jwt` or `introspect` of an authenticator"),
-    ("jwks_file", "the `jwt` of an authenticator"),
-    ("jwks_url", "the `jwt` of an authenticator"),
-    ("jwt", "an authenticator of `auth`"),
-    ("keep_alive", "an upstream"),
-    ("keys_file", "the `api_key` of an authenticator"),
-    ("listen", "the top of the file"),
-    ("listeners", "the top of the file"),
-    ("max_connections", "an upstream"),
-    ("mtls", "an authenticator of `auth`"),
-    ("path", "a route"),
-    ("path_prefix", "a route"),
-    ("proxy_protocol", "a listener"),
-    ("redirect", "a route"),
-    ("request_headers", "the `rewrite` of a route"),
-    ("response_headers", "the `rewrite` of a route"),
-    ("retries", "a route, or to `defaults`"),
-    ("rewrite", "a route"),
-    ("targets", "an upstream"),
-    ("timeout", "a route, or to `defaults`"),
-    ("tls", "a listener, or to an upstream"),
-    ("upstream", "a route"),
-    ("upstreams", "the top of the file"),
-    ("workers", "the top of the file"),
-];
-
-/// The map of a section, checked for keys that are not its own.
+/// The map of a section, held to its rules.
 pub(crate) struct Fields<'a> {
     section: &'static Section,
     span: Span,
     entries: &'a [Entry],
     /// What unknown keys were probably meant to be.
     meant: Vec<&'static str>,
+    is_whole: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a node as the map of a section. Each key that cannot be read is reported.
+    /// Takes a node as the map of a section. Each key that cannot be read is reported, and so is each rule that is broken.
     pub(crate) fn read(node: &'a Node, section: &'static Section, reader: &mut Reader<'_>) -> Option<Self> {
         match &node.kind {
             Kind::Map(entries) => {
                 let meant = entries.iter().filter_map(|entry| check_key(entry, section, reader)).collect();
-                Some(Self { section, span: node.span, entries, meant })
+                let mut fields = Self { section, span: node.span, entries, meant, is_whole: true };
+                fields.is_whole = fields.keep_their_rules(reader);
+                Some(fields)
             }
             Kind::Invalid => None,
             _ => {
@@ -66,6 +35,38 @@ impl<'a> Fields<'a> {
                 reader.error(node.span, message).help(help);
                 None
             }
+        }
+    }
+
+    /// Whether the map has the keys that it needs, and none that cannot stand beside another one.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// The value of a key: `None` when it is wrong, and was reported; `Some(None)` when the key is left out.
+    pub(crate) fn optional<V: Value>(&self, key: &str, reader: &mut Reader<'_>) -> Option<Option<V::Kept>> {
+        let Some(entry) = self.entry(key) else { return Some(None) };
+        let known = reader.problems().len();
+        let read = V::read_entry(entry, reader);
+        if let Some(key) = self.section.key(key).filter(|_| reader.problems().len() > known) {
+            let place = reader.place(entry.value.span);
+            let problems = reader.problems().iter_mut().skip(known);
+            for problem in problems.filter(|it| it.place() == Some(place) && it.hint().is_none()) {
+                problem.help(format!("for example `{}: {}`", key.name, key.example));
+            }
+        }
+        read.map(Some)
+    }
+
+    /// The value of a key that `defaults` has as well, where the type's default stands for a value that is wrong.
+    pub(crate) fn shared<V: Value<Kept: Default>>(
+        &self,
+        key: &str,
+        reader: &mut Reader<'_>,
+    ) -> Option<V::Kept> {
+        match self.optional::<V>(key, reader) {
+            Some(None) => self.is_meant(&[key]).then(Default::default),
+            read => Some(read.flatten().unwrap_or_default()),
         }
     }
 
@@ -96,29 +97,42 @@ impl<'a> Fields<'a> {
         keys.iter().any(|key| self.meant.contains(key))
     }
 
-    /// Holds the keys to the rules of the section, and says whether all are kept.
-    pub(crate) fn keep_their_rules(&self, reader: &mut Reader<'_>) -> bool {
+    /// Holds the keys to the rules of the section, and says whether the map has neither too few nor too many of them.
+    fn keep_their_rules(&self, reader: &mut Reader<'_>) -> bool {
         let mut kept = true;
+        self.section.visit(&mut |key| {
+            kept &= !key.is_required || self.has_one_of(&[key.name], "", reader);
+        });
+        // A key that was reported is not reported for another rule too.
+        let mut surplus = Vec::new();
         for rule in self.section.rules {
-            kept &= match *rule {
-                Rule::Required(key) => self.has_one_of(&[key], reader),
-                Rule::AtLeastOne(keys) => self.has_one_of(keys, reader),
-                Rule::AtMostOne(keys) => self.has_no_two_of(keys, reader),
-                Rule::ExactlyOne(keys) => self.has_one_of(keys, reader) && self.has_no_two_of(keys, reader),
-                Rule::Together(one, other) => {
-                    self.has_both(one, other, reader) && self.has_both(other, one, reader)
+            kept &= match rule.relation {
+                Relation::AtLeastOne(keys) => self.has_one_of(keys, rule.missing, reader),
+                Relation::AtMostOne(keys) => self.has_no_two_of(keys, rule, &mut surplus, reader),
+                Relation::ExactlyOne(keys) => {
+                    self.has_one_of(keys, rule.missing, reader)
+                        && self.has_no_two_of(keys, rule, &mut surplus, reader)
                 }
-                Rule::Needs(key, other) => self.has_both(key, other, reader),
-                Rule::NeedsUnlessOff(key, other) => {
-                    self.get(key).is_none_or(Reader::is_off) || self.has_both(key, other, reader)
+                Relation::Together(one, other) => {
+                    self.has_both(one, other, rule, &surplus, reader)
+                        && self.has_both(other, one, rule, &surplus, reader)
                 }
-                Rule::Excludes(key, others) => self.goes_without(key, others, reader),
+                // The key is of no use alone, but what else the map says is known.
+                Relation::NeedsUnlessOff(key, _) if self.get(key).is_some_and(Reader::is_off) => true,
+                Relation::Needs(key, other) | Relation::NeedsUnlessOff(key, other) => {
+                    self.has_both(key, other, rule, &surplus, reader);
+                    true
+                }
+                Relation::Excludes(key, others) => {
+                    let pairs = others.iter().map(|other| [key, *other]);
+                    pairs.fold(true, |kept, pair| kept & self.has_no_two_of(&pair, rule, &mut surplus, reader))
+                }
             };
         }
         kept
     }
 
-    fn has_one_of(&self, keys: &[&str], reader: &mut Reader<'_>) -> bool {
+    fn has_one_of(&self, keys: &[&str], help: &str, reader: &mut Reader<'_>) -> bool {
         if keys.iter().any(|key| self.get(key).is_some()) {
             return true;
         }
@@ -128,62 +142,53 @@ impl<'a> Fields<'a> {
                 [only] => format!("{title} needs `{only}`"),
                 several => format!("{title} needs one of {}", listed(several.iter().copied())),
             };
-            let example =
-                keys.first().and_then(|first| self.section.keys.iter().find(|key| key.name == *first));
             let problem = reader.error(self.span, message);
-            if let Some(key) = example {
-                problem.help(format!("for example `{}: {}`", key.name, key.example));
+            match keys.first().and_then(|first| self.section.key(first)) {
+                Some(key) if help.is_empty() => {
+                    problem.help(format!("for example `{}: {}`", key.name, key.example))
+                }
+                _ => problem.help(help),
+            };
+        }
+        false
+    }
+
+    fn has_no_two_of<'k>(
+        &self,
+        keys: &[&'k str],
+        rule: &Rule,
+        surplus: &mut Vec<&'k str>,
+        reader: &mut Reader<'_>,
+    ) -> bool {
+        let mut written = keys.iter().filter_map(|key| Some((*key, self.entry(key)?)));
+        let Some((_, first)) = written.next() else { return true };
+        let mut kept = true;
+        for (key, second) in written {
+            kept = false;
+            if surplus.iter().any(|known| *known == key || *known == first.key) {
+                continue;
             }
-        }
-        false
-    }
-
-    fn has_no_two_of(&self, keys: &[&str], reader: &mut Reader<'_>) -> bool {
-        let mut written = keys.iter().filter_map(|key| self.entry(key));
-        let Some(first) = written.next() else { return true };
-        let mut kept = true;
-        for second in written {
+            surplus.push(key);
             let place = reader.place(first.key_span);
-            reader
-                .error(
-                    second.key_span,
-                    format!("both `{}` and `{}` in {}", first.key, second.key, self.section.title),
-                )
-                .related(place, format!("`{}` is here", first.key))
-                .help("keep one of them");
-            kept = false;
+            let message = format!("both `{}` and `{key}` in {}", first.key, self.section.title);
+            let note = format!("`{}` is here", first.key);
+            reader.error(second.key_span, message).related(place, note).help(rule.surplus);
         }
         kept
     }
 
-    fn has_both(&self, key: &str, other: &str, reader: &mut Reader<'_>) -> bool {
+    fn has_both(&self, key: &str, other: &str, rule: &Rule, surplus: &[&str], reader: &mut Reader<'_>) -> bool {
         let (Some(entry), None) = (self.entry(key), self.get(other)) else { return true };
-        if !self.is_meant(&[other]) {
-            reader.error(entry.key_span, format!("`{key}` needs `{other}`"));
+        if !self.is_meant(&[other]) && !surplus.contains(&key) {
+            let problem = reader.error(entry.key_span, format!("`{key}` needs `{other}`"));
+            match self.section.key(other) {
+                Some(other) if rule.missing.is_empty() => {
+                    problem.help(format!("for example `{}: {}`", other.name, other.example))
+                }
+                _ => problem.help(rule.missing),
+            };
         }
         false
-    }
-
-    fn goes_without(&self, key: &str, others: &[&str], reader: &mut Reader<'_>) -> bool {
-        let Some(one) = self.entry(key) else { return true };
-        let mut kept = true;
-        for other in others.iter().filter_map(|other| self.entry(other)) {
-            let place = reader.place(one.key_span);
-            reader
-                .error(other.key_span, format!("`{}` has no use beside `{key}`", other.key))
-                .related(place, format!("`{key}` is here"));
-            kept = false;
-        }
-        kept
-    }
-
-    /// The value of a key that has to be there.
-    pub(crate) fn required(&self, key: &str, reader: &mut Reader<'_>) -> Option<&'a Node> {
-        let value = self.get(key);
-        if value.is_none() && !self.is_meant(&[key]) {
-            reader.error(self.span, format!("{} needs `{key}`", self.section.title));
-        }
-        value
     }
 }
 
@@ -224,7 +229,7 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
         reader.error(entry.key_span, message).help(*now);
         return None;
     }
-    let alias = section.aliases.iter().find(|(alias, _)| *alias == key).map(|(_, name)| *name);
+    let alias = section.alias(key);
     if let Some(name) = alias.filter(|name| section.later.contains(name)) {
         reader.error(entry.key_span, format!("`{key}` is not supported by this version of gatewright")).help(
             format!("remove it (here it will be `{name}`): what is not supported is refused, never ignored"),
@@ -240,7 +245,7 @@ fn check_key(entry: &Entry, section: &'static Section, reader: &mut Reader<'_>) 
     if let (Some((name, value)), Kind::Null) = (key.split_once(':'), &entry.value.kind) {
         problem.help(format!("put a space after the colon: `{}: {}`", shorten(name), shorten(value)));
         section.known(name)
-    } else if let Some((_, home)) = HOMES.iter().find(|(name, _)| *name == key && alias.is_none()) {
+    } else if let Some(home) = alias.is_none().then(|| homes(key)).flatten() {
         problem.help(format!("`{key}` belongs to {home}"));
         None
     } else if let Some(name) = alias.or_else(|| nearest(key, known)) {

@@ -86,7 +86,7 @@ mod tests {
             let section = section.unwrap_or_else(|| panic!("there is a section `{}`", habit.section));
             assert!(habit.meant.is_none_or(|meant| section.known(meant).is_some()), "{}", habit.help);
             for key in habit.keys {
-                let is_alias = section.aliases.iter().any(|(alias, _)| alias == key);
+                let is_alias = section.alias(key).is_some();
                 assert!(section.known(key).is_none() && !is_alias, "`{key}` in {}", section.title);
                 assert!(!section.later.contains(key), "`{key}` in {}", section.title);
             }

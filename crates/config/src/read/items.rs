@@ -1,5 +1,7 @@
 //! Lists of maps.
 
+use std::fmt::Display;
+
 use super::Reader;
 use crate::{
     diagnostics::Spanned,
@@ -24,7 +26,12 @@ impl Reader<'_> {
     /// The items of a list, each a map of this section or its short form; one that is no list stands for a list of it.
     ///
     /// Names that lead to maps, as other gateways have them, are reported, and the maps are the items nevertheless.
-    pub(crate) fn items<'n>(&mut self, list: &'n Entry, what: &str, section: &Section) -> Vec<Item<'n>> {
+    pub(crate) fn items<'n>(
+        &mut self,
+        list: &'n Entry,
+        what: impl Display,
+        section: &Section,
+    ) -> Vec<Item<'n>> {
         let Some(entries) = named(&list.value, section) else {
             return self.list(&list.value, what).iter().map(Item::of).collect();
         };

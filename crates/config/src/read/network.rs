@@ -37,11 +37,6 @@ impl Reader<'_> {
         None
     }
 
-    /// Networks such as `10.0.0.0/8`, each a list's item.
-    pub(crate) fn networks(&mut self, node: &Node) -> Vec<gatewright_core::IpNetwork> {
-        self.list(node, "a list of networks").iter().filter_map(|node| self.network(node)).collect()
-    }
-
     /// A network such as `10.0.0.0/8`, or an address. It has no bits beyond its prefix: `10.1.2.3/8` may be meant for one
     /// address or for sixteen million.
     pub(crate) fn network(&mut self, node: &Node) -> Option<gatewright_core::IpNetwork> {

@@ -1,6 +1,8 @@
 //! Values that are one word or one number.
 
-use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, time::Duration};
+
+use http::HeaderName;
 
 use super::{Reader, listed, nearest, units};
 use crate::{
@@ -53,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list; one value that is no list stands for a list of it.
-    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: impl Display) -> &'n [Node] {
         match &node.kind {
             Kind::List(nodes) => {
                 if nodes.is_empty() {
@@ -119,10 +121,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many of something, at least one.
-    pub(crate) fn count(&mut self, node: &Node, most: i64) -> Option<NonZeroUsize> {
-        let number = self.number(node, 1..=most)?;
-        usize::try_from(number).ok().and_then(NonZeroUsize::new)
+    /// The name of a header, as RFC 9110 allows it (section 5.1).
+    pub(crate) fn header_name(&mut self, text: &str, span: Span) -> Option<HeaderName> {
+        let name = HeaderName::from_bytes(text.as_bytes()).ok();
+        if name.is_none() {
+            self.error(span, format!("`{}` is not the name of a header", shorten(text)))
+                .help("a name is made of letters, digits and dashes: `x-request-source`");
+        }
+        name
+    }
+
+    /// A regular expression.
+    pub(crate) fn regex(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let text = self.spanned_text(node, "a regular expression")?;
+        let Err(error) = regex::bytes::RegexBuilder::new(&text.value).unicode(false).build() else {
+            return Some(text);
+        };
+        let error = error.to_string();
+        // The last line says what is wrong; those above it show where.
+        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        self.error(node.span, format!("`{}` is not a regular expression: {reason}", shorten(&text.value)));
+        None
     }
 
     /// A duration of more than nothing.

@@ -1,61 +1,55 @@
-use super::{Addresses, LimitRef, optional};
-use crate::read::{Fields, Reader};
+use super::{Addresses, LimitRef, Who, limit::Limits};
+use crate::vocabulary::{choice, settings};
 
-/// Who may come to a route, and how often.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Guards {
-    /// As for the others: `None` when nothing is said, `Some(None)` for `off`.
-    allow: Option<Option<Addresses>>,
-    deny: Option<Option<Addresses>>,
-    allow_unknown: Option<bool>,
-    limits: Option<Vec<LimitRef>>,
+settings! {
+    /// Who may come to a route, and how often.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+    pub(crate) struct Guards {
+        /// Who has to say who calls: a name of `auth`, a combination of several, or `none` for a route that everybody may use.
+        /// Callers who do not say who they are get 401, or 403 where a certificate is all that is asked for.
+        auth: Who, "{any: [app, partner]}", absent "routes need it when the file has an `auth` section",
+            alias ["authentication"];
+        /// Clients that may come, when not all may. Several networks here and in `deny_ips` may hold an address: the one with
+        /// the longest prefix decides, and of two equal ones the one that denies. Others get 403.
+        allow_ips: Addresses, "[192.0.2.0/24, \"2001:db8::/32\"]", absent "all", alias ["allow"];
+        /// Clients that may not come.
+        deny_ips: Addresses, "[198.51.100.0/24, 203.0.113.7]", absent "none", alias ["deny"];
+        /// Whether clients may come whose address is unknown, when there is an `allow_ips` or a `deny_ips`. An address is
+        /// unknown when a trusted proxy names none (`unknown`), or one that cannot be read.
+        unknown_ips: UnknownIps, "allow", absent "`deny`";
+        /// How often callers may come: names of `limits`, whose counts all routes with that name share, or limits of this route
+        /// alone. A request that one limit refuses takes nothing from the others, with two exceptions. Limits that do not count
+        /// by caller are asked before the authentication, and keep what they counted when a later limit refuses. Redis keeps
+        /// what it counted, and so do rates when the limit `concurrent` refuses.
+        limit: Limits, "[100/min, {concurrent: 10}]", absent "none", alias ["rate_limit", "limits"];
+    }
+}
+
+choice! {
+    /// Whether clients may come whose address is unknown.
+    pub(crate) struct UnknownIps, "what becomes of clients whose address nobody knows": bool { "deny" => false, "allow" => true }
 }
 
 impl Guards {
-    pub(super) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let allow = fields.get("allow_ips").map(|node| Addresses::read(node, reader));
-        let deny = fields.get("deny_ips").map(|node| Addresses::read(node, reader));
-        let allow_unknown = fields.get("unknown_ips").map(|node| {
-            let choices = [("deny", false), ("allow", true)];
-            reader.choice(node, "what becomes of clients whose address nobody knows", &choices)
-        });
-        let limits = fields.get("limit").map(|node| LimitRef::read_all(node, reader));
-        Some(Self {
-            allow: optional(allow)?,
-            deny: optional(deny)?,
-            allow_unknown: optional(allow_unknown)?,
-            limits: optional(limits)?,
-        })
-    }
-
-    /// In the place of what could not be read: nothing, also where `defaults` has something, so that no other error follows.
-    pub(super) const UNREAD: Self =
-        Self { allow: Some(None), deny: Some(None), allow_unknown: None, limits: Some(Vec::new()) };
-
-    /// What is left out here, as `defaults` has it.
-    pub(crate) fn or(&self, defaults: &Self) -> Self {
-        Self {
-            allow: self.allow.clone().or_else(|| defaults.allow.clone()),
-            deny: self.deny.clone().or_else(|| defaults.deny.clone()),
-            allow_unknown: self.allow_unknown.or(defaults.allow_unknown),
-            limits: self.limits.clone().or_else(|| defaults.limits.clone()),
-        }
+    /// Guards that could not be read: nobody may come, and no other error follows.
+    pub(super) fn unread() -> Self {
+        Self { auth: Some(Who::default()), ..Self::default() }
     }
 
     pub(crate) fn allow(&self) -> Option<&Addresses> {
-        self.allow.as_ref()?.as_ref()
+        self.allow_ips.as_ref()?.as_ref()
     }
 
     pub(crate) fn deny(&self) -> Option<&Addresses> {
-        self.deny.as_ref()?.as_ref()
+        self.deny_ips.as_ref()?.as_ref()
     }
 
-    /// Whether those come in whose address nobody knows.
+    /// Whether clients whose address is unknown may come.
     pub(crate) fn allow_unknown(&self) -> bool {
-        self.allow_unknown.unwrap_or_default()
+        self.unknown_ips.unwrap_or_default()
     }
 
     pub(crate) fn limits(&self) -> &[LimitRef] {
-        self.limits.as_deref().unwrap_or_default()
+        self.limit.as_deref().unwrap_or_default()
     }
 }

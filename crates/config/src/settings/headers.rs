@@ -1,86 +1,68 @@
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    diagnostics::{Diagnostic, Span, Spanned},
-    read::{Fields, Reader, Secret},
+    diagnostics::{Diagnostic, Spanned},
+    read::{Name, Named, Readable, Reader, Secret, Value},
     syntax::{Kind, Node, shorten},
-    vocabulary::{Key, Section, Shape},
+    vocabulary::{Shape, map},
 };
 
-/// What is done to the headers of a message, in the order remove, set, add.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct HeaderEdits {
-    pub(crate) set: Vec<(Spanned<HeaderName>, Secret)>,
-    pub(crate) add: Vec<(Spanned<HeaderName>, Secret)>,
-    pub(crate) remove: Vec<Spanned<HeaderName>>,
-}
+map! {
+    /// Headers are removed first, then set, then added. Headers that frame a message (`content-length`, `connection` and the like)
+    /// cannot be changed.
+    #[derive(Debug, Default, PartialEq, Eq, Hash)]
+    pub(crate) struct HeaderEdits {
+        title: "an edit of headers";
+        name: "header_edit";
+        smallest: "{}";
 
-pub(super) static HEADERS: Section = Section {
-    title: "an edit of headers",
-    name: "header_edit",
-    about: "Headers are removed first, then set, then added. Those that frame a message (`content-length`, `connection` and the \
-            like) cannot be changed.",
-    keys: &[
-        Key::new(
-            "set",
-            Shape::Named(&Shape::HeaderName, &Shape::Text),
-            "Headers with their values, in place of those that were there. Values are fixed texts: nothing that the path captures is filled in.",
-            "{x-via: gatewright}",
-        ),
-        Key::new(
-            "add",
-            Shape::Named(&Shape::HeaderName, &Shape::Text),
-            "Headers with their values, beside those that were there. Values are fixed texts here as well.",
-            "{vary: origin}",
-        ),
-        Key::new("remove", Shape::List(&Shape::HeaderName), "Headers by their names.", "[cookie, x-debug]"),
-    ],
-    rules: &[],
-    smallest: "{}",
-    later: &[],
-    aliases: &[("append", "add"), ("delete", "remove"), ("replace", "set")],
-};
-
-impl HeaderEdits {
-    pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let fields = Fields::read(node, &HEADERS, reader)?;
-        Some(Self {
-            set: fields.get("set").map(|node| once(lines(node, reader), reader)).unwrap_or_default(),
-            add: fields.get("add").map(|node| lines(node, reader)).unwrap_or_default(),
-            remove: fields.get("remove").map(|node| names(node, reader)).unwrap_or_default(),
-        })
+        /// Headers with their values, in place of those that were there. Values are fixed texts: nothing that the path captures
+        /// is filled in.
+        set: lenient SetLines, "{x-via: gatewright}", alias ["replace"];
+        /// Headers with their values, beside those that were there. Values are fixed texts here as well.
+        add: lenient Lines, "{vary: origin}", alias ["append"];
+        /// Headers by their names.
+        remove: lenient Readable<Spanned<HeaderName>>, "[cookie, x-debug]", alias ["delete"];
     }
 }
 
-/// A map from header names to values.
-fn lines(node: &Node, reader: &mut Reader<'_>) -> Vec<(Spanned<HeaderName>, Secret)> {
-    let entries = match &node.kind {
-        Kind::Map(entries) => entries.as_slice(),
-        Kind::Invalid => &[],
-        _ => {
-            reader
-                .error(node.span, format!("expected headers with their values, found {}", node.describe()))
-                .help("write a map: `{x-via: gateway}`");
-            &[]
+/// Header names with their values; wrong ones are left out.
+pub(crate) struct Lines;
+
+impl Value for Lines {
+    type Kept = Vec<(Spanned<HeaderName>, Secret)>;
+    const SHAPE: Shape = Named::<HeaderName, String>::SHAPE;
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        let mut lines = Vec::new();
+        for entry in reader.named(node, Self::SHAPE)? {
+            let name = HeaderName::name(&entry.key, entry.key_span, reader);
+            let value = value(&entry.value, reader);
+            if let (Some(name), Kind::Scalar(text)) = (&name, &entry.value.kind) {
+                warn_of_clear_secret(name, text, &entry.value, reader);
+            }
+            lines.extend(name.map(|name| Spanned::new(name, entry.key_span)).zip(value));
         }
-    };
-    let mut lines = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let name = name(&entry.key, entry.key_span, reader);
-        let value = value(&entry.value, reader);
-        if let (Some(name), Kind::Scalar(text)) = (&name, &entry.value.kind) {
-            warn_of_clear_secret(name, text, &entry.value, reader);
-        }
-        lines.extend(name.map(|name| Spanned::new(name, entry.key_span)).zip(value));
+        Some(lines)
     }
-    lines
 }
 
-/// Reports a header that is set twice, in another spelling: the one would take the place of the other.
-fn once(
-    lines: Vec<(Spanned<HeaderName>, Secret)>,
-    reader: &mut Reader<'_>,
-) -> Vec<(Spanned<HeaderName>, Secret)> {
+/// Lines of which each header has one.
+pub(crate) struct SetLines;
+
+impl Value for SetLines {
+    type Kept = Vec<(Spanned<HeaderName>, Secret)>;
+    const SHAPE: Shape = Lines::SHAPE;
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        let lines = Lines::read(node, reader)?;
+        report_twice(&lines, reader);
+        Some(lines)
+    }
+}
+
+/// Reports a header that is set twice, in another spelling: the second one would replace the first.
+fn report_twice(lines: &[(Spanned<HeaderName>, Secret)], reader: &mut Reader<'_>) {
     for (index, (name, _)) in lines.iter().enumerate() {
         if let Some((first, _)) = lines[..index].iter().find(|(first, _)| first.value == name.value) {
             let first = reader.place(first.span);
@@ -93,7 +75,6 @@ fn once(
                 .help("keep one of them; a second line of a header goes under `add`");
         }
     }
-    lines
 }
 
 /// Warns of a credential that anybody who reads the file can use.
@@ -125,28 +106,6 @@ pub(super) fn warn_of_credential(name: &str, text: &str, node: &Node, help: &str
             ))
             .help(help)
             .conceal();
-    }
-}
-
-fn names(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<HeaderName>> {
-    let mut names = Vec::new();
-    for node in reader.list(node, "a list of header names") {
-        let Some(text) = reader.text(node, "the name of a header") else { continue };
-        names.extend(name(text, node.span, reader).map(|name| Spanned::new(name, node.span)));
-    }
-    names
-}
-
-/// The name of a header, as RFC 9110 allows it (section 5.1).
-pub(super) fn name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<HeaderName> {
-    match HeaderName::from_bytes(text.as_bytes()) {
-        Ok(name) => Some(name),
-        Err(_) => {
-            reader
-                .error(span, format!("`{}` is not the name of a header", shorten(text)))
-                .help("a name is made of letters, digits and dashes: `x-request-source`");
-            None
-        }
     }
 }
 

@@ -2,25 +2,49 @@ use std::{borrow::Cow, net::SocketAddr, path::PathBuf};
 
 use gatewright_core::IpNetwork;
 
-use super::optional;
 use crate::{
     diagnostics::{At, Spanned},
-    read::{Fields, Reader},
+    read::{Address, Fields, Keys, Map, Number, Readable, Reader, Value},
     syntax::Node,
-    vocabulary::{Key, Rule, Section, Shape},
+    vocabulary::{Relation, Rule, Shape, Table, choice, group, long_form, map},
 };
 
-/// Where the gateway listens, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listener {
-    pub(crate) address: Spanned<SocketAddr>,
-    /// What routes and logs call it; its address when there is none.
-    pub(crate) name: Option<Spanned<String>>,
-    /// Where its clients are sent, whatever they ask for.
-    pub(crate) redirect_https: Option<Spanned<HttpsPort>>,
-    pub(crate) tls: Option<ListenerTls>,
-    /// Who may say by the PROXY protocol whom it speaks for.
-    pub(crate) proxy_protocol: Vec<IpNetwork>,
+long_form! {
+    /// Where the gateway listens, and which protocols it speaks there. HTTP/1 and HTTP/2 are told apart by the client's first bytes,
+    /// or by ALPN.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(crate) struct Listener {
+        title: "a listener";
+        name: "listener";
+        smallest: "{address: 127.0.0.1:8081}";
+        later: ["acme", "http3"];
+
+        /// The address of the listener. Port 0 is any that is free. `[::]` takes IPv4 as well, unless another listener has
+        /// `0.0.0.0` and the same port.
+        address: required Address, "0.0.0.0:8443", alias ["listen", "bind"];
+        /// The name of the listener in routes (`listener:`) and logs.
+        name: optional Spanned<String>, "public", absent "its address";
+        /// TLS on this listener.
+        tls: optional ListenerTls, "{cert: api.pem, key: api.key}", absent "cleartext", alias ["ssl"];
+        /// Sends every client to HTTPS, with 308 and the same host, path and query: to the port of the first listener with TLS,
+        /// or to this port. Clients that speak TLS by the word of a trusted proxy are not sent.
+        redirect_https: default RedirectHttps, "443", absent "`off`";
+        /// Peers that begin each connection with a PROXY header, version 1 or 2, and must do so.
+        proxy_protocol: default ProxyProtocol, "{from: [10.0.0.0/8]}";
+    }
+}
+
+map! {
+    /// Whose PROXY headers are believed. Those of others are refused.
+    #[derive(Debug, Clone, Default, PartialEq, Eq)]
+    pub(crate) struct ProxyProtocol {
+        title: "`proxy_protocol`";
+        name: "proxy_protocol";
+        smallest: "{from: [10.0.0.0/8]}";
+
+        /// Peers that send them.
+        from: required Readable<IpNetwork>, "[10.0.0.0/8]", alias ["trusted"];
+    }
 }
 
 /// The port of HTTPS, for a client of a listener without TLS.
@@ -31,150 +55,143 @@ pub(crate) enum HttpsPort {
     Named(u16),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ListenerTls {
-    pub(crate) at: At,
-    pub(crate) certificates: Vec<Certificate>,
-    pub(crate) client_auth: ClientAuth,
-    pub(crate) client_ca: Option<Spanned<PathBuf>>,
-    pub(crate) crl: Option<Spanned<PathBuf>>,
+/// Where the clients of a listener are sent, if they are.
+pub(crate) struct RedirectHttps;
+
+type Port = Number<u16, 1, 65_535>;
+
+impl Value for RedirectHttps {
+    type Kept = Option<Spanned<HttpsPort>>;
+    const SHAPE: Shape = Shape::Any(&[Shape::Flag, Port::SHAPE]);
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        let port = match () {
+            () if Reader::is_off(node) => return Some(None),
+            () if Reader::is_on(node) => HttpsPort::OfListener,
+            () => HttpsPort::Named(Port::read(node, reader)?),
+        };
+        Some(Some(Spanned::new(port, node.span)))
+    }
 }
 
-/// A certificate chain and its key, in PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Certificate {
-    pub(crate) cert: Spanned<PathBuf>,
-    pub(crate) key: Spanned<PathBuf>,
+map! {
+    /// TLS 1.2 and 1.3. Files are PEM; a reload reads them anew, for the handshakes after it.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(crate) struct ListenerTls {
+        title: "a listener's `tls`";
+        name: "listener_tls";
+        smallest: "{cert: api.pem, key: api.key}";
+        rules: [
+            Rule::new(Relation::ExactlyOne(&["certs", "cert"]))
+                .missing("name the files of the certificate and its key: `cert: api.pem` and `key: api.key`")
+                .surplus("put every certificate with its key into `certs`"),
+            Rule::new(Relation::Excludes("certs", &["cert", "key"]))
+                .surplus("put every certificate with its key into `certs`"),
+            Rule::new(Relation::Together("cert", "key")),
+            Rule::new(Relation::NeedsUnlessOff("client_auth", "client_ca"))
+                .missing("name the file of the authorities that client certificates are checked against"),
+            Rule::new(Relation::Needs("crl", "client_ca"))
+                .missing("name the file of the authorities whose certificates the list revokes: `client_ca: partners.pem`"),
+        ];
+        later: ["acme", "min_version"];
+        also { at: At }
+        first { certificates: Vec<Certificate> }
+
+        /// The authorities that clients' certificates are checked against. A client's own certificate may be among them: that
+        /// certificate is then taken, whoever issued it, until it expires or `crl` revokes it.
+        client_ca: optional PathBuf, "partners.pem", alias ["ca"];
+        /// Whether clients are asked for certificates, and whether they may show none.
+        client_auth: optional ClientAuth, "optional", absent "`required` when there is a `client_ca`, or else `off`";
+        /// Revoked certificates of clients. Each authority of a chain needs a list that is not out of date; of several lists of one
+        /// authority the newest counts. `check` and the log warn before a list ends, and of an authority in `client_ca` that has
+        /// no list.
+        crl: optional PathBuf, "partners.crl";
+    }
 }
 
-/// Whether clients show certificates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientAuth {
-    Off,
-    Optional,
-    Required,
+choice! {
+    /// Whether clients show certificates.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum ClientAuth, "a kind of client authentication" {
+        Optional = "optional",
+        Required = "required",
+        Off = off,
+    }
 }
 
-pub(super) static LISTENER: Section = Section {
-    title: "a listener",
-    name: "listener",
-    about: "Where the gateway listens, and what is spoken there. HTTP/1 and HTTP/2 are told apart by how the client begins, \
-            or by ALPN.",
-    keys: &[
-        Key::new("address", Shape::Address, "Where it listens. Port 0 is any that is free. `[::]` takes IPv4 as well, save where another listener has `0.0.0.0` and \
-             the same port.", "0.0.0.0:8443"),
-        Key::new(
-            "name",
-            Shape::Text,
-            "What routes (`listener:`) and logs call it.",
-            "public",
-        )
-        .absent("its address"),
-        Key::new("tls", Shape::Map(&TLS), "Speaks TLS.", "{cert: api.pem, key: api.key}").absent("cleartext"),
-        Key::new(
-            "redirect_https",
-            Shape::Any(&[Shape::Flag, Shape::Number(1, MOST_PORT)]),
-            "Sends every client to HTTPS, with 308 and the same host, path and query: to the port of the first listener with TLS, \
-             or to this one. Not those of whom a trusted proxy says that they speak TLS.",
-            "443",
-        )
-        .absent("`off`"),
-        Key::new(
-            "proxy_protocol",
-            Shape::Map(&PROXY_PROTOCOL),
-            "Peers that begin each connection with a PROXY header, version 1 or 2, and must do so.",
-            "{from: [10.0.0.0/8]}",
-        ),
-    ],
-    rules: &[Rule::Required("address")],
-    smallest: "{address: 127.0.0.1:8081}",
-    later: &["acme", "http3"],
-    aliases: &[("listen", "address"), ("bind", "address"), ("ssl", "tls")],
-};
+map! {
+    /// One certificate of several.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(crate) struct Certificate {
+        title: "a certificate";
+        name: "certificate";
+        smallest: "{cert: www.pem, key: www.key}";
 
-static TLS: Section = Section {
-    title: "a listener's `tls`",
-    name: "listener_tls",
-    about: "TLS 1.2 and 1.3. Files are PEM; a reload reads them anew, for handshakes to come.",
-    keys: &[
-        Key::new("cert", Shape::File, "The certificate and its chain, leaf first.", "api.pem"),
-        Key::new("key", Shape::File, "Its private key.", "api.key"),
-        Key::new(
-            "certs",
-            Shape::List(&Shape::Map(&CERTIFICATE)),
-            "Several certificates, of which the client's server name (SNI) chooses; the first one is the default. Of two for one name, one of \
-             RSA and one on a curve, each client gets one that it can verify.",
-            "[{cert: api.pem, key: api.key}, {cert: www.pem, key: www.key}]",
-        ),
-        Key::new(
-            "client_ca",
-            Shape::File,
-            "The authorities that clients' certificates are checked against. A client's own certificate may be among them: that very one is then \
-             taken, whoever issued it, until it expires or `crl` revokes it.",
-            "partners.pem",
-        ),
-        Key::new(
-            "client_auth",
-            Shape::Any(&[Shape::Word(&["optional", "required"]), Shape::Off]),
-            "Whether clients are asked for certificates, and whether they may show none.",
-            "optional",
-        )
-        .absent("`required` when there is a `client_ca`, or else `off`"),
-        Key::new(
-            "crl",
-            Shape::File,
-            "Revoked certificates of clients. Each authority of a chain needs a list that is not out of date; of several lists of one authority the \
-             newest counts. `check` and the log warn before a list ends, and of an authority in `client_ca` that has none.",
-            "partners.crl",
-        ),
-    ],
-    rules: &[
-        Rule::ExactlyOne(&["cert", "certs"]),
-        Rule::Together("cert", "key"),
-        Rule::NeedsUnlessOff("client_auth", "client_ca"),
-        Rule::Needs("crl", "client_ca"),
-    ],
-    smallest: "{cert: api.pem, key: api.key}",
-    later: &["acme", "min_version"],
-    aliases: &[
-        ("certificate", "cert"),
-        ("ssl_certificate", "cert"),
-        ("private_key", "key"),
-        ("ssl_certificate_key", "key"),
-        ("ca", "client_ca"),
-        ("certificates", "certs"),
-    ],
-};
+        /// The certificate and its chain, leaf first.
+        cert: required PathBuf, "www.pem", alias ["certificate", "ssl_certificate"];
+        /// The private key of the certificate.
+        key: required PathBuf, "www.key", alias ["private_key", "ssl_certificate_key"];
+    }
+}
 
-static CERTIFICATE: Section = Section {
-    title: "a certificate",
-    name: "certificate",
-    about: "One certificate of several.",
-    keys: &[
-        Key::new("cert", Shape::File, "The certificate and its chain, leaf first.", "www.pem"),
-        Key::new("key", Shape::File, "Its private key.", "www.key"),
-    ],
-    rules: &[Rule::Required("cert"), Rule::Required("key")],
-    smallest: "{cert: www.pem, key: www.key}",
-    later: &[],
-    aliases: &[("certificate", "cert")],
-};
+group! {
+    /// One certificate, or several.
+    #[derive(Debug)]
+    pub(crate) struct Certificates {
+        /// The certificate and its chain, leaf first.
+        cert: optional PathBuf, "api.pem", alias ["certificate", "ssl_certificate"];
+        /// The private key of the certificate.
+        key: optional PathBuf, "api.key", alias ["private_key", "ssl_certificate_key"];
+        /// Several certificates: the client's server name (SNI) chooses, and the first one is the default. One name may have one
+        /// certificate of RSA and one on a curve; each client then gets one that it can verify.
+        certs: default Vec<Certificate>, "[{cert: api.pem, key: api.key}, {cert: www.pem, key: www.key}]",
+            alias ["certificates"];
+    }
+}
 
-static PROXY_PROTOCOL: Section = Section {
-    title: "`proxy_protocol`",
-    name: "proxy_protocol",
-    about: "Whose PROXY headers are believed. Those of others are refused.",
-    keys: &[Key::new("from", Shape::List(&Shape::Network), "Peers that send them.", "[10.0.0.0/8]")],
-    rules: &[Rule::Required("from")],
-    smallest: "{from: [10.0.0.0/8]}",
-    later: &[],
-    aliases: &[("trusted", "from")],
-};
+impl Keys for Vec<Certificate> {
+    const TABLE: &'static Table = Certificates::TABLE;
+
+    fn of(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let Certificates { cert, key, mut certs } = Certificates::of(fields, reader)?;
+        certs.extend(cert.zip(key).map(|(cert, key)| Certificate { cert, key }));
+        Some(certs)
+    }
+}
+
+impl ListenerTls {
+    /// Whether clients show certificates. A file that names authorities wants certificates checked.
+    pub(crate) fn client_auth(&self) -> ClientAuth {
+        let usual = if self.client_ca.is_some() { ClientAuth::Required } else { ClientAuth::Off };
+        self.client_auth.unwrap_or(usual)
+    }
+}
+
+impl Value for Listener {
+    type Kept = Self;
+    const SHAPE: Shape = Shape::Any(&[Shape::Address, Shape::Map(Self::SECTION)]);
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if let crate::syntax::Kind::Scalar(_) = &node.kind {
+            return reader.address(node).map(Self::plain);
+        }
+        let fields = Fields::read(node, Self::SECTION, reader)?;
+        let listener = Self::of(&fields, reader).filter(|_| fields.is_whole());
+        if let (Some(entry), Some(_)) = (fields.entry("redirect_https"), fields.entry("tls"))
+            && !Reader::is_off(&entry.value)
+        {
+            let message = "`redirect_https` on a listener with TLS, whose clients speak HTTPS already";
+            reader.error(entry.key_span, message).help("write it to the listener without TLS");
+        }
+        listener
+    }
+}
 
 impl Listener {
     /// The short form: an address without TLS.
     pub(crate) fn plain(address: Spanned<SocketAddr>) -> Self {
-        Self { address, name: None, redirect_https: None, tls: None, proxy_protocol: Vec::new() }
+        let (name, tls, redirect_https, proxy_protocol) = Default::default();
+        Self { address, name, tls, redirect_https, proxy_protocol }
     }
 
     /// What routes, logs and metrics call it.
@@ -189,117 +206,4 @@ impl Listener {
     pub(crate) fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
-
-    pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let fields = Fields::read(node, &LISTENER, reader)?;
-        let address = fields.required("address", reader).and_then(|node| reader.address(node));
-        // A listener whose TLS was wrong must not become one without.
-        let tls = optional(fields.get("tls").map(|node| ListenerTls::read(node, reader)));
-        let proxy_protocol = fields.get("proxy_protocol").map(|node| proxy_protocol(node, reader));
-        let name = fields.get("name").map(|node| reader.spanned_text(node, "a name such as `public`"));
-        let redirect_https = fields.entry("redirect_https").map(|entry| {
-            let port = https_port(&entry.value, reader)?;
-            if port.is_some() && fields.entry("tls").is_some() {
-                reader
-                    .error(
-                        entry.key_span,
-                        "`redirect_https` on a listener with TLS, whose clients speak HTTPS already",
-                    )
-                    .help("write it to the listener without TLS");
-            }
-            Some(port.map(|port| Spanned::new(port, entry.value.span)))
-        });
-        Some(Self {
-            address: address?,
-            name: optional(name)?,
-            redirect_https: optional(redirect_https)?.flatten(),
-            tls: tls?,
-            proxy_protocol: proxy_protocol.unwrap_or_default(),
-        })
-    }
-}
-
-const MOST_PORT: i64 = u16::MAX as i64;
-
-/// Where to; `None` inside for nowhere.
-fn https_port(node: &Node, reader: &mut Reader<'_>) -> Option<Option<HttpsPort>> {
-    if Reader::is_off(node) {
-        Some(None)
-    } else if Reader::is_on(node) {
-        Some(Some(HttpsPort::OfListener))
-    } else {
-        let port = reader.number(node, 1..=MOST_PORT)?;
-        Some(u16::try_from(port).ok().map(HttpsPort::Named))
-    }
-}
-
-fn proxy_protocol(node: &Node, reader: &mut Reader<'_>) -> Vec<IpNetwork> {
-    let from = Fields::read(node, &PROXY_PROTOCOL, reader).and_then(|fields| fields.required("from", reader));
-    from.map(|node| reader.networks(node)).unwrap_or_default()
-}
-
-impl ListenerTls {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let fields = Fields::read(node, &TLS, reader)?;
-        let mut certificates = Vec::new();
-        let mut whole = true;
-        match (fields.entry("certs"), fields.entry("cert").or(fields.entry("key"))) {
-            (Some(_), Some(single)) => {
-                reader
-                    .error(single.key_span, format!("`{}` and `certs` in one `tls`", single.key))
-                    .help("put every certificate with its key into `certs`");
-                whole = false;
-            }
-            (Some(several), None) => {
-                for item in reader.items(several, "a list of certificates", &CERTIFICATE) {
-                    let certificate = Fields::read(item.node, &CERTIFICATE, reader)
-                        .and_then(|fields| certificate(&fields, reader));
-                    whole &= certificate.is_some();
-                    certificates.extend(certificate);
-                }
-            }
-            (None, _) => {
-                let certificate = certificate(&fields, reader);
-                whole &= certificate.is_some();
-                certificates.extend(certificate);
-            }
-        }
-
-        let client_ca = fields.get("client_ca").map(|node| reader.file(node));
-        let crl = fields.get("crl").map(|node| reader.file(node));
-        let client_auth = match fields.get("client_auth") {
-            Some(node) => client_auth(node, reader),
-            // Who names a CA wants certificates checked.
-            None if client_ca.is_some() => Some(ClientAuth::Required),
-            None => Some(ClientAuth::Off),
-        };
-        if client_auth.is_some_and(|client_auth| client_auth != ClientAuth::Off)
-            && client_ca.is_none()
-            && let Some(entry) = fields.entry("client_auth")
-        {
-            reader
-                .error(entry.key_span, "`client_auth` needs `client_ca`")
-                .help("name the file of the authorities that client certificates are checked against");
-        }
-        if let (Some(entry), None) = (fields.entry("crl"), &client_ca) {
-            reader.error(entry.key_span, "`crl` needs `client_ca`: it revokes client certificates");
-        }
-        let (client_ca, crl) = (optional(client_ca)?, optional(crl)?);
-        whole.then_some(Self { at: At(fields.span()), certificates, client_auth: client_auth?, client_ca, crl })
-    }
-}
-
-fn certificate(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Certificate> {
-    let cert = fields.required("cert", reader).and_then(|node| reader.file(node));
-    let key = fields.required("key", reader).and_then(|node| reader.file(node));
-    Some(Certificate { cert: cert?, key: key? })
-}
-
-fn client_auth(node: &Node, reader: &mut Reader<'_>) -> Option<ClientAuth> {
-    if Reader::is_off(node) {
-        return Some(ClientAuth::Off);
-    }
-    let choices =
-        [("off", ClientAuth::Off), ("optional", ClientAuth::Optional), ("required", ClientAuth::Required)];
-    reader.choice(node, "a kind of client authentication", &choices)
 }

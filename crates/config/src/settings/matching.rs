@@ -2,31 +2,57 @@ use gatewright_core::pattern::PathPattern;
 use gatewright_router::Route;
 use http::{HeaderName, Method};
 
-use super::{headers, location, optional};
+use super::{headers, location};
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
-    read::{Fields, Reader},
+    read::{Fields, Keys, Map, Name, Readable, Reader, Regex, Value},
     syntax::{Kind, Node, shorten},
-    vocabulary::{Key, Rule, Section, Shape},
+    vocabulary::{Relation, Rule, Shape, Table, choice, group, long_form, map},
 };
 
-/// Which requests a route takes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Matcher {
-    pub(crate) path: Spanned<PathMatch>,
-    pub(crate) hosts: Vec<Spanned<String>>,
-    pub(crate) listeners: Vec<Spanned<String>>,
-    pub(crate) scheme: Option<UrlScheme>,
-    pub(crate) methods: Vec<Spanned<Method>>,
-    pub(crate) headers: Vec<(HeaderName, ValueMatch)>,
-    pub(crate) query: Vec<(String, ValueMatch)>,
+group! {
+    /// Which requests a route takes.
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    pub(crate) struct Matcher {
+        first { path: Spanned<PathMatch> }
+
+        /// Names of listeners. The route takes only requests of their connections.
+        listeners("listener"): lenient Readable<Spanned<String>>, "public", absent "any";
+        /// The protocol of the client, to the gateway or to a trusted proxy that says so in `X-Forwarded-Proto`.
+        scheme: optional UrlScheme, "https", absent "either";
+        /// Hosts that requests ask for; `*.example.com` is all below it, with any number of labels.
+        hosts("host"): lenient Readable<HostPattern>, "[api.example.com, \"*.example.org\"]", absent "any",
+            alias ["hosts", "hostname"];
+        /// The methods that the route takes. A route that takes GET takes HEAD too.
+        methods: lenient Readable<MethodName>, "[GET, POST]", absent "any", alias ["method"];
+        /// Headers and query parameters that have to be there.
+        values("match"): lenient Match, "{headers: {x-api-version: 2}}", alias ["query"];
+    }
 }
 
-/// What a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum UrlScheme {
-    Http,
-    Https,
+map! {
+    /// What a request has to carry; all of it.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+    pub(crate) struct Match {
+        title: "`match`";
+        name: "match";
+        smallest: "{}";
+        later: ["cookies"];
+
+        /// Headers with their values. Several lines of one header count as one, joined by `, `.
+        headers: lenient Pairs<HeaderName>, "{x-api-version: 2}", alias ["header"];
+        /// Parameters of the query with their values, decoded; of several with one name, the first counts.
+        query: lenient Pairs<String>, "{beta: {regex: 'yes|1'}}", alias ["query_params", "queries"];
+    }
+}
+
+choice! {
+    /// What a client speaks.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub(crate) enum UrlScheme, "a scheme" {
+        Http = "http",
+        Https = "https",
+    }
 }
 
 /// A header's or a query parameter's value.
@@ -35,6 +61,26 @@ pub(crate) enum ValueMatch {
     Exact(String),
     /// A regular expression for the whole value.
     Regex(String),
+}
+
+long_form! {
+    /// The value itself stands for `{exact: …}`.
+    #[derive(Debug)]
+    pub(crate) struct LongMatch {
+        title: "a matched value";
+        name: "value";
+        smallest: "{exact: gold}";
+        rules: [
+            Rule::new(Relation::ExactlyOne(&["exact", "regex"]))
+                .missing("write the value itself, or `{regex: '^v[12]$'}`")
+                .surplus("write the value itself, or `{regex: '^v[12]$'}`"),
+        ];
+
+        /// The whole value.
+        exact: optional String, "gold", alias ["value", "is"];
+        /// A regular expression for the whole value.
+        regex: optional Regex, "gold|silver";
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,129 +93,110 @@ pub(crate) enum PathMatch {
     Regex(String),
 }
 
-pub(super) static MATCH: Section = Section {
-    title: "`match`",
-    name: "match",
-    about: "What a request has to carry; all of it.",
-    keys: &[
-        Key::new(
-            "headers",
-            Shape::Named(&Shape::HeaderName, &VALUE_OR_TEXT),
-            "Headers with their values. Several lines of one header count as one, joined by `, `.",
-            "{x-api-version: 2}",
-        ),
-        Key::new(
-            "query",
-            Shape::Named(&Shape::Text, &VALUE_OR_TEXT),
-            "Parameters of the query with their values, decoded; of several with one name, the first counts.",
-            "{beta: {regex: 'yes|1'}}",
-        ),
-    ],
-    rules: &[],
-    smallest: "{}",
-    later: &["cookies"],
-    aliases: &[("header", "headers"), ("query_params", "query"), ("queries", "query")],
-};
-
-const VALUE_OR_TEXT: Shape = Shape::Any(&[Shape::Text, Shape::Map(&VALUE)]);
-
-static VALUE: Section = Section {
-    title: "a matched value",
-    name: "value",
-    about: "The value itself stands for `{exact: …}`.",
-    keys: &[
-        Key::new("exact", Shape::Text, "The whole value.", "gold"),
-        Key::new("regex", Shape::Regex, "A regular expression for the whole value.", "gold|silver"),
-    ],
-    rules: &[Rule::ExactlyOne(&["exact", "regex"])],
-    smallest: "{exact: gold}",
-    later: &[],
-    aliases: &[("value", "exact"), ("is", "exact")],
-};
-
-/// The three keys of which a route has one.
-pub(super) const PATH_KEYS: [&str; 3] = ["path", "path_prefix", "path_regex"];
-
-impl Matcher {
-    /// Reads the matching keys of a route.
-    pub(crate) fn read(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let path = path(fields, reader);
-        let hosts = fields.get("host").map(|node| hosts(node, reader)).unwrap_or_default();
-        let listeners = fields.get("listener").map(|node| listeners(node, reader)).unwrap_or_default();
-        let scheme = fields.get("scheme").map(|node| {
-            reader.choice(node, "a scheme", &[("http", UrlScheme::Http), ("https", UrlScheme::Https)])
-        });
-        let methods = fields.get("methods").map(|node| methods(node, reader)).unwrap_or_default();
-        let (mut headers, mut query) = (Vec::new(), Vec::new());
-        if let Some(fields) = fields.get("match").and_then(|node| Fields::read(node, &MATCH, reader)) {
-            for (name, value, span) in fields.get("headers").map(|node| pairs(node, reader)).unwrap_or_default()
-            {
-                let name = headers::name(&name, span, reader);
-                headers.extend(name.map(|name| (name, value)));
-            }
-            for (name, value, _) in fields.get("query").map(|node| pairs(node, reader)).unwrap_or_default() {
-                query.push((name, value));
-            }
-        }
-        Some(Self { path: path?, hosts, listeners, scheme: optional(scheme)?, methods, headers, query })
+impl PathMatch {
+    pub(super) fn is_prefix(&self) -> bool {
+        matches!(self, Self::Prefix(_))
     }
 }
 
-fn path(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Spanned<PathMatch>> {
-    let mut written = PATH_KEYS.iter().filter_map(|key| fields.entry(key));
-    let Some(entry) = written.next() else {
-        if fields.is_meant(&PATH_KEYS) {
-            return None;
-        }
-        reader.error(fields.span(), "a route without a path").help(
-            "add `path: /healthz`, `path_prefix: /v1/orders` or `path_regex`; `path_prefix: /` takes all",
-        );
-        return None;
-    };
-    if let Some(second) = written.next() {
-        let first = reader.place(entry.key_span);
-        reader
-            .error(second.key_span, format!("`{}` and `{}` in one route", entry.key, second.key))
-            .related(first, format!("`{}` is here", entry.key))
-            .help("a route has one of `path`, `path_prefix` and `path_regex`; make two routes of it");
-        return None;
+group! {
+    /// The keys of which a route has one.
+    #[derive(Debug)]
+    pub(crate) struct Paths {
+        /// One path, or the paths of a pattern: `{id}` is one segment, `{*rest}` all that are left.
+        path: lenient ExactPath, "\"/v1/users/{id}/avatar\"";
+        /// A path and all below it, by segments: `/v2` takes `/v2` and `/v2/x`, never `/v2example`.
+        path_prefix: lenient PathPrefix, "/v1/orders", alias ["prefix"];
+        /// A regular expression for the whole path.
+        path_regex: lenient PathRegex, "'/legacy/(\\d+)'", alias ["regex"];
     }
-    let text = reader.text(&entry.value, "a path")?.to_owned();
-    let span = entry.value.span;
-    if entry.key == "path_regex" {
-        check_regex(&text, span, reader)?;
-        return Some(Spanned::new(PathMatch::Regex(text), span));
+}
+
+/// The rule about a route's paths.
+pub(super) const ONE_PATH: Rule = Rule::new(Relation::ExactlyOne(&["path", "path_prefix", "path_regex"]))
+    .missing("add `path: /healthz`, `path_prefix: /v1/orders` or `path_regex`; `path_prefix: /` takes all")
+    .surplus("a route has one of `path`, `path_prefix` and `path_regex`; make two routes of it");
+
+impl Keys for Spanned<PathMatch> {
+    const TABLE: &'static Table = Paths::TABLE;
+
+    fn of(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let Paths { path, path_prefix, path_regex } = Paths::of(fields, reader)?;
+        let mut paths = [path, path_prefix, path_regex].into_iter().flatten();
+        paths.next().filter(|_| paths.next().is_none())
     }
+}
+
+/// A path, or a pattern of paths.
+pub(crate) struct ExactPath;
+/// A path and all below it.
+pub(crate) struct PathPrefix;
+/// A regular expression for paths.
+pub(crate) struct PathRegex;
+
+impl Value for ExactPath {
+    type Kept = Option<Spanned<PathMatch>>;
+    const SHAPE: Shape = Shape::Path;
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        let help = "for all paths below write `path_prefix`, for any one segment `{name}`";
+        let path = path(node, help, reader)?;
+        Some(Some(Spanned::new(PathMatch::Exact(path), node.span)))
+    }
+}
+
+impl Value for PathPrefix {
+    type Kept = Option<Spanned<PathMatch>>;
+    const SHAPE: Shape = Shape::Path;
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        let path = path(node, "leave it out: a prefix takes all paths below it", reader)?;
+        Some(Some(Spanned::new(PathMatch::Prefix(path), node.span)))
+    }
+}
+
+impl Value for PathRegex {
+    type Kept = Option<Spanned<PathMatch>>;
+    const SHAPE: Shape = Shape::Regex;
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        let regex = reader.regex(node)?;
+        Some(Some(Spanned::new(PathMatch::Regex(regex.value), regex.span)))
+    }
+}
+
+/// Reads a path or a pattern. `of_star` says how to write a wildcard of another gateway.
+fn path(node: &Node, of_star: &str, reader: &mut Reader<'_>) -> Option<String> {
+    let (text, span) = (reader.text(node, "a path")?, node.span);
     if !text.starts_with('/') {
-        let problem = reader.error(span, format!("the path `{}` does not begin with `/`", shorten(&text)));
-        match (location::meant(&text), text.split_once("://")) {
+        let problem = reader.error(span, format!("the path `{}` does not begin with `/`", shorten(text)));
+        match (location::meant(text), text.split_once("://")) {
             (Some(help), _) => problem.help(help),
             (None, Some(_)) => problem.help("write the path alone; the host goes into `host:`"),
-            (None, None) => problem.help(format!("write `/{}`", shorten(&text))),
+            (None, None) => problem.help(format!("write `/{}`", shorten(text))),
         };
         return None;
     }
     if let Some(bad) = text.chars().find(|c| matches!(c, '?' | '#') || c.is_whitespace() || c.is_control()) {
         let problem =
-            reader.error(span, format!("the path `{}` holds `{}`", shorten(&text), bad.escape_default()));
+            reader.error(span, format!("the path `{}` holds `{}`", shorten(text), bad.escape_default()));
         match bad {
             '?' => problem.help("what is to match in the query goes into `match: {query: {name: value}}`"),
             _ => problem.help(format!("write it as `%{:02X}`, if it is meant", u32::from(bad))),
         };
         return None;
     }
-    if let Err(error) = PathPattern::parse(&text) {
-        let part = text.get(error.place()).filter(|part| !part.is_empty()).unwrap_or(&text);
+    if let Err(error) = PathPattern::parse(text) {
+        let part = text.get(error.place()).filter(|part| !part.is_empty()).unwrap_or(text);
         reader.error(span, format!("the path holds `{}`", shorten(part))).help(error.hint());
         return None;
     }
-    warn_of_wildcards(entry.key.as_str(), &text, span, reader);
-    let path = if entry.key == "path" { PathMatch::Exact(text) } else { PathMatch::Prefix(text) };
-    Some(Spanned::new(path, span))
+    warn_of_wildcards(text, of_star, span, reader);
+    Some(text.to_owned())
 }
 
 /// Warns of what stands for any segment elsewhere, and here for itself: `/v1/*`, `/users/:id`.
-fn warn_of_wildcards(key: &str, path: &str, span: Span, reader: &mut Reader<'_>) {
+fn warn_of_wildcards(path: &str, of_star: &str, span: Span, reader: &mut Reader<'_>) {
     let mut segments = path.split('/').filter(|segment| !segment.contains('{'));
     let wildcard =
         segments.find(|segment| segment.contains('*') || segment.len() > 1 && segment.starts_with(':'));
@@ -177,59 +204,49 @@ fn warn_of_wildcards(key: &str, path: &str, span: Span, reader: &mut Reader<'_>)
     let message = format!("`{}` in a path stands for itself", shorten(wildcard));
     let help = match wildcard.strip_prefix(':') {
         Some(name) => format!("for any segment write `{{{}}}`", shorten(name)),
-        None if key == "path_prefix" => "leave it out: a prefix takes all paths below it".to_owned(),
-        None => "for all paths below write `path_prefix`, for any one segment `{name}`".to_owned(),
+        None => of_star.to_owned(),
     };
     let place = Some(reader.place(span));
     reader.report(Diagnostic::warning(place, message)).help(help);
 }
 
-/// Whether a text is a regular expression; what is wrong with it is reported.
-pub(super) fn check_regex(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<()> {
-    let regex = regex::bytes::RegexBuilder::new(text).unicode(false).build();
-    let Err(error) = regex else { return Some(()) };
-    let error = error.to_string();
-    // The last line says what is wrong; those above it show where.
-    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    reader.error(span, format!("`{}` is not a regular expression: {reason}", shorten(text)));
-    None
-}
+/// A host, or all hosts below it.
+pub(crate) struct HostPattern;
 
-fn hosts(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
-    let nodes = reader.list(node, "a host name");
-    nodes.iter().filter_map(|node| host(node, reader)).collect()
-}
+impl Value for HostPattern {
+    type Kept = Spanned<String>;
+    const SHAPE: Shape = Shape::HostPattern;
 
-/// A host. One that is none is reported, and kept: without it the route would take more than it was meant to.
-fn host(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<String>> {
-    let host = reader.spanned_text(node, "a host name such as `api.example.com`")?;
-    if let Err(help) = Route::check_host(&host.value) {
-        reader.error(node.span, format!("`{}` is not a host", shorten(&host.value))).help(help);
+    /// Reports a host that is none, and keeps it: without it the route would take more than it was meant to.
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<String>> {
+        let host = reader.spanned_text(node, "a host name such as `api.example.com`")?;
+        if let Err(help) = Route::check_host(&host.value) {
+            reader.error(node.span, format!("`{}` is not a host", shorten(&host.value))).help(help);
+        }
+        Some(host)
     }
-    Some(host)
 }
 
-fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<String>> {
-    let nodes = reader.list(node, "the name of a listener");
-    nodes.iter().filter_map(|node| reader.spanned_text(node, "the name of a listener")).collect()
-}
+/// A method of HTTP.
+pub(crate) struct MethodName;
 
-const EVERY_METHOD: &str = "leave `methods` out to take every method";
+impl Value for MethodName {
+    type Kept = Spanned<Method>;
+    const SHAPE: Shape = Shape::Method;
 
-fn methods(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<Method>> {
-    let mut methods = Vec::new();
-    for node in reader.list(node, "a list of methods") {
-        let Some(text) = reader.text(node, "a method such as `GET`") else { continue };
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Spanned<Method>> {
+        const EVERY_METHOD: &str = "leave `methods` out to take every method";
+        let text = reader.text(node, "a method such as `GET`")?;
         let is_every = ["*", "any", "all"].iter().any(|every| text.eq_ignore_ascii_case(every));
         match Method::from_bytes(text.as_bytes()) {
             Ok(method) if is_every && method.as_str() == text.to_ascii_uppercase() => {
                 let message = format!("`{text}` is taken for a method of this name");
                 let place = Some(reader.place(node.span));
                 reader.report(Diagnostic::warning(place, message)).help(EVERY_METHOD);
-                methods.push(Spanned::new(method, node.span));
+                Some(Spanned::new(method, node.span))
             }
             Ok(method) if !text.bytes().any(|byte| byte.is_ascii_lowercase()) => {
-                methods.push(Spanned::new(method, node.span));
+                Some(Spanned::new(method, node.span))
             }
             Ok(_) => {
                 let help = match is_every {
@@ -239,77 +256,61 @@ fn methods(node: &Node, reader: &mut Reader<'_>) -> Vec<Spanned<Method>> {
                 reader
                     .error(node.span, format!("the method `{}` is written in lower case", shorten(text)))
                     .help(help);
+                None
             }
             Err(_) => {
                 reader
                     .error(node.span, format!("`{}` is not a method", shorten(text)))
                     .help("write a list of methods: `[GET, POST]`");
-            }
-        }
-    }
-    methods
-}
-
-/// A map from names to values, as `match` holds them.
-fn pairs(node: &Node, reader: &mut Reader<'_>) -> Vec<(String, ValueMatch, Span)> {
-    let entries = match &node.kind {
-        Kind::Map(entries) => entries.as_slice(),
-        Kind::Invalid => &[],
-        _ => {
-            reader
-                .error(node.span, format!("expected names with their values, found {}", node.describe()))
-                .help("write a map: `{x-api-version: \"2\"}`");
-            &[]
-        }
-    };
-    let mut pairs = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let value = ValueMatch::read(&entry.value, reader);
-        if matches!(&entry.value.kind, Kind::Scalar(text) if text == "*") {
-            let place = Some(reader.place(entry.value.span));
-            reader
-                .report(Diagnostic::warning(place, "`*` as a value stands for itself"))
-                .help("for any value write `{regex: '.+'}`; for the star itself `{exact: \"*\"}`");
-        }
-        let exact = match &entry.value.kind {
-            Kind::Map(fields) => fields.iter().find(|field| field.key == "exact").map(|field| &field.value),
-            _ => Some(&entry.value),
-        };
-        if let Some(node) = exact
-            && let Kind::Scalar(text) = &node.kind
-        {
-            let help = "have it come from outside: `\"${env:TOKEN}\"`; or ask for it by `auth`, which compares in constant time";
-            headers::warn_of_credential(&entry.key, text, node, help, reader);
-        }
-        pairs.extend(value.map(|value| (entry.key.clone(), value, entry.key_span)));
-    }
-    pairs
-}
-
-impl ValueMatch {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let Kind::Map(_) = node.kind else {
-            return reader
-                .text(node, "the value that has to be there")
-                .map(|text| Self::Exact(text.to_owned()));
-        };
-        let fields = Fields::read(node, &VALUE, reader)?;
-        match (fields.get("exact"), fields.get("regex")) {
-            (Some(exact), None) => {
-                reader.text(exact, "the whole value").map(|text| Self::Exact(text.to_owned()))
-            }
-            (None, Some(regex)) => {
-                let text = reader.text(regex, "a regular expression")?;
-                check_regex(text, regex.span, reader)?;
-                Some(Self::Regex(text.to_owned()))
-            }
-            _ if fields.is_meant(&["exact", "regex"]) => None,
-            _ => {
-                reader
-                    .error(fields.span(), "a value is matched by `exact` or by `regex`")
-                    .help("write the value itself, or `{regex: '^v[12]$'}`");
                 None
             }
         }
+    }
+}
+
+/// A map from names to values, as `match` holds them; wrong ones are left out.
+pub(crate) struct Pairs<N>(std::marker::PhantomData<N>);
+
+impl<N: Name> Value for Pairs<N> {
+    type Kept = Vec<(N::Kept, ValueMatch)>;
+    const SHAPE: Shape = Shape::Named(&N::SHAPE, &ValueMatch::SHAPE);
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        let mut pairs = Vec::new();
+        for entry in reader.named(node, Self::SHAPE)? {
+            let value = ValueMatch::read(&entry.value, reader);
+            if matches!(&entry.value.kind, Kind::Scalar(text) if text == "*") {
+                let place = Some(reader.place(entry.value.span));
+                reader
+                    .report(Diagnostic::warning(place, "`*` as a value stands for itself"))
+                    .help("for any value write `{regex: '.+'}`; for the star itself `{exact: \"*\"}`");
+            }
+            let exact = match &entry.value.kind {
+                Kind::Map(_) => entry.value.value("exact"),
+                _ => Some(&entry.value),
+            };
+            if let Some(node) = exact
+                && let Kind::Scalar(text) = &node.kind
+            {
+                let help = "have it come from outside: `\"${env:TOKEN}\"`; or ask for it by `auth`, which compares in constant time";
+                headers::warn_of_credential(&entry.key, text, node, help, reader);
+            }
+            pairs.extend(N::name(&entry.key, entry.key_span, reader).zip(value));
+        }
+        Some(pairs)
+    }
+}
+
+impl Value for ValueMatch {
+    type Kept = Self;
+    const SHAPE: Shape = Shape::Any(&[Shape::Text, Shape::Map(LongMatch::SECTION)]);
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Kind::Map(_) = node.kind else {
+            let text = reader.text(node, "the value that has to be there")?;
+            return Some(Self::Exact(text.to_owned()));
+        };
+        let LongMatch { exact, regex } = LongMatch::read_long(node, reader)?;
+        exact.map(Self::Exact).or(regex.map(|regex| Self::Regex(regex.value)))
     }
 }

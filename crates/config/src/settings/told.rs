@@ -9,7 +9,7 @@ use crate::read::Reader;
 pub(super) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let told: Vec<HeaderName> = settings.auth.iter().flatten().flat_map(|it| it.kind.told_in()).collect();
     for route in &settings.routes {
-        for (name, _) in route.matcher.headers.iter().filter(|(name, _)| told.contains(name)) {
+        for (name, _) in route.matcher.values.headers.iter().filter(|(name, _)| told.contains(name)) {
             reader
                 .error(
                     route.at.0,

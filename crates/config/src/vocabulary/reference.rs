@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Key, Rule, Section, Shape, shape::heading};
+use super::{Key, Section, Shape, prose, shape::heading};
 use crate::settings::GATEWAY;
 
 /// What stands before the tables.
@@ -28,36 +28,35 @@ pub(crate) fn sections() -> Vec<&'static Section> {
     fn add(section: &'static Section, sections: &mut Vec<&'static Section>) {
         if sections.iter().all(|known| known.name != section.name) {
             sections.push(section);
-            for inner in section.keys.iter().flat_map(|key| key.shape.sections()) {
+            for inner in section.keys().flat_map(|key| key.shape.sections()) {
                 add(inner, sections);
             }
         }
     }
     let mut sections = Vec::new();
-    add(&GATEWAY, &mut sections);
+    add(GATEWAY, &mut sections);
     sections
 }
 
 fn describe(section: &Section) -> String {
-    let mut text = format!("## {}\n\n{}\n", heading(section), section.about);
-    let rules: Vec<_> = section.rules.iter().filter_map(Rule::describe).collect();
+    let mut text = format!("## {}\n\n{}\n", heading(section), prose(section.about));
+    let rules: Vec<_> = section.rules.iter().filter_map(|rule| rule.relation.describe()).collect();
     if !rules.is_empty() {
         let _ = write!(text, "\n{}\n", rules.join(" "));
     }
     // A column that would be empty is left out.
-    let absent = section.keys.iter().any(|key| key.absent.is_some());
-    let (title, line) = if absent { (" when left out |", " --- |") } else { ("", "") };
+    let has_absent = section.keys().any(|key| key.absent.is_some());
+    let (title, line) = if has_absent { (" when left out |", " --- |") } else { ("", "") };
     let _ = write!(text, "\n| key | value | meaning |{title}\n| --- | --- | --- |{line}\n");
-    for key in section.keys {
-        let required =
-            section.rules.iter().any(|rule| matches!(rule, Rule::Required(name) if *name == key.name));
-        let left_out = match (absent, key.absent, required) {
+    for key in section.keys() {
+        let left_out = match (has_absent, key.absent_in(section), section.requires(key)) {
             (false, ..) => String::new(),
-            (true, Some(absent), _) => format!(" {} |", cell(absent)),
+            (true, Some(absent), _) => format!(" {} |", cell(&absent)),
             (true, None, true) => " it is required |".to_owned(),
             (true, None, false) => " |".to_owned(),
         };
-        let _ = writeln!(text, "| `{}` | {} | {} |{left_out}", key.name, cell(&value(key)), cell(key.about));
+        let (value, meaning) = (cell(&value(key)), cell(&prose(key.about)));
+        let _ = writeln!(text, "| `{}` | {value} | {meaning} |{left_out}", key.name);
     }
     text.trim_end().to_owned()
 }
@@ -74,27 +73,4 @@ fn value(key: &Key) -> String {
 /// A text in a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
-}
-
-impl Rule {
-    fn describe(&self) -> Option<String> {
-        let listed = |keys: &[&str], last: &str| {
-            let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
-            match keys.split_last() {
-                Some((only, [])) => only.clone(),
-                Some((end, others)) => format!("{} {last} {end}", others.join(", ")),
-                None => String::new(),
-            }
-        };
-        match self {
-            Self::Required(_) => None,
-            Self::ExactlyOne(keys) => Some(format!("It has one of {}.", listed(keys, "and"))),
-            Self::AtMostOne(keys) => Some(format!("Only one of {} can be there.", listed(keys, "and"))),
-            Self::AtLeastOne(keys) => Some(format!("It has at least one of {}.", listed(keys, "and"))),
-            Self::Together(one, other) => Some(format!("`{one}` and `{other}` go together.")),
-            Self::Needs(key, other) => Some(format!("`{key}` needs `{other}`.")),
-            Self::NeedsUnlessOff(key, other) => Some(format!("`{key}` needs `{other}`, unless it is `off`.")),
-            Self::Excludes(key, others) => Some(format!("`{key}` goes without {}.", listed(others, "and"))),
-        }
-    }
 }

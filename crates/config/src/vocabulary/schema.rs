@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Key, Rule, Section, Shape, json::json as to_json};
+use super::{Key, Section, Shape, json::json as to_json, prose};
 use crate::{
     diagnostics::Source,
     settings::GATEWAY,
@@ -22,7 +22,7 @@ use crate::{
 /// ```
 pub fn schema() -> String {
     let mut defs = BTreeMap::new();
-    define(&GATEWAY, &mut defs);
+    define(GATEWAY, &mut defs);
     let Some(Value::Object(mut root)) = defs.remove(GATEWAY.name) else {
         unreachable!("the whole file is defined first")
     };
@@ -39,24 +39,25 @@ fn define(section: &'static Section, defs: &mut BTreeMap<&'static str, Value>) {
     }
     // Its name is taken before its parts are looked at, so that a section may hold itself.
     defs.insert(section.name, Value::Null);
-    for inner in section.keys.iter().flat_map(|key| key.shape.sections()) {
+    for inner in section.keys().flat_map(|key| key.shape.sections()) {
         define(inner, defs);
     }
     defs.insert(section.name, object(section));
 }
 
 fn object(section: &Section) -> Value {
-    let properties: Map<_, _> = section.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let properties: Map<_, _> =
+        section.keys().map(|key| (key.name.to_owned(), property(key, section))).collect();
     let mut object = json!({
         "title": section.title,
-        "description": section.about,
+        "description": prose(section.about),
         "examples": [to_json(&parse(section.smallest))],
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
     });
-    let required: Vec<_> = section.rules.iter().filter_map(|rule| rule.required()).collect();
-    let others: Vec<_> = section.rules.iter().flat_map(|rule| rule.schemas()).collect();
+    let required: Vec<_> = section.keys().filter(|key| section.requires(key)).map(|key| key.name).collect();
+    let others: Vec<_> = section.rules.iter().flat_map(|rule| rule.relation.schemas()).collect();
     if !required.is_empty() {
         object["required"] = json!(required);
     }
@@ -66,10 +67,10 @@ fn object(section: &Section) -> Value {
     object
 }
 
-fn property(key: &Key) -> Value {
+fn property(key: &Key, section: &Section) -> Value {
     let mut property = key.shape.schema();
-    let absent = key.absent.map(|absent| format!("\n\nWhen left out: {absent}.")).unwrap_or_default();
-    property["description"] = json!(format!("{}{absent}", key.about));
+    let absent = key.absent_in(section).map(|absent| format!("\n\nWhen left out: {absent}."));
+    property["description"] = json!(prose(key.about) + &absent.unwrap_or_default());
     property["examples"] = json!([to_json(&parse(key.example))]);
     property
 }
@@ -82,39 +83,6 @@ pub(super) fn parse(text: &str) -> Node {
     match node {
         Some(node) if problems.is_empty() => node,
         _ => unreachable!("`{text}` is YAML"),
-    }
-}
-
-impl Rule {
-    fn required(&self) -> Option<&'static str> {
-        match self {
-            Self::Required(key) => Some(key),
-            _ => None,
-        }
-    }
-
-    fn schemas(&self) -> Vec<Value> {
-        let required = |key: &&str| json!({"required": [key]});
-        match *self {
-            Self::Required(_) => Vec::new(),
-            Self::ExactlyOne(keys) => vec![json!({"oneOf": keys.iter().map(required).collect::<Vec<_>>()})],
-            Self::AtLeastOne(keys) => vec![json!({"anyOf": keys.iter().map(required).collect::<Vec<_>>()})],
-            Self::AtMostOne(keys) => {
-                let pairs = keys.iter().enumerate().flat_map(|(index, first)| {
-                    keys[index + 1..].iter().map(move |second| json!({"not": {"required": [first, second]}}))
-                });
-                pairs.collect()
-            }
-            Self::Together(one, other) => vec![json!({"dependentRequired": {one: [other], other: [one]}})],
-            Self::Needs(key, other) => vec![json!({"dependentRequired": {key: [other]}})],
-            Self::NeedsUnlessOff(key, other) => vec![json!({
-                "if": {"required": [key], "properties": {key: {"not": Shape::Off.schema()}}},
-                "then": {"required": [other]},
-            })],
-            Self::Excludes(key, others) => {
-                others.iter().map(|other| json!({"not": {"required": [key, other]}})).collect()
-            }
-        }
     }
 }
 
@@ -152,7 +120,7 @@ impl Shape {
         const NUMBER: &str = r"^(?=.*[1-9])[0-9]+(\.[0-9]+)?";
         const TOKEN: &str = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
         match self {
-            Self::Text => json!({"type": ["string", "number", "boolean"]}),
+            Self::Text | Self::Claim => json!({"type": ["string", "number", "boolean"]}),
             Self::Path => word(r"^/[^?#\s\\]*$"),
             Self::NewPath => word("^[/$]"),
             Self::Regex => json!({"type": ["string", "number", "boolean"], "format": "regex"}),

@@ -1,5 +1,7 @@
 //! What a value may be.
 
+use std::fmt;
+
 use super::Section;
 
 /// What a value may be, as far as it can be told without the rest of the file.
@@ -17,6 +19,8 @@ pub(crate) enum Shape {
     HostPattern,
     Method,
     HeaderName,
+    /// The name of a claim, which may lead into objects.
+    Claim,
     /// The path of a file.
     File,
     /// An IP address and a port.
@@ -72,7 +76,11 @@ impl Shape {
             Self::Map(section) => format!("[{}](#{})", section.title, anchor(section)),
             Self::List(item) | Self::Items(item) => format!("a list of {}", item.describe_several()),
             Self::Named(name, value) => {
-                format!("a map from {} to {}", name.describe_several(), value.describe_several())
+                let names = match name {
+                    Self::Upstream | Self::Limit | Self::Auth => "names".to_owned(),
+                    _ => name.describe_several(),
+                };
+                format!("a map from {names} to {}", value.describe_several())
             }
             Self::Any(shapes) => alternatives(shapes.iter().map(|shape| shape.describe())),
             Self::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
@@ -98,6 +106,7 @@ impl Shape {
     fn name(self) -> (&'static str, &'static str) {
         match self {
             Self::Path | Self::NewPath => ("a path", "paths"),
+            Self::Claim => ("the name of a claim", "names of claims"),
             Self::Regex => ("a regular expression", "regular expressions"),
             Self::Host | Self::HostPattern => ("a host name", "host names"),
             Self::Method => ("a method", "methods"),
@@ -106,9 +115,9 @@ impl Shape {
             Self::Address => ("an IP address and a port", "IP addresses with ports"),
             Self::Network => ("a network", "networks"),
             Self::Target => ("`host:port`", "`host:port`"),
-            Self::Upstream => ("a name of `upstreams`", "names"),
-            Self::Limit => ("a name of `limits`", "names"),
-            Self::Auth => ("a name of `auth`", "names"),
+            Self::Upstream => ("a name of `upstreams`", "names of `upstreams`"),
+            Self::Limit => ("a name of `limits`", "names of `limits`"),
+            Self::Auth => ("a name of `auth`", "names of `auth`"),
             Self::Scope => ("a scope", "scopes"),
             Self::Secret => ("`${env:NAME}` or `file:PATH`", "secrets"),
             Self::Url => ("a URL", "URLs"),
@@ -125,7 +134,7 @@ impl Shape {
     }
 
     /// The sections that it holds, itself and in its parts.
-    pub(super) fn sections(self) -> Vec<&'static Section> {
+    pub(crate) fn sections(self) -> Vec<&'static Section> {
         match self {
             Self::Map(section) => vec![section],
             Self::List(item) | Self::Items(item) | Self::Named(_, item) => item.sections(),
@@ -135,12 +144,38 @@ impl Shape {
     }
 }
 
-/// The plural of a section's title: `a list of addresses` is `lists of addresses`.
+/// What a value is called in an error.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&unlinked(&self.describe()))
+    }
+}
+
+/// The plural of a section's title: `a list of addresses` is `lists of addresses`, and `an entry` is `entries`.
 fn plural(title: &str) -> String {
-    let title = title.trim_start_matches("an ").trim_start_matches("a ");
+    let title = title.strip_prefix("an ").or_else(|| title.strip_prefix("a ")).unwrap_or(title);
     let end = [" by ", " of "].iter().filter_map(|word| title.find(word)).min().unwrap_or(title.len());
     let (noun, rest) = title.split_at(end);
-    format!("{noun}s{}", rest.replace("its name", "their names"))
+    let rest = rest.replace("its name", "their names");
+    let is_vowel = |before: char| matches!(before, 'a' | 'e' | 'i' | 'o' | 'u');
+    match noun.strip_suffix('y') {
+        _ if noun.ends_with('`') => format!("maps of {noun}{rest}"),
+        Some(stem) if !stem.ends_with(is_vowel) => format!("{stem}ies{rest}"),
+        _ if noun.ends_with(['s', 'x', 'z']) || noun.ends_with("ch") || noun.ends_with("sh") => {
+            format!("{noun}es{rest}")
+        }
+        _ => format!("{noun}s{rest}"),
+    }
+}
+
+/// A description without its links.
+fn unlinked(text: &str) -> String {
+    let mut parts = text.split("](");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once(')').map_or(part, |(_, after)| after));
+    }
+    plain.replace('[', "")
 }
 
 /// `a`, `b` or `c`.
@@ -167,4 +202,30 @@ pub(super) fn anchor(section: &Section) -> String {
         _ => None,
     };
     section.title.to_lowercase().chars().filter_map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_have_plurals() {
+        for (title, several) in [
+            ("a route", "routes"),
+            ("an upstream", "upstreams"),
+            ("a list of addresses", "lists of addresses"),
+            ("an address", "addresses"),
+            ("a limit by its name", "limits by their names"),
+            ("an entry", "entries"),
+            ("a key", "keys"),
+            ("`match`", "maps of `match`"),
+        ] {
+            assert_eq!(plural(title), several);
+        }
+    }
+
+    #[test]
+    fn errors_hold_no_links() {
+        assert_eq!(unlinked("`a` or [routes](#a-route), [x](#y)"), "`a` or routes, x");
+    }
 }

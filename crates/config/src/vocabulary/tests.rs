@@ -9,8 +9,9 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use super::{
-    Key, Rule, Section, Shape,
+    Key, Relation, Section, Shape,
     json::json as to_json,
+    prose,
     reference::sections,
     schema::{parse, schema},
 };
@@ -36,8 +37,8 @@ fn smallest(section: &Section) -> Value {
     to_json(&parse(section.smallest))
 }
 
-fn key_of<'a>(section: &'a Section, name: &str) -> &'a Key {
-    section.keys.iter().find(|key| key.name == name).unwrap_or_else(|| panic!("`{name}` is a key"))
+fn key_of(section: &Section, name: &str) -> &'static Key {
+    section.key(name).unwrap_or_else(|| panic!("`{name}` is a key"))
 }
 
 fn remove(map: &mut Value, name: &str) {
@@ -48,24 +49,24 @@ fn remove(map: &mut Value, name: &str) {
 fn with(section: &Section, key: &str, value: Value) -> Value {
     let mut map = smallest(section);
     for rule in section.rules {
-        match *rule {
-            Rule::ExactlyOne(keys) | Rule::AtMostOne(keys) if keys.contains(&key) => {
+        match rule.relation {
+            Relation::ExactlyOne(keys) | Relation::AtMostOne(keys) if keys.contains(&key) => {
                 keys.iter().for_each(|other| remove(&mut map, other));
             }
-            Rule::Excludes(one, others) if one == key => {
+            Relation::Excludes(one, others) if one == key => {
                 others.iter().for_each(|other| remove(&mut map, other))
             }
-            Rule::Excludes(one, others) if others.contains(&key) => remove(&mut map, one),
+            Relation::Excludes(one, others) if others.contains(&key) => remove(&mut map, one),
             _ => {}
         }
     }
     for rule in section.rules {
-        match *rule {
-            Rule::Together(one, other) if one == key => map[other] = example(key_of(section, other)),
-            Rule::Together(one, other) if other == key => map[one] = example(key_of(section, one)),
+        match rule.relation {
+            Relation::Together(one, other) if one == key => map[other] = example(key_of(section, other)),
+            Relation::Together(one, other) if other == key => map[one] = example(key_of(section, one)),
             // What stands alone now has lost the one that it goes with.
-            Rule::Together(one, other) if map.get(one).is_none() => remove(&mut map, other),
-            Rule::Needs(one, other) | Rule::NeedsUnlessOff(one, other) if one == key => {
+            Relation::Together(one, other) if map.get(one).is_none() => remove(&mut map, other),
+            Relation::Needs(one, other) | Relation::NeedsUnlessOff(one, other) if one == key => {
                 map[other] = example(key_of(section, other));
             }
             _ => {}
@@ -84,7 +85,7 @@ fn around(section: &Section, map: Value) -> Value {
     let parents = sections();
     let (parent, key) = parents
         .iter()
-        .find_map(|parent| Some((parent, parent.keys.iter().find(|key| holds(key))?)))
+        .find_map(|parent| Some((parent, parent.keys().find(|key| holds(key))?)))
         .unwrap_or_else(|| panic!("{} stands somewhere", section.title));
     let value = wrap(key.shape, section, map);
     around(parent, with(parent, key.name, value))
@@ -132,7 +133,7 @@ fn shape_errors(problems: &[Diagnostic]) -> Vec<Diagnostic> {
 
 /// Every section with each of its keys.
 fn keys() -> impl Iterator<Item = (&'static Section, &'static Key)> {
-    sections().into_iter().flat_map(|section| section.keys.iter().map(move |key| (section, key)))
+    sections().into_iter().flat_map(|section| section.keys().map(move |key| (section, key)))
 }
 
 /// A folder with the files that the examples name.
@@ -251,7 +252,7 @@ fn every_example_is_taken_by_the_reader_and_by_the_schema() {
 #[test]
 fn every_key_says_what_it_is() {
     for section in sections() {
-        assert!(section.about.ends_with('.'), "{}", section.title);
+        assert!(prose(section.about).ends_with('.'), "{}", section.title);
         assert!(!section.names().any(|name| section.later.contains(&name)), "{}", section.title);
         for (_, name) in section.aliases {
             let known = section.known(name).is_some() || section.later.contains(name);
@@ -260,7 +261,8 @@ fn every_key_says_what_it_is() {
     }
     for (section, key) in keys() {
         let name = format!("`{}` of {}", key.name, section.title);
-        assert!(key.about.ends_with('.') && key.about.len() > 8, "{name}: {}", key.about);
+        let about = prose(key.about);
+        assert!(about.ends_with('.') && about.len() > 8, "{name}: {about}");
         assert!(!key.absent.is_some_and(|absent| absent.ends_with('.')), "{name}");
         assert!(!key.example.is_empty(), "{name}");
     }
@@ -273,7 +275,7 @@ fn every_table_is_part_of_the_schema() {
         let entries = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
         let of = |path: PathBuf| match path.is_dir() {
             true => tables(&path),
-            false => fs::read_to_string(&path).expect("a file").matches(": Section = Section {").count(),
+            false => fs::read_to_string(&path).expect("a file").matches(" title: \"").count(),
         };
         entries.map(of).sum()
     }
@@ -332,29 +334,29 @@ fn what_does_not_go_together_is_refused_by_both() {
                 .enumerate()
                 .flat_map(move |(index, one)| keys[index + 1..].iter().map(move |two| [*one, *two]))
         };
-        let mut wrong = Vec::new();
+        let required = section.keys().filter(|key| key.is_required);
+        let mut wrong: Vec<_> = required.map(|key| without(smallest(section), &[key.name])).collect();
         for rule in section.rules {
-            match *rule {
-                Rule::Required(key) => wrong.push(without(smallest(section), &[key])),
-                Rule::AtLeastOne(keys) => wrong.push(without(smallest(section), keys)),
-                Rule::ExactlyOne(keys) => {
+            match rule.relation {
+                Relation::AtLeastOne(keys) => wrong.push(without(smallest(section), keys)),
+                Relation::ExactlyOne(keys) => {
                     wrong.push(without(smallest(section), keys));
                     wrong.extend(pairs(keys).map(|pair| all(&pair)));
                 }
-                Rule::AtMostOne(keys) => wrong.extend(pairs(keys).map(|pair| all(&pair))),
-                Rule::Needs(key, other) => wrong.push(without(all(&[key]), &[other])),
-                Rule::Together(one, other) => {
+                Relation::AtMostOne(keys) => wrong.extend(pairs(keys).map(|pair| all(&pair))),
+                Relation::Needs(key, other) => wrong.push(without(all(&[key]), &[other])),
+                Relation::Together(one, other) => {
                     wrong.push(without(all(&[one]), &[other]));
                     wrong.push(without(all(&[other]), &[one]));
                 }
-                Rule::NeedsUnlessOff(key, other) => {
+                Relation::NeedsUnlessOff(key, other) => {
                     wrong.push(without(all(&[key]), &[other]));
                     let mut off = smallest(section);
                     off[key] = json!("off");
                     let file = around(section, off);
                     assert!(errors(&file).is_empty() && validator.is_valid(&file), "{file}");
                 }
-                Rule::Excludes(key, others) => {
+                Relation::Excludes(key, others) => {
                     let base = with(section, key, example(key_of(section, key)));
                     wrong.extend(others.iter().map(|other| {
                         let mut map = base.clone();

@@ -105,7 +105,7 @@ fn basic(settings: &settings::Basic, reader: &mut Reader<'_>) -> Option<Basic> {
     if let Some(remember) = settings.remember {
         builder = builder.remember_for(remember);
     }
-    if let Some((threads, waiting)) = settings.threads {
+    if let Some((threads, waiting)) = settings.threads() {
         builder = builder.threads(threads, waiting);
     }
     if let Some(name) = settings::optional(id_header)? {

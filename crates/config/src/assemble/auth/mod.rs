@@ -102,7 +102,7 @@ impl Authenticators {
 /// Certificates say who calls only where a listener asks for them.
 fn check_certificates(settings: &settings::Authenticator, listeners: &[Listener], reader: &mut Reader<'_>) {
     let asks = |listener: &Listener| {
-        listener.tls.as_ref().is_some_and(|tls| tls.client_auth != settings::ClientAuth::Off)
+        listener.tls.as_ref().is_some_and(|tls| tls.client_auth() != settings::ClientAuth::Off)
     };
     if matches!(settings.kind, AuthKind::Mtls(_)) && !listeners.iter().any(asks) {
         reader

@@ -35,7 +35,7 @@ impl Authenticators {
         defaults: &Defaults,
         reader: &mut Reader<'_>,
     ) -> Option<RouteAuth> {
-        let who = match (route.access.who.as_ref().or(defaults.auth.as_ref()), &self.named) {
+        let who = match (route.guards.auth.as_ref().or(defaults.guards.auth.as_ref()), &self.named) {
             (Some(who), _) => who,
             (None, None) => &Who::Nobody,
             (None, Some(_)) => {

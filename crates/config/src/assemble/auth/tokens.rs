@@ -54,9 +54,9 @@ pub(super) fn jwt(settings: &settings::Jwt, keys: &mut Keys, reader: &mut Reader
 fn twice(issuers: &[Issuer], reader: &mut Reader<'_>) -> Option<()> {
     let mut whole = Some(());
     for (index, issuer) in issuers.iter().enumerate() {
-        let Some(first) = issuers[..index].iter().find(|first| first.name == issuer.name) else { continue };
+        let Some(first) = issuers[..index].iter().find(|first| first.name() == issuer.name()) else { continue };
         let place = reader.place(first.at.0);
-        let name = issuer.name.as_ref().map_or("any", |name| &name.value);
+        let name = issuer.name().map_or("any", |name| &name.value);
         reader
             .error(issuer.at.0, format!("two issuers `{name}`"))
             .related(place, "the first one is here, and the only one that would be asked");
@@ -82,7 +82,7 @@ fn issuer(settings: &Issuer, keys: &mut Keys, reader: &mut Reader<'_>) -> Option
     });
     let told = told(&settings.claims, reader);
     let jwt = Jwt::new(keys?);
-    let jwt = match &settings.name {
+    let jwt = match settings.name() {
         Some(name) => jwt.issuer(name.value.as_str()),
         None => jwt.any_issuer(),
     };
@@ -134,7 +134,7 @@ pub(super) fn introspection(
     let header = header.as_ref().map(|header| token_header(header, reader));
     let told = told(&settings.claims, reader);
     let mut builder = Introspection::builder(&settings.url.value).clock(clock.clone());
-    if let Some((client, secret)) = &settings.client {
+    if let Some((client, secret)) = settings.client() {
         builder = builder.client(client, secret.expose());
     }
     if let Some(ca) = settings::optional(ca)? {
@@ -153,7 +153,7 @@ pub(super) fn introspection(
         builder = builder.cache_capacity(*most);
     }
     if let Some(issuer) = &settings.issuer {
-        builder = builder.issuer(issuer.as_str());
+        builder = builder.issuer(issuer.value.as_str());
     }
     builder = settings.audiences.iter().fold(builder, |builder, audience| builder.audience(audience.as_str()));
     if let Some(claim) = subject {

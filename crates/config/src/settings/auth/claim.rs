@@ -2,25 +2,34 @@
 
 use crate::{
     diagnostics::Span,
-    read::Reader,
+    read::{Name, Reader, Value},
     syntax::{Node, shorten},
+    vocabulary::Shape,
 };
 
-/// Reads one.
-pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
-    let text = reader.text(node, "the name of a claim")?;
-    check(text, node.span, reader).then(|| text.to_owned())
+/// The name of a claim.
+pub(crate) struct ClaimName;
+
+impl Value for ClaimName {
+    type Kept = String;
+    const SHAPE: Shape = Shape::Claim;
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
+        let text = reader.text(node, "the name of a claim")?;
+        Self::name(text, node.span, reader)
+    }
 }
 
-/// Whether a text names a claim; what is wrong with it is reported.
-pub(super) fn check(text: &str, span: Span, reader: &mut Reader<'_>) -> bool {
-    let Some(help) = mended(text) else { return true };
-    let message = match text {
-        "" => "the name of a claim is empty".to_owned(),
-        _ => format!("`{}` is not the name of a claim", shorten(text)),
-    };
-    reader.error(span, message).help(help);
-    false
+impl Name for ClaimName {
+    fn name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<String> {
+        let Some(help) = mended(text) else { return Some(text.to_owned()) };
+        let message = match text {
+            "" => "the name of a claim is empty".to_owned(),
+            _ => format!("`{}` is not the name of a claim", shorten(text)),
+        };
+        reader.error(span, message).help(help);
+        None
+    }
 }
 
 /// How to write what is no name of a claim.

@@ -1,23 +1,37 @@
 use http::HeaderName;
 
-use super::{ID_HEADER, SCOPES, header, scopes};
+use super::Scope;
 use crate::{
     diagnostics::{At, Spanned},
-    read::{Fields, Reader},
-    settings::optional,
+    read::{Map, Reader, Value},
     syntax::{Node, shorten},
-    vocabulary::{Key, Section, Shape},
+    vocabulary::{Shape, long_form},
 };
 
-/// Client certificates.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Mtls {
-    pub(crate) at: At,
-    pub(crate) san: Vec<Spanned<String>>,
-    pub(crate) subject: Vec<Spanned<String>>,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) forward: ForwardCertificate,
-    pub(crate) id_header: Option<Spanned<HeaderName>>,
+long_form! {
+    /// Client certificates. See [how to require them](../guide/require-client-certificates.md). Without patterns, any certificate
+    /// that the listener has verified is taken.
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    pub(crate) struct Mtls {
+        title: "`mtls`";
+        name: "mtls";
+        smallest: "{san: \"spiffe://example.com/device/*\"}";
+        also { at: At }
+
+        /// Patterns for alternative names: URIs, DNS names, e-mail and IP addresses. `*` stands for a whole segment, a whole label or
+        /// all before the `@`; an IP address is written whole. The name says who calls.
+        san: default Vec<Spanned<String>>, "[\"spiffe://example.com/device/*\", \"*.devices.example.com\"]", alias ["sans"];
+        /// Patterns for the subject, which then says who calls. `*` stands for a whole value.
+        subject: default Vec<Spanned<String>>, "\"CN=*,OU=Devices,O=Example\"", alias ["subjects"];
+        /// The scopes that every caller gets by this authenticator.
+        scopes: default Vec<Scope>, "[telemetry:write]";
+        /// Whether services are told of the certificate in `x-forwarded-client-cert`; with a URI, they are told the gateway's own
+        /// URI in `By` too. This header is removed from what clients send in any case.
+        forward("forward_certificate"): default ForwardCertificate, "\"spiffe://example.com/gateway\"", absent "`off`",
+            alias ["forward", "xfcc"];
+        /// The header in which services are told who calls. It is removed from what clients send, on every route of the file.
+        id_header: optional Spanned<HeaderName>, "x-caller";
+    }
 }
 
 /// Whether services are told of certificates.
@@ -30,80 +44,23 @@ pub(crate) enum ForwardCertificate {
     By(Spanned<String>),
 }
 
-pub(super) static MTLS: Section = Section {
-    title: "`mtls`",
-    name: "mtls",
-    about: "Client certificates. See [how to require them](../guide/require-client-certificates.md). Without patterns, any certificate that \
-            the listener has verified is taken.",
-    keys: &[
-        Key::new(
-            "san",
-            Shape::List(&Shape::Text),
-            "Patterns for alternative names: URIs, DNS names, e-mail and IP addresses. `*` stands for a whole segment, a whole label or all \
-             before the `@`; an IP address is written whole. The name is who calls.",
-            "[\"spiffe://example.com/device/*\", \"*.devices.example.com\"]",
-        ),
-        Key::new(
-            "subject",
-            Shape::List(&Shape::Text),
-            "Patterns for the subject, which is then who calls. `*` stands for a whole value.",
-            "\"CN=*,OU=Devices,O=Example\"",
-        ),
-        SCOPES,
-        Key::new(
-            "forward_certificate",
-            Shape::Any(&[Shape::Flag, Shape::Uri]),
-            "Whether services are told of the certificate in `x-forwarded-client-cert`; as a URI, with the gateway's own in `By`. What \
-             clients say there is removed in any case.",
-            "\"spiffe://example.com/gateway\"",
-        )
-        .absent("`off`"),
-        ID_HEADER,
-    ],
-    rules: &[],
-    smallest: "{san: \"spiffe://example.com/device/*\"}",
-    later: &[],
-    aliases: &[("sans", "san"), ("subjects", "subject"), ("forward", "forward_certificate"), ("xfcc", "forward_certificate")],
-};
+impl Value for Mtls {
+    type Kept = Self;
+    const SHAPE: Shape = Shape::Any(&[Shape::On, Shape::Map(Self::SECTION)]);
 
-impl Mtls {
-    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let any = |at| Self {
-            at,
-            san: Vec::new(),
-            subject: Vec::new(),
-            scopes: Vec::new(),
-            forward: ForwardCertificate::No,
-            id_header: None,
-        };
-        if Reader::is_on(node) {
-            return Some(any(At(node.span)));
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if !Reader::is_on(node) {
+            return Self::read_long(node, reader);
         }
-        let fields = Fields::read(node, &MTLS, reader)?;
-        let mut patterns = |key: &str| {
-            fields.get(key).map(|node| {
-                let nodes = reader.list(node, "a list of patterns");
-                let read: Vec<_> = nodes.iter().map(|node| reader.spanned_text(node, "a pattern")).collect();
-                read.into_iter().collect::<Option<Vec<_>>>().filter(|patterns| !patterns.is_empty())
-            })
-        };
-        let [san, subject] = ["san", "subject"].map(&mut patterns);
-        let scopes = fields.get("scopes").map(|node| scopes(node, reader));
-        let forward = fields.get("forward_certificate").map(|node| ForwardCertificate::read(node, reader));
-        let id_header =
-            fields.get("id_header").map(|node| header(node, reader).map(|name| Spanned::new(name, node.span)));
-        Some(Self {
-            san: optional(san)?.unwrap_or_default(),
-            subject: optional(subject)?.unwrap_or_default(),
-            scopes: optional(scopes)?.unwrap_or_default(),
-            forward: optional(forward)?.unwrap_or_default(),
-            id_header: optional(id_header)?,
-            ..any(At(fields.span()))
-        })
+        let (san, subject, scopes, forward, id_header) = Default::default();
+        Some(Self { at: At(node.span), san, subject, scopes, forward, id_header })
     }
 }
 
-impl ForwardCertificate {
+impl Value for ForwardCertificate {
+    type Kept = Self;
+    const SHAPE: Shape = Shape::Any(&[Shape::Flag, Shape::Uri]);
+
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         if Reader::is_off(node) {
             return Some(Self::No);
