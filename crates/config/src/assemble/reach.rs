@@ -42,7 +42,7 @@ struct Way {
 impl Way {
     /// Whether a client of this way that follows the redirect comes by the same way again.
     fn is_kept_by(&self, redirect: &Redirect) -> bool {
-        let (scheme, port) = (redirect.scheme.as_ref().map(|it| &*it.value), redirect.port.as_ref());
+        let (scheme, port) = (redirect.scheme.as_ref().map(|it| it.value), redirect.port.as_ref());
         let own = match self.scheme {
             UrlScheme::Http => ("http", 80),
             UrlScheme::Https => ("https", 443),

@@ -94,7 +94,7 @@ pub(super) fn redirect(
     let mut built =
         settle(Redirect::new(status).map_err(Wrong::from), Redirect::temporary(), redirect.at.0, reader);
     if let Some(scheme) = &redirect.scheme {
-        let changed = built.clone().scheme(&scheme.value).map_err(Wrong::from);
+        let changed = built.clone().scheme(scheme.value).map_err(Wrong::from);
         built = settle(changed, built, scheme.span, reader);
     }
     if let Some(host) = &redirect.host {

@@ -15,7 +15,7 @@ mod scalar;
 mod secret;
 mod target;
 mod units;
-mod value;
+mod values;
 
 use std::{
     io::{self, Read},
@@ -31,9 +31,9 @@ pub(crate) use secret::Secret;
 pub(crate) use target::Target;
 #[cfg(test)]
 pub(crate) use target::parse_target;
-pub(crate) use value::{
+pub(crate) use values::{
     Address, AtKey, DurationOrOff, Extra, HiddenSecret, Host, Keys, Map, Name, Named, NewPath, Number,
-    Readable, Regex, Size, Url, Value,
+    Readable, Regex, Size, Url, Value, value,
 };
 
 use crate::{

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{Guards, UpstreamBounds};
 use crate::{
-    read::{Map, Number, Reader, Value},
+    read::{Map, Number, Reader, Value, value},
     syntax::{Kind, Node},
     vocabulary::{Shape, choice, long_form, map, settings},
 };
@@ -43,13 +43,10 @@ pub(crate) enum Limit {
     After(Duration),
 }
 
-impl Value for Limit {
-    type Kept = Self;
-    const SHAPE: Shape = Shape::Any(&[Shape::Duration, Shape::Off]);
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        reader.duration_or_off(node).map(|limit| limit.map_or(Self::Off, Self::After))
-    }
+value! {
+    Limit: Limit = Shape::Any(&[Shape::Duration, Shape::Off]), |node, reader| {
+        reader.duration_or_off(node).map(|limit| limit.map_or(Limit::Off, Limit::After))
+    };
 }
 
 /// How many times one request may be sent again.

@@ -5,7 +5,7 @@ use http::{HeaderName, Method};
 use super::{headers, location};
 use crate::{
     diagnostics::{Diagnostic, Span, Spanned},
-    read::{Fields, Keys, Map, Name, Readable, Reader, Regex, Value},
+    read::{Fields, Keys, Map, Name, Readable, Reader, Regex, Value, value},
     syntax::{Kind, Node, shorten},
     vocabulary::{Relation, Rule, Shape, Table, choice, group, long_form, map},
 };
@@ -134,35 +134,20 @@ pub(crate) struct PathPrefix;
 /// A regular expression for paths.
 pub(crate) struct PathRegex;
 
-impl Value for ExactPath {
-    type Kept = Option<Spanned<PathMatch>>;
-    const SHAPE: Shape = Shape::Path;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+value! {
+    ExactPath: Option<Spanned<PathMatch>> = Shape::Path, |node, reader| {
         let help = "for all paths below write `path_prefix`, for any one segment `{name}`";
         let path = path(node, help, reader)?;
         Some(Some(Spanned::new(PathMatch::Exact(path), node.span)))
-    }
-}
-
-impl Value for PathPrefix {
-    type Kept = Option<Spanned<PathMatch>>;
-    const SHAPE: Shape = Shape::Path;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+    };
+    PathPrefix: Option<Spanned<PathMatch>> = Shape::Path, |node, reader| {
         let path = path(node, "leave it out: a prefix takes all paths below it", reader)?;
         Some(Some(Spanned::new(PathMatch::Prefix(path), node.span)))
-    }
-}
-
-impl Value for PathRegex {
-    type Kept = Option<Spanned<PathMatch>>;
-    const SHAPE: Shape = Shape::Regex;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+    };
+    PathRegex: Option<Spanned<PathMatch>> = Shape::Regex, |node, reader| {
         let regex = reader.regex(node)?;
         Some(Some(Spanned::new(PathMatch::Regex(regex.value), regex.span)))
-    }
+    };
 }
 
 /// Reads a path or a pattern. `of_star` says how to write a wildcard of another gateway.

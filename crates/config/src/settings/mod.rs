@@ -48,7 +48,7 @@ pub(crate) use upstream_tls::UpstreamTls;
 
 use crate::{
     diagnostics::{Diagnostic, Span},
-    read::{Extra, Fields, Item, Keys as _, Map, Number, Readable, Reader, Value, listed, nearest},
+    read::{Extra, Fields, Item, Keys as _, Map, Number, Readable, Reader, Value, listed, nearest, value},
     syntax::{Entry, Kind, Node, shorten},
     vocabulary::{Relation, Rule, Section, Shape, long_form},
 };
@@ -256,14 +256,11 @@ by_name! {
 /// What `defaults:` says. When it cannot be read, nobody may come.
 pub(crate) struct FileDefaults;
 
-impl Value for FileDefaults {
-    type Kept = Defaults;
-    const SHAPE: Shape = Defaults::SHAPE;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Defaults> {
+value! {
+    FileDefaults: Defaults = Defaults::SHAPE, |node, reader| {
         let unread = || Defaults { guards: Guards::unread(), ..Defaults::default() };
         Some(Defaults::read(node, reader).unwrap_or_else(unread))
-    }
+    };
 }
 
 /// The routes of the file.

@@ -4,7 +4,7 @@ use gatewright_server::Names;
 
 use crate::{
     diagnostics::Spanned,
-    read::{Map, Number, Reader, Size, Usual, Value},
+    read::{Map, Number, Reader, Size, Usual, Value, value},
     syntax::{Kind, Node, shorten},
     vocabulary::{Shape, choice, map},
 };
@@ -103,38 +103,27 @@ choice! {
 /// The size of a request's head.
 pub(crate) struct HeadSize;
 
-impl Value for HeadSize {
-    type Kept = usize;
-    const SHAPE: Shape = Shape::Size;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<usize> {
-        const USUAL: Usual = Usual {
-            least: 1 << 10,
-            most: 1 << 20,
-            if_less: "the head of a usual request is larger, and is refused with 431",
-            if_more: "each client can make the gateway hold so much",
-        };
-        reader.bound(node, &USUAL)
-    }
-}
-
 /// The size of a request's target.
 pub(crate) struct TargetSize;
 
-impl Value for TargetSize {
-    type Kept = usize;
-    const SHAPE: Shape = Shape::Size;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<usize> {
-        const USUAL: Usual = Usual {
-            least: 256,
-            most: 64 << 10,
-            if_less: "the path and query of many a usual request are longer, and are refused with 414",
-            if_more: "no target of more than 65534 bytes is taken",
-        };
-        reader.bound(node, &USUAL)
-    }
+value! {
+    HeadSize: usize = Shape::Size, |node, reader| reader.bound(node, &USUAL_HEAD);
+    TargetSize: usize = Shape::Size, |node, reader| reader.bound(node, &USUAL_TARGET);
 }
+
+const USUAL_HEAD: Usual = Usual {
+    least: 1 << 10,
+    most: 1 << 20,
+    if_less: "the head of a usual request is larger, and is refused with 431",
+    if_more: "each client can make the gateway hold so much",
+};
+
+const USUAL_TARGET: Usual = Usual {
+    least: 256,
+    most: 64 << 10,
+    if_less: "the path and query of many a usual request are longer, and are refused with 414",
+    if_more: "no target of more than 65534 bytes is taken",
+};
 
 impl Value for AccessLog {
     type Kept = Self;

@@ -3,7 +3,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use super::UpstreamTls;
 use crate::{
     diagnostics::{At, Diagnostic, Spanned},
-    read::{Fields, Keys, Map, Number, Reader, Referent, Target, Usual, Value},
+    read::{Fields, Keys, Map, Number, Reader, Referent, Target, Usual, Value, value},
     syntax::{Entry, Kind, Node},
     vocabulary::{Relation, Rule, Shape, Table, choice, group, long_form, settings},
 };
@@ -58,13 +58,8 @@ settings! {
 /// The size of a response's head.
 pub(crate) struct ResponseHead;
 
-impl Value for ResponseHead {
-    type Kept = usize;
-    const SHAPE: Shape = Shape::Size;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<usize> {
-        reader.bound(node, &USUAL_RESPONSE_HEAD)
-    }
+value! {
+    ResponseHead: usize = Shape::Size, |node, reader| reader.bound(node, &USUAL_RESPONSE_HEAD);
 }
 
 const USUAL_RESPONSE_HEAD: Usual = Usual {

@@ -5,7 +5,7 @@ use gatewright_auth::Algorithm;
 use super::{Claims, IssuerName, Provider, TokenPlaces, claim::ClaimName};
 use crate::{
     diagnostics::{At, Spanned},
-    read::{DurationOrOff, Fields, HiddenSecret, Keys, Named, Reader, Secret, Size, Url, Value},
+    read::{DurationOrOff, Fields, HiddenSecret, Keys, Named, Reader, Secret, Size, Url, Value, value},
     syntax::{Kind, Node},
     vocabulary::{Relation, Rule, Shape, Table, choice, group, map},
 };
@@ -165,13 +165,8 @@ impl Keys for KeySource {
 /// The URL of an OpenID Connect provider.
 pub(crate) struct IssuerUrl;
 
-impl Value for IssuerUrl {
-    type Kept = Spanned<String>;
-    const SHAPE: Shape = Shape::Url;
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
-        reader.issuer_url(node)
-    }
+value! {
+    IssuerUrl: Spanned<String> = Shape::Url, |node, reader| reader.issuer_url(node);
 }
 
 /// Audiences; `None` for any.

@@ -64,23 +64,26 @@ impl Extra for String {
     }
 }
 
-/// Implements [`Value`] by a method of the reader.
+/// Implements [`Value`] by an expression.
 macro_rules! value {
-    ($($(#[$doc:meta])* $kind:ty: $kept:ty = $shape:ident, |$node:ident, $reader:ident| $read:expr;)*) => {$(
-        $(#[$doc])*
-        impl Value for $kind {
+    ($($kind:ty: $kept:ty = $shape:expr, |$node:ident, $reader:ident| $read:expr;)*) => {$(
+        impl $crate::read::Value for $kind {
             type Kept = $kept;
-            const SHAPE: Shape = Shape::$shape;
+            const SHAPE: $crate::vocabulary::Shape = $shape;
 
-            fn read($node: &Node, $reader: &mut Reader<'_>) -> Option<$kept> {
+            fn read($node: &$crate::syntax::Node, $reader: &mut $crate::read::Reader<'_>) -> Option<$kept> {
                 $read
             }
         }
     )*};
 }
 
+pub(crate) use value;
+
 /// The address of a listener.
 pub(crate) struct Address;
+/// A time, or zero for `off`.
+pub(crate) struct DurationOrOff;
 /// A regular expression.
 pub(crate) struct Regex;
 /// A host name.
@@ -95,25 +98,28 @@ pub(crate) struct Size;
 pub(crate) struct Url;
 
 value! {
-    String: String = Text, |node, reader| reader.text(node, "a text").map(str::to_owned);
-    bool: bool = Flag, |node, reader| reader.flag(node);
-    Duration: Duration = Duration, |node, reader| reader.duration(node);
-    PathBuf: Spanned<PathBuf> = File, |node, reader| reader.file(node);
-    HeaderName: HeaderName = HeaderName, |node, reader| {
+    String: String = Shape::Text, |node, reader| reader.text(node, "a text").map(str::to_owned);
+    bool: bool = Shape::Flag, |node, reader| reader.flag(node);
+    Duration: Duration = Shape::Duration, |node, reader| reader.duration(node);
+    PathBuf: Spanned<PathBuf> = Shape::File, |node, reader| reader.file(node);
+    DurationOrOff: Duration = Shape::Any(&[Shape::Duration, Shape::Off]), |node, reader| {
+        reader.duration_or_off(node).map(Option::unwrap_or_default)
+    };
+    HeaderName: HeaderName = Shape::HeaderName, |node, reader| {
         let text = reader.text(node, "the name of a header")?;
         reader.header_name(text, node.span)
     };
-    gatewright_core::IpNetwork: gatewright_core::IpNetwork = Network, |node, reader| reader.network(node);
-    gatewright_core::Quota: gatewright_core::Quota = Rate, |node, reader| reader.rate(node);
-    Target: Spanned<Target> = Target, |node, reader| reader.target(node);
-    Secret: Secret = Text, |node, reader| reader.secret(node, "a secret");
-    Address: Spanned<std::net::SocketAddr> = Address, |node, reader| reader.address(node);
-    Host: Spanned<String> = Host, |node, reader| reader.spanned_text(node, "a host name");
-    HiddenSecret: Secret = Secret, |node, reader| reader.hidden_secret(node, "a secret");
-    Size: usize = Size, |node, reader| reader.size(node);
-    Url: Spanned<String> = Url, |node, reader| reader.url(node);
-    Regex: Spanned<String> = Regex, |node, reader| reader.regex(node);
-    NewPath: Spanned<String> = NewPath, |node, reader| {
+    gatewright_core::IpNetwork: gatewright_core::IpNetwork = Shape::Network, |node, reader| reader.network(node);
+    gatewright_core::Quota: gatewright_core::Quota = Shape::Rate, |node, reader| reader.rate(node);
+    Target: Spanned<Target> = Shape::Target, |node, reader| reader.target(node);
+    Secret: Secret = Shape::Text, |node, reader| reader.secret(node, "a secret");
+    Address: Spanned<std::net::SocketAddr> = Shape::Address, |node, reader| reader.address(node);
+    Host: Spanned<String> = Shape::Host, |node, reader| reader.spanned_text(node, "a host name");
+    HiddenSecret: Secret = Shape::Secret, |node, reader| reader.hidden_secret(node, "a secret");
+    Size: usize = Shape::Size, |node, reader| reader.size(node);
+    Url: Spanned<String> = Shape::Url, |node, reader| reader.url(node);
+    Regex: Spanned<String> = Shape::Regex, |node, reader| reader.regex(node);
+    NewPath: Spanned<String> = Shape::NewPath, |node, reader| {
         let path = reader.spanned_text(node, "a path")?;
         if path.value.starts_with(['/', '$']) {
             return Some(path);
@@ -164,18 +170,6 @@ impl<V: Value> Value for AtKey<V> {
 
     fn read_entry(entry: &Entry, reader: &mut Reader<'_>) -> Option<Self::Kept> {
         V::read_entry(entry, reader).map(|value| Spanned::new(value, entry.key_span))
-    }
-}
-
-/// A time, or zero for `off`.
-pub(crate) struct DurationOrOff;
-
-impl Value for DurationOrOff {
-    type Kept = Duration;
-    const SHAPE: Shape = Shape::Any(&[Shape::Duration, Shape::Off]);
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Duration> {
-        reader.duration_or_off(node).map(Option::unwrap_or_default)
     }
 }
 
