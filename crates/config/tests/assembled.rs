@@ -326,3 +326,62 @@ async fn a_panic_costs_one_request_and_is_a_500() {
         assert_eq!(get(&gateway, "/good").await.body(), "fine");
     }
 }
+
+/// A body that does not say how long it is.
+struct Unsized(Body);
+
+impl http_body::Body for Unsized {
+    type Data = bytes::Bytes;
+    type Error = gatewright_core::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.0).poll_frame(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_a_413_and_others_go_on_whole() {
+    let text = "\
+defaults: {max_body: 4B}
+routes:
+- {path: /a, upstream: 'a:80', rewrite: {path: /rewritten}, limit: {concurrent: 1}}
+- {path: /b, upstream: 'b:80', max_body: off}
+- {path: /c, upstream: 'c:80', max_body: 2KiB}
+";
+    let config = Config::parse("gateway.yaml", text).unwrap_or_else(|errors| panic!("{errors}"));
+    let echo = tower::service_fn(async |request: Request<Body>| {
+        let path = request.uri().path().to_owned();
+        let length = request.into_body().collect().await.map(|body| body.to_bytes().len());
+        Ok(match length {
+            Ok(length) => Response::new(Body::from(format!("{path} {length}"))),
+            Err(error) => {
+                gatewright_core::problem::from_error(&error, gatewright_core::ReplyFormat::Problem, None)
+                    .map(Body::once)
+            }
+        })
+    });
+    let gateway = Assembly::new().terminal(echo).gateway(&config).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(gateway.routes()[0].layers(), ["body-limit", "concurrency-limit", "rewrite"]);
+    let unknown_length = |bytes: usize| {
+        // A stream says no length before it ends.
+        Body::new(Unsized(Body::from("x".repeat(bytes))))
+    };
+    for (path, length, status, answer) in [
+        ("/a", 4, 200, "/rewritten 4"),
+        ("/a", 5, 413, ""),
+        ("/b", 5000, 200, "/b 5000"),
+        ("/c", 2048, 200, "/c 2048"),
+        ("/c", 2049, 413, ""),
+    ] {
+        for body in [Body::from("x".repeat(length)), unknown_length(length)] {
+            let request = Request::post(path).header("host", "api.example.com").body(body).expect("a request");
+            let response = gateway.service().oneshot(request).await.expect("never fails");
+            assert_eq!(response.status(), status, "{path} {length}");
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            assert!(status == 413 || body == answer.as_bytes(), "{path} {length}: {body:?}");
+        }
+    }
+}

@@ -8,16 +8,25 @@ use std::{
 };
 
 use gatewright_auth::{Auth, Authenticator};
-use gatewright_core::{Decision, Lease, Policy, Rejection, TakeReady};
-use gatewright_guard::IpFilter;
+use gatewright_core::{
+    Body, BodyPolicy, BodyPolicyLayer, Decision, Lease, Policy, Rejection, RequestBody, TakeReady,
+};
+use gatewright_guard::{BodyLimitLayer, IpFilter};
 use gatewright_rate_limit::{ConcurrencyLimit, RateLimit};
 use gatewright_rewrite::Rewrite;
-use http::{request, response};
+use http::{Request, request, response};
 use pin_project_lite::pin_project;
+use tower::ServiceExt;
+use tower_layer::Layer;
 
 use super::{
-    auth::RouteAuth, limits::Together, lists::Lists, rewriting, route_layers::route_layers, stack::MadeOf,
-    terminal::RouteService,
+    auth::RouteAuth,
+    limits::Together,
+    lists::Lists,
+    rewriting,
+    route_layers::route_layers,
+    stack::MadeOf,
+    terminal::{RouteService, erase},
 };
 use crate::{read::Reader, settings::Action};
 
@@ -26,7 +35,6 @@ pub(super) enum RouteLayer {
     /// A policy. Policies that stand next to each other are asked in one list.
     Policy(RoutePolicy),
     /// A layer that changes the traffic, or that looks at bodies.
-    #[expect(dead_code, reason = "the first one is on its way")]
     Other(&'static str, Wrap),
 }
 
@@ -50,6 +58,8 @@ route_layers! {
     Auth: Auth<Authenticator> = auth;
     // Limits by principal need the authentication, and no refused request counts towards them.
     LimitAfterAuth: RateLimit = limit_after_auth;
+    // Behind the authentication, so that strangers learn nothing; a body that is too large never counts as under way.
+    BodyLimit = body_limit;
     // Only a request that nothing else has refused counts as under way.
     Concurrency: ConcurrencyLimit = concurrency;
     // Next to the proxy: all layers before it see the request as the client sent it.
@@ -78,6 +88,21 @@ fn auth(site: &mut Site<'_, '_>) -> Option<Auth<Authenticator>> {
 
 fn limit_after_auth(site: &mut Site<'_, '_>) -> Option<RateLimit> {
     site.limits.after_auth.take()
+}
+
+fn body_limit(site: &mut Site<'_, '_>) -> Option<RouteLayer> {
+    Some(body_policy(BodyLimitLayer::new(site.made_of.guards.max_body()?).into_policy()))
+}
+
+/// The layer of a policy that looks at bodies.
+fn body_policy<P: BodyPolicy>(policy: P) -> RouteLayer {
+    let name = policy.name();
+    let layer = BodyPolicyLayer::new(policy);
+    let wrap = move |rest: RouteService| {
+        let rest = rest.map_request(|request: Request<RequestBody<Body>>| request.map(Body::new));
+        erase(layer.layer(rest))
+    };
+    RouteLayer::Other(name, Arc::new(wrap))
 }
 
 fn concurrency(site: &mut Site<'_, '_>) -> Option<ConcurrencyLimit> {

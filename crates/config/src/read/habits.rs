@@ -23,8 +23,14 @@ const HABITS: &[Habit] = &[
     Habit {
         section: "file",
         keys: &["max_body", "max_body_size", "client_max_body_size"],
+        meant: Some("defaults"),
+        help: "write `defaults: {max_body: VALUE}`, or give it to single routes",
+    },
+    Habit {
+        section: "client_limits",
+        keys: &["max_body", "max_body_size", "client_max_body_size"],
         meant: None,
-        help: "it belongs to a route or to `client_limits`, where this version does not support it: remove it",
+        help: "it belongs to a route, or to `defaults`: `defaults: {max_body: VALUE}`",
     },
     Habit {
         section: "listener",

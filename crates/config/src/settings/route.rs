@@ -34,8 +34,7 @@ long_form! {
             ))
             .surplus("remove it; what the redirect changes stands in `redirect:`"),
         ];
-        later: ["compose", "soap", "cors", "waf", "bots", "grpc_json", "grpc_web", "contract", "max_body"];
-        aliases: [("max_body_size", "max_body"), ("client_max_body_size", "max_body"), ("body_limit", "max_body")];
+        later: ["compose", "soap", "cors", "waf", "bots", "grpc_json", "grpc_web", "contract"];
         also { at: At }
         first { matcher: Matcher }
         groups { action: Action, guards: Guards, access: Access }

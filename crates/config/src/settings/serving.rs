@@ -67,8 +67,6 @@ map! {
         title: "`client_limits`";
         name: "client_limits";
         smallest: "{}";
-        later: ["max_body"];
-        aliases: [("max_body_size", "max_body"), ("client_max_body_size", "max_body")];
 
         /// The size of a request's head; a larger one is answered with 431.
         max_head: optional HeadSize, "32KiB", absent "64KiB", alias ["max_header_bytes"];
