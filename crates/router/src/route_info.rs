@@ -12,7 +12,7 @@ pub struct RouteInfo {
 
 impl RouteInfo {
     pub(crate) fn new(index: usize, name: &str, description: String) -> Self {
-        Self { index, name: Label::new(LabelKind::Route, &name), description: description.into() }
+        Self { index, name: Label::new(LabelKind::Route, name), description: description.into() }
     }
 
     /// The position of the route, counted from 0 in the order in which the routes were added.

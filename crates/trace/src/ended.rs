@@ -40,6 +40,18 @@ pub enum Ending {
 /// nginx's status for a client that left before a response began; no client ever sees it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// Who stood in the way of a request, and why.
+#[derive(Clone, Copy)]
+pub(crate) struct Obstacle<'a> {
+    pub(crate) by: &'a str,
+    pub(crate) reason: &'a str,
+}
+
+const CLIENT_GONE: Obstacle<'static> = Obstacle { by: "client", reason: "gone" };
+
+/// The time that the server had to drain was over.
+const SERVER_CUT: Obstacle<'static> = Obstacle { by: "server", reason: "cut" };
+
 impl<'a> EndedRequest<'a> {
     /// When the request began.
     pub fn started(&self) -> Instant {
@@ -179,17 +191,16 @@ impl<'a> EndedRequest<'a> {
 
     /// Who stood in the way of the request, and why: `rate-limit:over_limit` of a refusal, `error:connect` of a failure,
     /// `client:gone`, `server:cut`.
-    pub(crate) fn obstacle(&self) -> Option<(&'a str, &'a str)> {
-        const CUT: (&str, &str) = ("server", "cut");
+    pub(crate) fn obstacle(&self) -> Option<Obstacle<'a>> {
         if self.ending == Ending::ServerCut {
-            return Some(CUT);
+            return Some(SERVER_CUT);
         }
         if let Some(refusal) = self.rejection() {
-            return Some((refusal.policy(), refusal.reason()));
+            return Some(Obstacle { by: refusal.policy(), reason: refusal.reason() });
         }
         match (self.error(), self.ending) {
-            (Some(kind), _) => Some(("error", kind.as_str())),
-            (None, Ending::ClientGone) => Some(("client", "gone")),
+            (Some(kind), _) => Some(Obstacle { by: "error", reason: kind.as_str() }),
+            (None, Ending::ClientGone) => Some(CLIENT_GONE),
             (None, _) => None,
         }
     }

@@ -31,6 +31,7 @@ use super::{
 use crate::{read::Reader, settings::Action};
 
 /// A layer of a route.
+#[expect(clippy::large_enum_variant, reason = "a route has a few, which are made once")]
 pub(super) enum RouteLayer {
     /// A policy. Policies that stand next to each other are asked in one list.
     Policy(RoutePolicy),

@@ -17,6 +17,7 @@ macro_rules! route_layers {
         }
 
         /// A policy of a route.
+        #[expect(clippy::large_enum_variant, reason = "a route has a few, and a request goes through them without a box")]
         pub(super) enum RoutePolicy {
             $($($name($policy),)?)+
         }

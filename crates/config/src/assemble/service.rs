@@ -11,8 +11,8 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gatewright_core::{
-    Body, BoxError, ClientInfoLayer, ClientInfoService, ErrorKind, IpNetwork, PolicyFuture, PolicyLayer,
-    PolicyService, Rejection, ReplyFormat,
+    Body, BoxError, ClientInfoLayer, ClientInfoService, IpNetwork, PolicyFuture, PolicyLayer, PolicyService,
+    Rejection, ReplyFormat,
 };
 use gatewright_router::RouterService;
 use gatewright_trace::{AccessLog, TraceBody, TraceFuture, TraceLayer, TraceService};
@@ -111,7 +111,7 @@ type Answer = fn(Box<dyn Any + Send>) -> Response<Body>;
 
 /// The answer to a request whose handling has panicked. The panic itself has been reported by the panic hook.
 fn answer(_: Box<dyn Any + Send>) -> Response<Body> {
-    let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "error", ErrorKind::Internal.as_str());
+    let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "error", "internal");
     rejection.into_response(ReplyFormat::Problem, None).map(Body::once)
 }
 

@@ -15,10 +15,10 @@ settings! {
         timeout: Limit, "10s", absent "30s";
         /// The time between bytes of bodies and of upgraded connections; nothing else bounds those.
         idle_timeout: Limit, "5m", absent "60s";
-        /// How many times a request that was sent is sent again. It has to have an idempotent method and an empty body, and all
-        /// retries together stay within a fifth of what clients send. A request that never left, or was not processed, is sent
-        /// again in any case, with its body unless more than 64 KiB of it have left. So is, once, such an idempotent request
-        /// when an idle connection closes as the request arrives.
+        /// How many times a request that was sent is sent again. It has to have an idempotent method and a body of 64 KiB at
+        /// most, and all retries together stay within a fifth of what clients send. A request that never left, or was not
+        /// processed, is sent again in any case, with its body unless more than 64 KiB of it have left. So is, once, such an
+        /// idempotent request when an idle connection closes as the request arrives.
         retries: Retries, "{attempts: 2, on: [connect, reset, 503]}", absent "`off`";
     }
 }

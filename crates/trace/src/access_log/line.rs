@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::timestamp::Timestamp;
-use crate::EndedRequest;
+use crate::{EndedRequest, ended::Obstacle};
 
 /// The fields of a line. All is borrowed, so that a line costs no allocation.
 #[derive(Serialize, Default)]
@@ -74,7 +74,7 @@ impl<'a> Line<'a> {
             upstream_ms: request.upstream_time(),
             principal: principal.map(|principal| principal.id()),
             credential: principal.and_then(|principal| principal.credential()),
-            rejection: request.obstacle().map(|(by, reason)| Obstacle { by, reason }),
+            rejection: request.obstacle(),
             would_reject: request.would_reject().map(refusal),
         }
     }
@@ -95,13 +95,6 @@ impl Serialize for Ago {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Timestamp::of(self.0).serialize(serializer)
     }
-}
-
-/// Who stood in the way of the request, and why.
-#[derive(Clone, Copy)]
-pub(crate) struct Obstacle<'a> {
-    pub(crate) by: &'a str,
-    pub(crate) reason: &'a str,
 }
 
 impl fmt::Display for Obstacle<'_> {

@@ -2,7 +2,8 @@ use std::{fmt, net::IpAddr};
 
 use http::StatusCode;
 
-use super::line::{Line, Obstacle};
+use super::line::Line;
+use crate::ended::Obstacle;
 
 /// A request that was refused before it reached any layer, since its framing is not valid HTTP say, with what is known
 /// of it all the same.

@@ -4,7 +4,7 @@
 //!
 //! 1. `Rejection::new(status, policy, reason)`, and in `auth` `Refusal::invalid(reason)` and its like.
 //! 2. `.refused(shared, Some(response), reason, …)` in `server`, whose policy is `framing`.
-//! 3. `Label { by, reason }` in `trace`, which is what a line says of the end of a request.
+//! 3. `Obstacle { by, reason }` in `trace`, which is what a line says of the end of a request.
 //!
 //! A policy or reason is a text, a constant, or what a `let` of the same file can make of it. Any other has an entry in
 //! [`sources::ELSEWHERE`], which says where its words stand; one without an entry fails the test.
@@ -62,6 +62,8 @@ fn in_the_sources() -> Result<Found, Vec<String>> {
     // `Self::…` in `impl From<Fault> for Refusal`.
     add("auth/src/jwt/fault.rs", "\"auth\"", "fault.reason()", None);
     add("auth/src/policy.rs", "\"auth\"", "\"no_credential\"", Some(401));
+    // A body policy gives its name to the refusal that all of them share.
+    add("guard/src/body_limit.rs", "\"body-limit\"", "\"body_too_large\"", Some(413));
     for (file, given) in sources.calls(".add_claim(") {
         add(file, "\"auth\"", &given[2], Some(403));
     }
@@ -80,7 +82,7 @@ fn in_the_sources() -> Result<Found, Vec<String>> {
     for (file, given) in sources.calls("RefusedRequest::new(") {
         assert_eq!(&given[2..], ["\"framing\"", "refused.reason()"], "crates/{file}: whose words are these?");
     }
-    for (file, given) in sources.calls("Label { ") {
+    for (file, given) in sources.calls("Obstacle { ") {
         // Refusals have been found where they are made.
         match field(&given, "by: ") {
             None | Some("refusal.policy()" | "policy") => {}

@@ -47,8 +47,10 @@ pub(super) const ELSEWHERE: &[(&str, &str, Words)] = &[
     ("server/src/http1/driver.rs", "refusal.violation().reason()", Words::Violations),
     ("server/src/http1/turns.rs", "Violation::MISDIRECTED.reason()", Words::Violations),
     ("server/src/http1/response.rs", "violation.reason()", Words::Violations),
-    ("trace/src/account.rs", "kind.as_str()", Words::Kinds),
-    ("trace/src/account.rs", "refusal.reason()", Words::Made),
+    ("core/src/body_policy/mod.rs", "policy", Words::Made),
+    ("trace/src/ended.rs", "kind.as_str()", Words::Kinds),
+    ("trace/src/ended.rs", "refusal.reason()", Words::Made),
+    ("trace/src/access_log/line.rs", "refusal.reason()", Words::Made),
     ("trace/src/access_log/refused.rs", "reason", Words::Made),
 ];
 
