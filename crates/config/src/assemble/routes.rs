@@ -64,6 +64,8 @@ pub(super) fn build(
             router = built.add_to(router, matched);
         }
     }
+    // The stacks of before hold their upstreams, whose connections have to close when no route uses them.
+    stacks.settle();
     match router.build() {
         Ok(router) => Some(Routes { router, stacks, seen: seen.into() }),
         Err(error) => {
