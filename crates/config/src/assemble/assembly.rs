@@ -28,7 +28,7 @@ use crate::{Config, Diagnostics};
 /// use tower::{ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn main() -> Result<(), gatewright_core::BoxError> {
 /// let text = "routes: [{path_prefix: /v1, upstream: 'orders:8080', rewrite: {prefix: /internal}}]";
 /// let config = Config::parse("gateway.yaml", text)?;
 ///
