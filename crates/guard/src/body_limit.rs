@@ -15,19 +15,20 @@ use tower_layer::Layer;
 /// layers of Gatewright do, and its refusals stand in the access log.
 ///
 /// ```
-/// use bytes::Bytes;
+/// use gatewright_core::{Body, RequestBody};
 /// use gatewright_guard::BodyLimitLayer;
 /// use http::{Request, Response};
-/// use http_body_util::Full;
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let service = ServiceBuilder::new()
 ///     .layer(BodyLimitLayer::new(1 << 20))
-///     .service(service_fn(async |_: Request<_>| Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))));
+///     .service(service_fn(async |_: Request<RequestBody<Body>>| {
+///         Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+///     }));
 ///
-/// let upload = Request::post("/").body(Full::from(vec![0; 2 << 20]))?;
+/// let upload = Request::post("/").body(Body::from("x".repeat(2 << 20)))?;
 /// assert_eq!(service.oneshot(upload).await?.status(), 413);
 /// # Ok(())
 /// # }
