@@ -323,6 +323,9 @@ async fn a_panic_costs_one_request_and_is_a_500() {
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert!(response.headers().contains_key("x-request-id"));
         assert!(!response.body().contains("a fault"), "{}", response.body());
+        let call = Request::post("/bad").header("host", "x").header("content-type", "application/grpc");
+        let response = send(&gateway, call).await;
+        assert_eq!(response.headers()["grpc-status"], "2", "in the protocol of the caller");
         assert_eq!(get(&gateway, "/good").await.body(), "fine");
     }
 }

@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 use tower::ServiceBuilder;
 use tower_http::{
     body::UnsyncBoxBody,
-    catch_panic::{self, CatchPanic, CatchPanicLayer},
+    catch_panic::{self, CatchPanic, ResponseForPanic},
 };
 use tower_service::Service;
 
@@ -41,7 +41,7 @@ type Routing = PolicyService<Option<RedirectHttps>, RouterService<Body>>;
 
 /// What a request that begins now is served by.
 pub(super) struct Current {
-    stack: ClientInfoService<TraceService<CatchPanic<Routing, Answer>>>,
+    stack: ClientInfoService<TraceService<Caught>>,
     access_log: Option<AccessLog>,
 }
 
@@ -63,7 +63,7 @@ impl Current {
             // Around the router, so that what no route takes has an id and a line too.
             .layer(trace)
             // Within the trace, so that a panic has a line; around all else, so that it costs one request.
-            .layer(CatchPanicLayer::custom(answer as Answer))
+            .layer_fn(Caught)
             .layer(PolicyLayer::new(https))
             .service(router);
         Self { stack, access_log }
@@ -106,20 +106,51 @@ impl Service<Request<Body>> for GatewayService {
     }
 }
 
-/// What answers a panic.
-type Answer = fn(Box<dyn Any + Send>) -> Response<Body>;
+/// Turns a panic into a response in the caller's protocol. The server behind does so too, but outside the trace, where the
+/// response has no id and its line no status.
+#[derive(Clone)]
+struct Caught(Routing);
 
-/// The answer to a request whose handling has panicked. The panic itself has been reported by the panic hook.
-fn answer(_: Box<dyn Any + Send>) -> Response<Body> {
-    let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "error", "internal");
-    rejection.into_response(ReplyFormat::Problem, None).map(Body::once)
+impl Service<Request<Body>> for Caught {
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Error = Infallible;
+    type Future = CaughtFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let answer = AnswerPanic(ReplyFormat::of(&head));
+        CatchPanic::custom(self.0.clone(), answer).call(Request::from_parts(head, body))
+    }
+}
+
+type CaughtFuture =
+    catch_panic::ResponseFuture<PolicyFuture<Option<RedirectHttps>, RouterService<Body>, Body>, AnswerPanic>;
+
+/// Answers a panic in this format.
+#[derive(Clone, Copy)]
+struct AnswerPanic(ReplyFormat);
+
+impl ResponseForPanic for AnswerPanic {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, panic: Box<dyn Any + Send>) -> Response<Body> {
+        let text = panic.downcast_ref::<&'static str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(panic = text.unwrap_or("no text"), "a layer or a route panicked");
+        let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "error", "internal");
+        rejection.into_response(self.0, None).map(Body::once)
+    }
 }
 
 pin_project! {
     /// The future of [`GatewayService`].
     pub struct GatewayFuture {
         #[pin]
-        inner: TraceFuture<catch_panic::ResponseFuture<PolicyFuture<Option<RedirectHttps>, RouterService<Body>, Body>, Answer>>,
+        inner: TraceFuture<CaughtFuture>,
     }
 }
 
