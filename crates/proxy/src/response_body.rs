@@ -33,14 +33,15 @@ enum Content {
 /// A body that an endpoint sends.
 struct Upstream {
     body: PoolBody<RequestBody>,
-    pick: Pick,
+    /// There until the body ends.
+    pick: Option<Pick>,
     idle_timeout: Duration,
 }
 
 impl ProxyBody {
     /// The rest of a response, whose endpoint may be silent for this long.
     pub(crate) fn new(body: PoolBody<RequestBody>, pick: Pick, idle_timeout: Duration) -> Self {
-        Self { content: Content::Upstream(Upstream { body, pick, idle_timeout }), idle: None }
+        Self { content: Content::Upstream(Upstream { body, pick: Some(pick), idle_timeout }), idle: None }
     }
 
     pub(crate) fn own(content: Bytes) -> Self {
@@ -53,10 +54,10 @@ impl ProxyBody {
 
     /// Ends the body. The upstream's part of it is gone then, if there was one.
     fn end(&mut self) -> Option<Pick> {
-        match mem::replace(&mut self.content, Content::Own(Bytes::new())) {
-            Content::Upstream(upstream) => Some(upstream.pick),
-            Content::Own(_) => None,
-        }
+        let Content::Upstream(upstream) = &mut self.content else { return None };
+        let pick = upstream.pick.take();
+        self.content = Content::Own(Bytes::new());
+        pick
     }
 
     fn fail(&mut self, error: Error) -> Error {

@@ -17,7 +17,7 @@ use crate::{
 impl Exchange {
     /// Makes the client's response of the upstream's.
     pub(super) fn answer(
-        self,
+        &mut self,
         response: Response<PoolBody<RequestBody>>,
         pick: Pick,
     ) -> Result<Response<ProxyBody>, Error> {
@@ -25,7 +25,7 @@ impl Exchange {
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             body.discard();
             let upstream = parts.extensions.remove::<OnUpgrade>();
-            return match (self.upgrade, upstream) {
+            return match (self.upgrade.take(), upstream) {
                 (Some(upgrade), Some(upstream)) if tunnel::changes_to_websocket(&parts.headers) => {
                     if let Err(error) = head::clean_response(&mut parts) {
                         pick.fail(&error);

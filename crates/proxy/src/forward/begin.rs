@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::{attempt::Attempt, exchange::Exchange, judge::Verdict, retry_state::RetryState};
+use super::{attempt::Attempt, exchange::Exchange, retry_state::RetryState};
 use crate::{
     head, replay::Replay, request_body::RequestBody, response_body::ProxyBody, retries::is_idempotent,
     settings::Settings, tunnel::Upgrade, upstream::Pick,
@@ -70,7 +70,7 @@ impl Exchange {
 
     /// Attempts until there is an answer or no reason to go on.
     pub(super) async fn go_on(
-        self,
+        mut self,
         mut pick: Pick,
         mut request: Request<RequestBody>,
         mut retry_state: RetryState,
@@ -92,12 +92,21 @@ impl Exchange {
                 Ok(connection) => {
                     let now = Instant::now();
                     pick.send(now);
-                    let Attempt { response, sent } =
+                    let Attempt { response, mut sent } =
                         self.attempt(connection, request, pick, &retry_state, now)?;
-                    match self.judge(response.await, sent, &mut retry_state)? {
-                        Verdict::Final(response, pick) => return self.answer(response, pick),
-                        Verdict::Again(again) => request = again,
-                    }
+                    request = match response.await {
+                        Ok(Ok(response)) => {
+                            match self.judge_response(response.status(), &mut sent, &mut retry_state) {
+                                None => return self.answer(response, sent.pick),
+                                Some(again) => {
+                                    sent.pick.complete();
+                                    again
+                                }
+                            }
+                        }
+                        Ok(Err(failure)) => self.judge_failure(failure, sent, &mut retry_state)?,
+                        Err(timeout) => self.judge_error(timeout, sent, &mut retry_state)?,
+                    };
                 }
                 Err(error) => {
                     retry_state.failed = Some(endpoint.id());

@@ -1,68 +1,45 @@
 //! What follows from the answer to an attempt.
 
-use gatewright_client::{PoolBody, SendError};
+use gatewright_client::SendError;
 use gatewright_core::Error;
-use http::{Request, Response};
+use http::{Request, StatusCode};
 
 use super::{attempt::Sent, exchange::Exchange, retry_state::RetryState};
-use crate::{replay::Replay, request_body::RequestBody, settings::Settings, upstream::Pick};
-
-/// What became of an attempt: the response's head, or why there is none.
-type Outcome = Result<Response<PoolBody<RequestBody>>, SendError<RequestBody>>;
-
-/// What follows from an outcome.
-pub(super) enum Verdict {
-    /// This is the response, of this endpoint.
-    Final(Response<PoolBody<RequestBody>>, Pick),
-    Again(Request<RequestBody>),
-}
+use crate::{replay::Replay, request_body::RequestBody, settings::Settings};
 
 impl Exchange {
-    /// Judges the answer to an attempt.
-    pub(super) fn judge(
+    /// Judges a response by its status: `None` when it is the answer, or else the request that goes again.
+    // It does not take the response, so that the usual one is moved only once, to the client's.
+    pub(super) fn judge_response(
         &self,
-        outcome: Result<Outcome, Error>,
-        sent: Sent,
+        status: StatusCode,
+        sent: &mut Sent,
         retry_state: &mut RetryState,
-    ) -> Result<Verdict, Error> {
-        match outcome {
-            Ok(Ok(response)) => Ok(self.judge_response(response, sent, retry_state)),
-            Ok(Err(failure)) => self.judge_failure(failure, sent, retry_state),
-            Err(timeout) => self.judge_error(timeout, sent, retry_state),
-        }
-    }
-
-    fn judge_response(
-        &self,
-        response: Response<PoolBody<RequestBody>>,
-        sent: Sent,
-        retry_state: &mut RetryState,
-    ) -> Verdict {
-        let Sent { mut pick, copy, .. } = sent;
-        pick.answer(response.status());
+    ) -> Option<Request<RequestBody>> {
+        sent.pick.answer(status);
         self.note_time();
-        if let Some(copy) = copy
-            && self.settings.retries.cover_status(response.status())
+        if let Some(copy) = sent.copy.take()
+            && self.settings.retries.cover_status(status)
             && self.pays(retry_state)
             && let Some(again) = self.renew(*copy)
         {
             retry_state.resent += 1;
-            retry_state.failed = Some(pick.endpoint().id());
-            pick.complete();
-            return Verdict::Again(again);
+            retry_state.failed = Some(sent.pick.endpoint().id());
+            return Some(again);
         }
         if let Some(replay) = &self.replay {
             replay.forget();
         }
-        Verdict::Final(response, pick)
+        None
     }
 
-    fn judge_failure(
+    /// Judges an attempt that the pool could not carry out. Gives the request that goes again.
+    pub(super) fn judge_failure(
         &self,
         failure: SendError<RequestBody>,
         mut sent: Sent,
         retry_state: &mut RetryState,
-    ) -> Result<Verdict, Error> {
+    ) -> Result<Request<RequestBody>, Error> {
         let (error, given_back) = failure.into_replay();
         let endpoint = sent.pick.endpoint().id();
         let whole = match given_back {
@@ -89,10 +66,16 @@ impl Exchange {
             self.settings.upstream.budget().pay();
         }
         sent.pick.retract(&error);
-        Ok(Verdict::Again(whole))
+        Ok(whole)
     }
 
-    fn judge_error(&self, error: Error, sent: Sent, retry_state: &mut RetryState) -> Result<Verdict, Error> {
+    /// Judges an attempt that has failed. Gives the request that goes again.
+    pub(super) fn judge_error(
+        &self,
+        error: Error,
+        sent: Sent,
+        retry_state: &mut RetryState,
+    ) -> Result<Request<RequestBody>, Error> {
         let Settings { retries, .. } = &*self.settings;
         let Sent { pick, copy, .. } = sent;
         let endpoint = pick.endpoint().id();
@@ -104,7 +87,7 @@ impl Exchange {
         {
             retry_state.resent += 1;
             retry_state.failed = Some(endpoint);
-            return Ok(Verdict::Again(again));
+            return Ok(again);
         }
         Err(error)
     }

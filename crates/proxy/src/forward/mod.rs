@@ -34,7 +34,6 @@ use self::{
     attempt::{Attempt, Sent},
     begin::First,
     exchange::Exchange,
-    judge::Verdict,
     retry_state::RetryState,
 };
 use crate::{
@@ -54,7 +53,12 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State {
-        First { #[pin] response: Deadline<Sending<RequestBody>>, rest: Option<(Exchange, Sent)> },
+        First {
+            #[pin]
+            response: Deadline<Sending<RequestBody>>,
+            exchange: Option<Exchange>,
+            sent: Option<Sent>,
+        },
         Further { response: Pin<Box<dyn Future<Output = Result<Response<ProxyBody>, Error>> + Send>> },
         /// Nothing was sent: the proxy answers itself, or cannot.
         Decided { outcome: Option<Result<Response<Bytes>, Error>> },
@@ -72,7 +76,7 @@ impl Forwarding {
         let state = match Exchange::begin(settings, request) {
             Ok((exchange, First::Sent(attempt))) => {
                 let Attempt { response, sent } = attempt;
-                State::First { response, rest: Some((exchange, sent)) }
+                State::First { response, exchange: Some(exchange), sent: Some(sent) }
             }
             Ok((exchange, First::Unsent(pick, request))) => {
                 State::Further { response: Box::pin(exchange.go_on(pick, request, RetryState::default())) }
@@ -90,18 +94,29 @@ impl Future for Forwarding {
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::First { response, rest } => {
+                StateProjection::First { response, exchange: kept, sent } => {
                     let outcome = ready!(response.poll(cx));
-                    let (exchange, sent) = rest.take().expect(POLLED_AFTER_COMPLETION);
+                    // The exchange stays where it is: most requests end here, and moving it costs.
+                    let exchange = kept.as_mut().expect(POLLED_AFTER_COMPLETION);
+                    let mut sent = sent.take().expect(POLLED_AFTER_COMPLETION);
                     let mut retry_state = RetryState::default();
-                    match exchange.judge(outcome, sent, &mut retry_state)? {
-                        Verdict::Final(response, pick) => return Poll::Ready(exchange.answer(response, pick)),
-                        Verdict::Again(request) => {
-                            let pick = exchange.pick(&retry_state)?;
-                            let response = Box::pin(exchange.go_on(pick, request, retry_state));
-                            state.set(State::Further { response });
+                    let request = match outcome {
+                        Ok(Ok(response)) => {
+                            match exchange.judge_response(response.status(), &mut sent, &mut retry_state) {
+                                None => return Poll::Ready(exchange.answer(response, sent.pick)),
+                                Some(request) => {
+                                    sent.pick.complete();
+                                    request
+                                }
+                            }
                         }
-                    }
+                        Ok(Err(failure)) => exchange.judge_failure(failure, sent, &mut retry_state)?,
+                        Err(timeout) => exchange.judge_error(timeout, sent, &mut retry_state)?,
+                    };
+                    let pick = exchange.pick(&retry_state)?;
+                    let exchange = kept.take().expect(POLLED_AFTER_COMPLETION);
+                    let response = Box::pin(exchange.go_on(pick, request, retry_state));
+                    state.set(State::Further { response });
                 }
                 StateProjection::Further { response } => return response.as_mut().poll(cx),
                 StateProjection::Decided { outcome } => {
