@@ -83,6 +83,7 @@ mod layer;
 mod observer;
 mod request_id;
 mod service;
+mod started;
 mod traceparent;
 mod tracestate;
 
@@ -93,6 +94,7 @@ pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};
 pub use observer::{Observer, Observers};
 pub use service::TraceService;
+pub use started::{StartedResponse, StreamKind};
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]
