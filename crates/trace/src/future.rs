@@ -6,9 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{
-    BoxError, Error, ErrorKind, Rejection, RequestRecord, problem::REQUEST_ID, reply::status_meant,
-};
+use gatewright_core::{BoxError, Error, ErrorKind, problem::REQUEST_ID};
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
 use pin_project_lite::pin_project;
 
@@ -19,7 +17,6 @@ pin_project! {
     pub struct TraceFuture<F> {
         #[pin]
         inner: F,
-        record: RequestRecord,
         request_id: Option<HeaderValue>,
         // Dropped with the future when the client goes away, and that writes the line.
         account: Option<Account>,
@@ -27,13 +24,8 @@ pin_project! {
 }
 
 impl<F> TraceFuture<F> {
-    pub(crate) fn new(
-        inner: F,
-        record: RequestRecord,
-        request_id: HeaderValue,
-        account: Option<Account>,
-    ) -> Self {
-        Self { inner, record, request_id: Some(request_id), account }
+    pub(crate) fn new(inner: F, request_id: HeaderValue, account: Option<Account>) -> Self {
+        Self { inner, request_id: Some(request_id), account }
     }
 }
 
@@ -63,13 +55,7 @@ where
             response.headers_mut().insert(REQUEST_ID, id);
         }
         if let Some(account) = &mut account {
-            account.response_begins(status_meant(&response));
-            // A refusal by somebody who knows no record rides in the response only.
-            if let Some(rejection) = response.extensions().get::<Rejection>() {
-                this.record.with(|known| {
-                    known.rejection.get_or_insert_with(|| rejection.clone());
-                });
-            }
+            account.response_begins(&response);
         }
         let declared = content_length(response.headers());
         Poll::Ready(Ok(response.map(|body| TraceBody::new(body, declared, account))))

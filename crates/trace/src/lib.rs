@@ -80,9 +80,12 @@ mod body;
 mod ended;
 mod future;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod observer;
 mod request_id;
 mod service;
+mod started;
 mod traceparent;
 mod tracestate;
 
@@ -91,8 +94,14 @@ pub use body::TraceBody;
 pub use ended::{EndedRequest, Ending};
 pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};
+#[cfg(feature = "metrics")]
+pub use metrics::{Exposition, MetricKind, Metrics, MetricsBuilder, Samples};
+#[cfg(feature = "metrics")]
+#[doc(hidden)]
+pub use metrics::{Snapshot, SnapshotHistogram, SnapshotSample};
 pub use observer::{Observer, Observers};
 pub use service::TraceService;
+pub use started::{StartedResponse, StreamKind};
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]

@@ -70,6 +70,6 @@ where
             known.request_id = Some(request_id.clone());
             known.span = Some(span);
         });
-        TraceFuture::new(self.inner.call(request), record, request_id, account)
+        TraceFuture::new(self.inner.call(request), request_id, account)
     }
 }
