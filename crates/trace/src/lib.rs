@@ -76,6 +76,8 @@
 
 mod access_log;
 mod account;
+#[cfg(feature = "audit")]
+pub mod audit;
 mod body;
 mod ended;
 mod future;

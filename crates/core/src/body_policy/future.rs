@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     BoxError, Decision, Error, PolicyVerdict, ReplyFormat, RequestRecord, ResponseBody,
-    policy::{Named, note},
+    policy::{Named, note, note_refusal},
     problem,
 };
 
@@ -130,7 +130,7 @@ impl<P: BodyPolicy, S> Waiting<P, S> {
                 None => return self.answer_error(&error),
             },
         };
-        note(label, PolicyVerdict::Refused, Some(self.since.elapsed()), &self.head.extensions);
+        note_refusal(label, &rejection, Some(self.since.elapsed()), &self.head.extensions);
         rejection.answer(&self.head)
     }
 
@@ -195,15 +195,13 @@ where
                     (decided, waiting, buffered.take().expect(POLLED_AFTER_COMPLETION))
                 }
             };
-            let verdict = match &decided {
-                Decision::Allow(_) => Some(PolicyVerdict::Admitted),
-                Decision::Refuse(_) => Some(PolicyVerdict::Refused),
-                Decision::Answer(_) => Some(PolicyVerdict::Answered),
-                Decision::Later(_) => None,
-            };
-            if let Some(verdict) = verdict {
-                let waited = Some(waiting.since.elapsed());
-                note(&waiting.shared.named.label, verdict, waited, &waiting.head.extensions);
+            let (label, request) = (&waiting.shared.named.label, &waiting.head.extensions);
+            let waited = Some(waiting.since.elapsed());
+            match &decided {
+                Decision::Allow(_) => note(label, PolicyVerdict::Admitted, waited, request),
+                Decision::Refuse(rejection) => note_refusal(label, rejection, waited, request),
+                Decision::Answer(_) => note(label, PolicyVerdict::Answered, waited, request),
+                Decision::Later(_) => {}
             }
             state.set(match decided {
                 Decision::Allow(grant) => {

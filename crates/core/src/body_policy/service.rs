@@ -10,7 +10,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{BodyPolicy, BodyPolicyFuture, Look, RequestBody, buffered::Buffering, layer::Shared, too_large};
-use crate::{BoxError, PolicyVerdict, ResponseBody, policy::note};
+use crate::{
+    BoxError, PolicyVerdict, ResponseBody,
+    policy::{note, note_refusal},
+};
 
 /// The service that [`BodyPolicyLayer`](super::BodyPolicyLayer) makes.
 pub struct BodyPolicyService<P, S> {
@@ -64,8 +67,9 @@ where
         };
         // `Content-Length` tells before a byte is read, and before a client that waits for `100 Continue` sends one.
         if body.size_hint().lower() > cap {
-            note(&named.label, PolicyVerdict::Refused, None, &head.extensions);
-            return BodyPolicyFuture::answered(too_large(name).answer(&head));
+            let rejection = too_large(name);
+            note_refusal(&named.label, &rejection, None, &head.extensions);
+            return BodyPolicyFuture::answered(rejection.answer(&head));
         }
         match look {
             Look::Nothing | Look::Length(_) => {

@@ -110,7 +110,21 @@ impl<P: Policy> From<P> for Named<P> {
 #[inline]
 pub(crate) fn note(label: &Label, verdict: PolicyVerdict, waited: Option<Duration>, request: &Extensions) {
     if let Some(record) = RequestRecord::watched(request) {
-        write(record, PolicyDecision { policy: label.clone(), verdict, waited });
+        write(record, PolicyDecision { policy: label.clone(), verdict, reason: None, waited });
+    }
+}
+
+/// Writes a refusal into the record of the request, with its reason, when somebody watches decisions.
+#[inline]
+pub(crate) fn note_refusal(
+    label: &Label,
+    rejection: &Rejection,
+    waited: Option<Duration>,
+    request: &Extensions,
+) {
+    if let Some(record) = RequestRecord::watched(request) {
+        let (policy, reason) = (label.clone(), Some(rejection.reason().into()));
+        write(record, PolicyDecision { policy, verdict: PolicyVerdict::Refused, reason, waited });
     }
 }
 

@@ -12,7 +12,7 @@ use http::{Request, Response, request};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Lease, Named, Policy, note};
+use super::{Lease, Named, Policy, note, note_refusal};
 use crate::{PolicyVerdict, ResponseBody};
 
 pin_project! {
@@ -110,7 +110,7 @@ where
                             this.state.set(State::Admitted { response, grant: Some(grant), lease });
                         }
                         Err(rejection) => {
-                            note(label, PolicyVerdict::Refused, waited, &head.extensions);
+                            note_refusal(label, &rejection, waited, &head.extensions);
                             let response = Some(rejection.answer(&head));
                             this.state.set(State::Answered { response });
                         }

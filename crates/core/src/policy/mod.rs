@@ -35,7 +35,7 @@ pub use lease::Lease;
 pub use list::{PolicyList, PolicyListFuture, PolicyListService};
 pub use service::PolicyService;
 
-pub(crate) use decided::{Named, note};
+pub(crate) use decided::{Named, note, note_refusal};
 
 use crate::Rejection;
 

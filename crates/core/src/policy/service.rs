@@ -7,7 +7,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Decision, Named, Policy, PolicyFuture, TakeReady, note};
+use super::{Decision, Named, Policy, PolicyFuture, TakeReady, note, note_refusal};
 use crate::{PolicyVerdict, ResponseBody};
 
 /// The service that [`PolicyLayer`](super::PolicyLayer) makes.
@@ -70,7 +70,7 @@ where
                 PolicyFuture::admitted(Arc::clone(&self.policy), grant, lease, response)
             }
             Decision::Refuse(rejection) => {
-                note(label, PolicyVerdict::Refused, None, &head.extensions);
+                note_refusal(label, &rejection, None, &head.extensions);
                 PolicyFuture::answered(rejection.answer(&head))
             }
             Decision::Answer(response) => {

@@ -45,6 +45,8 @@ pub struct PolicyDecision {
     pub policy: Label,
     /// What it decided.
     pub verdict: PolicyVerdict,
+    /// Why it refused, as [`Rejection::reason`] has it; `None` when it did not refuse.
+    pub reason: Option<Box<str>>,
     /// How long the request waited for the decision; `None` when the policy decided at once.
     pub waited: Option<Duration>,
 }
@@ -70,6 +72,8 @@ pub struct LayerState {
     pub claims_removed: bool,
     /// Whether the fields in which a client says who calls have been removed, so that such fields are a layer's own now.
     pub identity_removed: bool,
+    /// Whether an audit log has admitted the request, and so has promised room for the decisions about it.
+    pub is_audited: bool,
     /// Fields that no trailer may have, beside those of [`claims`](crate::claims) and those that
     /// [never trail](crate::trailers::may_trail): fields in which a layer says who calls, fields in which callers send
     /// credentials, and fields that a rewrite takes out of the head.
@@ -108,6 +112,7 @@ impl LayerState {
         Self {
             claims_removed: self.claims_removed,
             identity_removed: self.identity_removed,
+            is_audited: self.is_audited,
             not_in_trailers: self.not_in_trailers.clone(),
             rare: None,
         }

@@ -120,7 +120,7 @@ fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result
 
 /// JSON without any control character. JSON lets DEL, the C1 controls and the Unicode line separators stand in a
 /// string as they are, but terminals obey some of them and some tools end a line at others.
-struct Printable;
+pub(crate) struct Printable;
 
 impl Formatter for Printable {
     fn write_string_fragment<W: ?Sized + io::Write>(

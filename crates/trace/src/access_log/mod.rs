@@ -1,10 +1,10 @@
 //! The access log: lines into a buffer, a thread that writes them.
 
 mod buffers;
-mod line;
+pub(crate) mod line;
 mod refused;
 mod target;
-mod timestamp;
+pub(crate) mod timestamp;
 mod trouble;
 mod writer;
 

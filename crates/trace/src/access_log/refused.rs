@@ -7,7 +7,7 @@ use crate::ended::Obstacle;
 
 /// A request that was refused before it reached any layer, since its framing is not valid HTTP say, with what is known
 /// of it all the same.
-pub struct RefusedRequest<'a>(pub(super) Line<'a>);
+pub struct RefusedRequest<'a>(pub(crate) Line<'a>);
 
 impl<'a> RefusedRequest<'a> {
     /// A request from this client, with the status it was answered with; `policy` and `reason` are the line's

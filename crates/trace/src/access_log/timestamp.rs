@@ -10,11 +10,11 @@ use serde::{Serialize, Serializer};
 const SECONDS_A_DAY: u64 = 86_400;
 
 /// `2026-11-24T03:17:42.123Z`
-pub(super) struct Timestamp([u8; 24]);
+pub(crate) struct Timestamp([u8; 24]);
 
 impl Timestamp {
     /// The moment that lies `ago` in the past.
-    pub(super) fn of(ago: Duration) -> Self {
+    pub(crate) fn of(ago: Duration) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::from_epoch(since_epoch.saturating_sub(ago))
     }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::{
     PolicyVerdict,
-    policy::{Decision, Lease, Named, Policy, note},
+    policy::{Decision, Lease, Named, Policy, note, note_refusal},
 };
 
 /// How far a request has come in a list of policies: the grants of the policies that have admitted it, outermost first.
@@ -43,7 +43,7 @@ impl<G> Progress<G> {
                     self.admit(policy, grant, request);
                 }
                 Decision::Refuse(rejection) => {
-                    note(label, PolicyVerdict::Refused, None, &request.extensions);
+                    note_refusal(label, &rejection, None, &request.extensions);
                     return Next::Answered(self.answer(policies, rejection.answer(request)));
                 }
                 Decision::Answer(response) => {
@@ -72,7 +72,7 @@ impl<G> Progress<G> {
                 self.advance(policies, request)
             }
             Err(rejection) => {
-                note(label, PolicyVerdict::Refused, Some(waited), &request.extensions);
+                note_refusal(label, &rejection, Some(waited), &request.extensions);
                 Next::Answered(self.answer(policies, rejection.answer(request)))
             }
         }
