@@ -3,7 +3,7 @@
 use std::{borrow::Cow, thread};
 
 use gatewright_core::{ErrorKind, RequestRecord};
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 
 use crate::{EndedRequest, Ending, Observers};
 
@@ -14,6 +14,7 @@ pub(crate) struct Account {
     pub(crate) record: RequestRecord,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
+    pub(crate) version: Version,
     host: Option<HeaderValue>,
     status: Option<StatusCode>,
     bytes_out: u64,
@@ -41,6 +42,7 @@ impl Account {
             record,
             method: request.method().clone(),
             uri: request.uri().clone(),
+            version: request.version(),
             host,
             status: None,
             bytes_out: 0,

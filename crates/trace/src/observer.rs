@@ -36,6 +36,13 @@ pub trait Observer: Send + Sync + 'static {
         false
     }
 
+    /// Whether it reads what a request with a sampled trace has spans for: each attempt at an endpoint
+    /// ([`EndedRequest::attempts`]), and the decisions of policies. The services behind then see the attempt as their parent. It is
+    /// asked once, when the layer is built.
+    fn watches_spans(&self) -> bool {
+        false
+    }
+
     /// A request has ended: its response's body has ended or is dropped, or there will be no response.
     fn request_ended(&self, request: &EndedRequest<'_>);
 
@@ -52,6 +59,7 @@ pub struct Observers(Option<Arc<Several>>);
 struct Several {
     all: Vec<Arc<dyn Observer>>,
     watch_decisions: bool,
+    watch_spans: bool,
 }
 
 impl Observers {
@@ -61,7 +69,8 @@ impl Observers {
         let before = self.0.iter().flat_map(|several| several.all.iter().cloned());
         let all: Vec<_> = before.chain([observer]).collect();
         let watch_decisions = all.iter().any(|observer| observer.watches_decisions());
-        Self(Some(Arc::new(Several { all, watch_decisions })))
+        let watch_spans = all.iter().any(|observer| observer.watches_spans());
+        Self(Some(Arc::new(Several { all, watch_decisions, watch_spans })))
     }
 
     /// Whether there is none.
@@ -72,6 +81,11 @@ impl Observers {
     /// Whether one of them reads each decision of the policies.
     pub(crate) fn watch_decisions(&self) -> bool {
         self.0.as_ref().is_some_and(|several| several.watch_decisions)
+    }
+
+    /// Whether one of them reads what a request with a sampled trace has spans for.
+    pub(crate) fn watch_spans(&self) -> bool {
+        self.0.as_ref().is_some_and(|several| several.watch_spans)
     }
 
     fn iter(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {

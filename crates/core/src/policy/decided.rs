@@ -8,7 +8,7 @@ use std::{
     mem,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::Extensions;
@@ -110,7 +110,8 @@ impl<P: Policy> From<P> for Named<P> {
 #[inline]
 pub(crate) fn note(label: &Label, verdict: PolicyVerdict, waited: Option<Duration>, request: &Extensions) {
     if let Some(record) = RequestRecord::watched(request) {
-        write(record, PolicyDecision { policy: label.clone(), verdict, waited });
+        let since = waited.and_then(|waited| Instant::now().checked_sub(waited));
+        write(record, PolicyDecision { policy: label.clone(), verdict, waited, since });
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one shared record of a request.
 
+mod attempt;
 mod span_context;
 mod summary;
 
@@ -14,6 +15,7 @@ use std::{
 
 use http::{Extensions, HeaderValue};
 
+pub use attempt::Attempt;
 pub use span_context::SpanContext;
 pub use summary::{LayerState, PolicyDecision, PolicyVerdict, Summary};
 
@@ -38,6 +40,7 @@ struct Inner {
     connection: Option<Arc<ConnectionInfo>>,
     bytes_in: AtomicU64,
     watches_decisions: AtomicBool,
+    watches_attempts: AtomicBool,
     // Only the tasks of one request meet here, so the lock is free whenever it is asked for.
     known: Mutex<Known>,
 }
@@ -56,6 +59,7 @@ impl RequestRecord {
             connection,
             bytes_in: AtomicU64::new(0),
             watches_decisions: AtomicBool::new(false),
+            watches_attempts: AtomicBool::new(false),
             known: Mutex::default(),
         }))
     }
@@ -131,6 +135,23 @@ impl RequestRecord {
         self.0.watches_decisions.load(Ordering::Relaxed)
     }
 
+    /// Asks the proxy to write each of its attempts into this record, and to name the span of the attempt as the parent that the
+    /// service sees. The record needs a [span](Summary::span) for that.
+    pub fn watch_attempts(&self) {
+        self.0.watches_attempts.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody reads the [attempts](Self::attempts).
+    #[inline]
+    pub fn watches_attempts(&self) -> bool {
+        self.0.watches_attempts.load(Ordering::Relaxed)
+    }
+
+    /// The attempts at endpoints so far; nothing unless somebody [watches](Self::watch_attempts).
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.known().layers.attempts().to_vec()
+    }
+
     /// What the policies have decided so far, outermost first; nothing unless somebody
     /// [watches](Self::watch_decisions).
     pub fn decisions(&self) -> Vec<PolicyDecision> {
@@ -157,6 +178,9 @@ impl RequestRecord {
         };
         if self.watches_decisions() {
             leg.watch_decisions();
+        }
+        if self.watches_attempts() {
+            leg.watch_attempts();
         }
         known.layers.add_leg(part, leg.clone());
         leg

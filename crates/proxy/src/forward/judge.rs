@@ -4,7 +4,7 @@ use gatewright_client::{PoolBody, SendError};
 use gatewright_core::Error;
 use http::{Request, Response};
 
-use super::{attempt::Sent, exchange::Exchange, retry_state::RetryState};
+use super::{attempt::Sent, exchange::Exchange, retry_state::RetryState, trace};
 use crate::{replay::Replay, request_body::RequestBody, settings::Settings, upstream::Pick};
 
 /// What became of an attempt: the response's head, or why there is none.
@@ -41,6 +41,9 @@ impl Exchange {
         let Sent { mut pick, copy, .. } = sent;
         pick.answer(response.status());
         self.note_time();
+        if let Some(record) = self.traced() {
+            trace::answer(record, response.status());
+        }
         if let Some(copy) = copy
             && self.settings.retries.cover_status(response.status())
             && self.pays(retry_state)
@@ -49,6 +52,9 @@ impl Exchange {
             retry_state.resent += 1;
             retry_state.failed = Some(pick.endpoint().id());
             pick.complete();
+            if let Some(record) = self.traced() {
+                trace::give_up(record);
+            }
             return Verdict::Again(again);
         }
         if let Some(replay) = &self.replay {
@@ -88,6 +94,9 @@ impl Exchange {
             // It goes again without a budget too, but retries and these together are to stay within it.
             self.settings.upstream.budget().pay();
         }
+        if let Some(record) = self.traced() {
+            trace::fail(record, &error);
+        }
         sent.pick.retract(&error);
         Ok(Verdict::Again(whole))
     }
@@ -96,6 +105,9 @@ impl Exchange {
         let Settings { retries, .. } = &*self.settings;
         let Sent { pick, copy, .. } = sent;
         let endpoint = pick.endpoint().id();
+        if let Some(record) = self.traced() {
+            trace::fail(record, &error);
+        }
         pick.fail(&error);
         if let Some(copy) = copy
             && retries.cover_error(&error)
