@@ -81,6 +81,8 @@ mod ended;
 mod future;
 mod layer;
 mod observer;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod request_id;
 mod service;
 mod traceparent;
@@ -92,6 +94,8 @@ pub use ended::{EndedRequest, Ending};
 pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};
 pub use observer::{Observer, Observers};
+#[cfg(feature = "otlp")]
+pub use otlp::{Otlp, OtlpBuilder, OtlpError, OtlpProtocol};
 pub use service::TraceService;
 
 /// The code of the README, so that it is compiled too.

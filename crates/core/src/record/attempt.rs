@@ -22,6 +22,8 @@ pub struct Attempt {
     /// When the attempt was over; `None` when it ended with the request: its response is the request's, or the request was given
     /// up.
     pub ended: Option<Instant>,
+    /// The URL that it was sent to, without the query, which may hold secrets; `None` when there was no connection.
+    pub url: Option<Box<str>>,
     /// The protocol of its connection; `None` when there was no connection.
     pub version: Option<Version>,
     /// The status of its response.
@@ -39,6 +41,7 @@ impl Attempt {
             endpoint,
             started: Instant::now(),
             ended: None,
+            url: None,
             version: None,
             status: None,
             error: None,

@@ -19,7 +19,7 @@ pub use attempt::Attempt;
 pub use span_context::SpanContext;
 pub use summary::{LayerState, PolicyDecision, PolicyVerdict, Summary};
 
-use crate::{ConnectionInfo, Label};
+use crate::{ConnectionInfo, Label, ids};
 
 /// Whether the decisions about any request have ever been watched. Where nobody does, no policy looks for the record.
 static ANY_WATCHED: AtomicBool = AtomicBool::new(false);
@@ -181,6 +181,8 @@ impl RequestRecord {
         }
         if self.watches_attempts() {
             leg.watch_attempts();
+            // The attempts of the leg are children of the leg.
+            leg.with(|known| known.span = known.span.map(|span| span.child(ids::short_id())));
         }
         known.layers.add_leg(part, leg.clone());
         leg

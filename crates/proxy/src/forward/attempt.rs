@@ -50,7 +50,7 @@ impl Exchange {
             }
         }
         if let Some(record) = self.traced() {
-            trace::send(record, request.headers_mut(), version);
+            trace::send(record, &mut request, &upstream.scheme());
         }
         let progress = request.body().progress();
         let connection = connection.stall_timeout(self.settings.idle_timeout);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use gatewright_core::{Attempt, Error, Label, RequestRecord, SpanContext};
-use http::{HeaderMap, StatusCode, Version};
+use http::{Request, StatusCode, uri::Scheme};
 
 /// An attempt begins: its endpoint has been chosen.
 #[cold]
@@ -18,11 +18,12 @@ pub(super) fn begin(record: &RequestRecord, upstream: &Label, endpoint: &Label) 
 /// The attempt goes out: the service sees the attempt as its parent. A request whose `traceparent` was removed on purpose stays
 /// without one.
 #[cold]
-pub(super) fn send(record: &RequestRecord, headers: &mut HeaderMap, version: Version) {
+pub(super) fn send<B>(record: &RequestRecord, request: &mut Request<B>, scheme: &Scheme) {
     record.with_layers(|_, layers| {
         let Some(attempt) = layers.attempt_mut() else { return };
-        attempt.version = Some(version);
-        if let Some(parent) = headers.get_mut(SpanContext::TRACEPARENT) {
+        attempt.version = Some(request.version());
+        attempt.url = Some(format!("{scheme}://{}{}", attempt.endpoint, request.uri().path()).into());
+        if let Some(parent) = request.headers_mut().get_mut(SpanContext::TRACEPARENT) {
             *parent = attempt.span.traceparent();
         }
     });
