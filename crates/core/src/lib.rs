@@ -116,7 +116,7 @@ pub use principal::{Principal, PrincipalBuilder};
 pub use quota::{NotAQuota, Quota};
 #[doc(hidden)]
 pub use record::LayerState;
-pub use record::{PolicyDecision, PolicyVerdict, RequestRecord, SpanContext, Summary};
+pub use record::{Attempt, PolicyDecision, PolicyVerdict, RequestRecord, SpanContext, Summary};
 pub use rejection::Rejection;
 pub use rejection_layer::{RejectionFuture, RejectionLayer, RejectionService};
 pub use reply::ReplyFormat;

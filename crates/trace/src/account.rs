@@ -3,7 +3,7 @@
 use std::{borrow::Cow, thread};
 
 use gatewright_core::{ErrorKind, Rejection, RequestRecord, reply::status_meant};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 
 use crate::{EndedRequest, Ending, Observers, StartedResponse, StreamKind};
 
@@ -14,6 +14,7 @@ pub(crate) struct Account {
     pub(crate) record: RequestRecord,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
+    pub(crate) version: Version,
     host: Option<HeaderValue>,
     status: Option<StatusCode>,
     stream: Option<StreamKind>,
@@ -43,6 +44,7 @@ impl Account {
             record,
             method: request.method().clone(),
             uri: request.uri().clone(),
+            version: request.version(),
             host,
             status: None,
             stream: None,

@@ -7,10 +7,10 @@ use std::{
 };
 
 use gatewright_core::{
-    ConnectionInfo, ErrorKind, Label, LayerState, PolicyDecision, Principal, Rejection, RequestRecord,
+    Attempt, ConnectionInfo, ErrorKind, Label, LayerState, PolicyDecision, Principal, Rejection, RequestRecord,
     SpanContext, Summary,
 };
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, Version};
 
 use crate::{StreamKind, account::Account};
 
@@ -92,6 +92,11 @@ impl<'a> EndedRequest<'a> {
     /// The method, as the client wrote it.
     pub fn method(&self) -> &'a Method {
         &self.account.method
+    }
+
+    /// The version of HTTP in which the client wrote it.
+    pub fn version(&self) -> Version {
+        self.account.version
     }
 
     /// The path, as the client wrote it.
@@ -192,6 +197,18 @@ impl<'a> EndedRequest<'a> {
     /// [watches them](crate::Observer::watches_decisions), or those that were [waited for](crate::Observer::watches_waits).
     pub fn decisions(&self) -> &'a [PolicyDecision] {
         self.layers.decisions()
+    }
+
+    /// The attempts at endpoints, in the order in which they began; empty unless the trace is sampled and an observer
+    /// [watches spans](crate::Observer::watches_spans).
+    pub fn attempts(&self) -> &'a [Attempt] {
+        self.layers.attempts()
+    }
+
+    /// The span of the caller, when the caller was [not trusted](crate::TraceLayer::trust_traces) with the trace; `None` unless the
+    /// trace is sampled and an observer [watches spans](crate::Observer::watches_spans).
+    pub fn replaced_span(&self) -> Option<SpanContext> {
+        self.layers.replaced_span()
     }
 
     /// The legs of a composed request, each with a record of its own.

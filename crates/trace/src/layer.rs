@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use gatewright_core::ClientInfo;
+use gatewright_core::{ClientInfo, RequestRecord};
 use tower_layer::Layer;
 
 use crate::{AccessLog, Observer, Observers, TraceService};
@@ -63,6 +63,10 @@ pub(crate) struct Settings {
     pub(crate) observers: Observers,
     pub(crate) request_ids: Trust,
     pub(crate) traces: Trust,
+    /// On listeners that have a rule of their own, by name.
+    pub(crate) traces_by_listener: Vec<(Arc<str>, Trust)>,
+    /// As traces unless set.
+    pub(crate) baggage: Option<Trust>,
     /// Of new traces.
     pub(crate) sampled: f64,
 }
@@ -73,8 +77,22 @@ impl Default for Settings {
             observers: Observers::default(),
             request_ids: Trust::Proxies,
             traces: Trust::Anyone,
+            traces_by_listener: Vec::new(),
+            baggage: None,
             sampled: 1.0,
         }
+    }
+}
+
+impl Settings {
+    /// Whose trace is continued on the listener that this request came on.
+    pub(crate) fn traces_on(&self, record: &RequestRecord) -> Trust {
+        if self.traces_by_listener.is_empty() {
+            return self.traces;
+        }
+        let Some(connection) = record.connection() else { return self.traces };
+        let own = self.traces_by_listener.iter().find(|(name, _)| name == connection.listener());
+        own.map_or(self.traces, |(_, trust)| *trust)
     }
 }
 
@@ -110,10 +128,28 @@ impl TraceLayer {
     }
 
     /// Sets whose `traceparent` is continued; [`Trust::Anyone`] by default. Narrow it where strangers must not choose
-    /// trace ids, or decide by the sampled flag what is recorded.
+    /// trace ids, or decide by the sampled flag what is recorded. A new trace
+    /// then begins here, and its span has a link to the caller's.
     #[must_use]
     pub fn trust_traces(self, trust: Trust) -> Self {
         self.set(|settings| settings.traces = trust)
+    }
+
+    /// Sets whose `traceparent` is continued on the listener of this name, in place of what
+    /// [`trust_traces`](Self::trust_traces) says.
+    #[must_use]
+    pub fn trust_traces_on(self, listener: &str, trust: Trust) -> Self {
+        self.set(|settings| {
+            settings.traces_by_listener.retain(|(name, _)| **name != *listener);
+            settings.traces_by_listener.push((listener.into(), trust));
+        })
+    }
+
+    /// Sets whose `baggage` (W3C Baggage) passes; by default that of callers whose trace is continued. Services often write baggage
+    /// into their spans and send it on to others, so that a stranger's is better dropped.
+    #[must_use]
+    pub fn trust_baggage(self, trust: Trust) -> Self {
+        self.set(|settings| settings.baggage = Some(trust))
     }
 
     /// Sets which share of the traces that begin here is marked as sampled, from 0 to 1; all by default. Services that

@@ -85,6 +85,8 @@ mod layer;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod observer;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod request_id;
 mod service;
 mod started;
@@ -102,6 +104,8 @@ pub use metrics::{Exposition, MetricKind, Metrics, MetricsBuilder, Samples};
 #[doc(hidden)]
 pub use metrics::{Snapshot, SnapshotHistogram, SnapshotSample};
 pub use observer::{Observer, Observers};
+#[cfg(feature = "otlp")]
+pub use otlp::{Otlp, OtlpBuilder, OtlpError, OtlpProtocol};
 pub use service::TraceService;
 pub use started::{StartedResponse, StreamKind};
 

@@ -36,6 +36,13 @@ pub trait Observer: Send + Sync + 'static {
         false
     }
 
+    /// Whether it reads what a request with a sampled trace has spans for: each attempt at an endpoint
+    /// ([`EndedRequest::attempts`]), and the decisions of policies. The services behind then see the attempt as their parent. It is
+    /// asked once, when the layer is built.
+    fn watches_spans(&self) -> bool {
+        false
+    }
+
     /// Whether it reads those decisions of the policies for which a request had to wait. Asked once, as before.
     fn watches_waits(&self) -> bool {
         false
@@ -67,6 +74,7 @@ struct Several {
     all: Vec<Arc<dyn Observer>>,
     watch_decisions: bool,
     watch_waits: bool,
+    watch_spans: bool,
 }
 
 impl Observers {
@@ -77,7 +85,8 @@ impl Observers {
         let all: Vec<_> = before.chain([observer]).collect();
         let watch_decisions = all.iter().any(|observer| observer.watches_decisions());
         let watch_waits = all.iter().any(|observer| observer.watches_waits());
-        Self(Some(Arc::new(Several { all, watch_decisions, watch_waits })))
+        let watch_spans = all.iter().any(|observer| observer.watches_spans());
+        Self(Some(Arc::new(Several { all, watch_decisions, watch_waits, watch_spans })))
     }
 
     /// Whether there is none.
@@ -93,6 +102,11 @@ impl Observers {
     /// Whether one of them reads the decisions that were waited for.
     pub(crate) fn watch_waits(&self) -> bool {
         self.0.as_ref().is_some_and(|several| several.watch_waits)
+    }
+
+    /// Whether one of them reads what a request with a sampled trace has spans for.
+    pub(crate) fn watch_spans(&self) -> bool {
+        self.0.as_ref().is_some_and(|several| several.watch_spans)
     }
 
     fn iter(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {

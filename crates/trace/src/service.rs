@@ -3,11 +3,20 @@ use std::{
     task::{Context, Poll},
 };
 
-use gatewright_core::{RequestRecord, ids};
-use http::{Request, Response};
+use gatewright_core::{RequestRecord, SpanContext, ids};
+use http::{HeaderName, Request, Response};
 use tower_service::Service;
 
-use crate::{TraceBody, TraceFuture, account::Account, layer::Settings, request_id, traceparent};
+use crate::{
+    TraceBody, TraceFuture,
+    account::Account,
+    layer::Settings,
+    request_id,
+    traceparent::{self, Settled},
+};
+
+/// What callers tell everybody behind them (W3C Baggage).
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 /// The service that [`TraceLayer`](crate::TraceLayer) makes.
 #[derive(Debug, Clone)]
@@ -53,7 +62,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let Settings { observers, request_ids, traces, sampled } = &*self.settings;
+        let Settings { observers, request_ids, sampled, .. } = &*self.settings;
         let record = RequestRecord::of_or_insert(request.extensions_mut());
         let client = record.with(|known| known.client);
         // Observers see the request as the client wrote it, so it is taken down before the headers change.
@@ -67,12 +76,30 @@ where
             Account::open(observers.clone(), record.clone(), &request)
         });
         let request_id = request_id::settle(request.headers_mut(), request_ids.covers(client));
+        let trust = self.settings.traces_on(&record);
+        let continues = trust.covers(client);
+        if !self.settings.baggage.unwrap_or(trust).covers(client) {
+            request.headers_mut().remove(BAGGAGE);
+        }
         let sample = || ids::share(*sampled);
-        let span = traceparent::settle(request.headers_mut(), traces.covers(client), sample);
+        let Settled { span, replaced } = traceparent::settle(request.headers_mut(), continues, sample);
         record.with(|known| {
             known.request_id = Some(request_id.clone());
             known.span = Some(span);
         });
+        if span.is_sampled() && observers.watch_spans() {
+            watch_spans(&record, replaced);
+        }
         TraceFuture::new(self.inner.call(request), request_id, account)
+    }
+}
+
+/// Few traces are sampled, so what is done for them stands apart.
+#[cold]
+fn watch_spans(record: &RequestRecord, replaced: Option<SpanContext>) {
+    record.watch_attempts();
+    record.watch_waits();
+    if let Some(replaced) = replaced {
+        record.with_layers(|_, layers| layers.set_replaced_span(replaced));
     }
 }

@@ -8,7 +8,7 @@ use std::{
     mem,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::Extensions;
@@ -110,7 +110,7 @@ impl<P: Policy> From<P> for Named<P> {
 #[inline]
 pub(crate) fn note(label: &Label, verdict: PolicyVerdict, waited: Option<Duration>, request: &Extensions) {
     if let Some(record) = RequestRecord::watched(request, waited.is_some()) {
-        write(record, PolicyDecision { policy: label.clone(), verdict, reason: None, waited });
+        write(record, label, verdict, None, waited);
     }
 }
 
@@ -123,12 +123,21 @@ pub(crate) fn note_refusal(
     request: &Extensions,
 ) {
     if let Some(record) = RequestRecord::watched(request, waited.is_some()) {
-        let (policy, reason) = (label.clone(), Some(rejection.reason().into()));
-        write(record, PolicyDecision { policy, verdict: PolicyVerdict::Refused, reason, waited });
+        write(record, label, PolicyVerdict::Refused, Some(rejection.reason()), waited);
     }
 }
 
 #[cold]
-fn write(record: &RequestRecord, decision: PolicyDecision) {
-    record.with_layers(|_, layers| layers.add_decision(decision));
+fn write(
+    record: &RequestRecord,
+    policy: &Label,
+    verdict: PolicyVerdict,
+    reason: Option<&str>,
+    waited: Option<Duration>,
+) {
+    let since = waited.and_then(|waited| Instant::now().checked_sub(waited));
+    let (policy, reason) = (policy.clone(), reason.map(Into::into));
+    record.with_layers(|_, layers| {
+        layers.add_decision(PolicyDecision { policy, verdict, reason, waited, since });
+    });
 }

@@ -1,5 +1,6 @@
 //! The one shared record of a request.
 
+mod attempt;
 mod span_context;
 mod summary;
 
@@ -7,20 +8,28 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     time::Instant,
 };
 
 use http::{Extensions, HeaderValue};
 
+pub use attempt::Attempt;
 pub use span_context::SpanContext;
 pub use summary::{LayerState, PolicyDecision, PolicyVerdict, Summary};
 
-use crate::{ConnectionInfo, Label};
+use crate::{ConnectionInfo, Label, ids};
 
 /// Whether the decisions about any request have ever been watched. Where nobody does, no policy looks for the record.
 static ANY_WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// All decisions of the policies.
+const DECISIONS: u8 = 1;
+/// The decisions that were waited for.
+const WAITS: u8 = 2;
+/// The attempts at endpoints.
+const ATTEMPTS: u8 = 4;
 
 /// The common ground of one request: the router, the policies and the proxy write here what they know, and the
 /// layer that made it reads it when the request ends, also when the client went away.
@@ -37,8 +46,8 @@ struct Inner {
     started: Instant,
     connection: Option<Arc<ConnectionInfo>>,
     bytes_in: AtomicU64,
-    watches_decisions: AtomicBool,
-    watches_waits: AtomicBool,
+    /// What somebody reads of it beside the summary: a sum of `DECISIONS`, `WAITS` and `ATTEMPTS`.
+    watched: AtomicU8,
     // Only the tasks of one request meet here, so the lock is free whenever it is asked for.
     known: Mutex<Known>,
 }
@@ -56,8 +65,7 @@ impl RequestRecord {
             started: Instant::now(),
             connection,
             bytes_in: AtomicU64::new(0),
-            watches_decisions: AtomicBool::new(false),
-            watches_waits: AtomicBool::new(false),
+            watched: AtomicU8::new(0),
             known: Mutex::default(),
         }))
     }
@@ -117,14 +125,14 @@ impl RequestRecord {
     /// [`Summary::rejection`] without it.
     pub fn watch_decisions(&self) {
         ANY_WATCHED.store(true, Ordering::Relaxed);
-        self.0.watches_decisions.store(true, Ordering::Relaxed);
+        self.watch(DECISIONS);
     }
 
     /// Asks the policies to write those decisions into this record for which the request had to wait. A request that waits
     /// for no policy then costs nothing more.
     pub fn watch_waits(&self) {
         ANY_WATCHED.store(true, Ordering::Relaxed);
-        self.0.watches_waits.store(true, Ordering::Relaxed);
+        self.watch(WAITS);
     }
 
     /// The record of a request about which somebody reads the [decisions](Self::decisions), or those that were waited for.
@@ -133,15 +141,34 @@ impl RequestRecord {
         if !ANY_WATCHED.load(Ordering::Relaxed) {
             return None;
         }
-        Self::of(extensions).filter(|record| record.watches_decisions() || (waited && record.watches_waits()))
+        let any = if waited { DECISIONS | WAITS } else { DECISIONS };
+        Self::of(extensions).filter(|record| record.watches(any))
     }
 
-    fn watches_waits(&self) -> bool {
-        self.0.watches_waits.load(Ordering::Relaxed)
+    fn watch(&self, what: u8) {
+        self.0.watched.fetch_or(what, Ordering::Relaxed);
     }
 
-    fn watches_decisions(&self) -> bool {
-        self.0.watches_decisions.load(Ordering::Relaxed)
+    /// Whether somebody reads one of these.
+    fn watches(&self, any: u8) -> bool {
+        self.0.watched.load(Ordering::Relaxed) & any != 0
+    }
+
+    /// Asks the proxy to write each of its attempts into this record, and to name the span of the attempt as the parent that the
+    /// service sees. The record needs a [span](Summary::span) for that.
+    pub fn watch_attempts(&self) {
+        self.watch(ATTEMPTS);
+    }
+
+    /// Whether somebody reads the [attempts](Self::attempts).
+    #[inline]
+    pub fn watches_attempts(&self) -> bool {
+        self.watches(ATTEMPTS)
+    }
+
+    /// The attempts at endpoints so far; nothing unless somebody [watches](Self::watch_attempts).
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.known().layers.attempts().to_vec()
     }
 
     /// What the policies have decided so far, outermost first; nothing unless somebody
@@ -168,11 +195,10 @@ impl RequestRecord {
             },
             layers: layers.of_leg(),
         };
-        if self.watches_decisions() {
-            leg.watch_decisions();
-        }
-        if self.watches_waits() {
-            leg.watch_waits();
+        leg.0.watched.store(self.0.watched.load(Ordering::Relaxed), Ordering::Relaxed);
+        if self.watches_attempts() {
+            // The attempts of the leg are children of the leg.
+            leg.with(|known| known.span = known.span.map(|span| span.child(ids::short_id())));
         }
         known.layers.add_leg(part, leg.clone());
         leg

@@ -1,5 +1,9 @@
 //! The place of a request in a trace.
 
+use http::{HeaderName, HeaderValue};
+
+use crate::ids::Hex;
+
 /// The span of a request, as W3C Trace Context has it: the trace, the gateway's own span in it, and the caller's span.
 ///
 /// The upstream gets [`trace_id`](Self::trace_id), [`span_id`](Self::span_id) and the flags in `traceparent`.
@@ -20,6 +24,24 @@ impl SpanContext {
     /// A span of the gateway. `parent_id` is the span of the caller, when its trace is continued.
     pub fn new(trace_id: u128, span_id: u64, parent_id: Option<u64>, flags: u8) -> Self {
         Self { trace_id, span_id, parent_id, flags }
+    }
+
+    /// The name of the field in which a span context travels.
+    pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+    /// The same trace with another span of the gateway, whose parent is this one.
+    #[must_use]
+    pub fn child(&self, span_id: u64) -> Self {
+        Self { span_id, parent_id: Some(self.span_id), ..*self }
+    }
+
+    /// The value of `traceparent` for a service whose parent is this span (W3C Trace Context, section 3.2).
+    pub fn traceparent(&self) -> HeaderValue {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..35].copy_from_slice(Hex::<32>::new(self.trace_id).as_ref());
+        text[36..52].copy_from_slice(Hex::<16>::new(self.span_id.into()).as_ref());
+        text[53..].copy_from_slice(Hex::<2>::new(self.flags.into()).as_ref());
+        HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
     /// The id of the trace.

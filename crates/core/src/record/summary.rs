@@ -1,10 +1,13 @@
 //! What the layers know of a request.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderName, HeaderValue};
 
-use super::{RequestRecord, SpanContext};
+use super::{Attempt, RequestRecord, SpanContext};
 use crate::{ClientInfo, ErrorKind, Label, Principal, Rejection};
 
 /// What is known of a request so far.
@@ -51,6 +54,8 @@ pub struct PolicyDecision {
     pub reason: Option<Box<str>>,
     /// How long the request waited for the decision; `None` when the policy decided at once.
     pub waited: Option<Duration>,
+    /// When the request began to wait; `None` when the policy decided at once.
+    pub since: Option<Instant>,
 }
 
 /// What can become of a request at a policy.
@@ -88,6 +93,8 @@ pub struct LayerState {
 struct Rare {
     decisions: Vec<PolicyDecision>,
     legs: Vec<(Label, RequestRecord)>,
+    attempts: Vec<Attempt>,
+    replaced_span: Option<SpanContext>,
 }
 
 impl LayerState {
@@ -107,6 +114,32 @@ impl LayerState {
 
     pub(super) fn add_leg(&mut self, part: Label, leg: RequestRecord) {
         self.rare.get_or_insert_default().legs.push((part, leg));
+    }
+
+    /// The attempts at endpoints, in the order in which they began, when somebody
+    /// [watches](RequestRecord::watch_attempts) them.
+    pub fn attempts(&self) -> &[Attempt] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.attempts)
+    }
+
+    /// The attempt that began last, to be written on.
+    pub fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        self.rare.as_mut()?.attempts.last_mut()
+    }
+
+    /// Adds an attempt that begins.
+    pub fn add_attempt(&mut self, attempt: Attempt) {
+        self.rare.get_or_insert_default().attempts.push(attempt);
+    }
+
+    /// The span of a caller that was not trusted with the trace, when somebody watches attempts.
+    pub fn replaced_span(&self) -> Option<SpanContext> {
+        self.rare.as_ref()?.replaced_span
+    }
+
+    /// Notes the span of a caller that is not trusted with the trace.
+    pub fn set_replaced_span(&mut self, span: SpanContext) {
+        self.rare.get_or_insert_default().replaced_span = Some(span);
     }
 
     /// The state with which a leg of this request begins.

@@ -5,7 +5,7 @@ use gatewright_core::Error;
 use http::{Request, Version};
 use tokio::time::Instant;
 
-use super::{exchange::Exchange, retry_state::RetryState};
+use super::{exchange::Exchange, retry_state::RetryState, trace};
 use crate::{
     deadline::Deadline, interim, request_body::RequestBody, settings::Settings, tunnel::Upgrade, upstream::Pick,
 };
@@ -48,6 +48,9 @@ impl Exchange {
             if let Some(responder) = interim::responder(self.record.as_ref(), self.client_version) {
                 connection = connection.relay_interim(responder);
             }
+        }
+        if let Some(record) = self.traced() {
+            trace::send(record, &mut request, &upstream.scheme());
         }
         let progress = request.body().progress();
         let connection = connection.stall_timeout(self.settings.idle_timeout);

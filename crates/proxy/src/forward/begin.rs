@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::{attempt::Attempt, exchange::Exchange, retry_state::RetryState};
+use super::{attempt::Attempt, exchange::Exchange, retry_state::RetryState, trace};
 use crate::{
     head, replay::Replay, request_body::RequestBody, response_body::ProxyBody, retries::is_idempotent,
     settings::Settings, tunnel::Upgrade, upstream::Pick,
@@ -109,6 +109,9 @@ impl Exchange {
                     };
                 }
                 Err(error) => {
+                    if let Some(record) = self.traced() {
+                        trace::fail(record, &error);
+                    }
                     retry_state.failed = Some(endpoint.id());
                     pick.fail_unconnected(&error);
                     retry_state.unconnected += 1;

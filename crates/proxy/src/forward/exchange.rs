@@ -7,7 +7,7 @@ use gatewright_core::{Error, RequestRecord};
 use http::Version;
 use tokio::time::Instant;
 
-use super::retry_state::RetryState;
+use super::{retry_state::RetryState, trace};
 use crate::{
     deadline::Limits,
     head::Destination,
@@ -64,7 +64,15 @@ impl Exchange {
                 summary.upstream = Some(self.settings.upstream.name().clone());
                 summary.endpoint = Some(endpoint.label.clone());
             });
+            if record.watches_attempts() {
+                trace::begin(record, self.settings.upstream.name(), &endpoint.label);
+            }
         }
+    }
+
+    /// The record, when somebody reads the attempts.
+    pub(super) fn traced(&self) -> Option<&RequestRecord> {
+        self.record.as_ref().filter(|record| record.watches_attempts())
     }
 
     pub(super) fn note_time(&self) {

@@ -4,7 +4,7 @@ use gatewright_client::SendError;
 use gatewright_core::Error;
 use http::{Request, StatusCode};
 
-use super::{attempt::Sent, exchange::Exchange, retry_state::RetryState};
+use super::{attempt::Sent, exchange::Exchange, retry_state::RetryState, trace};
 use crate::{replay::Replay, request_body::RequestBody, settings::Settings};
 
 impl Exchange {
@@ -18,6 +18,9 @@ impl Exchange {
     ) -> Option<Request<RequestBody>> {
         sent.pick.answer(status);
         self.note_time();
+        if let Some(record) = self.traced() {
+            trace::answer(record, status);
+        }
         if let Some(copy) = sent.copy.take()
             && self.settings.retries.cover_status(status)
             && self.pays(retry_state)
@@ -25,6 +28,9 @@ impl Exchange {
         {
             retry_state.resent += 1;
             retry_state.failed = Some(sent.pick.endpoint().id());
+            if let Some(record) = self.traced() {
+                trace::give_up(record);
+            }
             return Some(again);
         }
         if let Some(replay) = &self.replay {
@@ -65,6 +71,9 @@ impl Exchange {
             // It goes again without a budget too, but retries and these together are to stay within it.
             self.settings.upstream.budget().pay();
         }
+        if let Some(record) = self.traced() {
+            trace::fail(record, &error);
+        }
         sent.pick.retract(&error);
         Ok(whole)
     }
@@ -79,6 +88,9 @@ impl Exchange {
         let Settings { retries, .. } = &*self.settings;
         let Sent { pick, copy, .. } = sent;
         let endpoint = pick.endpoint().id();
+        if let Some(record) = self.traced() {
+            trace::fail(record, &error);
+        }
         pick.fail(&error);
         if let Some(copy) = copy
             && retries.cover_error(&error)

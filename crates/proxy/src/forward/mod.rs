@@ -16,6 +16,7 @@ mod begin;
 mod exchange;
 mod judge;
 mod retry_state;
+mod trace;
 
 use std::{
     future::Future,
