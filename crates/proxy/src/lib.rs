@@ -88,7 +88,7 @@ pub use gatewright_client::{InvalidTarget, Protocol, Resolver, Target};
 pub use response_body::ProxyBody;
 pub use retries::Retries;
 pub use service::{ProxyFuture, ProxyService};
-pub use upstream::{Upstream, UpstreamBuilder};
+pub use upstream::{EndpointHealth, EndpointStatus, Upstream, UpstreamBuilder};
 
 /// Compiles the code of the README.
 #[cfg(doctest)]

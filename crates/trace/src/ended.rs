@@ -145,6 +145,11 @@ impl<'a> EndedRequest<'a> {
         self.known.endpoint.as_ref()
     }
 
+    /// From the beginning of the request to the first choice of an endpoint: the time that the gateway itself took.
+    pub fn upstream_after(&self) -> Option<Duration> {
+        self.known.upstream_after
+    }
+
     /// From the choice of the endpoint to the upstream's response head, over all attempts.
     pub fn upstream_time(&self) -> Option<Duration> {
         self.known.upstream_time
@@ -184,7 +189,7 @@ impl<'a> EndedRequest<'a> {
     }
 
     /// The decisions of the policies, outermost first; empty unless an observer
-    /// [watches them](crate::Observer::watches_decisions).
+    /// [watches them](crate::Observer::watches_decisions), or those that were [waited for](crate::Observer::watches_waits).
     pub fn decisions(&self) -> &'a [PolicyDecision] {
         self.layers.decisions()
     }

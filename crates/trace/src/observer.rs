@@ -36,6 +36,11 @@ pub trait Observer: Send + Sync + 'static {
         false
     }
 
+    /// Whether it reads those decisions of the policies for which a request had to wait. Asked once, as before.
+    fn watches_waits(&self) -> bool {
+        false
+    }
+
     /// A request has arrived. For each that has, [`request_ended`](Self::request_ended) is called once.
     fn request_started(&self) {}
 
@@ -61,6 +66,7 @@ pub struct Observers(Option<Arc<Several>>);
 struct Several {
     all: Vec<Arc<dyn Observer>>,
     watch_decisions: bool,
+    watch_waits: bool,
 }
 
 impl Observers {
@@ -70,7 +76,8 @@ impl Observers {
         let before = self.0.iter().flat_map(|several| several.all.iter().cloned());
         let all: Vec<_> = before.chain([observer]).collect();
         let watch_decisions = all.iter().any(|observer| observer.watches_decisions());
-        Self(Some(Arc::new(Several { all, watch_decisions })))
+        let watch_waits = all.iter().any(|observer| observer.watches_waits());
+        Self(Some(Arc::new(Several { all, watch_decisions, watch_waits })))
     }
 
     /// Whether there is none.
@@ -81,6 +88,11 @@ impl Observers {
     /// Whether one of them reads each decision of the policies.
     pub(crate) fn watch_decisions(&self) -> bool {
         self.0.as_ref().is_some_and(|several| several.watch_decisions)
+    }
+
+    /// Whether one of them reads the decisions that were waited for.
+    pub(crate) fn watch_waits(&self) -> bool {
+        self.0.as_ref().is_some_and(|several| several.watch_waits)
     }
 
     fn iter(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {

@@ -61,6 +61,9 @@ where
             if observers.watch_decisions() {
                 record.watch_decisions();
             }
+            if observers.watch_waits() {
+                record.watch_waits();
+            }
             Account::open(observers.clone(), record.clone(), &request)
         });
         let request_id = request_id::settle(request.headers_mut(), request_ids.covers(client));

@@ -109,7 +109,7 @@ impl<P: Policy> From<P> for Named<P> {
 /// Writes a decision into the record of the request, when somebody watches decisions.
 #[inline]
 pub(crate) fn note(label: &Label, verdict: PolicyVerdict, waited: Option<Duration>, request: &Extensions) {
-    if let Some(record) = RequestRecord::watched(request) {
+    if let Some(record) = RequestRecord::watched(request, waited.is_some()) {
         write(record, PolicyDecision { policy: label.clone(), verdict, waited });
     }
 }

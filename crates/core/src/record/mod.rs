@@ -38,6 +38,7 @@ struct Inner {
     connection: Option<Arc<ConnectionInfo>>,
     bytes_in: AtomicU64,
     watches_decisions: AtomicBool,
+    watches_waits: AtomicBool,
     // Only the tasks of one request meet here, so the lock is free whenever it is asked for.
     known: Mutex<Known>,
 }
@@ -56,6 +57,7 @@ impl RequestRecord {
             connection,
             bytes_in: AtomicU64::new(0),
             watches_decisions: AtomicBool::new(false),
+            watches_waits: AtomicBool::new(false),
             known: Mutex::default(),
         }))
     }
@@ -118,13 +120,24 @@ impl RequestRecord {
         self.0.watches_decisions.store(true, Ordering::Relaxed);
     }
 
-    /// The record of a request about which somebody reads the [decisions](Self::decisions).
+    /// Asks the policies to write those decisions into this record for which the request had to wait. A request that waits
+    /// for no policy then costs nothing more.
+    pub fn watch_waits(&self) {
+        ANY_WATCHED.store(true, Ordering::Relaxed);
+        self.0.watches_waits.store(true, Ordering::Relaxed);
+    }
+
+    /// The record of a request about which somebody reads the [decisions](Self::decisions), or those that were waited for.
     #[inline]
-    pub(crate) fn watched(extensions: &Extensions) -> Option<&Self> {
+    pub(crate) fn watched(extensions: &Extensions, waited: bool) -> Option<&Self> {
         if !ANY_WATCHED.load(Ordering::Relaxed) {
             return None;
         }
-        Self::of(extensions).filter(|record| record.watches_decisions())
+        Self::of(extensions).filter(|record| record.watches_decisions() || (waited && record.watches_waits()))
+    }
+
+    fn watches_waits(&self) -> bool {
+        self.0.watches_waits.load(Ordering::Relaxed)
     }
 
     fn watches_decisions(&self) -> bool {
@@ -157,6 +170,9 @@ impl RequestRecord {
         };
         if self.watches_decisions() {
             leg.watch_decisions();
+        }
+        if self.watches_waits() {
+            leg.watch_waits();
         }
         known.layers.add_leg(part, leg.clone());
         leg

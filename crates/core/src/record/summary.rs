@@ -25,6 +25,8 @@ pub struct Summary {
     pub upstream: Option<Label>,
     /// The endpoint of that upstream.
     pub endpoint: Option<Label>,
+    /// From the beginning of the request to the first choice of an endpoint: the time that the gateway itself took.
+    pub upstream_after: Option<Duration>,
     /// From the choice of the endpoint to the upstream's response head, over all attempts.
     pub upstream_time: Option<Duration>,
     /// Who calls.

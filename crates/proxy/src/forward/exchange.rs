@@ -60,6 +60,7 @@ impl Exchange {
     pub(super) fn note_endpoint(&self, endpoint: &Endpoint) {
         if let Some(record) = &self.record {
             record.with(|summary| {
+                summary.upstream_after = Some(self.started.into_std() - record.started());
                 summary.upstream = Some(self.settings.upstream.name().clone());
                 summary.endpoint = Some(endpoint.label.clone());
             });

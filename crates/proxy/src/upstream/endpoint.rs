@@ -13,7 +13,7 @@ use gatewright_core::{Error, Label, LabelKind};
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::failure_log::FailureLog;
+use super::{activity::Activity, failure_log::FailureLog};
 use crate::{balance::Outcome, error::ProxyError, request_body::RequestBody};
 
 /// One target, with its connections. It is there until it has left its upstream and its last request has ended.
@@ -23,6 +23,7 @@ pub(crate) struct Endpoint {
     pub(crate) label: Label,
     pub(crate) host: HeaderValue,
     failures: FailureLog,
+    pub(super) activity: Activity,
     #[cfg(test)]
     pub(crate) outcomes: std::sync::Mutex<Vec<Outcome>>,
 }
@@ -55,6 +56,7 @@ impl Endpoint {
 
     /// Notes how an attempt that was begun at `since` has ended. All that learns from attempts begins here.
     pub(super) fn note_outcome(&self, outcome: Outcome, since: Instant) {
+        self.activity.end(outcome);
         tracing::trace!(endpoint = %self.label, ?outcome, time = ?since.elapsed(), "an attempt has ended");
         #[cfg(test)]
         self.outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(outcome);
@@ -135,6 +137,7 @@ impl EndpointSettings {
             label,
             host,
             failures: FailureLog::default(),
+            activity: Activity::default(),
             #[cfg(test)]
             outcomes: std::sync::Mutex::default(),
         })

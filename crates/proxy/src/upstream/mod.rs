@@ -1,5 +1,6 @@
 //! A service behind the gateway, and its endpoints.
 
+mod activity;
 mod budget;
 mod builder;
 mod endpoint;
@@ -18,7 +19,10 @@ use gatewright_core::{Error, ErrorKind, Label, LabelKind};
 use http::uri::Scheme;
 use tokio::time::Instant;
 
-pub use self::builder::UpstreamBuilder;
+pub use self::{
+    activity::{EndpointHealth, EndpointStatus},
+    builder::UpstreamBuilder,
+};
 use self::{budget::Budget, endpoint::EndpointSettings, endpoint_set::EndpointSet, failure_log::FailureLog};
 pub(crate) use self::{
     endpoint::{Endpoint, EndpointId},
@@ -69,6 +73,12 @@ impl Upstream {
     pub fn targets(&self) -> Vec<Target> {
         let set = self.inner.endpoints.load();
         set.endpoints().iter().map(|endpoint| endpoint.pool.target().clone()).collect()
+    }
+
+    /// How each of its endpoints fares at the moment, in the order of the targets.
+    pub fn endpoints(&self) -> Vec<EndpointStatus> {
+        let set = self.inner.endpoints.load();
+        set.endpoints().iter().map(|endpoint| endpoint.activity.status(&endpoint.label)).collect()
     }
 
     /// Replaces the targets, each with its weight (1 to 100), while requests run.

@@ -25,6 +25,7 @@ pub(crate) struct Pick {
 
 impl Pick {
     pub(super) fn new(endpoint: Arc<Endpoint>, now: Instant) -> Self {
+        endpoint.activity.begin();
         Self { endpoint, since: now, outcome: Outcome::Abandoned(None) }
     }
 

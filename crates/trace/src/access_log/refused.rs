@@ -21,6 +21,21 @@ impl<'a> RefusedRequest<'a> {
         })
     }
 
+    /// The status that it was answered with.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// Who refused it.
+    pub fn policy(&self) -> &'a str {
+        self.0.rejection.map_or("", |rejection| rejection.by)
+    }
+
+    /// Why, as a short stable word.
+    pub fn reason(&self) -> &'a str {
+        self.0.rejection.map_or("", |rejection| rejection.reason)
+    }
+
     /// The id that the response carries.
     #[must_use]
     pub fn request_id(mut self, id: Option<&'a str>) -> Self {
