@@ -19,6 +19,10 @@ pub struct Config {
     settings: Arc<Settings>,
     warnings: Vec<Diagnostic>,
     files: Files,
+    hash: String,
+    /// The file without its secrets, when there is somebody to show it to.
+    #[cfg(feature = "admin")]
+    redacted: Option<String>,
 }
 
 impl Config {
@@ -61,9 +65,16 @@ impl Config {
     fn read(source: Source, files: Files) -> Result<Self, Diagnostics> {
         let source = Arc::new(source);
         let mut reader = Reader::after(&source, files);
+        #[cfg(feature = "admin")]
+        let mut redacted = None;
         let settings = syntax::parse(&source, reader.problems()).and_then(|mut root| {
             reader.check_variables(&mut root);
-            Settings::read(&root, &mut reader)
+            let settings = Settings::read(&root, &mut reader);
+            #[cfg(feature = "admin")]
+            if settings.as_ref().is_some_and(|settings| settings.admin.is_some()) {
+                redacted = Some(crate::redact::redacted(&root, reader.secrets()));
+            }
+            settings
         });
         if let Some(settings) = &settings {
             crate::assemble::check(settings, &mut reader);
@@ -71,9 +82,15 @@ impl Config {
         let wrong = reader.has_errors();
         let (problems, files) = reader.finish();
         match settings {
-            Some(settings) if !wrong => {
-                Ok(Self { source, settings: Arc::new(settings), warnings: problems, files })
-            }
+            Some(settings) if !wrong => Ok(Self {
+                hash: hash(source.text()),
+                source,
+                settings: Arc::new(settings),
+                warnings: problems,
+                files,
+                #[cfg(feature = "admin")]
+                redacted,
+            }),
             _ => Err(Diagnostics::new(source, problems, files)),
         }
     }
@@ -106,6 +123,17 @@ impl Config {
         self.settings.workers.map(Into::into)
     }
 
+    /// The SHA-256 of the file's text in hexadecimal, as `sha256sum` prints it. Files that it names are not part of it.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The file as JSON and without its secrets, if it has an admin.
+    #[cfg(feature = "admin")]
+    pub(crate) fn redacted(&self) -> Option<&str> {
+        self.redacted.as_deref()
+    }
+
     pub(crate) fn source(&self) -> &Arc<Source> {
         &self.source
     }
@@ -128,6 +156,18 @@ impl fmt::Debug for Config {
             .field("routes", &self.settings.routes.len())
             .finish_non_exhaustive()
     }
+}
+
+fn hash(text: &str) -> String {
+    use std::fmt::Write as _;
+
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let mut hash = String::with_capacity(64);
+    // A String takes anything.
+    for byte in digest.as_ref() {
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
 }
 
 /// Reads a text file of a bounded size.

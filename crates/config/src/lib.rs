@@ -48,11 +48,16 @@
 //! }
 //! ```
 
+// docs.rs shows the feature of each item.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod assemble;
 mod config;
 mod diagnostics;
 mod files;
 mod read;
+#[cfg(feature = "admin")]
+mod redact;
 mod settings;
 mod syntax;
 mod unresolved;

@@ -103,8 +103,8 @@
 //! | [`router`] | `gatewright-router` | [`RouterService`], from a request to the stack of its route |
 //! | [`trace`] | `gatewright-trace` | [`TraceLayer`]: ids, trace context, access log |
 //!
-//! Two more are for whole gateways and off by default: `server` (listeners with strict framing, limits and drain) and
-//! `config` (the YAML file, and the gateway assembled from it). `tls` brings TLS to whichever of them is there. The
+//! Three more are for whole gateways and off by default: `server` (listeners with strict framing, limits and drain),
+//! `config` (the YAML file, and the gateway assembled from it) and `admin` (health, live statistics and the status page). `tls` brings TLS to whichever of them is there. The
 //! [README](https://github.com/gatewright/gatewright/tree/main/crates/gatewright#readme) has a table of all features.
 //!
 //! # The order of layers
@@ -138,6 +138,8 @@ mod stack;
 
 pub use gatewright_core as core;
 
+#[cfg(feature = "admin")]
+pub use gatewright_admin as admin;
 #[cfg(feature = "auth")]
 pub use gatewright_auth as auth;
 #[cfg(feature = "proxy")]

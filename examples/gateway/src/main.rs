@@ -1,5 +1,6 @@
 //! `gatewright`: a ready-made gateway from one YAML file.
 
+mod admin;
 mod check;
 mod demo;
 mod failure;

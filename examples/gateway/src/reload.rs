@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatewright::config::{Config, Files, Gateway};
+use gatewright::{
+    admin::Reload,
+    config::{Config, Files, Gateway},
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::JoinHandle,
@@ -112,6 +115,9 @@ impl Reloads {
                 self.refused += 1;
                 // What was missing may come to be, so the files of this try are watched and not those of the last.
                 self.files = errors.files().clone();
+                if let Some(admin) = self.gateway.admin() {
+                    admin.note_reload(Reload::refused(errors.to_string()));
+                }
                 say(Failure::from(errors).text().unwrap_or_default());
                 let Self { accepted, refused, .. } = self;
                 log(

@@ -5,7 +5,7 @@ use std::path::Path;
 use gatewright::config::{Config, Gateway};
 use tracing::Level;
 
-use crate::{failure::Failure, reload::Reloads, say::log, serve, shutdown::Shutdown};
+use crate::{admin, failure::Failure, reload::Reloads, say::log, serve, shutdown::Shutdown};
 
 /// Serves as a file says, until the process is told to stop and what was under way is done. `watch` says whether a
 /// change of the file is a reason to reload it.
@@ -18,6 +18,7 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
     let server =
         gateway.bind().map_err(|error| Failure::bind(&error, "write another address into the file"))?;
     let (urls, service) = (gateway.urls(&server), gateway.service());
+    let admin = admin::start(&gateway)?;
     let listen = || Ok((Shutdown::listen()?, Reloads::listen(gateway, file, watch)?));
     let (mut shutdown, mut reloads) = listen().map_err(|error: std::io::Error| {
         Failure::new(format!("error: signals cannot be waited for: {error}"))
@@ -30,6 +31,9 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
     for url in urls {
         log(Level::INFO, format_args!("listening on {url}"));
     }
+    if let Some(url) = admin.url() {
+        log(Level::INFO, format_args!("the status page is at {url}"));
+    }
     reloads.settle(config);
     drop(entered);
 
@@ -38,8 +42,10 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
             why = serving.stopped(&mut shutdown) => why,
             never = reloads.follow() => match never {},
         };
+        admin.drain();
         serving.drain(&why, shutdown, reloads.gateway().drain_deadline()).await
     });
+    admin.end();
     // A name that is still being looked up is not waited for.
     runtime.shutdown_background();
     let cut = cut?;

@@ -145,6 +145,11 @@ impl RouteStack {
         &self.name
     }
 
+    /// Its name, as records carry it.
+    pub fn label(&self) -> &Label {
+        &self.name
+    }
+
     /// The names of its layers, outermost first.
     pub fn layers(&self) -> &[&'static str] {
         &self.layers

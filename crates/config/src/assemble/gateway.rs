@@ -3,8 +3,10 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use gatewright_core::Body;
 use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, Observer, RefusedRequest};
+use gatewright_trace::{AccessLog, Observers, RefusedRequest};
 
+#[cfg(feature = "admin")]
+use super::admin::{Administration, client_limits};
 use super::{
     Assembly, Parts, Reloaded, RouteStack, access_log, https,
     listeners::{self, BuiltListener, pair},
@@ -41,6 +43,8 @@ pub struct Gateway {
     parts: Parts,
     service: GatewayService,
     access_log: Option<AccessLog>,
+    #[cfg(feature = "admin")]
+    admin: Administration,
 }
 
 impl Gateway {
@@ -64,13 +68,23 @@ impl Gateway {
         match (parts, log) {
             (Some(parts), Some(access_log)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
-                let current = Current::new(
-                    parts.routes.router.clone(),
-                    https,
-                    &settings.trusted_proxies,
-                    access_log.clone(),
-                );
-                Ok(Self { assembly, settings, parts, service: GatewayService::new(current), access_log })
+                #[cfg(feature = "admin")]
+                let admin = Administration::new(config, &parts);
+                let observers =
+                    access_log.iter().fold(Observers::default(), |all, log| all.and(Arc::new(log.clone())));
+                #[cfg(feature = "admin")]
+                let observers = admin.watch(observers);
+                let router = parts.routes.router.clone();
+                let current = Current::new(router, https, &settings.trusted_proxies, observers);
+                Ok(Self {
+                    assembly,
+                    settings,
+                    parts,
+                    service: GatewayService::new(current),
+                    access_log,
+                    #[cfg(feature = "admin")]
+                    admin,
+                })
             }
             _ => Err(config.diagnostics(reader.finish().0)),
         }
@@ -112,9 +126,13 @@ impl Gateway {
 
         // From here on nothing can fail.
         parts.shared.auth.prefetch();
-        let current =
-            Current::new(parts.routes.router.clone(), https, &settings.trusted_proxies, access_log.clone());
+        let observers = access_log.iter().fold(Observers::default(), |all, log| all.and(Arc::new(log.clone())));
+        #[cfg(feature = "admin")]
+        let observers = self.admin.watch(observers);
+        let current = Current::new(parts.routes.router.clone(), https, &settings.trusted_proxies, observers);
         self.service.replace(current);
+        #[cfg(feature = "admin")]
+        self.admin.reloaded((&self.settings, &self.parts), (config, &parts));
         self.access_log = access_log;
         Ok(self.take_over(settings, parts))
     }
@@ -154,14 +172,15 @@ impl Gateway {
         let service = self.service();
         server = server.on_refused(move |refused| {
             // A connection that was closed without a response leaves no line: it was no request.
-            if let (Some(status), Some(log)) = (refused.status(), service.current().access_log()) {
+            let current = service.current();
+            if let Some(status) = refused.status().filter(|_| !current.observers().is_empty()) {
                 let method = refused.method().map(|method| method.to_string());
                 let target = refused.target().map(|target| target.to_string());
                 let request = RefusedRequest::new(refused.peer().ip(), status, "framing", refused.reason())
                     .request_id(refused.request_id().and_then(|id| id.to_str().ok()))
                     .method(method.as_deref())
                     .target(target.as_deref());
-                log.request_refused(&request);
+                current.observers().request_refused(&request);
             }
         });
         server.bind()
@@ -196,6 +215,26 @@ impl Gateway {
     /// How long what is under way may take when the gateway is told to stop.
     pub fn drain_deadline(&self) -> Duration {
         self.settings.timeouts.drain.unwrap_or(DRAIN)
+    }
+
+    /// The admin, when the file asks for one. It shows what runs now, follows every [`reload`](Self::reload) that is accepted, and
+    /// is told by its owner of those that are refused and of the drain.
+    #[cfg(feature = "admin")]
+    pub fn admin(&self) -> Option<&gatewright_admin::Admin> {
+        self.admin.admin()
+    }
+
+    /// Listens where the file says that the admin is; to be served with the service of [`admin`](Self::admin), on a thread of
+    /// its own, so that it answers whatever the gateway is busy with.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be listened on; the error names it.
+    #[cfg(feature = "admin")]
+    pub fn bind_admin(&self) -> Result<Option<Server>, BindError> {
+        let Some(admin) = &self.settings.admin else { return Ok(None) };
+        let listener = gatewright_server::Listener::new(admin.address.value).name("admin");
+        Server::builder().listener(listener).limits(client_limits()).bind().map(Some)
     }
 
     /// The access log, when there is one: to be reopened when its file was moved, and flushed before the end.

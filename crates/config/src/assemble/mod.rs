@@ -5,6 +5,8 @@
 //! sessions. A first start is the same, with nothing to take over.
 
 mod access_log;
+#[cfg(feature = "admin")]
+mod admin;
 mod assembly;
 mod auth;
 mod client_tls;
@@ -44,4 +46,10 @@ pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let _ = Parts::build(settings, None, &Assembly::new(), reader);
     let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
+    #[cfg(not(feature = "admin"))]
+    if let Some(admin) = &settings.admin {
+        reader
+            .error(admin.address.span, "this program was built without the admin")
+            .help("build it with the feature `admin` of `gatewright`");
+    }
 }

@@ -18,6 +18,10 @@ pub(super) fn check(before: &Settings, listening: &[BuiltListener], after: &Sett
         };
         report("`workers` cannot change while the gateway runs", &now, after.keys.place("workers"), reader);
     }
+    if before.admin != after.admin {
+        let message = "`admin` cannot change while the gateway runs";
+        report(message, "", after.keys.place("admin"), reader);
+    }
     // How long a drain may take is asked when it begins.
     let served = |timeouts: &Timeouts| Timeouts { drain: None, ..timeouts.clone() };
     if served(&before.timeouts) != served(&after.timeouts) {

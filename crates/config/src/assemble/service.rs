@@ -15,7 +15,7 @@ use gatewright_core::{
     Rejection, ReplyFormat,
 };
 use gatewright_router::RouterService;
-use gatewright_trace::{AccessLog, TraceBody, TraceFuture, TraceLayer, TraceService};
+use gatewright_trace::{Observers, TraceBody, TraceFuture, TraceLayer, TraceService};
 use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -42,7 +42,7 @@ type Routing = PolicyService<Option<RedirectHttps>, RouterService<Body>>;
 /// What a request that begins now is served by.
 pub(super) struct Current {
     stack: ClientInfoService<TraceService<Caught>>,
-    access_log: Option<AccessLog>,
+    observers: Observers,
 }
 
 impl Current {
@@ -50,13 +50,10 @@ impl Current {
         router: RouterService<Body>,
         https: Option<RedirectHttps>,
         trusted: &[IpNetwork],
-        access_log: Option<AccessLog>,
+        observers: Observers,
     ) -> Self {
         let client_info = trusted.iter().copied().fold(ClientInfoLayer::new(), ClientInfoLayer::trust);
-        let trace = match &access_log {
-            Some(log) => TraceLayer::new().access_log(log.clone()),
-            None => TraceLayer::new(),
-        };
+        let trace = TraceLayer::new().observers(observers.clone());
         let stack = ServiceBuilder::new()
             // Outermost, since all that follows asks who the client is.
             .layer(client_info)
@@ -66,11 +63,12 @@ impl Current {
             .layer_fn(Caught)
             .layer(PolicyLayer::new(https))
             .service(router);
-        Self { stack, access_log }
+        Self { stack, observers }
     }
 
-    pub(super) fn access_log(&self) -> Option<&AccessLog> {
-        self.access_log.as_ref()
+    /// Those who watch the requests.
+    pub(super) fn observers(&self) -> &Observers {
+        &self.observers
     }
 }
 

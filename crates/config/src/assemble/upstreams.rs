@@ -92,6 +92,12 @@ impl Upstreams {
         self.built.settle();
     }
 
+    /// All of them.
+    #[cfg(feature = "admin")]
+    pub(super) fn all(&self) -> impl Iterator<Item = &Upstream> {
+        self.built.values()
+    }
+
     /// How the upstreams differ from those of before.
     pub(super) fn changes(&self) -> Changes {
         self.built.changes()

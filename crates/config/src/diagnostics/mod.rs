@@ -7,6 +7,8 @@ mod source;
 
 use std::{fmt, path::Path, sync::Arc};
 
+#[cfg(feature = "admin")]
+pub(crate) use secrets::of as secrets_in;
 pub use source::Place;
 pub(crate) use source::{At, Source, Span, Spanned};
 

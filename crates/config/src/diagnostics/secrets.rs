@@ -10,7 +10,7 @@ const NAMES: [&str; 4] = ["secret", "pepper", "password", "passwd"];
 
 /// Where secrets stand in a line: values of keys that are named for them, and passwords of URLs. A value that only says
 /// where the secret is, `file:PATH` or `${env:NAME}`, is none.
-pub(super) fn of(line: &str) -> Vec<Range<usize>> {
+pub(crate) fn of(line: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (colon, _) in line.match_indices(':') {
         found.extend(value_of_secret(line, colon).or_else(|| password_of_url(line, colon)));

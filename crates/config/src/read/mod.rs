@@ -47,6 +47,8 @@ pub(crate) struct Reader<'a> {
     problems: Vec<Diagnostic>,
     files: Files,
     names: Names,
+    /// Where secrets stand.
+    secrets: Vec<Span>,
 }
 
 impl<'a> Reader<'a> {
@@ -56,7 +58,7 @@ impl<'a> Reader<'a> {
 
     /// Of a text that these files were read for already.
     pub(crate) fn after(source: &'a Source, files: Files) -> Self {
-        Self { source, problems: Vec::new(), files, names: Names::default() }
+        Self { source, problems: Vec::new(), files, names: Names::default(), secrets: Vec::new() }
     }
 
     pub(crate) fn source(&self) -> &'a Source {
@@ -69,6 +71,12 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn problems(&mut self) -> &mut Vec<Diagnostic> {
         &mut self.problems
+    }
+
+    /// The values of the file that were read as secrets.
+    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "only the admin shows a file"))]
+    pub(crate) fn secrets(&self) -> &[Span] {
+        &self.secrets
     }
 
     /// What was found wrong, and the files that were read.

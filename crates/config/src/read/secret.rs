@@ -29,6 +29,7 @@ impl fmt::Display for Secret {
 impl Reader<'_> {
     /// A value that may be a secret: a text, `file:PATH`, or a text with `${env:NAME}` in it.
     pub(crate) fn secret(&mut self, node: &Node, what: &str) -> Option<Secret> {
+        self.secrets.push(node.span);
         let text = self.written(node, what)?;
         if let Some(path) = text.strip_prefix("file:") {
             let path = self.fill(node, path, false)?;

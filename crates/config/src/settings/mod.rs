@@ -4,6 +4,7 @@
 //! patterns compiled and names resolved by `assemble`.
 
 mod addresses;
+mod admin;
 mod auth;
 mod captures;
 mod forwarding;
@@ -29,6 +30,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 use gatewright_core::IpNetwork;
 
 pub(crate) use addresses::Addresses;
+pub(crate) use admin::Admin;
 pub(crate) use auth::{
     ApiKey, AuthKind, Authenticator, Basic, Claims, ForwardCertificate, Introspect, Issuer, Jwt, KeySource,
     Mtls, Provider, TokenPlaces, Who,
@@ -70,8 +72,7 @@ long_form! {
             Rule::new(Relation::AtMostOne(&["listeners", "listen"]))
                 .surplus("put every address into `listeners`: `- address: 0.0.0.0:8080`"),
         ];
-        later: ["admin", "audit", "telemetry", "tests"];
-        aliases: [("metrics", "admin"), ("prometheus", "admin"), ("health", "admin"), ("status", "admin")];
+        later: ["audit", "telemetry", "tests"];
         also { keys: Keys }
         first { listeners: Vec<Listener> }
 
@@ -81,6 +82,8 @@ long_form! {
         trusted_proxies: lenient TrustedProxies, "[10.0.0.0/8]", absent "none: the peer is the client";
         /// Where each request leaves its line, one JSON object.
         access_log: lenient AccessLog, "{file: access.log}", absent "`stdout`", alias ["log"];
+        /// Health, readiness and the status page. A reload cannot change it. See [the status page](../guide/status-page.md).
+        admin: lenient Admin, "127.0.0.1:9901", absent "`off`", alias ["metrics", "prometheus", "health", "status"];
         /// How long clients may take.
         timeouts: lenient Timeouts, "{head: 5s, idle: 2m}";
         /// How much clients may send.
@@ -142,6 +145,7 @@ impl Settings {
         told::check(&settings, reader);
         settings.check_listener_names(reader);
         loops::check(&settings, reader);
+        admin::check(settings.admin.as_ref(), &settings.listeners, reader);
         Some(settings)
     }
 
