@@ -86,6 +86,7 @@ mod principal;
 pub mod problem;
 mod quota;
 mod record;
+pub mod redact;
 mod rejection;
 mod rejection_layer;
 pub mod reply;
