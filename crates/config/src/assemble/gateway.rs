@@ -3,10 +3,10 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use gatewright_core::Body;
 use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, Observer, RefusedRequest};
+use gatewright_trace::{AccessLog, Observer, RefusedRequest, audit::AuditLog};
 
 use super::{
-    Assembly, Parts, Reloaded, RouteStack, access_log, https,
+    Assembly, Parts, Reloaded, RouteStack, access_log, audit, https,
     listeners::{self, BuiltListener, pair},
     restart,
     service::{Current, GatewayService},
@@ -41,6 +41,7 @@ pub struct Gateway {
     parts: Parts,
     service: GatewayService,
     access_log: Option<AccessLog>,
+    audit: Option<AuditLog>,
 }
 
 impl Gateway {
@@ -61,16 +62,18 @@ impl Gateway {
         let parts = Parts::build(&settings, None, &assembly, &mut reader);
         let https = https::build(&settings, &mut reader);
         let log = access_log::open(&settings.access_log, &mut reader);
-        match (parts, log) {
-            (Some(parts), Some(access_log)) if !reader.has_errors() => {
+        let audit = audit::open(&settings, None, config.source().text(), &mut reader);
+        match (parts, log, audit) {
+            (Some(parts), Some(access_log), Some(audit)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
                 let current = Current::new(
                     parts.routes.router.clone(),
                     https,
                     &settings.trusted_proxies,
                     access_log.clone(),
+                    audit.clone(),
                 );
-                Ok(Self { assembly, settings, parts, service: GatewayService::new(current), access_log })
+                Ok(Self { assembly, settings, parts, service: GatewayService::new(current), access_log, audit })
             }
             _ => Err(config.diagnostics(reader.finish().0)),
         }
@@ -108,14 +111,25 @@ impl Gateway {
         } else {
             access_log::open(&settings.access_log, &mut reader)
         };
-        let Some(access_log) = log else { return Err(config.diagnostics(reader.finish().0)) };
+        let before = self.audit.as_ref().map(|audit| (&*self.settings, audit));
+        let audit =
+            log.as_ref().and_then(|_| audit::open(&settings, before, config.source().text(), &mut reader));
+        let (Some(access_log), Some(audit)) = (log, audit) else {
+            return Err(config.diagnostics(reader.finish().0));
+        };
 
         // From here on nothing can fail.
         parts.shared.auth.prefetch();
-        let current =
-            Current::new(parts.routes.router.clone(), https, &settings.trusted_proxies, access_log.clone());
+        let current = Current::new(
+            parts.routes.router.clone(),
+            https,
+            &settings.trusted_proxies,
+            access_log.clone(),
+            audit.clone(),
+        );
         self.service.replace(current);
         self.access_log = access_log;
+        self.audit = audit;
         Ok(self.take_over(settings, parts))
     }
 
@@ -154,14 +168,17 @@ impl Gateway {
         let service = self.service();
         server = server.on_refused(move |refused| {
             // A connection that was closed without a response leaves no line: it was no request.
-            if let (Some(status), Some(log)) = (refused.status(), service.current().access_log()) {
+            let current = service.current();
+            let observers: [Option<&dyn Observer>; 2] =
+                [current.access_log().map(|log| log as _), current.audit().map(|log| log as _)];
+            if let Some(status) = refused.status().filter(|_| observers.iter().any(Option::is_some)) {
                 let method = refused.method().map(|method| method.to_string());
                 let target = refused.target().map(|target| target.to_string());
                 let request = RefusedRequest::new(refused.peer().ip(), status, "framing", refused.reason())
                     .request_id(refused.request_id().and_then(|id| id.to_str().ok()))
                     .method(method.as_deref())
                     .target(target.as_deref());
-                log.request_refused(&request);
+                observers.into_iter().flatten().for_each(|observer| observer.request_refused(&request));
             }
         });
         server.bind()
@@ -202,12 +219,18 @@ impl Gateway {
     pub fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref()
     }
+
+    /// The audit log, when there is one: to be reopened when its file was moved, and closed before the end.
+    pub fn audit(&self) -> Option<&AuditLog> {
+        self.audit.as_ref()
+    }
 }
 
 /// Whether there are differences that are neither of routes nor of upstreams or certificates.
 fn differ(before: &Settings, after: &Settings) -> bool {
     before.trusted_proxies != after.trusted_proxies
         || before.access_log != after.access_log
+        || before.audit != after.audit
         || before.timeouts != after.timeouts
 }
 

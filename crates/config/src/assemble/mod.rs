@@ -6,8 +6,10 @@
 
 mod access_log;
 mod assembly;
+mod audit;
 mod auth;
 mod client_tls;
+mod entrance;
 mod gateway;
 mod https;
 mod keeper;
@@ -30,6 +32,7 @@ mod tls;
 mod upstreams;
 
 pub use assembly::{Assembly, RouteStack};
+pub use entrance::Entrance;
 pub use gateway::Gateway;
 pub use https::RedirectHttps;
 pub use reloaded::{Changes, Reloaded};
@@ -44,4 +47,5 @@ pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let _ = Parts::build(settings, None, &Assembly::new(), reader);
     let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
+    audit::check(settings.audit.as_ref(), reader);
 }

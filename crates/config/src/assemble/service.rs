@@ -15,7 +15,7 @@ use gatewright_core::{
     Rejection, ReplyFormat,
 };
 use gatewright_router::RouterService;
-use gatewright_trace::{AccessLog, TraceBody, TraceFuture, TraceLayer, TraceService};
+use gatewright_trace::{AccessLog, TraceBody, TraceFuture, TraceLayer, TraceService, audit::AuditLog};
 use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -26,7 +26,7 @@ use tower_http::{
 };
 use tower_service::Service;
 
-use super::https::RedirectHttps;
+use super::{entrance::Entrance, https::RedirectHttps};
 
 /// A whole gateway as one service: client info, trace, the redirects to HTTPS, router, and behind that each route's own stack.
 ///
@@ -37,12 +37,13 @@ use super::https::RedirectHttps;
 pub struct GatewayService(Arc<ArcSwap<Current>>);
 
 /// The router, and before it what some listeners answer to all that comes.
-type Routing = PolicyService<Option<RedirectHttps>, RouterService<Body>>;
+type Routing = PolicyService<Option<Entrance>, RouterService<Body>>;
 
 /// What a request that begins now is served by.
 pub(super) struct Current {
     stack: ClientInfoService<TraceService<Caught>>,
     access_log: Option<AccessLog>,
+    audit: Option<AuditLog>,
 }
 
 impl Current {
@@ -51,12 +52,18 @@ impl Current {
         https: Option<RedirectHttps>,
         trusted: &[IpNetwork],
         access_log: Option<AccessLog>,
+        audit: Option<AuditLog>,
     ) -> Self {
         let client_info = trusted.iter().copied().fold(ClientInfoLayer::new(), ClientInfoLayer::trust);
         let trace = match &access_log {
             Some(log) => TraceLayer::new().access_log(log.clone()),
             None => TraceLayer::new(),
         };
+        let trace = match &audit {
+            Some(audit) => trace.observer(audit.clone()),
+            None => trace,
+        };
+        let entrance = Entrance::of(audit.as_ref().map(AuditLog::policy), https);
         let stack = ServiceBuilder::new()
             // Outermost, since all that follows asks who the client is.
             .layer(client_info)
@@ -64,13 +71,17 @@ impl Current {
             .layer(trace)
             // Within the trace, so that a panic has a line; around all else, so that it costs one request.
             .layer_fn(Caught)
-            .layer(PolicyLayer::new(https))
+            .layer(PolicyLayer::new(entrance))
             .service(router);
-        Self { stack, access_log }
+        Self { stack, access_log, audit }
     }
 
     pub(super) fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref()
+    }
+
+    pub(super) fn audit(&self) -> Option<&AuditLog> {
+        self.audit.as_ref()
     }
 }
 
@@ -128,7 +139,7 @@ impl Service<Request<Body>> for Caught {
 }
 
 type CaughtFuture =
-    catch_panic::ResponseFuture<PolicyFuture<Option<RedirectHttps>, RouterService<Body>, Body>, AnswerPanic>;
+    catch_panic::ResponseFuture<PolicyFuture<Option<Entrance>, RouterService<Body>, Body>, AnswerPanic>;
 
 /// Answers a panic in this format.
 #[derive(Clone, Copy)]

@@ -4,6 +4,7 @@
 //! patterns compiled and names resolved by `assemble`.
 
 mod addresses;
+mod audit;
 mod auth;
 mod captures;
 mod forwarding;
@@ -29,6 +30,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 use gatewright_core::IpNetwork;
 
 pub(crate) use addresses::Addresses;
+pub(crate) use audit::{Admitted, Audit};
 pub(crate) use auth::{
     ApiKey, AuthKind, Authenticator, Basic, Claims, ForwardCertificate, Introspect, Issuer, Jwt, KeySource,
     Mtls, Provider, TokenPlaces, Who,
@@ -70,7 +72,7 @@ long_form! {
             Rule::new(Relation::AtMostOne(&["listeners", "listen"]))
                 .surplus("put every address into `listeners`: `- address: 0.0.0.0:8080`"),
         ];
-        later: ["admin", "audit", "telemetry", "tests"];
+        later: ["admin", "telemetry", "tests"];
         aliases: [("metrics", "admin"), ("prometheus", "admin"), ("health", "admin"), ("status", "admin")];
         also { keys: Keys }
         first { listeners: Vec<Listener> }
@@ -81,6 +83,8 @@ long_form! {
         trusted_proxies: lenient TrustedProxies, "[10.0.0.0/8]", absent "none: the peer is the client";
         /// Where each request leaves its line, one JSON object.
         access_log: lenient AccessLog, "{file: access.log}", absent "`stdout`", alias ["log"];
+        /// Where each decision of a policy leaves a record, for auditors.
+        audit: lenient audit::AuditOrOff, "{file: audit.log}", absent "`off`", alias ["audit_log"];
         /// How long clients may take.
         timeouts: lenient Timeouts, "{head: 5s, idle: 2m}";
         /// How much clients may send.
