@@ -63,7 +63,7 @@ mod syntax;
 mod unresolved;
 mod vocabulary;
 
-pub use assemble::{Assembly, Changes, Gateway, GatewayService, RedirectHttps, Reloaded, RouteStack};
+pub use assemble::{Assembly, Changes, Entrance, Gateway, GatewayService, RedirectHttps, Reloaded, RouteStack};
 pub use config::Config;
 pub use diagnostics::{Diagnostic, Diagnostics, Place, Severity};
 pub use files::Files;

@@ -1,6 +1,7 @@
 //! `gatewright`: a ready-made gateway from one YAML file.
 
 mod admin;
+mod audit;
 mod check;
 mod demo;
 mod failure;
@@ -46,8 +47,9 @@ struct Cli {
 enum Command {
     /// Serve as FILE says, until SIGTERM or SIGINT; then finish what is under way.
     ///
-    /// SIGHUP reloads FILE and opens the access log anew; so does, save the log, a change of FILE or of a file that it
-    /// names. What is wrong is refused as a whole, and the running configuration stays.
+    /// SIGHUP reloads FILE and opens the logs anew; so does, save the logs, a change of FILE or of a file that it
+    /// names. What is wrong is refused as a whole, and the running configuration stays. SIGUSR1 opens the logs anew, and
+    /// nothing else.
     Run {
         /// The configuration file.
         file: PathBuf,
@@ -70,6 +72,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: keys::Keys,
+    },
+    /// Check audit logs.
+    Audit {
+        #[command(subcommand)]
+        command: audit::Audit,
     },
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
@@ -99,6 +106,7 @@ fn main() -> ExitCode {
         Command::Run { file, no_watch } => run::run(&file, !no_watch),
         Command::Check { file, resolve, format } => check::check(&file, resolve, format),
         Command::Keys { command } => keys::keys(command),
+        Command::Audit { command } => audit::audit(command),
         Command::Schema => {
             say::print(gatewright::config::schema());
             Ok(())

@@ -30,13 +30,14 @@ pub(crate) struct Reloads {
     watch: bool,
     open: bool,
     hangup: Signal,
+    reopen: Signal,
     looking_up: Option<JoinHandle<()>>,
     accepted: u64,
     refused: u64,
 }
 
 impl Reloads {
-    /// Listens for SIGHUP, which from here on no longer ends the process; within a runtime.
+    /// Listens for SIGHUP and SIGUSR1, which from here on no longer end the process; within a runtime.
     pub(crate) fn listen(gateway: Gateway, file: &Path, watch: bool) -> io::Result<Self> {
         Ok(Self {
             gateway,
@@ -45,6 +46,7 @@ impl Reloads {
             watch,
             open: false,
             hangup: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
             looking_up: None,
             accepted: 0,
             refused: 0,
@@ -89,12 +91,21 @@ impl Reloads {
                 _ = self.hangup.recv() => {
                     self.reload("SIGHUP");
                     // Whoever has moved the log away wants it opened anew, whatever the configuration is like.
-                    if let Some(log) = self.gateway.access_log() {
-                        log.reopen();
-                    }
+                    self.reopen_logs();
                 }
+                _ = self.reopen.recv() => self.reopen_logs(),
                 () = changed => self.reload("the files have changed"),
             }
+        }
+    }
+
+    /// Opens the logs under their paths, where somebody has moved their files away.
+    fn reopen_logs(&self) {
+        if let Some(log) = self.gateway.access_log() {
+            log.reopen();
+        }
+        if let Some(audit) = self.gateway.audit() {
+            audit.reopen();
         }
     }
 

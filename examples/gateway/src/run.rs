@@ -52,6 +52,14 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
     if let Some(log) = reloads.gateway().access_log() {
         log.flush();
     }
+    if let Some(audit) = reloads.gateway().audit()
+        && !audit.close()
+    {
+        log(
+            Level::ERROR,
+            format_args!("the audit log could not be written to its end: {} records are lost", audit.lost()),
+        );
+    }
     if cut > 0 {
         log(Level::WARN, format_args!("{cut} connections were cut before they had ended"));
     }

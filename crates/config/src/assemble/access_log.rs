@@ -1,12 +1,18 @@
 //! The access log.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::{read::Reader, settings};
+use crate::{diagnostics::Spanned, read::Reader, settings};
 
 /// Whether the log can be where it is to be; without making its file.
 pub(super) fn check(log: &settings::AccessLog, reader: &mut Reader<'_>) {
-    let settings::AccessLog::File(file) = log else { return };
+    if let settings::AccessLog::File(file) = log {
+        check_file(file, reader);
+    }
+}
+
+/// Whether a log can be in this file; without making it.
+pub(super) fn check_file(file: &Spanned<PathBuf>, reader: &mut Reader<'_>) {
     let folder = match file.value.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),

@@ -3,13 +3,14 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use gatewright_core::Body;
 use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, Observers, RefusedRequest};
+use gatewright_trace::{AccessLog, RefusedRequest, audit::AuditLog};
 
 #[cfg(feature = "admin")]
 use super::admin::{Administration, client_limits};
 use super::{
-    Assembly, Parts, Reloaded, RouteStack, access_log, https,
+    Assembly, Parts, Reloaded, RouteStack, https,
     listeners::{self, BuiltListener, pair},
+    observation::Observation,
     restart,
     service::{Current, GatewayService},
 };
@@ -42,7 +43,7 @@ pub struct Gateway {
     settings: Arc<Settings>,
     parts: Parts,
     service: GatewayService,
-    access_log: Option<AccessLog>,
+    observation: Observation,
     #[cfg(feature = "admin")]
     admin: Administration,
 }
@@ -64,24 +65,24 @@ impl Gateway {
         let mut reader = Reader::new(config.source());
         let parts = Parts::build(&settings, None, &assembly, &mut reader);
         let https = https::build(&settings, &mut reader);
-        let log = access_log::open(&settings.access_log, &mut reader);
-        match (parts, log) {
-            (Some(parts), Some(access_log)) if !reader.has_errors() => {
+        let observation = Observation::open(&settings, None, config.source().text(), &mut reader);
+        match (parts, observation) {
+            (Some(parts), Some(observation)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
                 #[cfg(feature = "admin")]
                 let admin = Administration::new(config, &parts);
-                let observers =
-                    access_log.iter().fold(Observers::default(), |all, log| all.and(Arc::new(log.clone())));
+                let observers = observation.observers();
                 #[cfg(feature = "admin")]
                 let observers = admin.watch(observers);
+                let audit = observation.audit.as_ref();
                 let router = parts.routes.router.clone();
-                let current = Current::new(router, https, &settings.trusted_proxies, observers);
+                let current = Current::new(router, https, &settings.trusted_proxies, observers, audit);
                 Ok(Self {
                     assembly,
                     settings,
                     parts,
                     service: GatewayService::new(current),
-                    access_log,
+                    observation,
                     #[cfg(feature = "admin")]
                     admin,
                 })
@@ -116,24 +117,25 @@ impl Gateway {
         if reader.has_errors() {
             return Err(config.diagnostics(reader.finish().0));
         }
-        // The log is opened last, for it makes a file.
-        let log = if settings.access_log == self.settings.access_log {
-            Some(self.access_log.clone())
-        } else {
-            access_log::open(&settings.access_log, &mut reader)
+        // The logs are opened last, for they make files.
+        let before = Some((&*self.settings, &self.observation));
+        let observation = Observation::open(&settings, before, config.source().text(), &mut reader);
+        let Some(observation) = observation else {
+            return Err(config.diagnostics(reader.finish().0));
         };
-        let Some(access_log) = log else { return Err(config.diagnostics(reader.finish().0)) };
 
         // From here on nothing can fail.
         parts.shared.auth.prefetch();
-        let observers = access_log.iter().fold(Observers::default(), |all, log| all.and(Arc::new(log.clone())));
+        let observers = observation.observers();
         #[cfg(feature = "admin")]
         let observers = self.admin.watch(observers);
-        let current = Current::new(parts.routes.router.clone(), https, &settings.trusted_proxies, observers);
+        let audit = observation.audit.as_ref();
+        let router = parts.routes.router.clone();
+        let current = Current::new(router, https, &settings.trusted_proxies, observers, audit);
         self.service.replace(current);
         #[cfg(feature = "admin")]
         self.admin.reloaded((&self.settings, &self.parts), (config, &parts));
-        self.access_log = access_log;
+        self.observation = observation;
         Ok(self.take_over(settings, parts))
     }
 
@@ -239,7 +241,12 @@ impl Gateway {
 
     /// The access log, when there is one: to be reopened when its file was moved, and flushed before the end.
     pub fn access_log(&self) -> Option<&AccessLog> {
-        self.access_log.as_ref()
+        self.observation.access_log.as_ref()
+    }
+
+    /// The audit log, when there is one: to be reopened when its file was moved, and closed before the end.
+    pub fn audit(&self) -> Option<&AuditLog> {
+        self.observation.audit.as_ref()
     }
 }
 
@@ -247,6 +254,7 @@ impl Gateway {
 fn differ(before: &Settings, after: &Settings) -> bool {
     before.trusted_proxies != after.trusted_proxies
         || before.access_log != after.access_log
+        || before.audit != after.audit
         || before.timeouts != after.timeouts
 }
 

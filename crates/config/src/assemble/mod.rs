@@ -8,8 +8,10 @@ mod access_log;
 #[cfg(feature = "admin")]
 mod admin;
 mod assembly;
+mod audit;
 mod auth;
 mod client_tls;
+mod entrance;
 mod gateway;
 mod https;
 mod keeper;
@@ -17,6 +19,7 @@ mod layers;
 mod limits;
 mod listeners;
 mod lists;
+mod observation;
 mod parts;
 mod reach;
 mod reloaded;
@@ -32,6 +35,7 @@ mod tls;
 mod upstreams;
 
 pub use assembly::{Assembly, RouteStack};
+pub use entrance::Entrance;
 pub use gateway::Gateway;
 pub use https::RedirectHttps;
 pub use reloaded::{Changes, Reloaded};
@@ -46,6 +50,7 @@ pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let _ = Parts::build(settings, None, &Assembly::new(), reader);
     let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
+    audit::check(settings.audit.as_ref(), reader);
     #[cfg(not(feature = "admin"))]
     if let Some(admin) = &settings.admin {
         reader

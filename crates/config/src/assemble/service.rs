@@ -15,7 +15,7 @@ use gatewright_core::{
     Rejection, ReplyFormat,
 };
 use gatewright_router::RouterService;
-use gatewright_trace::{Observers, TraceBody, TraceFuture, TraceLayer, TraceService};
+use gatewright_trace::{Observers, TraceBody, TraceFuture, TraceLayer, TraceService, audit::AuditLog};
 use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -26,7 +26,7 @@ use tower_http::{
 };
 use tower_service::Service;
 
-use super::https::RedirectHttps;
+use super::{entrance::Entrance, https::RedirectHttps};
 
 /// A whole gateway as one service: client info, trace, the redirects to HTTPS, router, and behind that each route's own stack.
 ///
@@ -37,7 +37,7 @@ use super::https::RedirectHttps;
 pub struct GatewayService(Arc<ArcSwap<Current>>);
 
 /// The router, and before it what some listeners answer to all that comes.
-type Routing = PolicyService<Option<RedirectHttps>, RouterService<Body>>;
+type Routing = PolicyService<Option<Entrance>, RouterService<Body>>;
 
 /// What a request that begins now is served by.
 pub(super) struct Current {
@@ -51,9 +51,11 @@ impl Current {
         https: Option<RedirectHttps>,
         trusted: &[IpNetwork],
         observers: Observers,
+        audit: Option<&AuditLog>,
     ) -> Self {
         let client_info = trusted.iter().copied().fold(ClientInfoLayer::new(), ClientInfoLayer::trust);
         let trace = TraceLayer::new().observers(observers.clone());
+        let entrance = Entrance::of(audit.map(AuditLog::policy), https);
         let stack = ServiceBuilder::new()
             // Outermost, since all that follows asks who the client is.
             .layer(client_info)
@@ -61,7 +63,7 @@ impl Current {
             .layer(trace)
             // Within the trace, so that a panic has a line; around all else, so that it costs one request.
             .layer_fn(Caught)
-            .layer(PolicyLayer::new(https))
+            .layer(PolicyLayer::new(entrance))
             .service(router);
         Self { stack, observers }
     }
@@ -126,7 +128,7 @@ impl Service<Request<Body>> for Caught {
 }
 
 type CaughtFuture =
-    catch_panic::ResponseFuture<PolicyFuture<Option<RedirectHttps>, RouterService<Body>, Body>, AnswerPanic>;
+    catch_panic::ResponseFuture<PolicyFuture<Option<Entrance>, RouterService<Body>, Body>, AnswerPanic>;
 
 /// Answers a panic in this format.
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod admin;
+mod audit;
 mod auth;
 mod captures;
 mod forwarding;
@@ -31,6 +32,7 @@ use gatewright_core::IpNetwork;
 
 pub(crate) use addresses::Addresses;
 pub(crate) use admin::Admin;
+pub(crate) use audit::{Admitted, Audit};
 pub(crate) use auth::{
     ApiKey, AuthKind, Authenticator, Basic, Claims, ForwardCertificate, Introspect, Issuer, Jwt, KeySource,
     Mtls, Provider, TokenPlaces, Who,
@@ -72,7 +74,7 @@ long_form! {
             Rule::new(Relation::AtMostOne(&["listeners", "listen"]))
                 .surplus("put every address into `listeners`: `- address: 0.0.0.0:8080`"),
         ];
-        later: ["audit", "telemetry", "tests"];
+        later: ["telemetry", "tests"];
         also { keys: Keys }
         first { listeners: Vec<Listener> }
 
@@ -84,6 +86,8 @@ long_form! {
         access_log: lenient AccessLog, "{file: access.log}", absent "`stdout`", alias ["log"];
         /// Health, readiness and the status page. A reload cannot change it. See [the status page](../guide/status-page.md).
         admin: lenient Admin, "127.0.0.1:9901", absent "`off`", alias ["metrics", "prometheus", "health", "status"];
+        /// Where each decision of a policy leaves a record, for auditors.
+        audit: lenient audit::AuditOrOff, "{file: audit.log}", absent "`off`", alias ["audit_log"];
         /// How long clients may take.
         timeouts: lenient Timeouts, "{head: 5s, idle: 2m}";
         /// How much clients may send.

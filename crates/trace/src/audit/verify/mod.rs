@@ -87,15 +87,16 @@ impl AuditVerifier {
                 continue;
             }
             // The states are read before the lines, so that a log that is being written is ahead of them.
-            states.extend(state_of(file).map(|state| (file.to_owned(), state)));
-            ordered.push((Lines::first_seq(file).map_err(named)?, file.to_owned()));
+            let state = state_of(file);
+            states.extend(state.map(|state| (file.to_owned(), state)));
+            ordered.push((Lines::first_seq(file).map_err(named)?, file.to_owned(), state.is_some()));
         }
         ordered.sort();
         let mut scan = Scan::new(&self.keys, &self.checkpoints, states);
         let last = ordered.len().saturating_sub(1);
-        for (index, (_, file)) in ordered.into_iter().enumerate() {
+        for (index, (_, file, has_state)) in ordered.into_iter().enumerate() {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
-            scan.file(&file, index == last).map_err(named)?;
+            scan.file(&file, index == last && has_state).map_err(named)?;
         }
         Ok(scan.end())
     }

@@ -83,23 +83,21 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Goes through the next file.
-    pub(super) fn file(&mut self, file: &Path, is_last: bool) -> io::Result<()> {
+    /// Goes through the next file. `is_live` says that a gateway may write it just now.
+    pub(super) fn file(&mut self, file: &Path, is_live: bool) -> io::Result<()> {
         (self.file, self.at) = (file.to_owned(), 0);
         self.verdict.files.push(file.to_owned());
         let mut lines = Lines::of(file)?;
         loop {
-            let next = lines.next(is_last)?;
+            let next = lines.next(is_live)?;
             self.at += 1;
             match next {
                 Next::Line => self.line(lines.line()),
                 Next::End => break,
                 Next::TooLong => self.unreadable("no line of a log is that long: it was changed"),
-                Next::Torn => {
-                    self.at -= 1;
-                    self.torn();
-                    self.at += 1;
-                }
+                Next::Torn => self.find(
+                    "the last line has no end: the process was killed while it wrote, or the file was cut within the line",
+                ),
             }
         }
         if self.at == 1 {
@@ -112,14 +110,6 @@ impl<'a> Scan<'a> {
     fn find(&mut self, text: impl Into<String>) {
         let file = self.file.clone();
         self.verdict.find(&file, self.at, text.into());
-    }
-
-    fn torn(&mut self) {
-        self.at += 1;
-        self.find(
-            "the last line has no end: the process was killed while it wrote, or the file was cut within the line",
-        );
-        self.at -= 1;
     }
 
     /// A line that tells nothing of its place.
