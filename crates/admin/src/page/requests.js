@@ -2,17 +2,22 @@
 
 import { $, ask, clock, count, el, ms, svg } from "./dom.js";
 
-const state = { kind: "failed", id: "", shown: "" };
+const FEW = 12;
+const state = { kind: "failed", id: "", shown: "", most: FEW };
 
 export function begin(failed) {
   const refresh = () => show().catch(failed);
   for (const button of document.querySelectorAll("[data-kind]")) {
     button.addEventListener("click", () => {
-      Object.assign(state, { kind: button.dataset.kind, id: "" });
+      Object.assign(state, { kind: button.dataset.kind, id: "", most: FEW });
       $("find-id").value = "";
       refresh();
     });
   }
+  $("requests-more").addEventListener("click", () => {
+    state.most = Infinity;
+    refresh();
+  });
   $("find").addEventListener("submit", (event) => {
     event.preventDefault();
     state.id = $("find-id").value.trim();
@@ -29,6 +34,10 @@ export async function show() {
     ? found.requests.length ? `Request ${state.id}` : `No request that failed, was refused or was slow has the id ${state.id}.`
     : found.requests.length ? "" : state.kind === "slow" ? `None took ${ms(found.slow_ms)} or longer.` : `None was ${state.kind === "failed" ? "a failure" : "refused"}.`;
   if ($("requests-note").textContent !== note) $("requests-note").textContent = note;
+  const more = found.requests.length - state.most;
+  $("requests-more").hidden = more <= 0;
+  $("requests-more").textContent = `Show ${count(Math.max(more, 0))} more`;
+  if (more > 0) found.requests.splice(state.most);
   const shown = wanted + found.requests.map(key).join();
   // A list that somebody reads in stays as it is until something is new.
   if (shown === state.shown) return;
