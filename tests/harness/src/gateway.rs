@@ -147,6 +147,15 @@ impl Gateway {
         &self.addresses
     }
 
+    /// Where its admin answers, once it says so.
+    pub fn admin(&mut self) -> SocketAddr {
+        let find = |text: &str| {
+            let line = text.lines().find(|line| line.contains("the status page is at"))?;
+            line.split('/').find_map(|word| word.parse().ok())
+        };
+        self.wait_for("where its admin is", find)
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -214,17 +223,24 @@ impl Gateway {
     }
 
     fn wait_for_addresses(&mut self, count: usize) -> Vec<SocketAddr> {
+        self.wait_for("where it listens", |text| {
+            let addresses = listening(text);
+            (addresses.len() >= count).then_some(addresses)
+        })
+    }
+
+    /// What `find` finds in its lines, once it is there.
+    fn wait_for<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let said = self.said.clone();
         let mut text = said.text.lock().unwrap();
         loop {
-            let addresses = listening(&text);
-            if addresses.len() >= count {
-                return addresses;
+            if let Some(found) = find(&text) {
+                return found;
             }
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "the gateway ended ({ended:?}):\n{text}");
-            assert!(Instant::now() < deadline, "the gateway does not say where it listens:\n{text}");
+            assert!(Instant::now() < deadline, "the gateway does not say {what}:\n{text}");
             text = said.more.wait_timeout(text, Duration::from_millis(50)).unwrap().0;
         }
     }

@@ -28,6 +28,8 @@ const PROGRAMS: &[Program] = &[
     Program { name: "curl", package: "curl", full: false },
     Program { name: "g++", package: "g++", full: false },
     Program { name: "git", package: "git", full: false },
+    // The status page is looked at in it.
+    Program { name: "chromium", package: "chromium", full: false },
     Program { name: "jq", package: "jq", full: false },
     Program { name: "nginx", package: "nginx-light", full: false },
     Program { name: "node", package: "nodejs", full: false },
@@ -43,7 +45,6 @@ const PROGRAMS: &[Program] = &[
     // Without the service that the package `apache2` would start.
     Program { name: "apache2", package: "apache2-bin", full: true },
     Program { name: "caddy", package: "caddy", full: true },
-    Program { name: "chromium", package: "chromium", full: true },
     Program { name: "go", package: "golang-go", full: true },
     Program { name: "h2load", package: "nghttp2-client", full: true },
     Program { name: "haproxy", package: "haproxy", full: true },
@@ -66,7 +67,7 @@ const PYTHON_PACKAGES: &[(&str, &str)] = &[
     ("uvicorn", "uvicorn"),
     ("websockets", "websockets"),
 ];
-const NPM_PACKAGES: &[&str] = &["jose", "undici", "ws"];
+const NPM_PACKAGES: &[&str] = &["axe-core", "jose", "playwright-core", "undici", "ws"];
 
 /// Subcommands of cargo, and the Python packages that bring them ready-made.
 const CARGO_TOOLS: &[(&str, &str)] =
