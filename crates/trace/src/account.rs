@@ -38,7 +38,9 @@ impl Account {
             Some(_) => None,
             None => request.headers().get(header::HOST).cloned(),
         };
-        observers.request_started();
+        if observers.watch_starts() {
+            observers.request_started();
+        }
         Self {
             observers,
             record,
@@ -61,15 +63,18 @@ impl Account {
         }
         let status = status_meant(response);
         self.status = Some(status);
-        self.stream = StreamKind::of(&self.method, response);
         // A refusal by somebody who knows no record rides in the response only.
-        let rejection = response.extensions().get::<Rejection>();
-        self.record.with(|known| {
-            if let (Some(rejection), None) = (rejection, &known.rejection) {
-                known.rejection = Some(rejection.clone());
-            }
-            self.observers.response_started(&StartedResponse { account: self, known, status });
-        });
+        if let Some(rejection) = response.extensions().get::<Rejection>() {
+            self.record.with(|known| {
+                known.rejection.get_or_insert_with(|| rejection.clone());
+            });
+        }
+        if self.observers.watch_starts() {
+            self.stream = StreamKind::of(&self.method, response);
+            self.record.with(|known| {
+                self.observers.response_started(&StartedResponse { account: self, known, status });
+            });
+        }
     }
 
     pub(crate) fn stream(&self) -> Option<StreamKind> {

@@ -48,7 +48,13 @@ pub trait Observer: Send + Sync + 'static {
         false
     }
 
-    /// A request has arrived. For each that has, [`request_ended`](Self::request_ended) is called once.
+    /// Whether [`request_started`](Self::request_started) and [`response_started`](Self::response_started) are called. It is
+    /// asked once, when the layer is built: where nobody wants these calls, no request pays for them.
+    fn watches_starts(&self) -> bool {
+        false
+    }
+
+    /// A request has arrived, when somebody [watches starts](Self::watches_starts). For each that has, [`request_ended`](Self::request_ended) is called once.
     fn request_started(&self) {}
 
     /// The head of a request's response is on its way to the client. It is not called for a request that no response began
@@ -75,6 +81,7 @@ struct Several {
     watch_decisions: bool,
     watch_waits: bool,
     watch_spans: bool,
+    watch_starts: bool,
 }
 
 impl Observers {
@@ -86,7 +93,8 @@ impl Observers {
         let watch_decisions = all.iter().any(|observer| observer.watches_decisions());
         let watch_waits = all.iter().any(|observer| observer.watches_waits());
         let watch_spans = all.iter().any(|observer| observer.watches_spans());
-        Self(Some(Arc::new(Several { all, watch_decisions, watch_waits, watch_spans })))
+        let watch_starts = all.iter().any(|observer| observer.watches_starts());
+        Self(Some(Arc::new(Several { all, watch_decisions, watch_waits, watch_spans, watch_starts })))
     }
 
     /// Whether there is none.
@@ -113,12 +121,15 @@ impl Observers {
         self.0.iter().flat_map(|several| &several.all)
     }
 
-    #[inline]
+    /// Whether one of them hears of the beginning of requests and responses.
+    pub(crate) fn watch_starts(&self) -> bool {
+        self.0.as_ref().is_some_and(|several| several.watch_starts)
+    }
+
     pub(crate) fn request_started(&self) {
         self.iter().for_each(|observer| observer.request_started());
     }
 
-    #[inline]
     pub(crate) fn response_started(&self, request: &StartedResponse<'_>) {
         self.iter().for_each(|observer| observer.response_started(request));
     }

@@ -25,6 +25,10 @@ impl Told {
 }
 
 impl Observer for Told {
+    fn watches_starts(&self) -> bool {
+        true
+    }
+
     fn request_started(&self) {
         self.note("request".into());
     }

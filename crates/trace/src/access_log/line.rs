@@ -115,7 +115,8 @@ fn hex<S: Serializer>(id: &Option<u128>, serializer: S) -> Result<S::Ok, S::Erro
 
 /// Milliseconds with microseconds behind the point.
 fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.unwrap_or_default().as_micros() as f64 / 1000.0)
+    let microseconds = u64::try_from(time.unwrap_or_default().as_micros()).unwrap_or(u64::MAX);
+    serializer.serialize_f64(microseconds as f64 / 1000.0)
 }
 
 /// JSON without any control character. JSON lets DEL, the C1 controls and the Unicode line separators stand in a
@@ -128,7 +129,7 @@ impl Formatter for Printable {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.bytes().all(|byte| byte < 0x7f) {
+        if is_plain(fragment.as_bytes()) {
             return CompactFormatter.write_string_fragment(writer, fragment);
         }
         let mut rest = fragment;
@@ -143,6 +144,19 @@ impl Formatter for Printable {
         }
         writer.write_all(rest.as_bytes())
     }
+}
+
+/// Whether all is ASCII and no DEL. It looks at eight bytes at once, since every text of a line passes here.
+fn is_plain(text: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (eights, rest) = text.as_chunks::<8>();
+    let plain = |eight: &[u8; 8]| {
+        let bytes = u64::from_ne_bytes(*eight);
+        // Adding one carries DEL into the high bit. A carry out of a byte comes of 0xff, which has the high bit itself.
+        (bytes | bytes.wrapping_add(ONES)) & HIGH == 0
+    };
+    eights.iter().all(plain) && rest.iter().all(|byte| *byte < 0x7f)
 }
 
 #[cfg(test)]
@@ -175,6 +189,21 @@ mod tests {
             assert!(!line.contains(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}'), "{line:?}");
             let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
             assert_eq!(line["path"], path);
+        }
+    }
+
+    #[test]
+    fn plain_text_is_told_wherever_the_other_byte_stands() {
+        for length in 0..20 {
+            let text = vec![b'~'; length];
+            assert!(is_plain(&text), "{length}");
+            for at in 0..length {
+                for other in 0x7f..=0xff {
+                    let mut text = text.clone();
+                    text[at] = other;
+                    assert!(!is_plain(&text), "{other:#x} at {at} of {length}");
+                }
+            }
         }
     }
 

@@ -51,6 +51,10 @@ impl Shard {
 
 /// Counts each request.
 impl Observer for Metrics {
+    fn watches_starts(&self) -> bool {
+        true
+    }
+
     fn request_started(&self) {
         self.shard().in_flight.fetch_add(1, Relaxed);
     }
