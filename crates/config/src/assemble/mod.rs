@@ -15,6 +15,7 @@ mod layers;
 mod limits;
 mod listeners;
 mod lists;
+mod made_of;
 mod parts;
 mod reach;
 mod reloaded;
