@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Source},
-    files::Files,
+    files::{self, Files},
     read::Reader,
     settings::Settings,
     syntax,
@@ -37,7 +37,7 @@ impl Config {
         match read(path, &mut files) {
             Ok(text) => Self::read(Source::new(path, text), files),
             Err(error) => {
-                let mut problem = Diagnostic::error(None, format!("cannot be read: {}", reason(&error)));
+                let mut problem = Diagnostic::error(None, format!("cannot be read: {}", files::reason(&error)));
                 match error.kind() {
                     io::ErrorKind::NotFound => {
                         problem.help("check the path; it is relative to where the command is run");
@@ -185,14 +185,4 @@ fn read(path: &Path, files: &mut Files) -> io::Result<String> {
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 text (line {line})"))
     })
-}
-
-/// What went wrong with a file, as people say it.
-pub(crate) fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        _ => error.to_string(),
-    }
 }

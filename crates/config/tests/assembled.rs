@@ -44,9 +44,12 @@ async fn origin() -> SocketAddr {
     address
 }
 
+fn parse(text: &str) -> Config {
+    Config::parse("gateway.yaml", text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
 fn assemble(text: &str) -> Gateway {
-    let config = Config::parse("gateway.yaml", text).unwrap_or_else(|errors| panic!("{errors}"));
-    Gateway::assemble(&config).unwrap_or_else(|errors| panic!("{errors}"))
+    Gateway::assemble(&parse(text)).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 async fn send(gateway: &Gateway, request: http::request::Builder) -> Response<String> {
@@ -266,7 +269,7 @@ routes:
 - {path: /old, redirect: {path: /new}}
 - {path: /bare, upstream: 'prices:80'}
 ";
-    let config = Config::parse("gateway.yaml", text).unwrap_or_else(|errors| panic!("{errors}"));
+    let config = parse(text);
     let now = Arc::new(AtomicU64::new(1_800_000_000));
     let seconds = Arc::clone(&now);
     let clock = Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(seconds.load(Ordering::Relaxed)));
@@ -354,7 +357,7 @@ routes:
 - {path: /b, upstream: 'b:80', max_body: off}
 - {path: /c, upstream: 'c:80', max_body: 2KiB}
 ";
-    let config = Config::parse("gateway.yaml", text).unwrap_or_else(|errors| panic!("{errors}"));
+    let config = parse(text);
     let echo = tower::service_fn(async |request: Request<Body>| {
         let path = request.uri().path().to_owned();
         let length = request.into_body().collect().await.map(|body| body.to_bytes().len());

@@ -40,7 +40,7 @@ pub(super) fn open(
     match opened {
         Ok(log) => Some(Some(log)),
         Err(error) => {
-            let reason = crate::config::reason(&error);
+            let reason = crate::files::reason(&error);
             match span {
                 Some(file) => {
                     let message = format!("cannot write `{}`: {reason}", file.value.display());

@@ -23,9 +23,9 @@ use super::{
     auth::RouteAuth,
     limits::Together,
     lists::Lists,
+    made_of::MadeOf,
     rewriting,
     route_layers::route_layers,
-    stack::MadeOf,
     terminal::{RouteService, erase},
 };
 use crate::{read::Reader, settings::Action};

@@ -19,6 +19,7 @@ mod layers;
 mod limits;
 mod listeners;
 mod lists;
+mod made_of;
 mod observation;
 mod parts;
 mod reach;

@@ -15,17 +15,16 @@ use super::{
     layers::{self, Site},
     limits,
     lists::Lists,
+    made_of::MadeOf,
     reach, rewriting,
     shared::Shared,
-    stack::{MadeOf, Stack, Stacks},
+    stack::{Stack, Stacks},
     terminal::{NoUpstream, Terminal},
 };
 use crate::{
     diagnostics::{Diagnostic, Span},
     read::Reader,
-    settings::{
-        self, Action, Defaults, Forwarding, Limit, PathMatch, RetryOn, Settings, UrlScheme, ValueMatch,
-    },
+    settings::{self, Action, Defaults, Forwarding, PathMatch, RetryOn, Settings, UrlScheme, ValueMatch},
 };
 
 /// What stands for no time limit: no connection lives that long.
@@ -192,16 +191,12 @@ fn matched(route: &settings::Route) -> Route {
 
 /// A proxy with a route's limits.
 fn proxy(forwarding: &Forwarding) -> gatewright_proxy::ProxyBuilder {
-    let limit = |limit: Limit| match limit {
-        Limit::Off => NEVER,
-        Limit::After(duration) => duration,
-    };
     let mut proxy = ProxyService::builder();
     if let Some(timeout) = forwarding.timeout {
-        proxy = proxy.timeout(limit(timeout));
+        proxy = proxy.timeout(timeout.unwrap_or(NEVER));
     }
     if let Some(timeout) = forwarding.idle_timeout {
-        proxy = proxy.idle_timeout(limit(timeout));
+        proxy = proxy.idle_timeout(timeout.unwrap_or(NEVER));
     }
     if let Some(retries) = &forwarding.retries {
         proxy = proxy.retries(on(retries));

@@ -10,14 +10,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    auth::RouteAuth,
     keeper::Keeper,
     layers::{RouteLayer, RoutePolicy},
-    limits::Limit,
+    made_of::MadeOf,
     terminal::{Terminal, erase},
-    upstreams::Shared,
 };
-use crate::settings::{self, Forwarding};
 
 /// The stack of one route, ready to be called. Clones share all state.
 #[derive(Clone)]
@@ -27,20 +24,6 @@ pub(super) struct Stack {
     /// The terminal, with the other layers around it.
     inner: Terminal,
     names: Arc<[&'static str]>,
-}
-
-/// All that a stack was made of. No two routes of a file have the same: they would be in conflict.
-#[derive(PartialEq, Eq, Hash)]
-pub(super) struct MadeOf {
-    pub(super) route: Arc<settings::Route>,
-    /// With the file's defaults.
-    pub(super) forwarding: Forwarding,
-    /// `None` when that was reported.
-    pub(super) auth: Option<RouteAuth>,
-    pub(super) guards: settings::Guards,
-    pub(super) limits: Vec<Limit>,
-    /// `None` for a redirect, and for an upstream that could not be built.
-    pub(super) upstream: Option<Shared>,
 }
 
 /// The stacks of all routes. The next configuration takes over those whose routes it has too.

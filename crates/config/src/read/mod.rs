@@ -32,7 +32,7 @@ pub(crate) use target::Target;
 #[cfg(test)]
 pub(crate) use target::parse_target;
 pub(crate) use values::{
-    Address, AtKey, DurationOrOff, Extra, HiddenSecret, Host, Keys, Map, Name, Named, NewPath, Number,
+    Address, AtKey, DurationOrOff, Extra, HiddenSecret, Host, Keys, Map, Name, Named, NewPath, Number, OrOff,
     Readable, Regex, Size, Url, Value, value,
 };
 

@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn unreadable(&mut self, span: Span, path: &str, error: &std::io::Error) {
-        self.error(span, format!("cannot read `{path}`: {}", crate::config::reason(error)))
+        self.error(span, format!("cannot read `{path}`: {}", crate::files::reason(error)))
             .help("paths are relative to the file that names them");
     }
 }

@@ -157,6 +157,18 @@ impl<V: Value> Value for Spanned<V> {
     }
 }
 
+/// A value, or `off` for none.
+pub(crate) struct OrOff<V>(std::marker::PhantomData<V>);
+
+impl<V: Value> Value for OrOff<V> {
+    type Kept = Option<V::Kept>;
+    const SHAPE: Shape = Shape::Any(&[V::SHAPE, Shape::Off]);
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self::Kept> {
+        if Reader::is_off(node) { Some(None) } else { V::read(node, reader).map(Some) }
+    }
+}
+
 /// A value with the place of its key.
 pub(crate) struct AtKey<V>(std::marker::PhantomData<V>);
 

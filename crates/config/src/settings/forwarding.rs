@@ -35,18 +35,11 @@ map! {
     }
 }
 
-/// A time limit, or none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Limit {
-    #[default]
-    Off,
-    After(Duration),
-}
+/// A time limit; `None` for no limit.
+pub(crate) struct Limit;
 
 value! {
-    Limit: Limit = Shape::Any(&[Shape::Duration, Shape::Off]), |node, reader| {
-        reader.duration_or_off(node).map(|limit| limit.map_or(Limit::Off, Limit::After))
-    };
+    Limit: Option<Duration> = Shape::Any(&[Shape::Duration, Shape::Off]), |node, reader| reader.duration_or_off(node);
 }
 
 /// How many times one request may be sent again.

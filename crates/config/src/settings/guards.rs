@@ -1,8 +1,7 @@
 use super::{Addresses, LimitRef, Who, limit::Limits};
 use crate::{
-    read::{Reader, Value},
-    syntax::Node,
-    vocabulary::{Shape, choice, settings},
+    read::{OrOff, Size},
+    vocabulary::{choice, settings},
 };
 
 settings! {
@@ -28,33 +27,13 @@ settings! {
         limit: Limits, "[100/min, {concurrent: 10}]", absent "none", alias ["rate_limit", "limits"];
         /// The bytes of a request's body; a longer body is answered with 413. A body without a `Content-Length` is counted as it
         /// streams, so the service may have seen a part of it.
-        max_body: MaxBody, "1MiB", absent "no bound", alias ["max_body_size", "client_max_body_size", "body_limit"];
+        max_body: OrOff<Size>, "1MiB", absent "no bound", alias ["max_body_size", "client_max_body_size", "body_limit"];
     }
 }
 
 choice! {
     /// Whether clients may come whose address is unknown.
     pub(crate) struct UnknownIps, "what becomes of clients whose address nobody knows": bool { "deny" => false, "allow" => true }
-}
-
-/// How long a request's body may be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) enum MaxBody {
-    #[default]
-    Off,
-    Bytes(u64),
-}
-
-impl Value for MaxBody {
-    type Kept = Self;
-    const SHAPE: Shape = Shape::Any(&[Shape::Size, Shape::Off]);
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        if Reader::is_off(node) {
-            return Some(Self::Off);
-        }
-        reader.size(node).map(|bytes| Self::Bytes(bytes as u64))
-    }
 }
 
 impl Guards {
@@ -78,10 +57,7 @@ impl Guards {
 
     /// The bytes that a request's body may have; `None` when there is no bound.
     pub(crate) fn max_body(&self) -> Option<u64> {
-        match self.max_body? {
-            MaxBody::Off => None,
-            MaxBody::Bytes(bytes) => Some(bytes),
-        }
+        self.max_body.flatten().map(|bytes| bytes as u64)
     }
 
     pub(crate) fn limits(&self) -> &[LimitRef] {

@@ -37,7 +37,7 @@ pub(crate) use auth::{
     ApiKey, AuthKind, Authenticator, Basic, Claims, ForwardCertificate, Introspect, Issuer, Jwt, KeySource,
     Mtls, Provider, TokenPlaces, Who,
 };
-pub(crate) use forwarding::{Defaults, Forwarding, Limit, Retries, RetryOn};
+pub(crate) use forwarding::{Defaults, Forwarding, Retries, RetryOn};
 pub(crate) use guards::Guards;
 pub(crate) use headers::HeaderEdits;
 pub(crate) use limit::{CallerLimit, KeyPart, LimitHeaders, LimitRef, Missing};
