@@ -3,9 +3,9 @@
 use std::{borrow::Cow, thread};
 
 use gatewright_core::{ErrorKind, RequestRecord};
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 
-use crate::{EndedRequest, Ending, Observers};
+use crate::{EndedRequest, Ending, Observers, watched_headers::KeptHeaders};
 
 /// Gathers what observers see of a request, and tells them when it is dropped: no end of a request can be missed.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub(crate) struct Account {
     status: Option<StatusCode>,
     bytes_out: u64,
     end: End,
+    kept: Option<Box<KeptHeaders>>,
 }
 
 /// How the request ended.
@@ -36,6 +37,7 @@ impl Account {
             Some(_) => None,
             None => request.headers().get(header::HOST).cloned(),
         };
+        let kept = observers.watched_headers().and_then(|watched| watched.keep(request.headers()));
         Self {
             observers,
             record,
@@ -45,6 +47,7 @@ impl Account {
             status: None,
             bytes_out: 0,
             end: End::Open,
+            kept,
         }
     }
 
@@ -53,6 +56,38 @@ impl Account {
         if !self.is_cut() {
             self.status = Some(status);
         }
+    }
+
+    /// Keeps what observers ask for of the response's head, and tells them when a stream begins.
+    pub(crate) fn response_head(&mut self, headers: &HeaderMap) {
+        if let Some((kept, watched)) = self.kept.as_mut().zip(self.observers.watched_headers()) {
+            kept.response = watched.keep_response(headers);
+        }
+        if self.observers.watch_streams() && self.is_stream(headers) {
+            self.tell(Ending::Open, |ended| self.observers.stream_began(ended));
+        }
+    }
+
+    /// Whether the response may live long.
+    fn is_stream(&self, headers: &HeaderMap) -> bool {
+        let Some(status) = self.status else { return false };
+        let is_tunnel = self.method == Method::CONNECT && status.is_success();
+        let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_events = media_type.is_some_and(|value| {
+            value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+        });
+        status == StatusCode::SWITCHING_PROTOCOLS || is_tunnel || is_events
+    }
+
+    pub(crate) fn kept(&self) -> Option<&KeptHeaders> {
+        self.kept.as_deref()
+    }
+
+    fn tell(&self, ending: Ending, tell: impl FnOnce(&EndedRequest<'_>)) {
+        let duration = self.record.started().elapsed();
+        self.record.with_layers(|known, layers| {
+            tell(&EndedRequest { account: self, known, layers, duration, ending });
+        });
     }
 
     fn is_cut(&self) -> bool {
@@ -108,11 +143,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let (duration, ending) = (self.record.started().elapsed(), self.ending());
-        self.record.with_layers(|known, layers| {
-            let ended = EndedRequest { account: self, known, layers, duration, ending };
-            self.observers.request_ended(&ended);
-        });
+        self.tell(self.ending(), |ended| self.observers.request_ended(ended));
     }
 }
 

@@ -71,6 +71,9 @@ where
                 });
             }
         }
+        if let Some(account) = &mut account {
+            account.response_head(response.headers());
+        }
         let declared = content_length(response.headers());
         Poll::Ready(Ok(response.map(|body| TraceBody::new(body, declared, account))))
     }

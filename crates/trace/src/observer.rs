@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{EndedRequest, RefusedRequest};
+use crate::{EndedRequest, RefusedRequest, WatchedHeaders};
 
 /// Watches requests: the access log is one, and a program may add others with
 /// [`TraceLayer::observer`](crate::TraceLayer::observer).
@@ -36,6 +36,23 @@ pub trait Observer: Send + Sync + 'static {
         false
     }
 
+    /// The headers that it reads of requests and of responses; none by default. It is asked once, when the layer is built.
+    fn watched_headers(&self) -> WatchedHeaders {
+        WatchedHeaders::default()
+    }
+
+    /// Whether it wants to see streams at their start ([`stream_began`](Self::stream_began)). It is asked once, when the layer
+    /// is built.
+    fn watches_streams(&self) -> bool {
+        false
+    }
+
+    /// The head of a response is sent whose body or tunnel may live long: an upgraded connection, a tunnel by CONNECT or a
+    /// response of the type `text/event-stream`. The request has not ended: its ending is [`Ending::Open`](crate::Ending::Open).
+    fn stream_began(&self, request: &EndedRequest<'_>) {
+        let _ = request;
+    }
+
     /// A request has ended: its response's body has ended or is dropped, or there will be no response.
     fn request_ended(&self, request: &EndedRequest<'_>);
 
@@ -52,6 +69,8 @@ pub struct Observers(Option<Arc<Several>>);
 struct Several {
     all: Vec<Arc<dyn Observer>>,
     watch_decisions: bool,
+    watch_streams: bool,
+    headers: WatchedHeaders,
 }
 
 impl Observers {
@@ -61,7 +80,11 @@ impl Observers {
         let before = self.0.iter().flat_map(|several| several.all.iter().cloned());
         let all: Vec<_> = before.chain([observer]).collect();
         let watch_decisions = all.iter().any(|observer| observer.watches_decisions());
-        Self(Some(Arc::new(Several { all, watch_decisions })))
+        let watch_streams = all.iter().any(|observer| observer.watches_streams());
+        let headers = all
+            .iter()
+            .fold(WatchedHeaders::default(), |headers, observer| headers.and(&observer.watched_headers()));
+        Self(Some(Arc::new(Several { all, watch_decisions, watch_streams, headers })))
     }
 
     /// Whether there is none.
@@ -72,6 +95,19 @@ impl Observers {
     /// Whether one of them reads each decision of the policies.
     pub(crate) fn watch_decisions(&self) -> bool {
         self.0.as_ref().is_some_and(|several| several.watch_decisions)
+    }
+
+    /// Whether one of them sees streams at their start.
+    pub(crate) fn watch_streams(&self) -> bool {
+        self.0.as_ref().is_some_and(|several| several.watch_streams)
+    }
+
+    pub(crate) fn watched_headers(&self) -> Option<&WatchedHeaders> {
+        self.0.as_ref().map(|several| &several.headers)
+    }
+
+    pub(crate) fn stream_began(&self, request: &EndedRequest<'_>) {
+        self.iter().for_each(|observer| observer.stream_began(request));
     }
 
     fn iter(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {

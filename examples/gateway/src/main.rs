@@ -45,8 +45,9 @@ struct Cli {
 enum Command {
     /// Serve as FILE says, until SIGTERM or SIGINT; then finish what is under way.
     ///
-    /// SIGHUP reloads FILE and opens the access log anew; so does, save the log, a change of FILE or of a file that it
-    /// names. What is wrong is refused as a whole, and the running configuration stays.
+    /// SIGHUP reloads FILE and opens the access log anew. SIGUSR1 opens the access log anew and does nothing else. A change of
+    /// FILE, or of a file that it names, reloads FILE too. A FILE with an error is refused as a whole, and the running
+    /// configuration stays.
     Run {
         /// The configuration file.
         file: PathBuf,

@@ -27,13 +27,15 @@ pub(crate) struct Reloads {
     watch: bool,
     open: bool,
     hangup: Signal,
+    /// SIGUSR1.
+    reopen: Signal,
     looking_up: Option<JoinHandle<()>>,
     accepted: u64,
     refused: u64,
 }
 
 impl Reloads {
-    /// Listens for SIGHUP, which from here on no longer ends the process; within a runtime.
+    /// Listens for SIGHUP and SIGUSR1, which from here on no longer end the process; within a runtime.
     pub(crate) fn listen(gateway: Gateway, file: &Path, watch: bool) -> io::Result<Self> {
         Ok(Self {
             gateway,
@@ -42,6 +44,7 @@ impl Reloads {
             watch,
             open: false,
             hangup: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
             looking_up: None,
             accepted: 0,
             refused: 0,
@@ -86,12 +89,17 @@ impl Reloads {
                 _ = self.hangup.recv() => {
                     self.reload("SIGHUP");
                     // Whoever has moved the log away wants it opened anew, whatever the configuration is like.
-                    if let Some(log) = self.gateway.access_log() {
-                        log.reopen();
-                    }
+                    self.reopen_log();
                 }
+                _ = self.reopen.recv() => self.reopen_log(),
                 () = changed => self.reload("the files have changed"),
             }
+        }
+    }
+
+    fn reopen_log(&self) {
+        if let Some(log) = self.gateway.access_log() {
+            log.reopen();
         }
     }
 

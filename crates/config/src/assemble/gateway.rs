@@ -60,7 +60,8 @@ impl Gateway {
         let mut reader = Reader::new(config.source());
         let parts = Parts::build(&settings, None, &assembly, &mut reader);
         let https = https::build(&settings, &mut reader);
-        let log = access_log::open(&settings.access_log, &mut reader);
+        let routes = parts.as_ref().map_or(&[][..], |parts| &parts.routes.seen);
+        let log = access_log::open(&settings, routes, &mut reader);
         match (parts, log) {
             (Some(parts), Some(access_log)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
@@ -103,11 +104,8 @@ impl Gateway {
             return Err(config.diagnostics(reader.finish().0));
         }
         // The log is opened last, for it makes a file.
-        let log = if settings.access_log == self.settings.access_log {
-            Some(self.access_log.clone())
-        } else {
-            access_log::open(&settings.access_log, &mut reader)
-        };
+        let before = (&*self.settings, self.access_log.as_ref());
+        let log = access_log::reopen(before, &settings, &parts.routes.seen, &mut reader);
         let Some(access_log) = log else { return Err(config.diagnostics(reader.finish().0)) };
 
         // From here on nothing can fail.
