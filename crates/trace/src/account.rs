@@ -5,7 +5,7 @@ use std::{borrow::Cow, thread};
 use gatewright_core::{ErrorKind, Rejection, RequestRecord, reply::status_meant};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 
-use crate::{EndedRequest, Ending, Observers, StartedResponse, StreamKind};
+use crate::{EndedRequest, Ending, Observers, StartedResponse, StreamKind, watched_headers::KeptHeaders};
 
 /// Gathers what observers see of a request, and tells them when it is dropped: no end of a request can be missed.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Account {
     stream: Option<StreamKind>,
     bytes_out: u64,
     end: End,
+    kept: Option<Box<KeptHeaders>>,
 }
 
 /// How the request ended.
@@ -41,6 +42,7 @@ impl Account {
         if observers.watch_starts() {
             observers.request_started();
         }
+        let kept = observers.watched_headers().and_then(|watched| watched.keep(request.headers()));
         Self {
             observers,
             record,
@@ -52,6 +54,7 @@ impl Account {
             stream: None,
             bytes_out: 0,
             end: End::Open,
+            kept,
         }
     }
 
@@ -69,16 +72,30 @@ impl Account {
                 known.rejection.get_or_insert_with(|| rejection.clone());
             });
         }
+        if let Some((kept, watched)) = self.kept.as_mut().zip(self.observers.watched_headers()) {
+            kept.response = watched.keep_response(response.headers());
+        }
         if self.observers.watch_starts() {
             self.stream = StreamKind::of(&self.method, response);
-            self.record.with(|known| {
-                self.observers.response_started(&StartedResponse { account: self, known, status });
+            self.tell(Ending::Open, |request| {
+                self.observers.response_started(&StartedResponse { request, status });
             });
         }
     }
 
     pub(crate) fn stream(&self) -> Option<StreamKind> {
         self.stream
+    }
+
+    pub(crate) fn kept(&self) -> Option<&KeptHeaders> {
+        self.kept.as_deref()
+    }
+
+    fn tell(&self, ending: Ending, tell: impl FnOnce(&EndedRequest<'_>)) {
+        let duration = self.record.started().elapsed();
+        self.record.with_layers(|known, layers| {
+            tell(&EndedRequest { account: self, known, layers, duration, ending });
+        });
     }
 
     fn is_cut(&self) -> bool {
@@ -134,11 +151,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let (duration, ending) = (self.record.started().elapsed(), self.ending());
-        self.record.with_layers(|known, layers| {
-            let ended = EndedRequest { account: self, known, layers, duration, ending };
-            self.observers.request_ended(&ended);
-        });
+        self.tell(self.ending(), |ended| self.observers.request_ended(ended));
     }
 }
 

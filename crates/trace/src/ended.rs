@@ -8,9 +8,9 @@ use std::{
 
 use gatewright_core::{
     Attempt, ConnectionInfo, ErrorKind, Label, LayerState, PolicyDecision, Principal, Rejection, RequestRecord,
-    SpanContext, Summary,
+    Side, SpanContext, Summary,
 };
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use crate::{StreamKind, account::Account};
 
@@ -27,6 +27,8 @@ pub struct EndedRequest<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
+    /// Not at all yet: its response has begun ([`Observer::response_started`](crate::Observer::response_started)).
+    Open,
     /// The response was sent to its end, as far as the stack can tell.
     Complete,
     /// The stack failed, before or after the head of the response.
@@ -78,7 +80,7 @@ impl<'a> EndedRequest<'a> {
     pub fn logged_status(&self) -> Option<u16> {
         let status = self.status().map(|status| status.as_u16());
         match self.ending {
-            Ending::Complete | Ending::Failed(_) => status,
+            Ending::Open | Ending::Complete | Ending::Failed(_) => status,
             Ending::ClientGone => status.or(Some(CLIENT_CLOSED_REQUEST)),
             Ending::ServerCut => status.or(Some(StatusCode::SERVICE_UNAVAILABLE.as_u16())),
         }
@@ -214,6 +216,30 @@ impl<'a> EndedRequest<'a> {
     /// The legs of a composed request, each with a record of its own.
     pub fn legs(&self) -> &'a [(Label, RequestRecord)] {
         self.layers.legs()
+    }
+
+    /// The headers of the request that an observer [asked for](crate::Observer::watched_headers), as the client wrote them.
+    pub fn request_headers(&self) -> Option<&'a [(HeaderName, HeaderValue)]> {
+        self.account.kept().map(|kept| &*kept.request)
+    }
+
+    /// The headers of the response that an observer [asked for](crate::Observer::watched_headers).
+    pub fn response_headers(&self) -> Option<&'a [(HeaderName, HeaderValue)]> {
+        self.account.kept().map(|kept| &*kept.response)
+    }
+
+    /// Who ended the exchange before its end: `client`, `server` or `upstream`.
+    pub fn closed_by(&self) -> Option<&'static str> {
+        match self.ending {
+            Ending::Open | Ending::Complete => None,
+            Ending::ClientGone => Some("client"),
+            Ending::ServerCut => Some("server"),
+            Ending::Failed(kind) => Some(match kind.side() {
+                Side::Downstream => "client",
+                Side::Upstream => "upstream",
+                _ => "server",
+            }),
+        }
     }
 
     /// Who stood in the way of the request, and why: `rate-limit:over_limit` of a refusal, `error:connect` of a failure,

@@ -29,7 +29,7 @@
 //! | field | |
 //! | --- | --- |
 //! | `ts` | when the request began, RFC 3339, UTC, milliseconds |
-//! | `request_id`, `trace_id` | |
+//! | `request_id`, `trace_id`, `span_id` | |
 //! | `client` | the client's address, after trusted hops |
 //! | `method`, `host`, `path` | as the client wrote them; without query and user information, which may hold secrets |
 //! | `route`, `upstream`, `endpoint` | the names of the configuration, and `host:port` of the server that answered |
@@ -40,6 +40,8 @@
 //! | `credential` | which of its credentials it showed, by name: an API key's, a certificate's serial number |
 //! | `rejection` | `policy:reason` of a refusal, `error:kind` of a failure, `client:gone`, `server:cut` |
 //! | `would_reject` | `policy:reason` of a refusal that a policy on trial (a dry run) would have made |
+//! | `closed_by` | `client`, `server` or `upstream`: who ended the exchange before its end |
+//! | `query`, `request_headers`, `response_headers`, `event` | only when asked for: see [`LogFields`] |
 //!
 //! # Example
 //!
@@ -92,8 +94,11 @@ mod service;
 mod started;
 mod traceparent;
 mod tracestate;
+mod watched_headers;
 
-pub use access_log::{AccessLog, AccessLogBuilder, LogTrouble, RefusedRequest};
+pub use access_log::{
+    AccessLog, AccessLogBuilder, LogFields, LogTemplate, LogTrouble, NotATemplate, RefusedRequest,
+};
 pub use body::TraceBody;
 pub use ended::{EndedRequest, Ending};
 pub use future::TraceFuture;
@@ -108,6 +113,7 @@ pub use observer::{Observer, Observers};
 pub use otlp::{Otlp, OtlpBuilder, OtlpError, OtlpProtocol};
 pub use service::TraceService;
 pub use started::{StartedResponse, StreamKind};
+pub use watched_headers::WatchedHeaders;
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{EndedRequest, RefusedRequest, StartedResponse};
+use crate::{EndedRequest, RefusedRequest, StartedResponse, WatchedHeaders};
 
 /// Watches requests: the access log is one, and a program may add others with
 /// [`TraceLayer::observer`](crate::TraceLayer::observer).
@@ -34,6 +34,11 @@ pub trait Observer: Send + Sync + 'static {
     /// without it. It is asked once, when the layer is built.
     fn watches_decisions(&self) -> bool {
         false
+    }
+
+    /// The headers that it reads of requests and of responses; none by default. It is asked once, when the layer is built.
+    fn watched_headers(&self) -> WatchedHeaders {
+        WatchedHeaders::default()
     }
 
     /// Whether it reads what a request with a sampled trace has spans for: each attempt at an endpoint
@@ -82,6 +87,7 @@ struct Several {
     watch_waits: bool,
     watch_spans: bool,
     watch_starts: bool,
+    headers: WatchedHeaders,
 }
 
 impl Observers {
@@ -94,7 +100,10 @@ impl Observers {
         let watch_waits = all.iter().any(|observer| observer.watches_waits());
         let watch_spans = all.iter().any(|observer| observer.watches_spans());
         let watch_starts = all.iter().any(|observer| observer.watches_starts());
-        Self(Some(Arc::new(Several { all, watch_decisions, watch_waits, watch_spans, watch_starts })))
+        let headers = all
+            .iter()
+            .fold(WatchedHeaders::default(), |headers, observer| headers.and(&observer.watched_headers()));
+        Self(Some(Arc::new(Several { all, watch_decisions, watch_waits, watch_spans, watch_starts, headers })))
     }
 
     /// Whether there is none.
@@ -115,6 +124,10 @@ impl Observers {
     /// Whether one of them reads what a request with a sampled trace has spans for.
     pub(crate) fn watch_spans(&self) -> bool {
         self.0.as_ref().is_some_and(|several| several.watch_spans)
+    }
+
+    pub(crate) fn watched_headers(&self) -> Option<&WatchedHeaders> {
+        self.0.as_ref().map(|several| &several.headers)
     }
 
     fn iter(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {

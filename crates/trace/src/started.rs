@@ -6,15 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gatewright_core::{ConnectionInfo, Label, Principal, Rejection, SpanContext, Summary};
+use gatewright_core::{ConnectionInfo, Label, Principal, Rejection, SpanContext};
 use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE};
 
-use crate::account::Account;
+use crate::EndedRequest;
 
 /// A request whose response's head is on its way to the client, for an [`Observer`](crate::Observer).
 pub struct StartedResponse<'a> {
-    pub(crate) account: &'a Account,
-    pub(crate) known: &'a Summary,
+    /// What is known so far, with the [ending](crate::Ending::Open) of a request that goes on.
+    pub(crate) request: &'a EndedRequest<'a>,
     pub(crate) status: StatusCode,
 }
 
@@ -53,7 +53,7 @@ impl StreamKind {
 impl<'a> StartedResponse<'a> {
     /// When the request began.
     pub fn started(&self) -> Instant {
-        self.account.record.started()
+        self.request.account.record.started()
     }
 
     /// From the beginning of the request until now. It asks the clock.
@@ -68,83 +68,83 @@ impl<'a> StartedResponse<'a> {
 
     /// What kind of stream begins, when it is one.
     pub fn stream(&self) -> Option<StreamKind> {
-        self.account.stream()
+        self.request.account.stream()
     }
 
     /// The method, as the client wrote it.
     pub fn method(&self) -> &'a Method {
-        &self.account.method
+        &self.request.account.method
     }
 
     /// The path, as the client wrote it.
     pub fn path(&self) -> &'a str {
-        self.account.uri.path()
+        self.request.account.uri.path()
     }
 
     /// The query, as the client wrote it. Queries may hold secrets.
     pub fn query(&self) -> Option<&'a str> {
-        self.account.uri.query()
+        self.request.account.uri.query()
     }
 
     /// The host that the client asked for, without user information.
     pub fn host(&self) -> Option<Cow<'a, str>> {
-        self.account.host()
+        self.request.account.host()
     }
 
     /// The value of `x-request-id`.
     pub fn request_id(&self) -> Option<&'a HeaderValue> {
-        self.known.request_id.as_ref()
+        self.request.known.request_id.as_ref()
     }
 
     /// The gateway's span in the trace of the request.
     pub fn span(&self) -> Option<SpanContext> {
-        self.known.span
+        self.request.known.span
     }
 
     /// The client's address, after trusted hops.
     pub fn client(&self) -> Option<IpAddr> {
         let peer = || Some(self.connection()?.peer().ip());
-        self.known.client.map(|client| client.address()).or_else(peer)
+        self.request.known.client.map(|client| client.address()).or_else(peer)
     }
 
     /// The connection on which the request came.
     pub fn connection(&self) -> Option<&'a ConnectionInfo> {
-        self.account.record.connection().map(|connection| &**connection)
+        self.request.account.record.connection().map(|connection| &**connection)
     }
 
     /// The route that took the request.
     pub fn route(&self) -> Option<&'a Label> {
-        self.known.route.as_ref()
+        self.request.known.route.as_ref()
     }
 
     /// The upstream that the request went to.
     pub fn upstream(&self) -> Option<&'a Label> {
-        self.known.upstream.as_ref()
+        self.request.known.upstream.as_ref()
     }
 
     /// The endpoint of that upstream.
     pub fn endpoint(&self) -> Option<&'a Label> {
-        self.known.endpoint.as_ref()
+        self.request.known.endpoint.as_ref()
     }
 
     /// From the choice of the endpoint to the upstream's response head, over all attempts.
     pub fn upstream_time(&self) -> Option<Duration> {
-        self.known.upstream_time
+        self.request.known.upstream_time
     }
 
     /// The bytes of the request's body that have been read so far.
     pub fn bytes_in(&self) -> u64 {
-        self.account.record.bytes_in()
+        self.request.account.record.bytes_in()
     }
 
     /// Who called.
     pub fn principal(&self) -> Option<&'a Principal> {
-        self.known.principal.as_ref()
+        self.request.known.principal.as_ref()
     }
 
     /// The refusal, when a policy refused the request.
     pub fn rejection(&self) -> Option<&'a Rejection> {
-        self.known.rejection.as_ref()
+        self.request.known.rejection.as_ref()
     }
 }
 

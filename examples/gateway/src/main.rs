@@ -47,9 +47,8 @@ struct Cli {
 enum Command {
     /// Serve as FILE says, until SIGTERM or SIGINT; then finish what is under way.
     ///
-    /// SIGHUP reloads FILE and opens the logs anew; so does, save the logs, a change of FILE or of a file that it
-    /// names. What is wrong is refused as a whole, and the running configuration stays. SIGUSR1 opens the logs anew, and
-    /// nothing else.
+    /// SIGHUP reloads FILE and opens the logs anew. SIGUSR1 opens the logs anew and does nothing else. A change of FILE, or of a
+    /// file that it names, reloads FILE too. A FILE with an error is refused as a whole, and the running configuration stays.
     Run {
         /// The configuration file.
         file: PathBuf,

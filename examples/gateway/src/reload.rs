@@ -30,6 +30,7 @@ pub(crate) struct Reloads {
     watch: bool,
     open: bool,
     hangup: Signal,
+    /// SIGUSR1.
     reopen: Signal,
     looking_up: Option<JoinHandle<()>>,
     accepted: u64,

@@ -15,6 +15,8 @@ mod wrong_format;
 mod rfc_examples;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;
 
 pub use error::KeyError;
 pub(crate) use key::Allowed;

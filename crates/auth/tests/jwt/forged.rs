@@ -25,6 +25,14 @@ fn signed(name: &'static str, reason: &'static str, token: &Token) -> Case {
     case(name, reason, token.signed())
 }
 
+/// Base64url whose last character has bits that stand for nothing, and that are not zero.
+fn spare_bits(text: &str) -> String {
+    assert_ne!(text.len() % 3, 0, "no bit is spare");
+    let mut encoded = base64url(text).into_bytes();
+    *encoded.last_mut().unwrap() += 1;
+    String::from_utf8(encoded).unwrap()
+}
+
 fn of_form() -> Vec<Case> {
     let token = good().signed();
     let [header, payload, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("three parts") };
@@ -56,7 +64,25 @@ fn of_form() -> Vec<Case> {
         case("padding in the header", "jwt_malformed", format!("{header}=.{payload}.{signature}")),
         case("padding in the signature", "jwt_malformed", format!("{token}==")),
         case("the other alphabet", "jwt_malformed", format!("{header}.{payload}.+{}", &signature[1..])),
+        case("padding in the payload", "jwt_malformed", format!("{header}.{payload}=.{signature}")),
+        case("a line's end in the header", "jwt_malformed", format!("{header}%0A.{payload}.{signature}")),
+        case("a tab in the signature", "jwt_malformed", format!("{header}.{payload}.\t{signature}")),
         case("bits beyond the last octet", "jwt_malformed", format!("{header}.{payload}.{spare}")),
+        case("bits beyond the header's last octet", "jwt_malformed", {
+            format!("{}.{payload}.{signature}", spare_bits(r#"{"alg":"RS256","kid":"rsa" }"#))
+        }),
+        case("bits beyond the payload's last octet", "jwt_malformed", {
+            format!("{header}.{}.{signature}", spare_bits(r#"{"sub":"u1"}  "#))
+        }),
+        case("the form in JSON", "jwt_malformed", {
+            format!(r#"{{"protected":"{header}","payload":"{payload}","signature":"{signature}"}}"#)
+        }),
+        case("two names of the key", "jwt_bad_header", {
+            with_header(r#"{"alg":"RS256","kid":"rsa","kid":"other"}"#)
+        }),
+        case("a member twice, once escaped", "jwt_bad_header", {
+            with_header(r#"{"alg":"RS256","\u0061lg":"none","kid":"rsa"}"#)
+        }),
         case(
             "an encrypted token",
             "jwt_encrypted",
@@ -97,6 +123,8 @@ fn of_algorithm() -> Vec<Case> {
         case("nOnE, and signed", "jwt_alg_none", none("nOnE").signed()),
         case("no signature, and RS256 said", "jwt_bad_signature", format!("{}.", good().unsigned())),
         signed("no algorithm", "jwt_bad_header", &good().no_header("alg")),
+        signed("nothing for the algorithm", "jwt_bad_header", &good().header("alg", json!(null))),
+        signed("a list of algorithms", "jwt_bad_header", &good().header("alg", json!(["RS256"]))),
         signed("a number for the algorithm", "jwt_bad_header", &good().header("alg", json!(256))),
         signed("an algorithm nobody knows", "jwt_alg_unknown", &good().header("alg", json!("RS1"))),
         signed("an algorithm in small letters", "jwt_alg_unknown", &good().header("alg", json!("rs256"))),
@@ -109,6 +137,12 @@ fn of_algorithm() -> Vec<Case> {
         }),
         case("PS256 by the key of RS256", "jwt_wrong_algorithm", by_rsa("PS256", Algorithm::Ps256)),
         case("RS512 by the key of RS256", "jwt_wrong_algorithm", by_rsa("RS512", Algorithm::Rs512)),
+        case(
+            "the key of another algorithm named",
+            "jwt_wrong_algorithm",
+            good().header("kid", json!("ec")).signed(),
+        ),
+        case("an empty algorithm", "jwt_alg_unknown", good().header("alg", json!("")).signed()),
         case("ES256 said of the RSA key", "jwt_wrong_algorithm", by_rsa("ES256", Algorithm::Rs256)),
         signed("an extension", "jwt_crit", &good().header("crit", json!(["exp"])).header("exp", json!(1))),
         signed("no extension", "jwt_crit", &good().header("crit", json!([]))),
@@ -117,6 +151,8 @@ fn of_algorithm() -> Vec<Case> {
             "jwt_crit",
             &good().header("crit", json!(["b64"])).header("b64", json!(false)),
         ),
+        signed("an extension named outside a list", "jwt_crit", &good().header("crit", json!("exp"))),
+        signed("nothing for the extensions", "jwt_crit", &good().header("crit", json!(null))),
         signed("a payload as it is", "jwt_unencoded_payload", &good().header("b64", json!(false))),
         signed("a compressed payload", "jwt_compressed", &good().header("zip", json!("DEF"))),
         signed("a token in the token", "jwt_nested", &good().header("cty", json!("JWT"))),

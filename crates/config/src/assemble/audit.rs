@@ -96,7 +96,7 @@ fn start(audit: &Audit, reader: &mut Reader<'_>) -> Option<AuditLog> {
     match log.file(&audit.file.value) {
         Ok(log) => Some(log),
         Err(error) => {
-            let reason = crate::config::reason(&error);
+            let reason = crate::files::reason(&error);
             let message = format!("cannot write `{}`: {reason}", audit.file.value.display());
             reader.error(audit.file.span, message);
             None

@@ -65,7 +65,8 @@ impl Gateway {
         let mut reader = Reader::new(config.source());
         let parts = Parts::build(&settings, None, &assembly, &mut reader);
         let https = https::build(&settings, &mut reader);
-        let observation = Observation::open(&settings, None, config.source().text(), &mut reader);
+        let routes = parts.as_ref().map_or(&[][..], |parts| &parts.routes.seen);
+        let observation = Observation::open(&settings, None, config.source().text(), routes, &mut reader);
         match (parts, observation) {
             (Some(parts), Some(observation)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
@@ -119,7 +120,8 @@ impl Gateway {
         }
         // The logs are opened last, for they make files.
         let before = Some((&*self.settings, &self.observation));
-        let observation = Observation::open(&settings, before, config.source().text(), &mut reader);
+        let routes = &parts.routes.seen;
+        let observation = Observation::open(&settings, before, config.source().text(), routes, &mut reader);
         let Some(observation) = observation else {
             return Err(config.diagnostics(reader.finish().0));
         };

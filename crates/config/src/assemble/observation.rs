@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatewright_trace::{AccessLog, Observers, audit::AuditLog};
 
-use super::{access_log, audit};
+use super::{RouteStack, access_log, audit};
 use crate::{read::Reader, settings::Settings};
 
 /// Those who watch the requests for as long as the configuration asks for them.
@@ -21,11 +21,14 @@ impl Observation {
         settings: &Settings,
         before: Option<(&Settings, &Self)>,
         text: &str,
+        routes: &[RouteStack],
         reader: &mut Reader<'_>,
     ) -> Option<Self> {
         let access_log = match before {
-            Some((running, logs)) if running.access_log == settings.access_log => logs.access_log.clone(),
-            _ => access_log::open(&settings.access_log, reader)?,
+            Some((running, logs)) => {
+                access_log::reopen((running, logs.access_log.as_ref()), settings, routes, reader)?
+            }
+            None => access_log::open(settings, routes, reader)?,
         };
         let audit_before = before.and_then(|(running, logs)| Some((running, logs.audit.as_ref()?)));
         let audit = audit::open(settings, audit_before, text, reader)?;

@@ -3,6 +3,7 @@
 //! A setting is what was written, with its place where a later step can still find it wrong: files are read,
 //! patterns compiled and names resolved by `assemble`.
 
+mod access_log;
 mod addresses;
 mod admin;
 mod audit;
@@ -30,6 +31,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use gatewright_core::IpNetwork;
 
+pub(crate) use access_log::{AccessLog, LogSettings, RouteLog};
 pub(crate) use addresses::Addresses;
 pub(crate) use admin::Admin;
 pub(crate) use audit::{Admitted, Audit};
@@ -46,7 +48,7 @@ pub(crate) use listener::{Certificate, ClientAuth, HttpsPort, Listener, Listener
 pub(crate) use matching::{Matcher, PathMatch, UrlScheme, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
 pub(crate) use route::{Action, Route};
-pub(crate) use serving::{AccessLog, ClientLimits, Timeouts};
+pub(crate) use serving::{ClientLimits, Timeouts};
 pub(crate) use upstream::{Protocol, Upstream, UpstreamBounds, UpstreamRef, WeightedTarget};
 pub(crate) use upstream_tls::UpstreamTls;
 
@@ -82,7 +84,7 @@ long_form! {
         workers: lenient Option<Workers>, "2", absent "one a core";
         /// Peers that are believed when they say who the client is, and which `x-request-id` it has.
         trusted_proxies: lenient TrustedProxies, "[10.0.0.0/8]", absent "none: the peer is the client";
-        /// Where each request leaves its line, one JSON object.
+        /// Where each request leaves its line, and what the line holds: one JSON object, unless a `format` is given.
         access_log: lenient AccessLog, "{file: access.log}", absent "`stdout`", alias ["log"];
         /// Health, readiness and the status page. A reload cannot change it. See [the status page](../guide/status-page.md).
         admin: lenient Admin, "127.0.0.1:9901", absent "`off`", alias ["metrics", "prometheus", "health", "status"];

@@ -1,5 +1,5 @@
 use super::{
-    Forwarding, Guards, Matcher, Redirect, Rewrite, UpstreamRef, captures,
+    Forwarding, Guards, Matcher, Redirect, Rewrite, RouteLog, UpstreamRef, captures,
     matching::{ONE_PATH, PathMatch},
 };
 use crate::{
@@ -43,6 +43,9 @@ long_form! {
         name: lenient Option<Spanned<String>>, "orders", absent "its path";
         /// The rank of the route where nothing else ranks it; the higher number goes first.
         priority: optional Number<i32, { i32::MIN as i64 }, { i32::MAX as i64 }>, "10", absent "0";
+        /// Which requests of the route leave a line in the access log. Of a share, such as `10%`, requests that were refused, that
+        /// failed, whose client left, or that have a status of 400 or more leave their line in any case. `off` silences them too.
+        access_log: default RouteLog, "10%", absent "all";
         /// Whether the route takes paths with `%2F`, which stays as it is.
         allow_encoded_slash: default bool, "on", absent "`off`: 400";
         /// Whether repeated slashes in a path become one. `off` leaves them for image proxies (`/plain/https://host/a.jpg`) and

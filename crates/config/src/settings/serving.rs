@@ -1,36 +1,11 @@
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, time::Duration};
 
 use gatewright_server::Names;
 
 use crate::{
-    diagnostics::Spanned,
-    read::{Map, Number, Reader, Size, Usual, Value, value},
-    syntax::{Kind, Node, shorten},
+    read::{Number, Size, Usual, value},
     vocabulary::{Shape, choice, map},
 };
-
-/// Where the access log goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum AccessLog {
-    Off,
-    #[default]
-    Stdout,
-    File(Spanned<PathBuf>),
-}
-
-map! {
-    /// An access log in a file. SIGHUP opens the file anew, for when it was moved away.
-    #[derive(Debug)]
-    pub(crate) struct LogFile {
-        title: "`access_log`";
-        name: "access_log";
-        smallest: "{file: access.log}";
-        later: ["format", "fields"];
-
-        /// Where the lines go, each after those that are there.
-        file: required PathBuf, "access.log", alias ["path"];
-    }
-}
 
 map! {
     /// How long clients may take. How long upstreams may take is said in routes, upstreams and `defaults`.
@@ -122,24 +97,3 @@ const USUAL_TARGET: Usual = Usual {
     if_less: "the path and query of many a usual request are longer, and are refused with 414",
     if_more: "no target of more than 65534 bytes is taken",
 };
-
-impl Value for AccessLog {
-    type Kept = Self;
-    const SHAPE: Shape = Shape::Any(&[Shape::Word(&["stdout"]), Shape::Off, Shape::Map(LogFile::SECTION)]);
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        match &node.kind {
-            Kind::Map(_) => LogFile::read(node, reader).map(|log| Self::File(log.file)),
-            _ if Reader::is_off(node) => Some(Self::Off),
-            _ => match reader.text(node, "`stdout`, `off` or `{file: access.log}`")? {
-                "stdout" => Some(Self::Stdout),
-                other => {
-                    let message = format!("`{}` is not where an access log can go", shorten(other));
-                    let help = format!("it is `stdout`, `off`, or a file: `{{file: {}}}`", shorten(other));
-                    reader.error(node.span, message).help(help);
-                    None
-                }
-            },
-        }
-    }
-}

@@ -108,6 +108,7 @@ impl Shape {
             | Self::Target
             | Self::Url
             | Self::Rate
+            | Self::Share
             | Self::Duration
             | Self::Size
             | Self::Number(..) => json!({"anyOf": [written, word(r"\$\{env:[^}]+\}")]}),
@@ -142,6 +143,7 @@ impl Shape {
             Self::Rate => word(
                 "^[1-9][0-9]{0,9} */ *([1-9][0-9]*)?(ms|s|sec|second|m|min|minute|h|hour|d|day)( burst [1-9][0-9]{0,9})?$",
             ),
+            Self::Share => word(r"^(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)%$"),
             Self::LimitKey => {
                 word(r"^(principal_or_ip|principal|client_ip|route|all|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$")
             }

@@ -45,6 +45,8 @@ pub(crate) enum Shape {
     Uri,
     /// How many a period.
     Rate,
+    /// A share, in percent.
+    Share,
     /// What requests are counted by.
     LimitKey,
     Duration,
@@ -123,6 +125,7 @@ impl Shape {
             Self::Url => ("a URL", "URLs"),
             Self::Uri => ("a URI", "URIs"),
             Self::Rate => ("a rate", "rates"),
+            Self::Share => ("a share in percent", "shares in percent"),
             Self::LimitKey => ("a part of the key", "parts of the key"),
             Self::Duration => ("a duration", "durations"),
             Self::Size => ("a size", "sizes"),

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use super::line::Line;
+use super::{line::Line, template::LogTemplate};
 
 /// One buffer a thread, as far as there are cores: a thread finds its own lock free and its own cache line warm. The
 /// thread that writes takes a buffer's content by swapping an empty one in.
@@ -44,11 +44,15 @@ impl Buffers {
         Self { buffers: (0..cores.next_power_of_two()).map(|_| Buffer::default()).collect(), capacity }
     }
 
-    pub(super) fn append(&self, line: &Line<'_>) -> Appended {
+    pub(super) fn append(&self, line: &Line<'_>, template: Option<&LogTemplate>) -> Appended {
         let buffer = &self.buffers[thread_number() & (self.buffers.len() - 1)];
         let mut buffer = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = buffer.len();
-        if line.append_to(&mut buffer).is_err() || buffer.len() > self.capacity {
+        let written = match template {
+            None => line.append_to(&mut buffer).is_ok(),
+            Some(template) => template.append(line, &mut buffer).is_ok(),
+        };
+        if !written || buffer.len() > self.capacity {
             buffer.truncate(before);
             return Appended::Dropped;
         }
@@ -104,12 +108,12 @@ mod tests {
         for expected in
             [Appended::First, Appended::HalfFull, Appended::Done, Appended::Dropped, Appended::Dropped]
         {
-            assert_eq!(buffers.append(&line), expected);
+            assert_eq!(buffers.append(&line, None), expected);
         }
         let (mut spare, mut drained) = (Vec::new(), 0);
         buffers.drain(&mut spare, |lines| drained += lines.len());
         assert_eq!(drained, 3 * length);
         assert!(buffers.are_empty());
-        assert_eq!(buffers.append(&line), Appended::First);
+        assert_eq!(buffers.append(&line, None), Appended::First);
     }
 }

@@ -2,12 +2,17 @@
 
 use std::{borrow::Cow, fmt, io, net::IpAddr, time::Duration};
 
-use gatewright_core::{Rejection, ids::Hex};
-use serde::{Serialize, Serializer};
+use gatewright_core::{
+    Rejection,
+    ids::Hex,
+    redact::{REDACTED, Redaction},
+};
+use http::{HeaderName, HeaderValue};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use super::timestamp::Timestamp;
-use crate::{EndedRequest, ended::Obstacle};
+use super::{fields::LogFields, template, timestamp::Timestamp};
+use crate::{EndedRequest, Ending, ended::Obstacle};
 
 /// The fields of a line. All is borrowed, so that a line costs no allocation.
 #[derive(Serialize, Default)]
@@ -17,6 +22,8 @@ pub(crate) struct Line<'a> {
     pub(crate) request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hex")]
     pub(crate) trace_id: Option<u128>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hex_of_span")]
+    pub(crate) span_id: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,6 +32,8 @@ pub(crate) struct Line<'a> {
     pub(crate) host: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) query: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) route: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +58,14 @@ pub(crate) struct Line<'a> {
     pub(crate) rejection: Option<Obstacle<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) would_reject: Option<Obstacle<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_headers: Option<Headers<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) response_headers: Option<Headers<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) event: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -60,6 +77,7 @@ impl<'a> Line<'a> {
             ts: Ago(request.duration()),
             request_id: request.request_id().and_then(|id| id.to_str().ok()),
             trace_id: request.span().map(|span| span.trace_id()),
+            span_id: request.span().map(|span| span.span_id()),
             client: request.client(),
             method: Some(request.method().as_str()),
             host: request.host(),
@@ -76,7 +94,25 @@ impl<'a> Line<'a> {
             credential: principal.and_then(|principal| principal.credential()),
             rejection: request.obstacle(),
             would_reject: request.would_reject().map(refusal),
+            closed_by: request.closed_by(),
+            query: None,
+            request_headers: None,
+            response_headers: None,
+            event: None,
         }
+    }
+
+    /// The same with what was asked for beside the usual fields.
+    pub(super) fn with(mut self, request: &EndedRequest<'a>, fields: &'a LogFields) -> Self {
+        let headers = |kept| Headers { kept, redaction: &fields.redaction };
+        self.query = request.query().filter(|_| fields.query).map(|query| fields.redaction.query(query));
+        self.request_headers = request.request_headers().filter(|kept| !kept.is_empty()).map(headers);
+        self.response_headers = request.response_headers().filter(|kept| !kept.is_empty()).map(headers);
+        if request.ending() == Ending::Open {
+            self.event = Some("start");
+            (self.bytes_in, self.bytes_out, self.duration_ms) = (None, None, None);
+        }
+        self
     }
 
     /// Appends the line and its newline.
@@ -87,13 +123,52 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Headers that were kept, without their secrets.
+#[derive(Clone, Copy)]
+pub(crate) struct Headers<'a> {
+    kept: &'a [(HeaderName, HeaderValue)],
+    redaction: &'a Redaction,
+}
+
+impl<'a> Headers<'a> {
+    /// The values of the lines with this name.
+    pub(super) fn of(self, name: &HeaderName) -> impl Iterator<Item = Cow<'a, str>> {
+        let lines = self.kept.iter().filter(move |(kept, _)| kept == name);
+        lines.map(move |(name, value)| match self.redaction.hides_header(name) {
+            true => Cow::Borrowed(REDACTED),
+            false => template::text(value),
+        })
+    }
+}
+
+/// A map from names to values. Several lines of one name are one value, with commas between (RFC 9110, section 5.3).
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let mut last = None;
+        for (name, _) in self.kept.iter().filter(|(name, _)| last.replace(name) != Some(name)) {
+            let mut values = self.of(name);
+            let first = values.next().unwrap_or_default();
+            let value = values.fold(first, |all, more| Cow::Owned(format!("{all}, {more}")));
+            map.serialize_entry(name.as_str(), &value)?;
+        }
+        map.end()
+    }
+}
+
 /// How long ago the request began.
 #[derive(Default)]
 pub(crate) struct Ago(pub(crate) Duration);
 
+impl Ago {
+    pub(super) fn timestamp(&self) -> Timestamp {
+        Timestamp::of(self.0)
+    }
+}
+
 impl Serialize for Ago {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Timestamp::of(self.0).serialize(serializer)
+        self.timestamp().serialize(serializer)
     }
 }
 
@@ -111,6 +186,10 @@ impl Serialize for Obstacle<'_> {
 
 fn hex<S: Serializer>(id: &Option<u128>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(Hex::<32>::new(id.unwrap_or_default()).as_str())
+}
+
+fn hex_of_span<S: Serializer>(id: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(Hex::<16>::new(id.unwrap_or_default().into()).as_str())
 }
 
 /// Milliseconds with microseconds behind the point.

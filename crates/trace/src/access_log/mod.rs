@@ -1,9 +1,11 @@
 //! The access log: lines into a buffer, a thread that writes them.
 
 mod buffers;
+mod fields;
 pub(crate) mod line;
 mod refused;
 mod target;
+mod template;
 pub(crate) mod timestamp;
 mod trouble;
 mod writer;
@@ -17,7 +19,9 @@ use std::{
     time::Duration,
 };
 
+pub use fields::LogFields;
 pub use refused::RefusedRequest;
+pub use template::{LogTemplate, NotATemplate};
 pub use trouble::LogTrouble;
 
 use buffers::Appended;
@@ -26,7 +30,7 @@ use target::Target;
 use trouble::Report;
 use writer::{Shared, Writer};
 
-use crate::{EndedRequest, Observer};
+use crate::{EndedRequest, Observer, StartedResponse, WatchedHeaders};
 
 /// How long a flush, and the end of the log, wait for the target.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -39,7 +43,10 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// The last clone writes what is left when it is dropped, and waits for that up to 5 seconds.
 #[derive(Clone)]
-pub struct AccessLog(Arc<Handle>);
+pub struct AccessLog {
+    handle: Arc<Handle>,
+    fields: Option<Arc<LogFields>>,
+}
 
 struct Handle {
     shared: Arc<Shared>,
@@ -70,11 +77,19 @@ impl AccessLog {
         AccessLogBuilder { capacity: 1 << 20, report: trouble::report_on_stderr() }
     }
 
+    /// The same log, with lines of these fields. Clones that were made before go on as they are, into the same target.
+    #[must_use]
+    pub fn with_fields(mut self, fields: LogFields) -> Self {
+        self.fields = (!fields.is_usual()).then(|| Arc::new(fields));
+        self
+    }
+
     fn append(&self, line: &Line<'_>) {
-        let shared = &self.0.shared;
-        match shared.buffers.append(line) {
-            Appended::First if shared.takes_from_idle() => self.0.writer.unpark(),
-            Appended::HalfFull => self.0.writer.unpark(),
+        let shared = &self.handle.shared;
+        let template = self.fields.as_ref().and_then(|fields| fields.template.as_ref());
+        match shared.buffers.append(line, template) {
+            Appended::First if shared.takes_from_idle() => self.handle.writer.unpark(),
+            Appended::HalfFull => self.handle.writer.unpark(),
             Appended::First | Appended::Done => {}
             Appended::Dropped => {
                 shared.dropped.fetch_add(1, Ordering::Relaxed);
@@ -85,26 +100,44 @@ impl AccessLog {
     /// Writes out what has been logged so far. It blocks until that is done, or for 5 seconds; false when that was not
     /// enough.
     pub fn flush(&self) -> bool {
-        self.0.flush()
+        self.handle.flush()
     }
 
     /// Opens the file anew under its path, once what has been logged so far is written: call it after the file was
     /// moved away. A target that is no file goes on as it is.
     pub fn reopen(&self) {
-        self.0.shared.ask_to_reopen();
-        self.0.writer.unpark();
+        self.handle.shared.ask_to_reopen();
+        self.handle.writer.unpark();
     }
 
     /// The lines that were lost since the log began, for want of room or because the target failed.
     pub fn lost(&self) -> u64 {
-        self.0.shared.lost()
+        self.handle.shared.lost()
     }
 }
 
 /// Writes a line for each request.
 impl Observer for AccessLog {
+    fn watched_headers(&self) -> WatchedHeaders {
+        self.fields.as_ref().map(|fields| fields.headers.clone()).unwrap_or_default()
+    }
+
+    fn watches_starts(&self) -> bool {
+        self.fields.as_ref().is_some_and(|fields| fields.start_lines)
+    }
+
     fn request_ended(&self, request: &EndedRequest<'_>) {
-        self.append(&Line::of(request));
+        match &self.fields {
+            None => self.append(&Line::of(request)),
+            Some(fields) if fields.includes(request) => self.append(&Line::of(request).with(request, fields)),
+            Some(_) => {}
+        }
+    }
+
+    fn response_started(&self, request: &StartedResponse<'_>) {
+        if self.watches_starts() && request.stream().is_some() {
+            self.request_ended(request.request);
+        }
     }
 
     fn request_refused(&self, request: &RefusedRequest<'_>) {
@@ -188,7 +221,7 @@ impl AccessLogBuilder {
         let shared = Arc::new(Shared::new(self.capacity));
         let writer = Writer::new(Arc::clone(&shared), target, self.report);
         let thread = thread::Builder::new().name("access-log".into()).spawn(|| writer.run())?;
-        Ok(AccessLog(Arc::new(Handle { shared, writer: thread.thread().clone() })))
+        Ok(AccessLog { handle: Arc::new(Handle { shared, writer: thread.thread().clone() }), fields: None })
     }
 }
 

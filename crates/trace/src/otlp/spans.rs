@@ -190,7 +190,7 @@ impl Parent<'_> {
         }
         match self.request.ending() {
             _ if attempt.ended.is_some() => None,
-            Ending::Complete => self.request.error().map(|kind| kind.as_str().to_owned()),
+            Ending::Complete | Ending::Open => self.request.error().map(|kind| kind.as_str().to_owned()),
             Ending::Failed(kind) => Some(self.request.error().unwrap_or(kind).as_str().to_owned()),
             Ending::ClientGone | Ending::ServerCut => Some(CANCELED.to_owned()),
         }

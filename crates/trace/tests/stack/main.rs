@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 mod endings;
+mod fields;
 mod observers;
 
 use std::{
@@ -223,6 +224,7 @@ async fn a_line_holds_what_the_layers_inside_have_found_out() {
     assert_eq!(take("ts").as_str().unwrap().len(), 24);
     assert_eq!(take("request_id").as_str().unwrap().len(), 32);
     assert_eq!(take("trace_id").as_str().unwrap().len(), 32);
+    assert_eq!(take("span_id").as_str().unwrap().len(), 16);
     assert!(take("duration_ms").as_f64().unwrap() >= 0.0);
     let expected = serde_json::json!({
         "client": "192.0.2.9", "method": "POST", "host": "api.example.com", "path": "/v1/orders/7",

@@ -110,6 +110,19 @@ impl AuthKind {
         }
     }
 
+    /// The names of headers and query parameters of its own that hold credentials.
+    pub(crate) fn secret_names(&self) -> Vec<&str> {
+        match self {
+            Self::ApiKey(key) => {
+                let headers = key.headers.iter().map(HeaderName::as_str);
+                headers.chain(key.queries.iter().map(String::as_str)).collect()
+            }
+            Self::Jwt(jwt) => jwt.places.secret_names(),
+            Self::Introspect(introspect) => introspect.places.secret_names(),
+            Self::Mtls(_) | Self::Basic(_) => Vec::new(),
+        }
+    }
+
     /// Where its callers have their roles; none for those who have no roles.
     pub(crate) fn role_claims(&self) -> Vec<&str> {
         match self {

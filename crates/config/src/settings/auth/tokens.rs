@@ -28,6 +28,14 @@ group! {
     }
 }
 
+impl TokenPlaces {
+    /// The names of the header and of the query parameter that may hold a token.
+    pub(super) fn secret_names(&self) -> Vec<&str> {
+        let header = self.header.iter().map(|name| name.value.as_str());
+        header.chain(self.query.iter().map(String::as_str)).collect()
+    }
+}
+
 group! {
     /// What is made of a token's claims.
     #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
