@@ -10,7 +10,7 @@ use gatewright_core::{BoxError, Error, ErrorKind, problem::REQUEST_ID};
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
 use pin_project_lite::pin_project;
 
-use crate::{TraceBody, account::Account};
+use crate::{TraceBody, account::Account, tunnel::Tunnel};
 
 pin_project! {
     /// The future of [`TraceService`](crate::TraceService).
@@ -20,12 +20,18 @@ pin_project! {
         request_id: Option<HeaderValue>,
         // Dropped with the future when the client goes away, and that writes the line.
         account: Option<Account>,
+        tunnel: Option<Tunnel>,
     }
 }
 
 impl<F> TraceFuture<F> {
-    pub(crate) fn new(inner: F, request_id: HeaderValue, account: Option<Account>) -> Self {
-        Self { inner, request_id: Some(request_id), account }
+    pub(crate) fn new(
+        inner: F,
+        request_id: HeaderValue,
+        account: Option<Account>,
+        tunnel: Option<Tunnel>,
+    ) -> Self {
+        Self { inner, request_id: Some(request_id), account, tunnel }
     }
 }
 
@@ -56,6 +62,9 @@ where
         }
         if let Some(account) = &mut account {
             account.response_begins(&response);
+        }
+        if let Some(tunnel) = this.tunnel.take() {
+            account = account.and_then(|account| tunnel.take_over(account));
         }
         let declared = content_length(response.headers());
         Poll::Ready(Ok(response.map(|body| TraceBody::new(body, declared, account))))

@@ -13,6 +13,7 @@ use crate::{
     layer::Settings,
     request_id,
     traceparent::{self, Settled},
+    tunnel::Tunnel,
 };
 
 /// What callers tell everybody behind them (W3C Baggage).
@@ -90,7 +91,8 @@ where
         if span.is_sampled() && observers.watch_spans() {
             watch_spans(&record, replaced);
         }
-        TraceFuture::new(self.inner.call(request), request_id, account)
+        let tunnel = account.is_some().then(|| Tunnel::of(request.extensions_mut())).flatten();
+        TraceFuture::new(self.inner.call(request), request_id, account, tunnel)
     }
 }
 

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use gatewright_core::{Body, BoxError, ErrorKind, Label, LabelKind, Rejection, ReplyFormat, RequestRecord};
+use gatewright_core::{
+    Body, BoxError, ErrorKind, Label, LabelKind, OnUpgrade, Rejection, ReplyFormat, RequestRecord, Upgraded,
+};
 use gatewright_trace::{Metrics, Observer, RefusedRequest, TraceLayer, Trust};
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
@@ -322,4 +324,82 @@ fn a_snapshot_can_be_walked() {
         format!("{kind:?} {:?} {:?}", sample.labels().collect::<Vec<_>>(), sample.number()),
         "Counter [(\"queue\", \"a\")] Some(7.0)"
     );
+}
+
+#[tokio::test]
+async fn a_tunnel_is_open_until_its_stream_is_closed() {
+    let metrics = Metrics::new();
+    let service = service_fn(|request: Request<Body>| {
+        on_route("socket", "chat")(RequestRecord::of(request.extensions()).expect("has one"));
+        let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS).body(Body::empty());
+        future::ready(Ok::<_, Infallible>(response.expect("a response")))
+    });
+    let (pending, on_upgrade) = OnUpgrade::pending();
+    let mut request = get("/socket");
+    request.extensions_mut().insert(on_upgrade.clone());
+    let layer = TraceLayer::new().observer(metrics.clone());
+    let response = layer.layer(service).oneshot(request).await.expect("is answered");
+    response.into_body().collect().await.expect("has an end");
+    let (near, _far) = tokio::io::duplex(8);
+    pending.fulfil(Upgraded::new(near, bytes::Bytes::new()));
+    let tunnel = on_upgrade.await.expect("is upgraded");
+
+    let text = metrics.exposition(None).body;
+    assert!(text.contains("\ngatewright_streams_open{route=\"socket\",kind=\"upgraded\"} 1\n"), "{text}");
+    assert!(text.contains("\ngatewright_in_flight 1\n"));
+    assert!(text.contains("\ngatewright_request_seconds_count{route=\"socket\"} 1\n"), "the head's time");
+    assert!(!text.contains("gatewright_requests_total"), "it has not ended");
+    drop(tunnel);
+    let text = metrics.exposition(None).body;
+    assert!(text.contains("\ngatewright_streams_open{route=\"socket\",kind=\"upgraded\"} 0\n"), "{text}");
+    assert!(text.contains("\ngatewright_stream_seconds_count{route=\"socket\",kind=\"upgraded\"} 1\n"));
+    let ended = "\ngatewright_requests_total{route=\"socket\",method=\"GET\",status=\"101\"} 1\n";
+    assert!(text.contains(ended) && text.contains("\ngatewright_request_seconds_count{route=\"socket\"} 1\n"));
+    assert!(!text.contains("gatewright_failures_total"), "whoever closes a tunnel does no wrong: {text}");
+}
+
+#[tokio::test]
+async fn an_offer_of_an_upgrade_that_is_not_taken_is_an_ordinary_request() {
+    let metrics = Metrics::new();
+    let (pending, on_upgrade) = OnUpgrade::pending();
+    let mut request = get("/");
+    request.extensions_mut().insert(on_upgrade);
+    send(&metrics, request, Box::new(|_| Response::new(Body::from("no")))).await;
+    drop(pending);
+    let text = metrics.exposition(None).body;
+    assert!(
+        text.contains("\ngatewright_requests_total{route=\"\",method=\"GET\",status=\"200\"} 1\n"),
+        "{text}"
+    );
+    assert!(!text.contains("gatewright_stream") && text.contains("\ngatewright_in_flight 0\n"));
+}
+
+#[tokio::test]
+async fn ten_thousand_routes_are_rendered_and_the_values_of_a_scrape_are_bounded() {
+    let routes: Vec<_> =
+        (0..10_000).map(|number| Label::new(LabelKind::Route, &format!("route {number}"))).collect();
+    let (whole, bounded) = (Metrics::new(), Metrics::builder().max_values(1000).build());
+    // As with real routes, some have seen no request.
+    let used: Vec<_> = routes.iter().filter(|route| route.index() % 4 != 0).collect();
+    for route in &used {
+        for metrics in [&whole, &bounded] {
+            let route = (*route).clone();
+            let answer = move |record: &RequestRecord| {
+                record.with(|known| known.route = Some(route.clone()));
+                Response::new(Body::empty())
+            };
+            send(metrics, get("/"), Box::new(answer)).await;
+        }
+    }
+    let text = whole.exposition(Some(OPEN_METRICS)).body;
+    assert_eq!(lines(&text, "gatewright_requests_total").len(), used.len());
+    assert_eq!(lines(&text, "gatewright_request_seconds_count").len(), used.len());
+    assert_eq!(lines(&text, "gatewright_metrics_overflow_total"), ["gatewright_metrics_overflow_total 0"]);
+    assert!(text.len() < used.len() * 5000, "{}", text.len());
+
+    let text = bounded.exposition(None).body;
+    let histograms = lines(&text, "gatewright_request_seconds_count").len();
+    let seen = lines(&text, "gatewright_requests_total").len() + histograms;
+    assert!((300..1000).contains(&seen), "{seen}");
+    assert_ne!(lines(&text, "gatewright_metrics_overflow_total"), ["gatewright_metrics_overflow_total 0"]);
 }

@@ -35,6 +35,8 @@ const PROGRAMS: &[Program] = &[
     Program { name: "node", package: "nodejs", full: false },
     Program { name: "npm", package: "npm", full: false },
     Program { name: "openssl", package: "openssl", full: false },
+    // Without the service that the package would start where there is an init: promtool comes with it.
+    Program { name: "prometheus", package: "prometheus", full: false },
     Program { name: "python3", package: "python3", full: false },
     Program { name: "redis-server", package: "redis-server", full: false },
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -63,6 +65,7 @@ const PYTHON_PACKAGES: &[(&str, &str)] = &[
     // What httpx needs for HTTP/2.
     ("h2", "httpx[http2]"),
     ("jwt", "pyjwt"),
+    ("prometheus_client", "prometheus-client"),
     ("requests", "requests"),
     ("uvicorn", "uvicorn"),
     ("websockets", "websockets"),

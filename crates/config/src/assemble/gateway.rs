@@ -3,13 +3,14 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use gatewright_core::Body;
 use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, RefusedRequest, audit::AuditLog};
+use gatewright_trace::{AccessLog, Metrics, RefusedRequest, audit::AuditLog};
 
 #[cfg(feature = "admin")]
 use super::admin::{Administration, client_limits};
 use super::{
     Assembly, Parts, Reloaded, RouteStack, https,
     listeners::{self, BuiltListener, pair},
+    metrics::GatewayMetrics,
     observation::Observation,
     restart,
     service::{Current, GatewayService},
@@ -44,6 +45,7 @@ pub struct Gateway {
     parts: Parts,
     service: GatewayService,
     observation: Observation,
+    metrics: GatewayMetrics,
     #[cfg(feature = "admin")]
     admin: Administration,
 }
@@ -70,9 +72,11 @@ impl Gateway {
         match (parts, observation) {
             (Some(parts), Some(observation)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
+                let metrics = GatewayMetrics::new(&assembly, &settings, config);
+                metrics.show(&parts, observation.access_log.as_ref());
                 #[cfg(feature = "admin")]
-                let admin = Administration::new(config, &parts);
-                let observers = observation.observers();
+                let admin = Administration::new(config, &parts, metrics.get());
+                let observers = metrics.watch(observation.observers());
                 #[cfg(feature = "admin")]
                 let observers = admin.watch(observers);
                 let audit = observation.audit.as_ref();
@@ -84,6 +88,7 @@ impl Gateway {
                     parts,
                     service: GatewayService::new(current),
                     observation,
+                    metrics,
                     #[cfg(feature = "admin")]
                     admin,
                 })
@@ -128,13 +133,15 @@ impl Gateway {
 
         // From here on nothing can fail.
         parts.shared.auth.prefetch();
-        let observers = observation.observers();
+        let observers = self.metrics.watch(observation.observers());
         #[cfg(feature = "admin")]
         let observers = self.admin.watch(observers);
         let audit = observation.audit.as_ref();
         let router = parts.routes.router.clone();
         let current = Current::new(router, https, &settings.trusted_proxies, observers, audit);
         self.service.replace(current);
+        self.metrics.show(&parts, observation.access_log.as_ref());
+        self.metrics.note_accepted(config);
         #[cfg(feature = "admin")]
         self.admin.reloaded((&self.settings, &self.parts), (config, &parts));
         self.observation = observation;
@@ -187,7 +194,9 @@ impl Gateway {
                 current.observers().request_refused(&request);
             }
         });
-        server.bind()
+        let server = server.bind()?;
+        self.metrics.serve(server.handle());
+        Ok(server)
     }
 
     /// The URL of each listener of a server that [`bind`](Self::bind) made.
@@ -239,6 +248,16 @@ impl Gateway {
         let Some(admin) = &self.settings.admin else { return Ok(None) };
         let listener = gatewright_server::Listener::new(admin.address.value).name("admin");
         Server::builder().listener(listener).limits(client_limits()).bind().map(Some)
+    }
+
+    /// The metrics: those that the [assembly](super::Assembly::metrics) was given, or those that the file's `admin` shows.
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.metrics.get()
+    }
+
+    /// Counts a reload that was refused. [`reload`](Self::reload) cannot do so for a file that could not even be read.
+    pub fn note_refused_reload(&self) {
+        self.metrics.note_refused();
     }
 
     /// The access log, when there is one: to be reopened when its file was moved, and flushed before the end.

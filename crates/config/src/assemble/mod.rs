@@ -20,6 +20,7 @@ mod limits;
 mod listeners;
 mod lists;
 mod made_of;
+mod metrics;
 mod observation;
 mod parts;
 mod reach;

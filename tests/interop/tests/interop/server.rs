@@ -18,7 +18,7 @@ use tokio::{
 pub(crate) struct Server {
     addresses: Vec<SocketAddr>,
     _child: Child,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -38,7 +38,7 @@ impl Server {
             command.current_dir(dir.path()).stdin(Stdio::null()).stdout(to()).stderr(to()).kill_on_drop(true);
             let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
             if within("a server", listens(&mut child, &addresses)).await {
-                return Self { addresses, _child: child, _dir: dir };
+                return Self { addresses, _child: child, dir };
             }
             // Somebody else has taken a port meanwhile, or it does not work at all.
             said = std::fs::read_to_string(&log).unwrap();
@@ -49,6 +49,11 @@ impl Server {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    /// What it has written so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("said")).unwrap()
     }
 
     /// All its addresses, in the order in which `start` gave them.

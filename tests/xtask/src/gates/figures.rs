@@ -12,6 +12,7 @@ const TOLERANCE: u64 = 3;
 const PROMISES: &[Promise] = &[
     Promise { case: "trace", beyond: "nothing", allocations: 2 },
     Promise { case: "auth-limit", beyond: "nothing", allocations: 4 },
+    Promise { case: "trace-metrics", beyond: "trace-bare", allocations: 0 },
 ];
 
 /// Costs that may not grow with the configuration: the instructions of one case, in percent of another's at most.
