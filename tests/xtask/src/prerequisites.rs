@@ -62,6 +62,7 @@ const PYTHON_PACKAGES: &[(&str, &str)] = &[
     // What httpx needs for HTTP/2.
     ("h2", "httpx[http2]"),
     ("jwt", "pyjwt"),
+    ("opentelemetry.proto.collector.trace.v1.trace_service_pb2", "opentelemetry-proto"),
     ("requests", "requests"),
     ("uvicorn", "uvicorn"),
     ("websockets", "websockets"),

@@ -3,13 +3,14 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use gatewright_core::Body;
 use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, Observer, RefusedRequest};
+use gatewright_trace::{AccessLog, Observer, Otlp, RefusedRequest};
 
 use super::{
     Assembly, Parts, Reloaded, RouteStack, access_log, https,
     listeners::{self, BuiltListener, pair},
     restart,
     service::{Current, GatewayService},
+    telemetry,
 };
 use crate::{Config, diagnostics::Diagnostics, read::Reader, settings::Settings};
 
@@ -41,6 +42,7 @@ pub struct Gateway {
     parts: Parts,
     service: GatewayService,
     access_log: Option<AccessLog>,
+    exporter: Option<telemetry::Exporter>,
 }
 
 impl Gateway {
@@ -61,16 +63,25 @@ impl Gateway {
         let parts = Parts::build(&settings, None, &assembly, &mut reader);
         let https = https::build(&settings, &mut reader);
         let log = access_log::open(&settings.access_log, &mut reader);
-        match (parts, log) {
-            (Some(parts), Some(access_log)) if !reader.has_errors() => {
+        let exporter = telemetry::start(&settings.telemetry, None, &mut reader);
+        match (parts, log, exporter) {
+            (Some(parts), Some(access_log), Some(exporter)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
                 let current = Current::new(
                     parts.routes.router.clone(),
                     https,
                     &settings.trusted_proxies,
+                    telemetry::layer(&settings, exporter.as_ref()),
                     access_log.clone(),
                 );
-                Ok(Self { assembly, settings, parts, service: GatewayService::new(current), access_log })
+                Ok(Self {
+                    assembly,
+                    settings,
+                    parts,
+                    service: GatewayService::new(current),
+                    access_log,
+                    exporter,
+                })
             }
             _ => Err(config.diagnostics(reader.finish().0)),
         }
@@ -102,6 +113,9 @@ impl Gateway {
         if reader.has_errors() {
             return Err(config.diagnostics(reader.finish().0));
         }
+        let Some(exporter) = telemetry::start(&settings.telemetry, self.exporter.as_ref(), &mut reader) else {
+            return Err(config.diagnostics(reader.finish().0));
+        };
         // The log is opened last, for it makes a file.
         let log = if settings.access_log == self.settings.access_log {
             Some(self.access_log.clone())
@@ -112,9 +126,11 @@ impl Gateway {
 
         // From here on nothing can fail.
         parts.shared.auth.prefetch();
-        let current =
-            Current::new(parts.routes.router.clone(), https, &settings.trusted_proxies, access_log.clone());
+        let trace = telemetry::layer(&settings, exporter.as_ref());
+        let router = parts.routes.router.clone();
+        let current = Current::new(router, https, &settings.trusted_proxies, trace, access_log.clone());
         self.service.replace(current);
+        self.exporter = exporter;
         self.access_log = access_log;
         Ok(self.take_over(settings, parts))
     }
@@ -198,6 +214,11 @@ impl Gateway {
         self.settings.timeouts.drain.unwrap_or(DRAIN)
     }
 
+    /// The exporter of spans, when there is one: to be flushed before the end.
+    pub fn otlp(&self) -> Option<&Otlp> {
+        self.exporter.as_ref().map(|exporter| &exporter.otlp)
+    }
+
     /// The access log, when there is one: to be reopened when its file was moved, and flushed before the end.
     pub fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref()
@@ -208,6 +229,7 @@ impl Gateway {
 fn differ(before: &Settings, after: &Settings) -> bool {
     before.trusted_proxies != after.trusted_proxies
         || before.access_log != after.access_log
+        || before.telemetry != after.telemetry
         || before.timeouts != after.timeouts
 }
 

@@ -25,6 +25,7 @@ mod routes;
 mod service;
 mod shared;
 mod stack;
+mod telemetry;
 mod terminal;
 mod tls;
 mod upstreams;
@@ -44,4 +45,5 @@ pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let _ = Parts::build(settings, None, &Assembly::new(), reader);
     let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
+    telemetry::check(&settings.telemetry, reader);
 }

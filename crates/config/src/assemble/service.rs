@@ -50,12 +50,13 @@ impl Current {
         router: RouterService<Body>,
         https: Option<RedirectHttps>,
         trusted: &[IpNetwork],
+        trace: TraceLayer,
         access_log: Option<AccessLog>,
     ) -> Self {
         let client_info = trusted.iter().copied().fold(ClientInfoLayer::new(), ClientInfoLayer::trust);
         let trace = match &access_log {
-            Some(log) => TraceLayer::new().access_log(log.clone()),
-            None => TraceLayer::new(),
+            Some(log) => trace.access_log(log.clone()),
+            None => trace,
         };
         let stack = ServiceBuilder::new()
             // Outermost, since all that follows asks who the client is.

@@ -20,6 +20,7 @@ mod rewriting;
 mod route;
 mod serving;
 mod shared_ports;
+mod telemetry;
 mod told;
 mod upstream;
 mod upstream_tls;
@@ -43,6 +44,7 @@ pub(crate) use matching::{Matcher, PathMatch, UrlScheme, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
 pub(crate) use route::{Action, Route};
 pub(crate) use serving::{AccessLog, ClientLimits, Timeouts};
+pub(crate) use telemetry::Telemetry;
 pub(crate) use upstream::{Protocol, Upstream, UpstreamBounds, UpstreamRef, WeightedTarget};
 pub(crate) use upstream_tls::UpstreamTls;
 
@@ -70,7 +72,7 @@ long_form! {
             Rule::new(Relation::AtMostOne(&["listeners", "listen"]))
                 .surplus("put every address into `listeners`: `- address: 0.0.0.0:8080`"),
         ];
-        later: ["admin", "audit", "telemetry", "tests"];
+        later: ["admin", "audit", "tests"];
         aliases: [("metrics", "admin"), ("prometheus", "admin"), ("health", "admin"), ("status", "admin")];
         also { keys: Keys }
         first { listeners: Vec<Listener> }
@@ -81,6 +83,9 @@ long_form! {
         trusted_proxies: lenient TrustedProxies, "[10.0.0.0/8]", absent "none: the peer is the client";
         /// Where each request leaves its line, one JSON object.
         access_log: lenient AccessLog, "{file: access.log}", absent "`stdout`", alias ["log"];
+        /// Traces: where spans go, and which traces are recorded.
+        telemetry: lenient Telemetry, "{otlp: \"http://127.0.0.1:4317\", sample: 1%, service: api-gateway}",
+            alias ["tracing", "opentelemetry", "otel"];
         /// How long clients may take.
         timeouts: lenient Timeouts, "{head: 5s, idle: 2m}";
         /// How much clients may send.

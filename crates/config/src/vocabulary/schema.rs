@@ -110,6 +110,7 @@ impl Shape {
             | Self::Rate
             | Self::Duration
             | Self::Size
+            | Self::Share
             | Self::Number(..) => json!({"anyOf": [written, word(r"\$\{env:[^}]+\}")]}),
             _ => written,
         }
@@ -147,6 +148,7 @@ impl Shape {
             }
             Self::Duration => word(r"^(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"),
             Self::Size => word(&format!("{NUMBER}(B|KiB|MiB|GiB|KB|kB|MB|GB)$")),
+            Self::Share => word(r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%$"),
             Self::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Self::Flag => json!({"enum": [true, false, "on", "off", "yes", "no"]}),
             Self::On => json!({"enum": [true, "on", "yes"]}),

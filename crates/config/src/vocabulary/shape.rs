@@ -49,6 +49,8 @@ pub(crate) enum Shape {
     LimitKey,
     Duration,
     Size,
+    /// A share in percent.
+    Share,
     /// A whole number from the first to the second.
     Number(i64, i64),
     Flag,
@@ -126,6 +128,7 @@ impl Shape {
             Self::LimitKey => ("a part of the key", "parts of the key"),
             Self::Duration => ("a duration", "durations"),
             Self::Size => ("a size", "sizes"),
+            Self::Share => ("a share in percent", "shares in percent"),
             Self::Flag => ("`on`, `off`", "`on`, `off`"),
             Self::On => ("`on`", "`on`"),
             Self::Off => ("`off`", "`off`"),

@@ -3,6 +3,7 @@
 //! 1. `clients`: each client that can be had from packages sends the same requests; what arrived, and what it got, is
 //!    compared with what this file's crate computes itself.
 //! 2. `services`: what comes from a service through the gateway is compared with what it says directly.
+//! 3. `traces`: spans of the gateway and of two services, in a collector of another make.
 //!
 //! What needs many packages is ignored here and runs under `cargo xtask test --full`.
 //! docs/reference/interoperability.md has the tables.
@@ -12,3 +13,4 @@ mod clients;
 mod pattern;
 mod server;
 mod services;
+mod traces;
