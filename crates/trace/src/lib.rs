@@ -81,6 +81,8 @@ mod ended;
 mod future;
 mod layer;
 mod observer;
+#[cfg(feature = "otel-context")]
+mod otel_context;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod request_id;
@@ -94,6 +96,8 @@ pub use ended::{EndedRequest, Ending};
 pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};
 pub use observer::{Observer, Observers};
+#[cfg(feature = "otel-context")]
+pub use otel_context::{OtelContextFuture, OtelContextLayer, OtelContextService};
 #[cfg(feature = "otlp")]
 pub use otlp::{Otlp, OtlpBuilder, OtlpError, OtlpProtocol};
 pub use service::TraceService;

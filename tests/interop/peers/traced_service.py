@@ -1,7 +1,7 @@
 """A service that records a span for each request and sends it to a collector: `traced_service.py NAME grpc|http COLLECTOR [NEXT]`
 prints its port. It asks the service at NEXT too, within its own span, and answers with what it saw.
 
-`/busy/…` is answered with 503 the first time and with 200 from then on; `/broken` is not answered at all."""
+With NEXT, `/busy/…` is answered with 503 the first time and with 200 from then on; `/broken` is not answered at all."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class Service(BaseHTTPRequestHandler):
         if self.path == "/broken":
             self.close_connection = True
             return
-        busy = self.path.startswith("/busy/") and self.path not in BUSY
+        busy = NEXT and self.path.startswith("/busy/") and self.path not in BUSY
         BUSY.add(self.path)
         answer = {"service": NAME, "traceparent": seen, "tracestate": self.headers.get("tracestate")}
         answer["baggage"] = self.headers.get("baggage")
