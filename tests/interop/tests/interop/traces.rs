@@ -5,7 +5,10 @@
 
 use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
 
-use harness::{Gateway, PeerServer, RawClient, Response, TempDir, eventually};
+use harness::{
+    Gateway, RawClient, Response, TempDir, eventually,
+    peer::{self, PeerServer},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
@@ -39,7 +42,7 @@ const CALLERS_SPAN: &str = "00f067aa0ba902b7";
 
 fn python_script(name: &str) -> Command {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers").join(name);
-    let mut command = Command::new(harness::python());
+    let mut command = Command::new(peer::python());
     command.arg(script);
     command
 }
@@ -146,7 +149,7 @@ async fn holds(protocol: &str) {
 
 async fn served(scene: &Scene) {
     let response = scene.get("/orders/7?token=hunter2", &of_caller()).await;
-    assert_eq!(response.status(), 200, "{}", response.head);
+    assert_eq!(response.status(), 200, "{:?}", response.head);
     let spans = scene.has_spans(4).await;
     is_one_trace(&spans);
     let server = server_span(&spans);
