@@ -9,7 +9,8 @@
 //!    into the record, and on every response.
 //! 3. A valid `traceparent` (W3C Trace Context, levels 1 and 2) is continued: same trace id, a new parent id. A missing or
 //!    invalid one is replaced, and `tracestate` is then dropped. By default anyone's is continued, for that is what the
-//!    header is for; [`TraceLayer::trust_traces`] narrows that.
+//!    header is for; [`TraceLayer::trust_traces`] narrows that. A `tracestate` goes on as it came, without the members beyond 512
+//!    characters; one that is invalid or has a key twice is dropped. `baggage` passes where the trace is continued.
 //! 4. One line a request is written when the response's body ends or is dropped, or when the service's future is dropped.
 //!    A client that left before a response began has status 499, as in nginx; one that left later keeps the response's
 //!    status. Both lines say `"rejection":"client:gone"`. When it was the server that cut the connection, at the end of its
@@ -20,8 +21,9 @@
 //! 7. The log never waits: lines go to a buffer of the thread that writes them, and a thread of the log's own
 //!    carries them to the [`AccessLog`]'s target. What does not fit is counted, not written.
 //!
-//! `tower_http::trace::TraceLayer` is another thing: it opens `tracing` spans. This one writes no spans, and the two
-//! may stand in one stack.
+//! `tower_http::trace::TraceLayer` is another thing: it opens `tracing` spans. This one opens none, and the two may stand in one
+//! stack. With the feature `otlp`, spans of requests that have ended go to a collector of OpenTelemetry; with `otel-context`, what
+//! a handler records hangs under them.
 //!
 //! # The access log
 //!
@@ -88,6 +90,8 @@ mod layer;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod observer;
+#[cfg(feature = "otel-context")]
+mod otel_context;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod request_id;
@@ -111,6 +115,8 @@ pub use metrics::{Exposition, MetricKind, Metrics, MetricsBuilder, Samples};
 #[doc(hidden)]
 pub use metrics::{Snapshot, SnapshotHistogram, SnapshotSample};
 pub use observer::{Observer, Observers};
+#[cfg(feature = "otel-context")]
+pub use otel_context::{OtelContextFuture, OtelContextLayer, OtelContextService};
 #[cfg(feature = "otlp")]
 pub use otlp::{Otlp, OtlpBuilder, OtlpError, OtlpProtocol};
 pub use service::TraceService;

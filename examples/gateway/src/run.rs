@@ -1,11 +1,14 @@
 //! `gatewright run`.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use gatewright::config::{Config, Gateway};
 use tracing::Level;
 
 use crate::{admin, failure::Failure, reload::Reloads, say::log, serve, shutdown::Shutdown};
+
+/// How long the last spans may take to the collector, once nothing is under way any more.
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 /// Serves as a file says, until the process is told to stop and what was under way is done. `watch` says whether a
 /// change of the file is a reason to reload it.
@@ -59,6 +62,11 @@ pub(crate) fn run(file: &Path, watch: bool) -> Result<(), Failure> {
             Level::ERROR,
             format_args!("the audit log could not be written to its end: {} records are lost", audit.lost()),
         );
+    }
+    if let Some(otlp) = reloads.gateway().otlp()
+        && !otlp.flush(LAST_SPANS)
+    {
+        log(Level::WARN, format_args!("{} spans in all were not sent, and more may be lost", otlp.dropped()));
     }
     if cut > 0 {
         log(Level::WARN, format_args!("{cut} connections were cut before they had ended"));

@@ -29,7 +29,7 @@ const LIMITS: &[(&str, usize)] = &[
     ("gatewright-core", 31),
     ("gatewright-trace", 32),
     ("gatewright-server", 54),
-    ("gatewright-config", 166),
+    ("gatewright-config", 185),
     ("gatewright", 32),
     ("gatewright-auth", 119),
     ("gatewright-guard", 59),

@@ -65,6 +65,7 @@ const PYTHON_PACKAGES: &[(&str, &str)] = &[
     // What httpx needs for HTTP/2.
     ("h2", "httpx[http2]"),
     ("jwt", "pyjwt"),
+    ("opentelemetry.proto.collector.trace.v1.trace_service_pb2", "opentelemetry-proto"),
     ("prometheus_client", "prometheus-client"),
     ("requests", "requests"),
     ("uvicorn", "uvicorn"),

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use gatewright_core::Body;
 use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, Metrics, RefusedRequest, audit::AuditLog};
+use gatewright_trace::{AccessLog, Metrics, Otlp, RefusedRequest, audit::AuditLog};
 
 #[cfg(feature = "admin")]
 use super::admin::{Administration, client_limits};
@@ -81,7 +81,7 @@ impl Gateway {
                 let observers = admin.watch(observers);
                 let audit = observation.audit.as_ref();
                 let router = parts.routes.router.clone();
-                let current = Current::new(router, https, &settings.trusted_proxies, observers, audit);
+                let current = Current::new(router, https, &settings, observers, audit);
                 Ok(Self {
                     assembly,
                     settings,
@@ -138,7 +138,7 @@ impl Gateway {
         let observers = self.admin.watch(observers);
         let audit = observation.audit.as_ref();
         let router = parts.routes.router.clone();
-        let current = Current::new(router, https, &settings.trusted_proxies, observers, audit);
+        let current = Current::new(router, https, &settings, observers, audit);
         self.service.replace(current);
         self.metrics.show(&parts, observation.access_log.as_ref());
         self.metrics.note_accepted(config);
@@ -260,6 +260,11 @@ impl Gateway {
         self.metrics.note_refused();
     }
 
+    /// The exporter of spans, when there is one: to be flushed before the end.
+    pub fn otlp(&self) -> Option<&Otlp> {
+        self.observation.exporter.as_ref().map(|exporter| &exporter.otlp)
+    }
+
     /// The access log, when there is one: to be reopened when its file was moved, and flushed before the end.
     pub fn access_log(&self) -> Option<&AccessLog> {
         self.observation.access_log.as_ref()
@@ -276,6 +281,7 @@ fn differ(before: &Settings, after: &Settings) -> bool {
     before.trusted_proxies != after.trusted_proxies
         || before.access_log != after.access_log
         || before.audit != after.audit
+        || before.telemetry != after.telemetry
         || before.timeouts != after.timeouts
 }
 

@@ -32,6 +32,7 @@ mod routes;
 mod service;
 mod shared;
 mod stack;
+mod telemetry;
 mod terminal;
 mod tls;
 mod upstreams;
@@ -52,6 +53,7 @@ pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let _ = Parts::build(settings, None, &Assembly::new(), reader);
     let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
+    telemetry::check(&settings.telemetry, reader);
     audit::check(settings.audit.as_ref(), reader);
     #[cfg(not(feature = "admin"))]
     if let Some(admin) = &settings.admin {

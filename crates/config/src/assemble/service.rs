@@ -11,11 +11,11 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gatewright_core::{
-    Body, BoxError, ClientInfoLayer, ClientInfoService, IpNetwork, PolicyFuture, PolicyLayer, PolicyService,
-    Rejection, ReplyFormat,
+    Body, BoxError, ClientInfoLayer, ClientInfoService, PolicyFuture, PolicyLayer, PolicyService, Rejection,
+    ReplyFormat,
 };
 use gatewright_router::RouterService;
-use gatewright_trace::{Observers, TraceBody, TraceFuture, TraceLayer, TraceService, audit::AuditLog};
+use gatewright_trace::{Observers, TraceBody, TraceFuture, TraceService, audit::AuditLog};
 use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -26,7 +26,8 @@ use tower_http::{
 };
 use tower_service::Service;
 
-use super::{entrance::Entrance, https::RedirectHttps};
+use super::{entrance::Entrance, https::RedirectHttps, telemetry};
+use crate::settings::Settings;
 
 /// A whole gateway as one service: client info, trace, the redirects to HTTPS, router, and behind that each route's own stack.
 ///
@@ -49,12 +50,13 @@ impl Current {
     pub(super) fn new(
         router: RouterService<Body>,
         https: Option<RedirectHttps>,
-        trusted: &[IpNetwork],
+        settings: &Settings,
         observers: Observers,
         audit: Option<&AuditLog>,
     ) -> Self {
-        let client_info = trusted.iter().copied().fold(ClientInfoLayer::new(), ClientInfoLayer::trust);
-        let trace = TraceLayer::new().observers(observers.clone());
+        let trusted = settings.trusted_proxies.iter().copied();
+        let client_info = trusted.fold(ClientInfoLayer::new(), ClientInfoLayer::trust);
+        let trace = telemetry::layer(settings).observers(observers.clone());
         let entrance = Entrance::of(audit.map(AuditLog::policy), https);
         let stack = ServiceBuilder::new()
             // Outermost, since all that follows asks who the client is.

@@ -13,6 +13,7 @@ mod names;
 mod network;
 mod scalar;
 mod secret;
+mod share;
 mod target;
 mod units;
 mod values;
@@ -28,6 +29,7 @@ use names::Names;
 pub(crate) use names::Referent;
 pub(crate) use scalar::Usual;
 pub(crate) use secret::Secret;
+pub(crate) use share::Share;
 pub(crate) use target::Target;
 #[cfg(test)]
 pub(crate) use target::parse_target;

@@ -7,7 +7,7 @@ use http::HeaderName;
 
 use crate::{
     diagnostics::Spanned,
-    read::{Map, Reader, Value, value},
+    read::{Map, Reader, Share, Value, value},
     syntax::{Kind, Node, shorten},
     vocabulary::{Shape, map},
 };
@@ -137,19 +137,9 @@ impl Value for RouteLog {
         if Reader::is_off(node) {
             return Some(Self::Off);
         }
-        let text = reader.text(node, "`off` or a share, such as `10%`")?;
-        if matches!(text, "on" | "yes" | "true") {
+        if Reader::is_on(node) {
             return Some(Self::All);
         }
-        let is_plain = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let number = text.strip_suffix('%').filter(is_plain).and_then(|digits| digits.parse::<f64>().ok());
-        match number.filter(|percent| *percent <= 100.0) {
-            Some(percent) => Some(Self::Share((percent * Self::MILLION / 100.0).round() as u32)),
-            None => {
-                let message = format!("`{}` is not a share of a route's requests", shorten(text));
-                reader.error(node.span, message).help("it is `off`, or a share from `0%` to `100%`");
-                None
-            }
-        }
+        Share::read(node, reader).map(|share| Self::Share((share * Self::MILLION).round() as u32))
     }
 }

@@ -2,6 +2,7 @@ use std::{borrow::Cow, net::SocketAddr, path::PathBuf};
 
 use gatewright_core::IpNetwork;
 
+use super::telemetry::TrustTraces;
 use crate::{
     diagnostics::{At, Spanned},
     read::{Address, Fields, Keys, Map, Number, Readable, Reader, Value},
@@ -31,6 +32,8 @@ long_form! {
         redirect_https: default RedirectHttps, "443", absent "`off`";
         /// Peers that begin each connection with a PROXY header, version 1 or 2, and must do so.
         proxy_protocol: default ProxyProtocol, "{from: [10.0.0.0/8]}";
+        /// Whose traces are continued on this listener.
+        trust_traces: optional TrustTraces, "nobody", absent "as `telemetry` says";
     }
 }
 
@@ -190,8 +193,8 @@ impl Value for Listener {
 impl Listener {
     /// The short form: an address without TLS.
     pub(crate) fn plain(address: Spanned<SocketAddr>) -> Self {
-        let (name, tls, redirect_https, proxy_protocol) = Default::default();
-        Self { address, name, tls, redirect_https, proxy_protocol }
+        let (name, tls, redirect_https, proxy_protocol, trust_traces) = Default::default();
+        Self { address, name, tls, redirect_https, proxy_protocol, trust_traces }
     }
 
     /// What routes, logs and metrics call it.

@@ -23,6 +23,7 @@ mod rewriting;
 mod route;
 mod serving;
 mod shared_ports;
+mod telemetry;
 mod told;
 mod upstream;
 mod upstream_tls;
@@ -49,6 +50,7 @@ pub(crate) use matching::{Matcher, PathMatch, UrlScheme, ValueMatch};
 pub(crate) use rewriting::{PathRewrite, Redirect, Rewrite};
 pub(crate) use route::{Action, Route};
 pub(crate) use serving::{ClientLimits, Timeouts};
+pub(crate) use telemetry::Telemetry;
 pub(crate) use upstream::{Protocol, Upstream, UpstreamBounds, UpstreamRef, WeightedTarget};
 pub(crate) use upstream_tls::UpstreamTls;
 
@@ -76,7 +78,7 @@ long_form! {
             Rule::new(Relation::AtMostOne(&["listeners", "listen"]))
                 .surplus("put every address into `listeners`: `- address: 0.0.0.0:8080`"),
         ];
-        later: ["telemetry", "tests"];
+        later: ["tests"];
         also { keys: Keys }
         first { listeners: Vec<Listener> }
 
@@ -90,6 +92,9 @@ long_form! {
         admin: lenient Admin, "127.0.0.1:9901", absent "`off`", alias ["metrics", "prometheus", "health", "status"];
         /// Where each decision of a policy leaves a record, for auditors.
         audit: lenient audit::AuditOrOff, "{file: audit.log}", absent "`off`", alias ["audit_log"];
+        /// Traces: where spans go, and which traces are recorded.
+        telemetry: lenient Telemetry, "{otlp: \"http://127.0.0.1:4317\", sample: 1%, service: api-gateway}",
+            alias ["tracing", "opentelemetry", "otel"];
         /// How long clients may take.
         timeouts: lenient Timeouts, "{head: 5s, idle: 2m}";
         /// How much clients may send.

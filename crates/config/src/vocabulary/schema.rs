@@ -143,12 +143,12 @@ impl Shape {
             Self::Rate => word(
                 "^[1-9][0-9]{0,9} */ *([1-9][0-9]*)?(ms|s|sec|second|m|min|minute|h|hour|d|day)( burst [1-9][0-9]{0,9})?$",
             ),
-            Self::Share => word(r"^(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)%$"),
             Self::LimitKey => {
                 word(r"^(principal_or_ip|principal|client_ip|route|all|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$")
             }
             Self::Duration => word(r"^(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"),
             Self::Size => word(&format!("{NUMBER}(B|KiB|MiB|GiB|KB|kB|MB|GB)$")),
+            Self::Share => word(r"^0*(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)\s*%$"),
             Self::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Self::Flag => json!({"enum": [true, false, "on", "off", "yes", "no"]}),
             Self::On => json!({"enum": [true, "on", "yes"]}),

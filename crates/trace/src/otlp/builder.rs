@@ -116,6 +116,15 @@ impl OtlpBuilder {
         self
     }
 
+    /// Whether an exporter could be built, without its thread.
+    ///
+    /// # Errors
+    ///
+    /// When the URL, a header or the authorities are wrong.
+    pub fn check(&self) -> Result<(), OtlpError> {
+        self.clone().exporter().map(drop)
+    }
+
     /// Starts the thread that sends. The collector need not be there yet.
     ///
     /// # Errors

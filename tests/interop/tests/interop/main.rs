@@ -5,6 +5,7 @@
 //! 2. `services`: what comes from a service through the gateway is compared with what it says directly.
 //! 3. `status_page`: what a browser shows of a gateway.
 //! 4. `observability`: what Prometheus and its parsers make of the gateway's metrics.
+//! 5. `traces`: spans of the gateway and of two services, in a collector of another make.
 //!
 //! What needs many packages is ignored here and runs under `cargo xtask test --full`.
 //! docs/reference/interoperability.md has the tables.
@@ -16,3 +17,4 @@ mod pattern;
 mod server;
 mod services;
 mod status_page;
+mod traces;
