@@ -53,7 +53,8 @@ async fn a_reload_keeps_the_log_and_records_say_which_configuration_decided() {
     assert_eq!(status(&gateway, "/none").await, 404);
     gateway.reload(&folder.config(", admissions: on, on_failure: go_on", "/b")).expect("can be reloaded");
     assert_eq!(status(&gateway, "/b").await, 403);
-    let refused = gateway.reload(&folder.config(", chain: off", "/b")).expect_err("needs a restart").to_string();
+    let refused =
+        gateway.reload(&folder.config(", chain: off", "/b")).expect_err("needs a restart").to_string();
     assert!(refused.contains("how the audit log is written cannot change"), "{refused}");
     assert_eq!(status(&gateway, "/b").await, 403);
     assert!(gateway.audit().expect("a log").close());
@@ -66,7 +67,9 @@ async fn a_reload_keeps_the_log_and_records_say_which_configuration_decided() {
     let decided = folder.lines("decision");
     let seen: Vec<_> = decided
         .iter()
-        .map(|line| (line["policy"].as_str().expect("a policy"), line["decision"].as_str().expect("one"), short(line)))
+        .map(|line| {
+            (line["policy"].as_str().expect("a policy"), line["decision"].as_str().expect("one"), short(line))
+        })
         .collect();
     let (first, second) = (short(&configs[0]), short(&configs[1]));
     assert_ne!(first, second);
@@ -85,7 +88,8 @@ async fn a_reload_keeps_the_log_and_records_say_which_configuration_decided() {
 async fn a_log_that_is_taken_out_ends_and_its_file_can_be_opened_again() {
     let folder = Folder::new("audit-off");
     let mut gateway = Gateway::assemble(&folder.config("", "/a")).expect("can be assembled");
-    let off = Config::parse("gateway.yaml", "access_log: off\nroutes: [{path: /a, redirect: {path: /there}}]\n");
+    let off =
+        Config::parse("gateway.yaml", "access_log: off\nroutes: [{path: /a, redirect: {path: /there}}]\n");
     assert!(gateway.reload(&off.expect("is right")).expect("can be reloaded").has_changes());
     assert!(gateway.audit().is_none());
     assert_eq!(status(&gateway, "/a").await, 302);
