@@ -144,7 +144,7 @@ impl Writer {
                 }
             }
             let is_last = self.lines.is_empty();
-            if is_last && !self.unsynced && !self.queue.is_failing() {
+            if is_last && !self.unsynced && !self.due && !self.queue.is_failing() {
                 return true;
             }
             let outcome = self.write();
