@@ -14,6 +14,7 @@ macro_rules! pages {
 // Those that show code; a test says which is missing.
 pages! {
     Addresses: "docs/guide/allow-and-deny-addresses.md",
+    AuditLog: "docs/guide/audit-log.md",
     Authenticator: "docs/guide/write-an-authenticator.md",
     Axum: "docs/guide/embed-in-axum.md",
     Certificates: "docs/guide/require-client-certificates.md",

@@ -180,6 +180,8 @@ impl Folder {
         for name in ["jwt.secret", "key.pepper", "introspect.secret"] {
             write(name, format!("{}\n", "s3cret".repeat(8)));
         }
+        let audit = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
+        write("audit-key.pem", audit.serialize_pem());
         write("partners.txt", "192.0.2.0/24 # the office\n".to_owned());
         write("partners.crl", crl.signed_by(&issuer).and_then(|crl| crl.pem()).expect("a list"));
         Self(path)

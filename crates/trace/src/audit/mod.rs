@@ -245,11 +245,14 @@ impl Observer for AuditLog {
     }
 
     fn request_ended(&self, request: &EndedRequest<'_>) {
+        // The log's own refusals are counted, for nothing can be written then; and nobody has decided anything before.
+        if request.rejection().is_some_and(|refusal| refusal.policy() == policy::NAME) {
+            return;
+        }
         let View { admissions, config, .. } = &*self.view;
         let about = Request::ended(request, config.as_deref());
         let mut records = Vec::new();
         let mut add = |decision: &PolicyDecision| {
-            // The log's own policy is counted, for when it refuses nothing can be written.
             let is_own = *decision.policy == *policy::NAME;
             let is_wanted = decision.verdict != PolicyVerdict::Admitted || admissions.include(&decision.policy);
             if is_wanted && !is_own {
@@ -261,7 +264,7 @@ impl Observer for AuditLog {
             leg.decisions().iter().for_each(&mut add);
         }
         // The router refuses too, and so do layers that are no policies.
-        if let Some(refusal) = request.rejection().filter(|refusal| refusal.policy() != policy::NAME) {
+        if let Some(refusal) = request.rejection() {
             let is_told = request.decisions().iter().any(|decision| {
                 decision.verdict == PolicyVerdict::Refused
                     && decision.reason.as_deref() == Some(refusal.reason())

@@ -121,6 +121,8 @@ impl Writer {
     fn end(self, done: Option<u64>) {
         let unwritten = self.records[self.used..].iter().chain(&self.lines).filter(|byte| **byte == b'\n');
         let unwritten = unwritten.count() as u64;
+        // Whoever waits for the end may open the file again, so its lock is gone before they hear of it.
+        drop(self.journal);
         if let Some(asked) = done {
             self.queue.done(asked);
         }
@@ -142,7 +144,7 @@ impl Writer {
                 }
             }
             let is_last = self.lines.is_empty();
-            if is_last && !self.unsynced && !self.queue.is_failing() {
+            if is_last && !self.unsynced && !self.due && !self.queue.is_failing() {
                 return true;
             }
             let outcome = self.write();

@@ -129,6 +129,28 @@ async fn what_is_cut_or_removed_while_it_is_open_is_told() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_for_keeping_is_told_in_time_also_when_nothing_follows() {
+    let (folder, told) = (Folder::new(), std::sync::Arc::new(std::sync::Mutex::new(Vec::new())));
+    let keep = told.clone();
+    let log = quiet()
+        .on_checkpoint(move |place| keep.lock().expect("no panic").push(place))
+        .checkpoint_every(1000, std::time::Duration::from_millis(20))
+        .file(folder.log())
+        .expect("opens");
+    some(&log, 1).await;
+    let last = lines(&folder.log()).len() as u64;
+    let begun = std::time::Instant::now();
+    while told.lock().expect("no panic").last().is_none_or(|place| place.seq() < last) {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "it was never told");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(log.close());
+    let kept = told.lock().expect("no panic").clone();
+    let verifier = kept.into_iter().fold(AuditVerifier::new(), AuditVerifier::checkpoint);
+    assert_whole(&verifier.verify([folder.log()]).expect("can be read"));
+}
+
+#[tokio::test]
 async fn two_logs_do_not_share_a_file() {
     let folder = Folder::new();
     let log = quiet().file(folder.log()).expect("opens");
