@@ -61,7 +61,7 @@ routes:
         let request = format!("GET /metrics HTTP/1.1\r\nhost: {}\r\naccept: {accept}\r\n\r\n", self.admin);
         let response = RawClient::once(self.admin, request).await;
         assert_eq!(response.status(), 200);
-        String::from_utf8(response.body().to_vec()).unwrap()
+        String::from_utf8(response.body.clone()).unwrap()
     }
 
     /// Starts Prometheus, which scrapes the gateway four times a second and knows the rules of the documentation.
@@ -119,7 +119,7 @@ impl Prometheus {
         let address = self.0.address();
         let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
         let response = RawClient::once(address, request).await;
-        serde_json::from_slice(response.body()).unwrap()
+        serde_json::from_slice(&response.body).unwrap()
     }
 
     /// What it has written.
