@@ -234,7 +234,13 @@ mod tests {
     #[test]
     fn a_promise_is_broken_by_one_allocation_more_than_it_allows() {
         let broken = |trace, limit| {
-            let others = [("nothing", 1, 20), ("lists-10", 100, 0), ("lists-50k", 130, 0)];
+            let others = [
+                ("nothing", 1, 20),
+                ("trace-bare", 1, 20),
+                ("trace-metrics", 1, 20),
+                ("lists-10", 100, 0),
+                ("lists-50k", 130, 0),
+            ];
             broken_promises(&figures(&[&others[..], &[("trace", 1, trace), ("auth-limit", 1, limit)]].concat()))
                 .len()
         };
@@ -243,7 +249,7 @@ mod tests {
         assert_eq!(broken(50, 61), 2);
         assert_eq!(
             broken_promises(&figures(&[("nothing", 1, 20)])).len(),
-            3,
+            4,
             "what is not counted is not kept"
         );
     }
@@ -251,8 +257,15 @@ mod tests {
     #[test]
     fn a_promise_is_broken_by_more_instructions_than_the_share_that_it_allows() {
         let broken = |many| {
-            let figures =
-                [("nothing", 1, 0), ("trace", 1, 0), ("auth-limit", 1, 0), ("lists-10", 100, 0), many];
+            let figures = [
+                ("nothing", 1, 0),
+                ("trace", 1, 0),
+                ("auth-limit", 1, 0),
+                ("trace-bare", 1, 0),
+                ("trace-metrics", 1, 0),
+                ("lists-10", 100, 0),
+                many,
+            ];
             broken_promises(&self::figures(&figures)).len()
         };
         assert_eq!(broken(("lists-50k", 130, 0)), 0);

@@ -16,7 +16,7 @@ async fn loaded() -> Scene {
     scene.load("BREW", "/orders/2", 1).await;
     scene.load("GET", "/dead", 4).await;
     scene.load("GET", "/limited", 5).await;
-    scene.load("GET", "/nowhere/%22%0a", 1).await;
+    scene.load("GET", "/nowhere", 1).await;
     scene
 }
 

@@ -22,7 +22,7 @@ impl Scene {
     pub(super) async fn new() -> Self {
         let origin = Origin::answering(|request| {
             let status = request.target().rsplit('/').next().and_then(|last| last.parse().ok());
-            Reply::new(status.unwrap_or(200)).field("content-length", "0")
+            Reply::new(status.unwrap_or(200))
         })
         .await;
         let address = origin.address();
@@ -32,7 +32,7 @@ upstreams:
   orders: {{target: \"{address}\"}}
   dead: {{target: \"127.0.0.1:1\"}}
 limits:
-  few: {{rate: 1/h, burst: 2, key: route}}
+  few: {{rate: 1/min, burst: 2, key: route}}
 routes:
 - {{path_prefix: /orders, upstream: orders}}
 - {{path_prefix: /dead, upstream: dead}}
