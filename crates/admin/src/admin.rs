@@ -8,12 +8,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use gatewright_trace::Metrics;
 use tokio::sync::Semaphore;
 
 use crate::{AdminBuilder, AdminService, Live, Reload, View, reloads::Reloads};
 
 /// How many clients may follow the events at once.
 const FOLLOWERS: usize = 16;
+
+/// How many may read the metrics at once, most of whom wait.
+const SCRAPERS: usize = 4;
 
 /// The administration of a stack: what it counts, what it shows, whether it is ready. Clones are one and the same.
 #[derive(Clone)]
@@ -26,6 +30,8 @@ struct Inner {
     reloads: Reloads,
     draining: AtomicBool,
     followers: Arc<Semaphore>,
+    metrics: Option<Metrics>,
+    scrapers: Semaphore,
 }
 
 impl Admin {
@@ -42,6 +48,8 @@ impl Admin {
             reloads: Reloads::default(),
             draining: AtomicBool::new(false),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            metrics: builder.metrics,
+            scrapers: Semaphore::new(SCRAPERS),
         }))
     }
 
@@ -92,6 +100,14 @@ impl Admin {
 
     pub(crate) fn reloads(&self) -> &Reloads {
         &self.0.reloads
+    }
+
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.0.metrics.as_ref()
+    }
+
+    pub(crate) fn scrapers(&self) -> &Semaphore {
+        &self.0.scrapers
     }
 
     pub(crate) fn followers(&self) -> &Arc<Semaphore> {

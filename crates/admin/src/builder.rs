@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use gatewright_trace::Metrics;
+
 use crate::Admin;
 
 /// How long a request may take before it is kept as a slow one.
@@ -10,11 +12,12 @@ const SLOW: Duration = Duration::from_secs(1);
 pub struct AdminBuilder {
     pub(crate) slow: Duration,
     pub(crate) hosts: Vec<String>,
+    pub(crate) metrics: Option<Metrics>,
 }
 
 impl AdminBuilder {
     pub(crate) fn new() -> Self {
-        Self { slow: SLOW, hosts: Vec::new() }
+        Self { slow: SLOW, hosts: Vec::new(), metrics: None }
     }
 
     /// How long a request may take before it is kept as a slow one; 1 s unless set.
@@ -28,6 +31,13 @@ impl AdminBuilder {
     #[must_use]
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
+        self
+    }
+
+    /// Shows these at `/metrics`.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
         self
     }
 

@@ -15,6 +15,7 @@
 //! | `/healthz` | 200 while the process lives |
 //! | `/readyz` | 200 while it serves, 503 while it drains |
 //! | `/config` | the running configuration, redacted, with its hash |
+//! | `/metrics` | the [metrics](AdminBuilder::metrics), as OpenMetrics or as Prometheus' text |
 //! | `/` | the status page |
 //! | `/api/summary`, `/api/routes`, `/api/upstreams`, `/api/requests`, `/api/reloads` | what the page shows, as JSON |
 //! | `/api/events` | the last second, once a second, as server-sent events |

@@ -1,7 +1,10 @@
 //! Which path answers what.
 
 use axum::{Router, extract::State, response::Response, routing::get};
-use http::StatusCode;
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ACCEPT, VARY},
+};
 use serde_json::json;
 
 use crate::{Admin, answer, answer::Json, api, page};
@@ -11,6 +14,7 @@ pub(crate) fn router(admin: &Admin) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/config", get(config))
+        .route("/metrics", get(metrics))
         .route("/api/summary", get(api::summary))
         .route("/api/routes", get(api::routes))
         .route("/api/upstreams", get(api::upstreams))
@@ -34,6 +38,27 @@ async fn readyz(State(admin): State<Admin>) -> Response {
     let mut response = answer::text("text/plain; charset=utf-8", "draining\n");
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
+}
+
+/// The metrics, rendered outside the task, since thousands of routes take milliseconds.
+async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    let Some(metrics) = admin.metrics().cloned() else { return nothing().await };
+    let Ok(_scraper) = admin.scrapers().try_acquire() else {
+        let detail = "Too many others read the metrics at this moment.";
+        return answer::problem(StatusCode::SERVICE_UNAVAILABLE, detail).map(axum::body::Body::new);
+    };
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).map(str::to_owned);
+    match tokio::task::spawn_blocking(move || metrics.exposition(accept.as_deref())).await {
+        Ok(exposition) => {
+            let mut response = answer::text(exposition.content_type, exposition.body);
+            response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+            response
+        }
+        Err(_) => {
+            let detail = "The metrics cannot be read.";
+            answer::problem(StatusCode::INTERNAL_SERVER_ERROR, detail).map(axum::body::Body::new)
+        }
+    }
 }
 
 /// The running configuration. What a route does is shown as it was assembled, with what `defaults` gave it.

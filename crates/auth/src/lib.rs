@@ -137,6 +137,7 @@ pub use outcome::{Identity, Outcome, Refusal};
 pub use policy::{Admission, Auth, AuthFuture};
 #[cfg(feature = "remote")]
 pub use provider::ProviderError;
+pub use token_cache::token_cache_hits_and_misses;
 
 /// The code of the README, so that it is compiled too.
 #[cfg(all(doctest, feature = "remote"))]

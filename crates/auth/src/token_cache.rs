@@ -21,8 +21,19 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use gatewright_core::Counter;
 
 use crate::digest::Digest;
+
+/// Of all caches of the process.
+static HITS: Counter = Counter::new();
+static MISSES: Counter = Counter::new();
+
+/// How often a token was found among those that have been verified already, and how often it was not, over all caches of
+/// the process.
+pub fn token_cache_hits_and_misses() -> (u64, u64) {
+    (HITS.get(), MISSES.get())
+}
 
 /// The number of slots in one set.
 const WAYS: usize = 4;
@@ -61,8 +72,17 @@ impl<T> TokenCache<T> {
         Digest::new(*blake3::keyed_hash(&self.key, token.as_bytes()).as_bytes())
     }
 
-    /// Applies `read` to the value of a token.
+    /// Applies `read` to the value of a token. It counts as a hit when `read` can use the value.
     pub(crate) fn get<R>(&self, token: Digest, read: impl FnOnce(&T) -> Option<R>) -> Option<R> {
+        let found = self.find(token, read);
+        if self.capacity > 0 {
+            if found.is_some() { HITS.add_one() } else { MISSES.add_one() }
+        }
+        found
+    }
+
+    /// The same, without a count.
+    pub(crate) fn find<R>(&self, token: Digest, read: impl FnOnce(&T) -> Option<R>) -> Option<R> {
         let entry = self
             .set(token)?
             .iter()

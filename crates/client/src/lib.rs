@@ -64,7 +64,7 @@ const AFTER_RESPONSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[cfg(fuzzing)]
 pub use http1::fuzzing;
-pub use pool::{Connection, Pool, PoolBody, PoolBuilder, Protocol, Require, Sending, Taken};
+pub use pool::{Connection, Pool, PoolBody, PoolBuilder, PoolStats, Protocol, Require, Sending, Taken};
 pub use resolver::Resolver;
 pub use send_error::SendError;
 pub use target::{InvalidTarget, Target};

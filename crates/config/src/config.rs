@@ -158,6 +158,11 @@ impl fmt::Debug for Config {
     }
 }
 
+/// The hash of a file as it is now, as [`Config::hash`].
+pub(crate) fn hash_of_file(path: &Path) -> io::Result<String> {
+    read(path, &mut Files::default()).map(|text| hash(&text))
+}
+
 fn hash(text: &str) -> String {
     use std::fmt::Write as _;
 

@@ -69,6 +69,7 @@ pub mod claims;
 mod client_info;
 mod clock;
 mod connection;
+mod counter;
 mod error;
 #[cfg(feature = "axum")]
 mod extractor;
@@ -104,6 +105,8 @@ pub use body_policy::{
 pub use client_info::{ClientInfo, ClientInfoLayer, ClientInfoService, ForwardedBy, IpNetwork, NotANetwork};
 pub use clock::Clock;
 pub use connection::{ConnectionInfo, InterimResponder, SendInterim, TlsInfo};
+#[doc(hidden)]
+pub use counter::Counter;
 pub use error::{BoxError, Error, ErrorKind, Side};
 pub use gather::Gather;
 pub use key_file::{KeyFile, KeyFilePart};

@@ -179,6 +179,8 @@ pub use gatewright_rate_limit::{ConcurrencyLimitLayer, Key, LocalStore, Quota, R
 pub use gatewright_rewrite::{Redirect, Rewrite, RewriteLayer};
 #[cfg(feature = "router")]
 pub use gatewright_router::{Route, RouterService};
+#[cfg(feature = "metrics")]
+pub use gatewright_trace::Metrics;
 #[cfg(feature = "trace")]
 pub use gatewright_trace::{AccessLog, EndedRequest, Observer, TraceLayer};
 

@@ -84,7 +84,7 @@ pub use builder::ProxyBuilder;
 pub use error::ProxyError;
 #[cfg(feature = "tls")]
 pub use gatewright_client::{ClientTls, ClientTlsBuilder, ClientTlsError};
-pub use gatewright_client::{InvalidTarget, Protocol, Resolver, Target};
+pub use gatewright_client::{InvalidTarget, PoolStats, Protocol, Resolver, Target};
 pub use response_body::ProxyBody;
 pub use retries::Retries;
 pub use service::{ProxyFuture, ProxyService};

@@ -40,6 +40,8 @@ pub(crate) struct Connections {
     upgraded: AtomicUsize,
     cut: AtomicUsize,
     dropped_fields: AtomicU64,
+    http1_requests: AtomicU64,
+    http2_requests: AtomicU64,
     all_closed: Notify,
 }
 
@@ -53,6 +55,8 @@ impl Connections {
             upgraded: AtomicUsize::new(0),
             cut: AtomicUsize::new(0),
             dropped_fields: AtomicU64::new(0),
+            http1_requests: AtomicU64::new(0),
+            http2_requests: AtomicU64::new(0),
             all_closed: Notify::new(),
         }
     }
@@ -126,6 +130,21 @@ impl Connections {
 
     pub(crate) fn dropped_fields(&self) -> u64 {
         self.dropped_fields.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request that goes to the service. A worker is one thread most often, so that no other core writes here.
+    #[inline]
+    pub(crate) fn count_http1_request(&self) {
+        self.http1_requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_http2_request(&self) {
+        self.http2_requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The requests so far, over HTTP/1 and over HTTP/2.
+    pub(crate) fn requests(&self) -> (u64, u64) {
+        (self.http1_requests.load(Ordering::Relaxed), self.http2_requests.load(Ordering::Relaxed))
     }
 
     /// Waits until no connection is open.

@@ -63,6 +63,27 @@ impl ServerHandle {
         self.0.entries.iter().map(|entry| (&**entry.name(), entry.open()))
     }
 
+    /// The listeners' names, each with the number of connections that it has accepted so far.
+    pub fn accepted_by_listener(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.entries.iter().map(|entry| (&**entry.name(), entry.accepted()))
+    }
+
+    /// The requests that have gone to the service so far, over HTTP/1 and over HTTP/2.
+    pub fn requests_by_version(&self) -> (u64, u64) {
+        let requests = self.0.workers.iter().map(|worker| worker.requests());
+        requests.fold((0, 0), |(one, two), (more_one, more_two)| (one + more_one, two + more_two))
+    }
+
+    /// The TLS handshakes that have succeeded so far: the listener's name, the version (`TLSv1.3`), whether a session was
+    /// resumed, and their number.
+    #[cfg(feature = "tls")]
+    pub fn handshakes(&self) -> impl Iterator<Item = (&str, &'static str, bool, u64)> {
+        self.0.entries.iter().flat_map(|entry| {
+            let counts = entry.handshakes().counts();
+            counts.map(|(version, resumed, count)| (&**entry.name(), version, resumed, count))
+        })
+    }
+
     /// The number of header fields that were dropped because of [their names](crate::Names::Drop).
     pub fn dropped_fields(&self) -> u64 {
         self.0.workers.iter().map(|worker| worker.dropped_fields()).sum()

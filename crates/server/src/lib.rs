@@ -94,6 +94,8 @@
 
 mod accept;
 mod connection;
+#[cfg(feature = "tls")]
+mod counts;
 mod drain;
 mod handle;
 mod host_check;

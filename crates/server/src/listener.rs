@@ -4,14 +4,17 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use gatewright_core::IpNetwork;
 
 #[cfg(feature = "tls")]
-use crate::tls::{Failures, TlsConfig};
+use crate::{
+    counts::Handshakes,
+    tls::{Failures, TlsConfig},
+};
 
 /// An address to listen on, and the protocols to speak there.
 ///
@@ -67,8 +70,11 @@ impl Listener {
 pub(crate) struct Entry {
     listener: Listener,
     open: AtomicUsize,
+    accepted: AtomicU64,
     #[cfg(feature = "tls")]
     failures: Failures,
+    #[cfg(feature = "tls")]
+    handshakes: Handshakes,
 }
 
 impl Entry {
@@ -76,8 +82,11 @@ impl Entry {
         Self {
             listener,
             open: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
             #[cfg(feature = "tls")]
             failures: Failures::default(),
+            #[cfg(feature = "tls")]
+            handshakes: Handshakes::default(),
         }
     }
 
@@ -99,6 +108,16 @@ impl Entry {
         &self.failures
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
+    }
+
+    /// The connections that have been accepted so far.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
@@ -106,6 +125,7 @@ impl Entry {
     /// Counts a connection until the guard is dropped.
     pub(crate) fn count(self: &Arc<Self>) -> EntryGuard {
         self.open.fetch_add(1, Ordering::Relaxed);
+        self.accepted.fetch_add(1, Ordering::Relaxed);
         EntryGuard(Arc::clone(self))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, thread};
 
-use gatewright_core::{ErrorKind, RequestRecord};
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use gatewright_core::{ErrorKind, Rejection, RequestRecord, reply::status_meant};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
-use crate::{EndedRequest, Ending, Observers};
+use crate::{EndedRequest, Ending, Observers, StartedResponse, StreamKind};
 
 /// Gathers what observers see of a request, and tells them when it is dropped: no end of a request can be missed.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(crate) struct Account {
     pub(crate) uri: Uri,
     host: Option<HeaderValue>,
     status: Option<StatusCode>,
+    stream: Option<StreamKind>,
     bytes_out: u64,
     end: End,
 }
@@ -36,6 +37,7 @@ impl Account {
             Some(_) => None,
             None => request.headers().get(header::HOST).cloned(),
         };
+        observers.request_started();
         Self {
             observers,
             record,
@@ -43,16 +45,33 @@ impl Account {
             uri: request.uri().clone(),
             host,
             status: None,
+            stream: None,
             bytes_out: 0,
             end: End::Open,
         }
     }
 
-    pub(crate) fn response_begins(&mut self, status: StatusCode) {
+    /// Takes down the head of the response, and tells the observers.
+    pub(crate) fn response_begins<B>(&mut self, response: &Response<B>) {
         // Nobody gets what begins on a connection that has been cut.
-        if !self.is_cut() {
-            self.status = Some(status);
+        if self.is_cut() {
+            return;
         }
+        let status = status_meant(response);
+        self.status = Some(status);
+        self.stream = StreamKind::of(&self.method, response);
+        // A refusal by somebody who knows no record rides in the response only.
+        let rejection = response.extensions().get::<Rejection>();
+        self.record.with(|known| {
+            if let (Some(rejection), None) = (rejection, &known.rejection) {
+                known.rejection = Some(rejection.clone());
+            }
+            self.observers.response_started(&StartedResponse { account: self, known, status });
+        });
+    }
+
+    pub(crate) fn stream(&self) -> Option<StreamKind> {
+        self.stream
     }
 
     fn is_cut(&self) -> bool {

@@ -12,7 +12,7 @@ use gatewright_core::{
 };
 use http::{HeaderValue, Method, StatusCode};
 
-use crate::account::Account;
+use crate::{StreamKind, account::Account};
 
 /// A request that has ended, for an [`Observer`](crate::Observer).
 pub struct EndedRequest<'a> {
@@ -82,6 +82,11 @@ impl<'a> EndedRequest<'a> {
             Ending::ClientGone => status.or(Some(CLIENT_CLOSED_REQUEST)),
             Ending::ServerCut => status.or(Some(StatusCode::SERVICE_UNAVAILABLE.as_u16())),
         }
+    }
+
+    /// What kind of stream it was, when it was one: such a request lasts as long as its parties want.
+    pub fn stream(&self) -> Option<StreamKind> {
+        self.account.stream()
     }
 
     /// The method, as the client wrote it.

@@ -6,34 +6,32 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use gatewright_core::{
-    BoxError, Error, ErrorKind, Rejection, RequestRecord, problem::REQUEST_ID, reply::status_meant,
-};
+use gatewright_core::{BoxError, Error, ErrorKind, problem::REQUEST_ID};
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_LENGTH};
 use pin_project_lite::pin_project;
 
-use crate::{TraceBody, account::Account};
+use crate::{TraceBody, account::Account, tunnel::Tunnel};
 
 pin_project! {
     /// The future of [`TraceService`](crate::TraceService).
     pub struct TraceFuture<F> {
         #[pin]
         inner: F,
-        record: RequestRecord,
         request_id: Option<HeaderValue>,
         // Dropped with the future when the client goes away, and that writes the line.
         account: Option<Account>,
+        tunnel: Option<Tunnel>,
     }
 }
 
 impl<F> TraceFuture<F> {
     pub(crate) fn new(
         inner: F,
-        record: RequestRecord,
         request_id: HeaderValue,
         account: Option<Account>,
+        tunnel: Option<Tunnel>,
     ) -> Self {
-        Self { inner, record, request_id: Some(request_id), account }
+        Self { inner, request_id: Some(request_id), account, tunnel }
     }
 }
 
@@ -63,13 +61,10 @@ where
             response.headers_mut().insert(REQUEST_ID, id);
         }
         if let Some(account) = &mut account {
-            account.response_begins(status_meant(&response));
-            // A refusal by somebody who knows no record rides in the response only.
-            if let Some(rejection) = response.extensions().get::<Rejection>() {
-                this.record.with(|known| {
-                    known.rejection.get_or_insert_with(|| rejection.clone());
-                });
-            }
+            account.response_begins(&response);
+        }
+        if let Some(tunnel) = this.tunnel.take() {
+            account = account.and_then(|account| tunnel.take_over(account));
         }
         let declared = content_length(response.headers());
         Poll::Ready(Ok(response.map(|body| TraceBody::new(body, declared, account))))

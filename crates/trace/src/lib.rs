@@ -14,6 +14,7 @@
 //!    A client that left before a response began has status 499, as in nginx; one that left later keeps the response's
 //!    status. Both lines say `"rejection":"client:gone"`. When it was the server that cut the connection, at the end of its
 //!    time to drain, both say `"server:cut"`, and the status before a response began is 503.
+//!    The request of a connection that left HTTP (a WebSocket) ends with the tunnel, and so does its line.
 //! 5. A service's error passes through. Its line has no status, since none was sent.
 //! 6. Responses pass through frame by frame, trailers too, and readiness is the inner service's alone.
 //! 7. The log never waits: lines go to a buffer of the thread that writes them, and a thread of the log's own
@@ -80,19 +81,29 @@ mod body;
 mod ended;
 mod future;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod observer;
 mod request_id;
 mod service;
+mod started;
 mod traceparent;
 mod tracestate;
+mod tunnel;
 
 pub use access_log::{AccessLog, AccessLogBuilder, LogTrouble, RefusedRequest};
 pub use body::TraceBody;
 pub use ended::{EndedRequest, Ending};
 pub use future::TraceFuture;
 pub use layer::{TraceLayer, Trust};
+#[cfg(feature = "metrics")]
+pub use metrics::{Exposition, MetricKind, Metrics, MetricsBuilder, Samples};
+#[cfg(feature = "metrics")]
+#[doc(hidden)]
+pub use metrics::{Snapshot, SnapshotHistogram, SnapshotSample};
 pub use observer::{Observer, Observers};
 pub use service::TraceService;
+pub use started::{StartedResponse, StreamKind};
 
 /// The code of the README, so that it is compiled too.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{EndedRequest, RefusedRequest};
+use crate::{EndedRequest, RefusedRequest, StartedResponse};
 
 /// Watches requests: the access log is one, and a program may add others with
 /// [`TraceLayer::observer`](crate::TraceLayer::observer).
@@ -39,6 +39,15 @@ pub trait Observer: Send + Sync + 'static {
     /// Whether it reads those decisions of the policies for which a request had to wait. Asked once, as before.
     fn watches_waits(&self) -> bool {
         false
+    }
+
+    /// A request has arrived. For each that has, [`request_ended`](Self::request_ended) is called once.
+    fn request_started(&self) {}
+
+    /// The head of a request's response is on its way to the client. It is not called for a request that no response began
+    /// for: its client went away, or the service failed.
+    fn response_started(&self, request: &StartedResponse<'_>) {
+        let _ = request;
     }
 
     /// A request has ended: its response's body has ended or is dropped, or there will be no response.
@@ -88,6 +97,16 @@ impl Observers {
 
     fn iter(&self) -> impl Iterator<Item = &Arc<dyn Observer>> {
         self.0.iter().flat_map(|several| &several.all)
+    }
+
+    #[inline]
+    pub(crate) fn request_started(&self) {
+        self.iter().for_each(|observer| observer.request_started());
+    }
+
+    #[inline]
+    pub(crate) fn response_started(&self, request: &StartedResponse<'_>) {
+        self.iter().for_each(|observer| observer.response_started(request));
     }
 
     #[inline]

@@ -7,7 +7,9 @@ use gatewright_core::{RequestRecord, ids};
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::{TraceBody, TraceFuture, account::Account, layer::Settings, request_id, traceparent};
+use crate::{
+    TraceBody, TraceFuture, account::Account, layer::Settings, request_id, traceparent, tunnel::Tunnel,
+};
 
 /// The service that [`TraceLayer`](crate::TraceLayer) makes.
 #[derive(Debug, Clone)]
@@ -73,6 +75,7 @@ where
             known.request_id = Some(request_id.clone());
             known.span = Some(span);
         });
-        TraceFuture::new(self.inner.call(request), record, request_id, account)
+        let tunnel = account.is_some().then(|| Tunnel::of(request.extensions_mut())).flatten();
+        TraceFuture::new(self.inner.call(request), request_id, account, tunnel)
     }
 }

@@ -113,6 +113,7 @@ impl Reloads {
             }
             Err(errors) => {
                 self.refused += 1;
+                self.gateway.note_refused_reload();
                 // What was missing may come to be, so the files of this try are watched and not those of the last.
                 self.files = errors.files().clone();
                 if let Some(admin) = self.gateway.admin() {

@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use gatewright::{
-    Body, BoxError, ClientInfoLayer, ProxyService, RequestRecord, RewriteLayer, RouterService, TraceLayer,
+    Body, BoxError, ClientInfoLayer, Metrics, ProxyService, RequestRecord, RewriteLayer, RouterService,
+    TraceLayer,
     core::{ClientInfoService, ConnectionInfo},
     trace::TraceService,
 };
@@ -27,6 +28,9 @@ pub(crate) const CASES: &[(&str, Case)] = &[
     ("router", |bench| bench.service(router(origin())?, request)),
     ("rewrite", |bench| bench.service(rewrite()?.layer(origin()), request)),
     ("trace", |bench| bench.service(trace(bench)?.layer(origin()), request)),
+    // What metrics and the log cost together: this case less `trace-bare`.
+    ("trace-bare", |bench| bench.service(bare_trace()?.layer(origin()), request)),
+    ("trace-metrics", |bench| bench.service(metrics_trace(bench)?.layer(origin()), request)),
     ("auth-limit", |bench| bench.service(identity::layers()?.layer(origin()), identity::request)),
     ("proxy", |bench| bench.service(proxy(bench)?, request)),
     ("stack", |bench| bench.service(stack(bench)?, request)),
@@ -99,6 +103,17 @@ fn rewrite() -> Result<RewriteLayer> {
 fn trace(bench: &Bench) -> Result<(ClientInfoLayer, TraceLayer)> {
     let client_info = ClientInfoLayer::new().trust("10.0.0.0/8".parse()?);
     Ok((client_info, TraceLayer::new().access_log(bench.log()?)))
+}
+
+/// Ids and trace context, and nobody who watches.
+fn bare_trace() -> Result<(ClientInfoLayer, TraceLayer)> {
+    Ok((ClientInfoLayer::new().trust("10.0.0.0/8".parse()?), TraceLayer::new()))
+}
+
+/// Logs and counts. Every trace is sampled, so that exemplars are counted too.
+fn metrics_trace(bench: &Bench) -> Result<(ClientInfoLayer, TraceLayer)> {
+    let (client_info, trace) = trace(bench)?;
+    Ok((client_info, trace.observer(Metrics::new())))
 }
 
 fn proxy(bench: &Bench) -> Result<ProxyService> {

@@ -115,7 +115,7 @@ impl Inner {
         if let Some(identity) = active {
             return Some(identity.into());
         }
-        let refused = self.refused.get(token, |refused| (now < refused.expires).then_some(refused.reason));
+        let refused = self.refused.find(token, |refused| (now < refused.expires).then_some(refused.reason));
         refused.map(|reason| Refusal::invalid(reason).into())
     }
 

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
     time::Duration,
 };
@@ -138,6 +138,9 @@ impl PoolBuilder {
                 open: AtomicUsize::new(0),
                 retired: AtomicUsize::new(0),
                 waiting: AtomicUsize::new(0),
+                waits: AtomicU64::new(0),
+                connects: AtomicU64::new(0),
+                connect_failures: AtomicU64::new(0),
                 freed: Notify::new(),
                 shards: Shard::one_a_thread(),
             }),

@@ -163,12 +163,16 @@ where
                 }
             }
         };
-        self.connector.in_time(opening).await
+        let opened = self.connector.in_time(opening).await;
+        let count = if opened.is_ok() { &self.connects } else { &self.connect_failures };
+        count.fetch_add(1, Ordering::Relaxed);
+        opened
     }
 
     /// Waits until a connection is put back or one more may be opened.
     async fn turn(self: &Arc<Self>, shard: &Shard<B>) -> Turn<B> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.waits.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(self);
         loop {
             let mut freed = pin!(self.freed.notified());

@@ -13,6 +13,7 @@ mod multiplexed;
 mod reset_budget;
 mod response_future;
 mod shard;
+mod stats;
 mod streams;
 mod sweeper;
 mod transport;
@@ -22,7 +23,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -33,6 +34,7 @@ pub use capture::Taken;
 pub use connection::{Connection, Sending};
 use gatewright_http1::Rules;
 use shard::Shard;
+pub use stats::PoolStats;
 use tokio::sync::Notify;
 
 use crate::{Target, connect::Connector};
@@ -79,6 +81,10 @@ struct Inner<B> {
     /// HTTP/2 connections that serve no new streams.
     retired: AtomicUsize,
     waiting: AtomicUsize,
+    /// Requests that have waited for a connection.
+    waits: AtomicU64,
+    connects: AtomicU64,
+    connect_failures: AtomicU64,
     freed: Notify,
     shards: Box<[Shard<B>]>,
 }

@@ -43,6 +43,8 @@ struct State<B> {
     idle: Vec<Box<http1::Connection<ConnectionPermit<B>>>>,
     multiplexed: Vec<Multiplexed<B>>,
     swept: bool,
+    /// How often a connection was found here.
+    hits: u64,
     /// No connection is kept from here on.
     draining: bool,
 }
@@ -60,6 +62,7 @@ impl<B> Shard<B> {
                 idle: Vec::new(),
                 multiplexed: Vec::new(),
                 swept: false,
+                hits: 0,
                 draining: false,
             }),
             opening: Arc::default(),
@@ -77,6 +80,7 @@ impl<B> Shard<B> {
         while let Some(mut connection) = state.idle.pop() {
             let now = *now.get_or_insert_with(Instant::now);
             if idle_for(&connection, now) < keep_alive && connection.is_quiet() {
+                state.hits += 1;
                 return Some(connection);
             }
         }
@@ -124,7 +128,15 @@ impl<B> Shard<B> {
             return None;
         }
         state.multiplexed.retain(|connection| !connection.is_over());
-        state.multiplexed.iter().find_map(Multiplexed::reserve)
+        let found = state.multiplexed.iter().find_map(Multiplexed::reserve);
+        state.hits += u64::from(found.is_some());
+        found
+    }
+
+    /// How often a connection was found here, and how many are idle.
+    pub(super) fn hits_and_idle(&self) -> (u64, usize) {
+        let state = self.lock();
+        (state.hits, state.idle.len())
     }
 
     /// Drops the multiplexed connections that serve no new streams.

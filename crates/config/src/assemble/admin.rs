@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use gatewright_admin::{Admin, ChangeKind, Reload, View};
 use gatewright_server::Limits;
-use gatewright_trace::Observers;
+use gatewright_trace::{Metrics, Observers};
 
 use super::Parts;
 use crate::{Config, settings::Settings};
@@ -16,11 +16,14 @@ const CONNECTIONS: usize = 256;
 pub(super) struct Administration(Option<(Admin, String)>);
 
 impl Administration {
-    pub(super) fn new(config: &Config, parts: &Parts) -> Self {
+    pub(super) fn new(config: &Config, parts: &Parts, metrics: Option<&Metrics>) -> Self {
         Self(config.settings().admin.as_ref().map(|settings| {
             let mut builder = Admin::builder();
             if let Some(slow) = settings.slow {
                 builder = builder.slow(slow);
+            }
+            if let Some(metrics) = metrics {
+                builder = builder.metrics(metrics.clone());
             }
             let admin =
                 settings.hosts.iter().fold(builder, |builder, host| builder.host(host.as_str())).build();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use gatewright_core::{Body, Clock, Label, RequestRecord};
+use gatewright_trace::Metrics;
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -47,6 +48,7 @@ use crate::{Config, Diagnostics};
 pub struct Assembly {
     terminal: Option<RouteService>,
     clock: Clock,
+    metrics: Option<Metrics>,
 }
 
 impl Assembly {
@@ -78,6 +80,14 @@ impl Assembly {
         self
     }
 
+    /// Counts the requests into these metrics, which also tell of the gateway's listeners, upstreams and reloads. Without it,
+    /// a gateway has metrics when its file asks for an `admin`.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// Builds the gateway of a configuration with these parts. It keeps them over a reload.
     ///
     /// # Errors
@@ -91,6 +101,10 @@ impl Assembly {
     pub(super) fn in_place_of(&self, upstream: &Label) -> Option<RouteService> {
         let service = self.terminal.clone()?;
         Some(erase(Named { upstream: upstream.clone(), service }))
+    }
+
+    pub(super) fn counted_by(&self) -> Option<&Metrics> {
+        self.metrics.as_ref()
     }
 
     pub(super) fn time(&self) -> &Clock {

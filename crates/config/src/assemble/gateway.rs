@@ -3,13 +3,14 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use gatewright_core::Body;
 use gatewright_router::RouterService;
 use gatewright_server::{BindError, Server};
-use gatewright_trace::{AccessLog, Observers, RefusedRequest};
+use gatewright_trace::{AccessLog, Metrics, Observers, RefusedRequest};
 
 #[cfg(feature = "admin")]
 use super::admin::{Administration, client_limits};
 use super::{
     Assembly, Parts, Reloaded, RouteStack, access_log, https,
     listeners::{self, BuiltListener, pair},
+    metrics::GatewayMetrics,
     restart,
     service::{Current, GatewayService},
 };
@@ -43,6 +44,7 @@ pub struct Gateway {
     parts: Parts,
     service: GatewayService,
     access_log: Option<AccessLog>,
+    metrics: GatewayMetrics,
     #[cfg(feature = "admin")]
     admin: Administration,
 }
@@ -68,10 +70,13 @@ impl Gateway {
         match (parts, log) {
             (Some(parts), Some(access_log)) if !reader.has_errors() => {
                 parts.shared.auth.prefetch();
+                let metrics = GatewayMetrics::new(&assembly, &settings, config);
+                metrics.show(&parts, access_log.as_ref());
                 #[cfg(feature = "admin")]
-                let admin = Administration::new(config, &parts);
+                let admin = Administration::new(config, &parts, metrics.get());
                 let observers =
                     access_log.iter().fold(Observers::default(), |all, log| all.and(Arc::new(log.clone())));
+                let observers = metrics.watch(observers);
                 #[cfg(feature = "admin")]
                 let observers = admin.watch(observers);
                 let router = parts.routes.router.clone();
@@ -82,6 +87,7 @@ impl Gateway {
                     parts,
                     service: GatewayService::new(current),
                     access_log,
+                    metrics,
                     #[cfg(feature = "admin")]
                     admin,
                 })
@@ -127,10 +133,13 @@ impl Gateway {
         // From here on nothing can fail.
         parts.shared.auth.prefetch();
         let observers = access_log.iter().fold(Observers::default(), |all, log| all.and(Arc::new(log.clone())));
+        let observers = self.metrics.watch(observers);
         #[cfg(feature = "admin")]
         let observers = self.admin.watch(observers);
         let current = Current::new(parts.routes.router.clone(), https, &settings.trusted_proxies, observers);
         self.service.replace(current);
+        self.metrics.show(&parts, access_log.as_ref());
+        self.metrics.note_accepted(config);
         #[cfg(feature = "admin")]
         self.admin.reloaded((&self.settings, &self.parts), (config, &parts));
         self.access_log = access_log;
@@ -183,7 +192,9 @@ impl Gateway {
                 current.observers().request_refused(&request);
             }
         });
-        server.bind()
+        let server = server.bind()?;
+        self.metrics.serve(server.handle());
+        Ok(server)
     }
 
     /// The URL of each listener of a server that [`bind`](Self::bind) made.
@@ -235,6 +246,16 @@ impl Gateway {
         let Some(admin) = &self.settings.admin else { return Ok(None) };
         let listener = gatewright_server::Listener::new(admin.address.value).name("admin");
         Server::builder().listener(listener).limits(client_limits()).bind().map(Some)
+    }
+
+    /// The metrics: those that the [assembly](super::Assembly::metrics) was given, or those that the file's `admin` shows.
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.metrics.get()
+    }
+
+    /// Counts a reload that was refused. [`reload`](Self::reload) cannot do so for a file that could not even be read.
+    pub fn note_refused_reload(&self) {
+        self.metrics.note_refused();
     }
 
     /// The access log, when there is one: to be reopened when its file was moved, and flushed before the end.

@@ -123,6 +123,11 @@ impl Limits {
         Some(counted)
     }
 
+    /// Where the limits of this process keep their counts.
+    pub(super) fn stores(&self) -> impl Iterator<Item = &LocalStore> {
+        self.local.values()
+    }
+
     /// Forgets the limits of before, and the connections that no limit uses any more.
     pub(super) fn settle(&mut self) {
         self.built.settle();

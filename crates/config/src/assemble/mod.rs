@@ -17,6 +17,7 @@ mod layers;
 mod limits;
 mod listeners;
 mod lists;
+mod metrics;
 mod parts;
 mod reach;
 mod reloaded;

@@ -93,7 +93,6 @@ impl Upstreams {
     }
 
     /// All of them.
-    #[cfg(feature = "admin")]
     pub(super) fn all(&self) -> impl Iterator<Item = &Upstream> {
         self.built.values()
     }

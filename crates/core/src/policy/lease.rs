@@ -29,10 +29,23 @@ impl Lease {
 
     /// Gives the lease to the tunnel that the request asks for, when it asks for one: of our own server, or of hyper's.
     pub(super) fn extend_to_tunnel(&self, request: &mut Extensions) {
-        if let Some(upgrade) = request.get::<OnUpgrade>() {
-            upgrade.keep(self.clone());
-        } else if request.get::<hyper::upgrade::OnUpgrade>().is_some() {
-            TunnelLeases::add_to(request, self.clone());
+        if Self::may_become_tunnel(request) {
+            self.lend_to_tunnel(request);
+        }
+    }
+
+    /// Whether the request asks for a tunnel.
+    #[doc(hidden)]
+    pub fn may_become_tunnel(request: &Extensions) -> bool {
+        request.get::<OnUpgrade>().is_some() || request.get::<hyper::upgrade::OnUpgrade>().is_some()
+    }
+
+    /// Gives the lease to the tunnel that the request asks for.
+    #[doc(hidden)]
+    pub fn lend_to_tunnel(&self, request: &mut Extensions) {
+        match request.get::<OnUpgrade>() {
+            Some(upgrade) => upgrade.keep(self.clone()),
+            None => TunnelLeases::add_to(request, self.clone()),
         }
     }
 }

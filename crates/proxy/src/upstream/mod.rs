@@ -14,7 +14,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use gatewright_client::Target;
+use gatewright_client::{PoolStats, Target};
 use gatewright_core::{Error, ErrorKind, Label, LabelKind};
 use http::uri::Scheme;
 use tokio::time::Instant;
@@ -79,6 +79,12 @@ impl Upstream {
     pub fn endpoints(&self) -> Vec<EndpointStatus> {
         let set = self.inner.endpoints.load();
         set.endpoints().iter().map(|endpoint| endpoint.activity.status(&endpoint.label)).collect()
+    }
+
+    /// What the connections to each of its endpoints have done so far, in the order of the targets.
+    pub fn connections(&self) -> Vec<(Label, PoolStats)> {
+        let set = self.inner.endpoints.load();
+        set.endpoints().iter().map(|endpoint| (endpoint.label.clone(), endpoint.pool.stats())).collect()
     }
 
     /// Replaces the targets, each with its weight (1 to 100), while requests run.

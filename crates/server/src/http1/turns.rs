@@ -127,6 +127,7 @@ where
             self.accepted.refused(&self.shared, Some(&response), Violation::MISDIRECTED.reason(), Some(line));
             return Exchange::answer(response, ());
         }
+        self.shared.connections.count_http1_request();
         request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
         Exchange::call(self.service.clone(), request, ())
     }

@@ -48,6 +48,7 @@ impl<S: Application> Requests<S> {
         let length = checks::body_length(&request);
         let verdict = self.check(&mut request);
         if verdict.is_ok() {
+            self.shared.connections.count_http2_request();
             request.extensions_mut().insert(RequestRecord::new(Some(Arc::clone(&self.info))));
         }
         let timed = |body| {

@@ -131,7 +131,7 @@ async fn open(stream: TcpStream, peer: SocketAddr, local: SocketAddr, entry: &En
             let accepted = Accepted { info, host_check: None };
             return Ok(Opened::PlainHttp(Transport::Plain(socket), accepted, line));
         }
-        let (stream, info, host_check) = tls.accept(socket, info).await?;
+        let (stream, info, host_check) = tls.accept(socket, info, entry.handshakes()).await?;
         let chosen = stream.get_ref().1.alpn_protocol().map(Protocol::of_alpn);
         let accepted = Accepted { info, host_check };
         let protocol = chosen.unwrap_or(Protocol::Http1);

@@ -21,7 +21,7 @@ use std::{fmt, io, path::Path, sync::Arc, time::SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gatewright_core::{ConnectionInfo, TlsInfo};
-use rustls::{ProtocolVersion, ServerConfig};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub use builder::{ClientAuth, TlsConfigBuilder};
@@ -31,7 +31,7 @@ pub(crate) use failures::{Failures, Kind};
 use certificates::{Certificates, DEFAULT};
 use doubts::Doubts;
 
-use crate::{host_check::HostCheck, transport::Socket};
+use crate::{counts::Handshakes, host_check::HostCheck, transport::Socket};
 
 /// The certificates of a listener, and its policy for client certificates. TLS 1.2 and 1.3; ALPN offers `h2` and
 /// `http/1.1`.
@@ -114,6 +114,7 @@ impl TlsConfig {
         &self,
         socket: Socket,
         info: ConnectionInfo,
+        handshakes: &Handshakes,
     ) -> io::Result<(TlsStream<Socket>, ConnectionInfo, Option<HostCheck>)> {
         // Loaded once, so that a `replace` during the handshake does not mix two configurations.
         let current = self.0.load_full();
@@ -133,6 +134,10 @@ impl TlsConfig {
                 _ => "TLSv1.3",
             });
         }
+        handshakes.note(
+            session.protocol_version() == Some(ProtocolVersion::TLSv1_2),
+            session.handshake_kind() == Some(HandshakeKind::Resumed),
+        );
         let chain = session.peer_certificates().unwrap_or_default();
         tls = tls.with_certificates(chain.iter().map(|certificate| Bytes::copy_from_slice(certificate)));
         let host_check = current.host_check(session.server_name());

@@ -56,6 +56,12 @@ impl<'a> RefusedRequest<'a> {
         self.0.path = target.and_then(path);
         self
     }
+
+    /// What is counted of it: method, status, and who refused it and why.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn counted(&self) -> (Option<&'a str>, Option<u16>, Option<Obstacle<'a>>) {
+        (self.0.method, self.0.status, self.0.rejection)
+    }
 }
 
 /// The path of a target in origin form or absolute form (RFC 9112, section 3.2).
