@@ -47,10 +47,4 @@ pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     let _ = Parts::build(settings, None, &Assembly::new(), reader);
     let _ = https::build(settings, reader);
     access_log::check(&settings.access_log, reader);
-    #[cfg(not(feature = "admin"))]
-    if let Some(admin) = &settings.admin {
-        reader
-            .error(admin.address.span, "this program was built without the admin")
-            .help("build it with the feature `admin` of `gatewright`");
-    }
 }
