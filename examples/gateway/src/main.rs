@@ -11,6 +11,7 @@ mod run;
 mod say;
 mod serve;
 mod shutdown;
+mod top;
 mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -86,6 +87,23 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Show a running gateway in the terminal, from its admin.
+    ///
+    /// Keys: q quits, s sorts by another column, / searches, Tab shows upstreams in place of routes, p pauses.
+    Top {
+        /// The address of `admin` in the file of the gateway.
+        #[arg(default_value = "127.0.0.1:9901")]
+        admin: String,
+        /// Print a table, and stop.
+        #[arg(long)]
+        once: bool,
+        /// The column to sort by: rate, errors, refused, p50, p90, p99 or name.
+        #[arg(long, value_parser = ["rate", "errors", "refused", "p50", "p90", "p99", "name"])]
+        sort: Option<String>,
+        /// Show only what has this in its name.
+        #[arg(long)]
+        search: Option<String>,
+    },
     /// Start a gateway with services of its own, and print commands to try.
     Demo {
         /// The port to listen on. Without it: 8080, or the next one that is free.
@@ -94,6 +112,9 @@ enum Command {
         /// Send the printed commands, show what they answer, and stop.
         #[arg(long)]
         once: bool,
+        /// Go on sending requests, so that the status page has something to show. The access log is off then.
+        #[arg(long)]
+        traffic: bool,
     },
 }
 
@@ -114,7 +135,8 @@ fn main() -> ExitCode {
             say::print(completions(shell));
             Ok(())
         }
-        Command::Demo { port, once } => demo::demo(port, once),
+        Command::Top { admin, once, sort, search } => top::top(&admin, once, sort, search),
+        Command::Demo { port, once, traffic } => demo::demo(port, once, traffic),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

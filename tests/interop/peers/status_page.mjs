@@ -68,7 +68,7 @@ ${many.join("\n")}
 
 const config = `${folder}/gateway.yaml`;
 writeFileSync(config, file(""));
-const gateway = spawn(program, ["run", config, "--no-watch"], { stdio: ["ignore", "ignore", "pipe"] });
+const gateway = spawn(program, ["run", "gateway.yaml", "--no-watch"], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
 const ended = new Promise((resolve) => gateway.on("exit", resolve));
 const said = [];
 createInterface({ input: gateway.stderr }).on("line", (line) => said.push(line));

@@ -4,10 +4,12 @@ pub(crate) const USAGE: &str = "\
 Usage: cargo xtask test [--full] [--keep-going] [--only STEP]... [--skip STEP]...
        cargo xtask soak [--keep-going] [--only STEP]... [--skip STEP]...
        cargo xtask peers [OPTION]...
+       cargo xtask screenshots
 
   test          everything that CI runs
   soak          the acceptance tests at their whole size, with figures; takes hours
   peers         the gateway and its peers, measured side by side; --help tells its options
+  screenshots   the pictures of the guide, taken of the status page
   --full        the steps too that need much time or many packages
   --keep-going  go on after a failed step
   --only STEP   this step alone; may be repeated
@@ -28,6 +30,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Task {
     Help,
     Peers,
+    Screenshots,
     Test,
     Soak,
 }
@@ -39,6 +42,7 @@ impl Arguments {
             Some("test") => Task::Test,
             Some("soak") => Task::Soak,
             Some("peers") => Task::Peers,
+            Some("screenshots") => Task::Screenshots,
             None | Some("help" | "--help" | "-h") => Task::Help,
             Some(other) => return Err(format!("no such task: {other}")),
         };

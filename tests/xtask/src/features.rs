@@ -25,6 +25,7 @@ const LIMITS: &[(&str, usize)] = &[
     ("gatewright-router", 39),
     ("gatewright-client", 89),
     ("gatewright-proxy", 89),
+    ("gatewright-admin", 67),
     ("gatewright-http1", 29),
     ("gatewright-core", 31),
     ("gatewright-trace", 32),

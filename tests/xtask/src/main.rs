@@ -12,6 +12,7 @@ mod gates;
 mod links;
 mod peers;
 mod prerequisites;
+mod screenshots;
 mod semver;
 mod soak;
 mod step;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         Task::Test => step::run_all(&context, test::STEPS),
         Task::Peers if context.arguments.rest.iter().any(|option| option == "--help") => peers::usage(&context),
         Task::Peers => step::run_all(&context, peers::STEPS),
+        Task::Screenshots => step::run_all(&context, screenshots::STEPS),
         Task::Soak => step::run_all(&context, soak::STEPS),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -137,7 +137,7 @@ fn package(context: &Context) -> Result<Outcome> {
 
 impl Context {
     /// A program from the step `build`.
-    fn debug(&self, name: &str) -> PathBuf {
+    pub(crate) fn debug(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(name)
     }
 }

@@ -3,8 +3,8 @@
 //! 1. A request is counted when it ends. Counting allocates nothing, takes no lock and looks no name up.
 //! 2. Memory is bounded: a route or an upstream that has had a request takes about 5 KiB, whatever its traffic; reasons,
 //!    kept requests and windows have fixed numbers.
-//! 3. Long-lived exchanges do not spoil latencies: an upgraded connection counts, as every request, up to the end of its
-//!    response, and a 101 has no body.
+//! 3. An upgraded connection or an event stream is counted when it ends, and has no latency: how long it lasts is its users'
+//!    affair.
 
 mod histogram;
 mod kept;
@@ -119,7 +119,7 @@ impl Observer for Live {
     fn request_ended(&self, request: &EndedRequest<'_>) {
         let inner = &*self.0;
         let second = self.second(request.started() + request.duration());
-        let micros = micros(request.duration());
+        let micros = request.stream().is_none().then(|| micros(request.duration()));
         let class = class(request);
         inner.totals.add(second, class, micros);
         let reason =
@@ -136,7 +136,7 @@ impl Observer for Live {
         }
         if let Some(upstream) = request.upstream() {
             // Of an upstream, its own time counts; one that did not answer took the request's.
-            let time = request.upstream_time().map_or(micros, self::micros);
+            let time = request.upstream_time().map(self::micros).or(micros);
             inner.upstreams.with(upstream, |series| series.add(second, class, time));
         }
         if let Some(kind) = kind(request, class, inner.slow) {
@@ -146,7 +146,7 @@ impl Observer for Live {
 
     fn request_refused(&self, request: &RefusedRequest<'_>) {
         let second = self.now();
-        self.0.totals.add(second, Class::Refused, 0);
+        self.0.totals.add(second, Class::Refused, None);
         self.0.reasons.add(second, request.policy(), request.reason());
     }
 }
@@ -177,7 +177,7 @@ fn kind(request: &EndedRequest<'_>, class: Class, slow: Duration) -> Option<Kind
         Class::ServerError => Some(Kind::Failed),
         Class::Limited | Class::Refused => Some(Kind::Refused),
         _ if matches!(request.ending(), Ending::ClientGone | Ending::ServerCut) => Some(Kind::Failed),
-        _ if request.duration() >= slow => Some(Kind::Slow),
+        _ if request.stream().is_none() && request.duration() >= slow => Some(Kind::Slow),
         _ => None,
     }
 }

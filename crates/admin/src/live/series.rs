@@ -33,7 +33,7 @@ impl Series {
     }
 
     #[inline]
-    pub(super) fn add(&self, second: u32, class: Class, micros: u64) {
+    pub(super) fn add(&self, second: u32, class: Class, micros: Option<u64>) {
         self.totals[class as usize].fetch_add(1, Ordering::Relaxed);
         self.ring.add(second, class, micros);
     }

@@ -104,7 +104,7 @@ mod tests {
         let labels: Vec<_> =
             (0..300).map(|number| Label::new(LabelKind::Part, &format!("slot {number}"))).collect();
         for (times, label) in labels.iter().enumerate() {
-            (0..times).for_each(|_| slots.with(label, |series| series.add(0, Class::Success, 1)));
+            (0..times).for_each(|_| slots.with(label, |series| series.add(0, Class::Success, Some(1))));
         }
         for (times, label) in labels.iter().enumerate().skip(1) {
             assert_eq!(slots.get(label).expect("was made").totals()[0], times as u64);

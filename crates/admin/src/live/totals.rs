@@ -61,7 +61,7 @@ impl Default for Totals {
 
 impl Totals {
     #[inline]
-    pub(super) fn add(&self, second: u32, class: Class, micros: u64) {
+    pub(super) fn add(&self, second: u32, class: Class, micros: Option<u64>) {
         let shard = &self.0[shard()];
         shard.totals[class as usize].fetch_add(1, Ordering::Relaxed);
         shard.seconds.add(second, class, micros);

@@ -110,11 +110,13 @@ impl Ring {
 
     /// Counts a request that ended in this second.
     #[inline]
-    pub(super) fn add(&self, second: u32, class: Class, micros: u64) {
+    pub(super) fn add(&self, second: u32, class: Class, micros: Option<u64>) {
         let number = second / self.length;
         let window = self.window(number);
         window.classes[class as usize].add(number);
-        window.latencies[bucket_of(micros)].add(number);
+        if let Some(micros) = micros {
+            window.latencies[bucket_of(micros)].add(number);
+        }
     }
 
     fn window(&self, number: u32) -> &Window {
@@ -170,16 +172,16 @@ mod tests {
     #[test]
     fn a_window_counts_its_own_requests_and_goes_when_its_place_is_taken() {
         let ring = Ring::new(10, 6);
-        ring.add(5, Class::Success, 900);
-        ring.add(9, Class::ServerError, 900);
-        ring.add(10, Class::Success, 900);
+        ring.add(5, Class::Success, Some(900));
+        ring.add(9, Class::ServerError, Some(900));
+        ring.add(10, Class::Success, Some(900));
         assert_eq!((read(&ring, 0).total(), read(&ring, 1).total(), read(&ring, 2).total()), (2, 1, 0));
         assert_eq!(read(&ring, 0).of(Class::ServerError), 1);
         // A minute later, the first window's place is another one's.
-        ring.add(60, Class::Success, 900);
+        ring.add(60, Class::Success, Some(900));
         assert_eq!((read(&ring, 0).of(Class::Success), read(&ring, 6).total()), (0, 1));
         // What comes too late is no request of the later window.
-        ring.add(5, Class::Success, 900);
+        ring.add(5, Class::Success, Some(900));
         assert_eq!((read(&ring, 0).of(Class::Success), read(&ring, 6).total()), (0, 1));
     }
 
@@ -191,7 +193,7 @@ mod tests {
                 scope.spawn(|| {
                     for second in 0..4 {
                         for _ in 0..1000 {
-                            ring.add(second, Class::Success, 100);
+                            ring.add(second, Class::Success, Some(100));
                         }
                     }
                 });

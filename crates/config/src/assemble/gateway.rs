@@ -65,6 +65,12 @@ impl Gateway {
     pub(super) fn with(assembly: Assembly, config: &Config) -> Result<Self, Diagnostics> {
         let settings = Arc::clone(config.settings());
         let mut reader = Reader::new(config.source());
+        #[cfg(not(feature = "admin"))]
+        if let Some(admin) = &settings.admin {
+            reader
+                .error(admin.address.span, "this program was built without the admin")
+                .help("build it with the feature `admin` of `gatewright`");
+        }
         let parts = Parts::build(&settings, None, &assembly, &mut reader);
         let https = https::build(&settings, &mut reader);
         let routes = parts.as_ref().map_or(&[][..], |parts| &parts.routes.seen);

@@ -55,10 +55,4 @@ pub(crate) fn check(settings: &Settings, reader: &mut Reader<'_>) {
     access_log::check(&settings.access_log, reader);
     telemetry::check(&settings.telemetry, reader);
     audit::check(settings.audit.as_ref(), reader);
-    #[cfg(not(feature = "admin"))]
-    if let Some(admin) = &settings.admin {
-        reader
-            .error(admin.address.span, "this program was built without the admin")
-            .help("build it with the feature `admin` of `gatewright`");
-    }
 }

@@ -3,6 +3,7 @@
 mod partner;
 mod services;
 mod tour;
+mod traffic;
 
 use std::{
     io,
@@ -17,13 +18,16 @@ use gatewright::{
     server::{Listener, Server},
 };
 
-use crate::{failure::Failure, serve, shutdown::Shutdown};
+use crate::{admin, failure::Failure, serve, shutdown::Shutdown};
 use partner::Partner;
 use services::Service;
 use tour::TOUR;
 
 /// Where the demo listens when nobody asks for another port.
 const PORT: u16 = 8080;
+
+/// Where its status page is, likewise.
+const ADMIN_PORT: u16 = 9901;
 
 /// How many ports beyond that are tried.
 const TRIES: u16 = 100;
@@ -32,8 +36,8 @@ const TRIES: u16 = 100;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// Starts the services and the gateway, and prints the commands to try; with `once` it tries them itself and
-/// ends.
-pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
+/// ends, and with `traffic` it goes on sending them.
+pub(crate) fn demo(port: Option<u16>, once: bool, traffic: bool) -> Result<(), Failure> {
     let runtime = serve::runtime()?;
     let _entered = runtime.enter();
     let mut shutdown = Shutdown::listen()
@@ -42,15 +46,18 @@ pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
         orders: start(services::orders())?,
         payments: start(services::payments())?,
         users: start(services::users())?,
+        stock: start(services::stock())?,
         down: unused().map_err(|error| Failure::new(format!("error: no port is free: {error}")))?,
     };
     let partner = Partner::new()?;
     let address = listen(port)?;
-    let file = services.file(address, &partner, once);
+    let admin_port = if once { 0 } else { first_free(ADMIN_PORT..=ADMIN_PORT + TRIES - 1).unwrap_or(0) };
+    let file = services.file(address, local(admin_port), &partner, once || traffic);
     let config = Config::parse(Path::new("demo.yaml"), file.as_str())?;
     let gateway = Gateway::assemble(&config)?;
     let server = gateway.bind().map_err(|error| Failure::bind(&error, "choose another by --port"))?;
     let address = server.local_addrs().first().copied().unwrap_or(address);
+    let admin = admin::start(&gateway)?;
     let mut serving = serve::start(server, &gateway.service())?;
 
     if port.is_none() && address.port() != PORT {
@@ -67,11 +74,33 @@ pub(crate) fn demo(port: Option<u16>, once: bool) -> Result<(), Failure> {
     for stop in TOUR {
         println!("\n  # {}\n  {}", stop.what, stop.command(address, &partner.key));
     }
-    println!("\nCtrl-C ends it. The lines below are the access log.");
-    runtime.block_on(async {
-        let why = serving.stopped(&mut shutdown).await;
+    if let Some(url) = admin.url() {
+        println!("\nThe status page is at {url}");
+        println!("In a terminal: gatewright top {}", url.trim_start_matches("http://").trim_end_matches('/'));
+    }
+    if traffic {
+        println!("\nSome requests are sent each second. Ctrl-C ends it.");
+    } else {
+        println!(
+            "\nCtrl-C ends it. With --traffic it sends some requests each second itself. The lines below are the access log."
+        );
+    }
+    let drained = runtime.block_on(async {
+        let sent = async {
+            match traffic {
+                true => traffic::send(address, &partner.key).await,
+                false => std::future::pending().await,
+            }
+        };
+        let why = tokio::select! {
+            why = serving.stopped(&mut shutdown) => why,
+            never = sent => match never {},
+        };
+        admin.drain();
         serving.drain(&why, shutdown, DRAIN).await.map(drop)
-    })
+    });
+    admin.end();
+    drained
 }
 
 /// Where the services of the demo listen.
@@ -79,18 +108,21 @@ struct Services {
     orders: SocketAddr,
     payments: SocketAddr,
     users: SocketAddr,
+    /// Fails every fourth time.
+    stock: SocketAddr,
     /// Where nobody listens.
     down: SocketAddr,
 }
 
 impl Services {
-    fn file(&self, gateway: SocketAddr, partner: &Partner, quiet: bool) -> String {
-        let Self { orders, payments, users, down } = self;
+    fn file(&self, gateway: SocketAddr, admin: SocketAddr, partner: &Partner, quiet: bool) -> String {
+        let Self { orders, payments, users, stock, down } = self;
         let keys_file = partner.keys_file();
         let keys_file = keys_file.display();
         let log = if quiet { "access_log: off\n" } else { "" };
         format!(
             "listen: {gateway}
+admin: {admin}
 workers: 1
 {log}upstreams:
   orders: {{target: \"{orders}\"}}
@@ -109,6 +141,8 @@ routes:
   rewrite: {{path: \"/internal/avatars/{{id}}\", response_headers: {{set: {{x-served-by: gatewright}}}}}}
 - path_regex: '^/legacy/(\\d+)$'
   redirect: {{path: /v1/orders/$1, status: 308}}
+- path_prefix: /v1/stock
+  upstream: {stock}
 - path_prefix: /v1/reports
   upstream: {down}
 - path_prefix: /v1/partner/orders

@@ -1,10 +1,17 @@
 //! The services behind the demo: they answer with what they saw, so that one sees what the gateway did.
 
-use std::{convert::Infallible, future::Ready};
+use std::{
+    convert::Infallible,
+    future::Ready,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use gatewright::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use tower::util::BoxCloneSyncService;
+use tower::{ServiceExt, util::BoxCloneSyncService};
 
 /// A service of the demo.
 pub(super) type Service = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -30,6 +37,25 @@ pub(super) fn users() -> Service {
         let id = path.strip_prefix("/internal/avatars/")?;
         Some(format!("\"user\": {}, \"avatar\": \"(o_o)\"", text(id)))
     })
+}
+
+/// Stock, which fails every fourth time.
+pub(super) fn stock() -> Service {
+    let inner = service("stock", |path| path.strip_prefix("/v1/stock/").map(|_| "\"left\": 12".to_owned()));
+    let turn = Arc::new(AtomicUsize::new(1));
+    let answer = move |request: Request<Body>| {
+        let fails = turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(4);
+        let inner = inner.clone();
+        async move {
+            if fails {
+                let mut response = Response::new(Body::from("{\"error\": \"the stock is being counted\"}\n"));
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                return Ok(response);
+            }
+            inner.oneshot(request).await
+        }
+    };
+    BoxCloneSyncService::new(tower::service_fn(answer))
 }
 
 /// A service that answers the paths it knows with what `content` makes of them, and with the request as it

@@ -158,6 +158,17 @@ pub(super) const TOUR: &[Stop] = &[
     },
 ];
 
+/// A service that fails every fourth time; no command of the tour, for its answer is not always the same.
+pub(super) const STOCK: Stop = Stop {
+    what: "a service that fails now and then",
+    method: "GET",
+    target: "/v1/stock/1001",
+    body: None,
+    key: Key::None,
+    status: 200,
+    holds: "\"left\"",
+};
+
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -283,6 +283,7 @@ fn the_demo_answers_every_command_that_it_prints() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{printed}\n{}", stderr(&output));
     assert!(printed.contains("curl -i http://127.0.0.1:"), "{printed}");
+    assert!(printed.contains("admin: 127.0.0.1:0"), "{printed}");
     for refused in ["401", "403", "429"] {
         assert!(printed.contains(&format!("HTTP/1.1 {refused} ")), "{printed}");
     }

@@ -5,3 +5,4 @@ mod command_line;
 mod reload;
 mod reload_under_load;
 mod running;
+mod top;
