@@ -24,7 +24,6 @@ async fn ask(gateway: &Gateway, path: &str) -> (u16, Value) {
 const FILE: &str = r#"
 admin: 127.0.0.1:0
 access_log: off
-limits: {shared: {rate: 5/s, store: {redis: "redis://gw:${env:PATH}@127.0.0.1:6379"}}}
 upstreams: {orders: {targets: ["127.0.0.1:1"]}}
 routes:
 - path_prefix: /v1/orders
