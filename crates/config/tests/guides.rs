@@ -14,6 +14,8 @@ fn every_whole_file_in_a_guide_is_taken() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let guides = fs::read_dir(root.join("docs/guide")).expect("the guides");
     let mut pages: Vec<_> = guides.map(|entry| entry.expect("an entry").path()).collect();
+    // Pictures have a folder beside the pages.
+    pages.retain(|path| path.is_file());
     pages.push(root.join("README.md"));
     let mut seen = 0;
     for page in pages {

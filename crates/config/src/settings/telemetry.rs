@@ -41,7 +41,7 @@ map! {
         /// More attributes of the gateway as a resource.
         attributes: default Named<String, String>, "{deployment.environment.name: production}", alias ["resource"];
         /// Fields that each request to the collector carries, a token for example.
-        headers: default Named<HeaderName, HiddenSecret>, "{authorization: \"${env:OTLP_TOKEN}\"}";
+        headers: default Named<HeaderName, HiddenSecret>, "{authorization: \"file:otlp.token\"}";
         /// The authorities that the collector's certificate is checked against.
         ca: optional PathBuf, "collector-ca.pem", absent "the system's";
         /// How long the collector may take for a batch of spans.

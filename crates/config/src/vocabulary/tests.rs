@@ -123,6 +123,9 @@ fn shape_errors(problems: &[Diagnostic]) -> Vec<Diagnostic> {
         "is not a regular expression",
         "cannot read",
         "leads back to this gateway",
+        "other machines can reach the admin",
+        "the admin has the port of a listener",
+        "the `format` is not valid",
     ];
     let is_shape = |problem: &&Diagnostic| {
         problem.severity() == crate::Severity::Error
@@ -144,7 +147,7 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("gatewright-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).expect("a folder");
         let write = |name: &str, text: String| fs::write(path.join(name), text).expect("a file");
-        for name in ["api", "www", "gw", "internal", "partners"] {
+        for name in ["api", "www", "gw", "internal", "partners", "collector-ca"] {
             let made =
                 rcgen::generate_simple_self_signed(vec![format!("{name}.example")]).expect("a certificate");
             write(&format!("{name}.pem"), made.cert.pem());
@@ -177,7 +180,7 @@ impl Folder {
             "users.htpasswd",
             "anna:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n".to_owned(),
         );
-        for name in ["jwt.secret", "key.pepper", "introspect.secret"] {
+        for name in ["jwt.secret", "key.pepper", "introspect.secret", "otlp.token"] {
             write(name, format!("{}\n", "s3cret".repeat(8)));
         }
         let audit = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");

@@ -8,7 +8,7 @@ use regex::{Captures, Regex};
 static FORMS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"gw_[0-9A-Za-z]{43}", "<key>"),
-        (r"\b[0-9a-f]{32}(?:[0-9a-f]{32})?\b", "<hex>"),
+        (r"\b(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b", "<hex>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", "<time>"),
         (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "<date>"),
         (r#"("[a-z]+_ms": ?)\d+(?:\.\d+)?"#, "$1<ms>"),

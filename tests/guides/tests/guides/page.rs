@@ -37,7 +37,11 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn pages() -> Vec<Page> {
     let mut names = vec!["README.md".to_owned(), "docs/reference/config.md".to_owned()];
     for entry in fs::read_dir(root().join("docs/guide")).unwrap() {
-        names.push(format!("docs/guide/{}", entry.unwrap().file_name().to_str().unwrap()));
+        let name = entry.unwrap().file_name();
+        // Pictures have a folder beside the pages.
+        if let Some(page) = name.to_str().filter(|name| name.ends_with(".md")) {
+            names.push(format!("docs/guide/{page}"));
+        }
     }
     names.sort();
     let page = |name: String| {

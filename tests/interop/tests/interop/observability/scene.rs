@@ -22,7 +22,7 @@ impl Scene {
     pub(super) async fn new() -> Self {
         let origin = Origin::answering(|request| {
             let status = request.target().rsplit('/').next().and_then(|last| last.parse().ok());
-            Reply::new(status.unwrap_or(200))
+            Reply::new(status.filter(|status| *status >= 200).unwrap_or(200))
         })
         .await;
         let address = origin.address();
@@ -117,9 +117,18 @@ impl Prometheus {
 
     pub(super) async fn get(&self, path: &str) -> Value {
         let address = self.0.address();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-        let response = RawClient::once(address, request).await;
-        serde_json::from_slice(&response.body).unwrap()
+        // It says that it starts until it is ready. To a client of HTTP/1.0 it writes no chunks.
+        let request = format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n");
+        let mut last = None;
+        for _ in 0..200 {
+            let response = RawClient::once(address, request.clone()).await;
+            match serde_json::from_slice(&response.body) {
+                Ok(answer) => return answer,
+                Err(_) => last = Some(String::from_utf8_lossy(&response.body).into_owned()),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{path}: {last:?}");
     }
 
     /// What it has written.
