@@ -19,7 +19,7 @@ const MOST_FINDINGS: usize = 20;
 /// Checks that nothing was removed from a log, changed, moved or cut off.
 ///
 /// The chain by itself shows what was removed, changed or moved within the log. That the end was cut off, or a part written
-/// anew with right hashes, shows only by what its author could not write: signed [checkpoints](AuditLogBuilder::signer), or
+/// anew with right hashes, shows only by what its author could not write: signed [checkpoints](super::AuditLogBuilder::signer), or
 /// checkpoints that were kept elsewhere. Without these the verifier uses `FILE.state`, which stands beside the log, and says
 /// what it cannot prove.
 ///
